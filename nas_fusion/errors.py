@@ -1,0 +1,73 @@
+"""Every error that nas-fusion raises on purpose.
+
+All of them are `NasFusionError`, so that a caller can catch one class; each also inherits the builtin that it
+stands for. The command line prints such an error as one line and exits with code 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class NasFusionError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class OptionError(NasFusionError, ValueError):
+    """An option or parameter has a value that is not allowed.
+
+    Args:
+        option: name of the option, as the user wrote it.
+        expected: what is allowed.
+        found: what was given.
+    """
+
+    def __init__(self, option: str, expected: str, found: object) -> None:
+        super().__init__(f"{option} must be {expected}, got {found!r}")
+        self.option, self.expected, self.found = option, expected, found
+
+
+class DataError(NasFusionError, ValueError):
+    """A log, or a data set made from it, cannot be used.
+
+    Args:
+        message: what was expected and what was found.
+        path: the file, if one is to blame.
+        row: 1-based line (text formats) or row (Parquet) in that file.
+        column: name of the column.
+    """
+
+    def __init__(
+        self, message: str, *, path: str | Path | None = None, row: int | None = None, column: str | None = None
+    ) -> None:
+        place = [str(path)] if path is not None else []
+        place += [f"line {row}"] if row is not None else []
+        place += [f"column {column!r}"] if column is not None else []
+        super().__init__(f"{', '.join(place)}: {message}" if place else message)
+        self.path, self.row, self.column = path, row, column
+
+
+class DesignError(NasFusionError, ValueError):
+    """A fusion design is not legal, or does not belong to the space."""
+
+
+class StudyError(NasFusionError, RuntimeError):
+    """A study folder cannot be used as asked."""
+
+
+class TrainingError(NasFusionError, RuntimeError):
+    """A training run ended without a usable result (a non-finite loss or metric, for instance)."""
+
+
+class UnknownNameError(NasFusionError, LookupError):
+    """A name that is not registered; the message lists the known ones, nearest first."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=len(names) or 1, cutoff=0.4)
+        ordered = near + [n for n in names if n not in near]
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(ordered) or 'none'}")
+        self.kind, self.name, self.known = kind, name, tuple(ordered)

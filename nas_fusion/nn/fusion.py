@@ -1,0 +1,64 @@
+"""The fused input of one block in a derived model, where connections and operations no longer change.
+
+Every node is called with the block's *open* inputs, in the order of the computation, and with the embedding, whose
+shape tells a node without inputs what to return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.operations import FusionOperation
+
+
+class PassThrough(nn.Module):
+    """The node of ``cross0``: its single input, or zero where the connection is closed."""
+
+    def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
+        """Return the only input."""
+        return inputs[0] if inputs else torch.zeros_like(embedding)
+
+
+class HardFusion(nn.Module):
+    """One operation on the open inputs.
+
+    Args:
+        operation: made for exactly the open inputs.
+    """
+
+    def __init__(self, operation: FusionOperation) -> None:
+        super().__init__()
+        self.operation = operation
+
+    def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
+        """Merge the open inputs."""
+        return self.operation(inputs) if inputs else self.operation.constant(embedding)
+
+
+class SoftFusion(nn.Module):
+    """The frozen mixture ``Σ_o p_o · op_o(z)`` that a search ended with, on the open inputs.
+
+    Args:
+        operations: by name; one that is known to be zero may be left out.
+        probabilities: ``softmax(β)``, one for each operation in `operations`, in their order.
+    """
+
+    probabilities: Tensor
+
+    def __init__(self, operations: Mapping[str, FusionOperation], probabilities: Float[Tensor, " operation"]) -> None:
+        super().__init__()
+        self.operations = nn.ModuleDict(operations)
+        self.register_buffer("probabilities", probabilities.detach().clone())
+
+    def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
+        """Mix what the operations give for the open inputs."""
+        mixed = torch.zeros_like(embedding)
+        for probability, operation in zip(self.probabilities, self.operations.values(), strict=True):
+            fused = operation(inputs) if inputs else operation.constant(embedding)
+            mixed = torch.addcmul(mixed, probability, fused)
+        return mixed

@@ -1,0 +1,51 @@
+"""The computation that supernet and derived models share: embedding, then block after block, then the logit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nas_fusion.design import EMBEDDING, OUTPUT
+from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.embedding import FieldEmbedding
+
+
+class FusionNetwork(nn.Module):
+    """A CTR model whose blocks merge their inputs by exchangeable fusion nodes.
+
+    Args:
+        embedding: the field embeddings, of width D.
+        nodes: for every block but the embedding, in the order of the computation, the module that merges its inputs:
+            called with the list of inputs and the embedding, returns ``[batch, D]``.
+        sources: for every block of `nodes`, the blocks whose outputs its node is called with.
+        blocks: for every block of `nodes` but the output, the module called with the fused input and the embedding.
+        head: maps the output's fused input to the logit.
+    """
+
+    def __init__(
+        self,
+        embedding: FieldEmbedding,
+        nodes: Mapping[str, nn.Module],
+        sources: Mapping[str, Sequence[str]],
+        blocks: Mapping[str, nn.Module],
+        head: nn.Linear,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.nodes = nn.ModuleDict(nodes)
+        self.blocks = nn.ModuleDict(blocks)
+        self.head = head
+        self.sources = {block: tuple(sources[block]) for block in nodes}
+
+    def forward(
+        self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
+    ) -> Float[Tensor, " batch"]:
+        """Return the logits."""
+        embedding = self.embedding(ids, values)
+        outputs: dict[str, Features] = {EMBEDDING: embedding}
+        for block, node in self.nodes.items():
+            fused = node([outputs[source] for source in self.sources[block]], embedding)
+            outputs[block] = fused if block == OUTPUT else self.blocks[block](fused, embedding)
+        return self.head(outputs[OUTPUT]).squeeze(-1)

@@ -1,0 +1,177 @@
+"""Fusion operations: how a block merges its inputs.
+
+An operation is made for a number of inputs and called with those inputs, already multiplied by their connection gates
+(``z_j = m_j x_j``; a closed input is all zeros). A derived model leaves closed inputs out instead: `keep` makes the
+same operation for the open ones, with the same weights.
+
+Source of the four operations: Zhang et al., WSDM 2025 (see the module `nas_fusion.optfusion`).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from functools import reduce
+from typing import ClassVar, Literal, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas_fusion.errors import OptionError
+from nas_fusion.nn.blocks import Features
+
+ProductRule = Literal["zero", "open"]
+"""What a product does with a closed input: become zero (published), or leave it out."""
+
+Gates = Float[Tensor, "input"]
+
+
+class FusionOperation(nn.Module):
+    """Base class: merge several inputs of one width into one of the same width.
+
+    A subclass names itself, builds its weights in ``__init__`` and implements `forward`; one with weights per input
+    also overrides `keep`.
+
+    Args:
+        inputs: number of candidate inputs.
+        width: number of features of every input and of the output.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.inputs, self.width = inputs, width
+
+    def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
+        """Merge the gated inputs.
+
+        Args:
+            inputs: ``z_j = m_j x_j`` for every candidate input, at least one.
+            gates: the gates ``m_j``; None where every input is open.
+        """
+        raise NotImplementedError
+
+    def on(self, inputs: Sequence[Features], kept: Sequence[int]) -> Features:
+        """Merge only the inputs with the indices `kept` (at least one); the others count as left out."""
+        return self([inputs[j] for j in kept])
+
+    def constant(self, like: Features) -> Features:
+        """What the operation gives without any open input: zero, unless a subclass says otherwise."""
+        return torch.zeros_like(like)
+
+    def keep(self, kept: Sequence[int]) -> Self:
+        """The same operation on some of its inputs, with a copy of their weights."""
+        other = copy.deepcopy(self)
+        other.inputs = len(kept)
+        return other
+
+
+class Add(FusionOperation):
+    """``Σ_j z_j``."""
+
+    name = "add"
+
+    def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
+        """Sum the inputs."""
+        return reduce(torch.add, inputs)
+
+
+class Product(FusionOperation):
+    """``Π_j z_j`` (Hadamard).
+
+    Args:
+        inputs: number of candidate inputs.
+        width: number of features.
+        rule: ``"zero"``: one closed input makes the product zero (the published search); ``"open"``: the product of
+            the open inputs, and zero where none is open.
+    """
+
+    name = "product"
+
+    def __init__(self, inputs: int, width: int, rule: ProductRule = "zero") -> None:
+        super().__init__(inputs, width)
+        if rule not in ("zero", "open"):
+            raise OptionError("product", "'zero' or 'open'", rule)
+        self.rule = rule
+
+    def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
+        """Multiply the inputs."""
+        if gates is None or self.rule == "zero":
+            return reduce(torch.mul, inputs)
+        factors = [z + (1 - m) for z, m in zip(inputs, gates.unbind(), strict=True)]
+        return reduce(torch.mul, factors) * (gates.detach() > 0).any()
+
+
+class Concat(FusionOperation):
+    """``W [z_1; …; z_k] + b``, back to the width of one input."""
+
+    name = "concat"
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__(inputs, width)
+        self.linear = nn.Linear(inputs * width, width)
+
+    def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
+        """Concatenate the inputs and map them linearly."""
+        return self.linear(torch.cat(list(inputs), dim=1))
+
+    def on(self, inputs: Sequence[Features], kept: Sequence[int]) -> Features:
+        """Concatenate some inputs and map them by their columns."""
+        return functional.linear(torch.cat([inputs[j] for j in kept], dim=1), self._columns(kept), self.linear.bias)
+
+    def _columns(self, kept: Sequence[int]) -> Float[Tensor, "width kept_width"]:
+        return self.linear.weight.unflatten(1, (self.inputs, self.width))[:, list(kept)].flatten(1)
+
+    def constant(self, like: Features) -> Features:
+        """The bias."""
+        return self.linear.bias.expand_as(like)
+
+    def keep(self, kept: Sequence[int]) -> Concat:
+        """Keep the columns of some inputs."""
+        other = Concat(max(len(kept), 1), self.width).to(self.linear.weight)
+        other.inputs = len(kept)
+        with torch.no_grad():
+            other.linear.weight.zero_()[:, : len(kept) * self.width].copy_(self._columns(kept))
+            other.linear.bias.copy_(self.linear.bias)
+        return other
+
+
+class Attention(FusionOperation):
+    """``Σ_j softmax_features(W2_j ReLU(W1_j z_j + b1_j)) ⊙ z_j``, own weights for every input, `W2_j` without bias."""
+
+    name = "attention"
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__(inputs, width)
+        bound = 1 / math.sqrt(width)  # nn.Linear's initial distribution
+        self.hidden_weight = nn.Parameter(torch.empty(inputs, width, width).uniform_(-bound, bound))
+        self.hidden_bias = nn.Parameter(torch.empty(inputs, width).uniform_(-bound, bound))
+        self.score_weight = nn.Parameter(torch.empty(inputs, width, width).uniform_(-bound, bound))
+
+    def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
+        """Weigh every input's features by its own attention and sum."""
+        return reduce(torch.add, [self._attended(j, z) for j, z in enumerate(inputs)])
+
+    def on(self, inputs: Sequence[Features], kept: Sequence[int]) -> Features:
+        """Attend to some inputs by their own weights."""
+        return reduce(torch.add, [self._attended(j, inputs[j]) for j in kept])
+
+    def _attended(self, j: int, z: Features) -> Features:
+        hidden = torch.relu(functional.linear(z, self.hidden_weight[j], self.hidden_bias[j]))
+        return torch.softmax(functional.linear(hidden, self.score_weight[j]), dim=-1) * z
+
+    def keep(self, kept: Sequence[int]) -> Attention:
+        """Keep the weights of some inputs."""
+        other = Attention(len(kept), self.width).to(self.hidden_weight)
+        rows = list(kept)
+        with torch.no_grad():
+            for name in ("hidden_weight", "hidden_bias", "score_weight"):
+                getattr(other, name).copy_(getattr(self, name)[rows])
+        return other
+
+
+BUILT_IN: dict[str, type[FusionOperation]] = {op.name: op for op in (Add, Product, Concat, Attention)}

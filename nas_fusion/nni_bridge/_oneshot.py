@@ -1,0 +1,67 @@
+"""What NNI's one-shot wrapping leaves out, put back.
+
+NNI wraps the evaluator's Lightning module in one that holds the search. That wrapper
+
+- keeps the architecture parameters of DARTS in ``list(set(...))``, whose order differs from run to run, so that an
+  optimiser's state cannot be loaded again;
+- does not forward ``validation_step``, and DARTS drops the validation loader, so that nothing can be measured while
+  it searches;
+- logs every probability every few steps (44 ms for 47 values).
+
+`MendedModule` and `MendedStrategy` are mixed into NNI's classes, before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from nas_fusion.nni_bridge._nni import BaseSuperNetModule
+
+
+class MendedModule:
+    """Mixin for a subclass of NNI's `BaseOneShotLightningModule`."""
+
+    training_module: Any
+    modules: Callable[[], Any]
+
+    def arch_parameters(self) -> list[nn.Parameter]:
+        """Every architecture parameter once, in the order of the modules."""
+        found: dict[int, nn.Parameter] = {}
+        for module in self.modules():
+            if isinstance(module, BaseSuperNetModule) and hasattr(module, "arch_parameters"):
+                found.update((id(p), p) for p in module.arch_parameters())
+        return list(found.values())
+
+    def postprocess_weight_optimizers(self, optimizers: Optimizer) -> Optimizer:
+        """Take the architecture parameters out of the weights' optimiser."""
+        architecture = {id(p) for p in self.arch_parameters()}
+        for group in optimizers.param_groups:
+            group["params"] = [p for p in group["params"] if id(p) not in architecture]
+        return optimizers
+
+    def validation_step(self, *args: Any, **kwargs: Any) -> Any:
+        """Validate as the wrapped module does."""
+        return self.training_module.validation_step(*args, **kwargs)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forward the hook."""
+        self.training_module.on_validation_epoch_start()
+
+    def on_validation_epoch_end(self) -> None:
+        """Forward the hook."""
+        self.training_module.on_validation_epoch_end()
+
+    def log_probs(self, probs: Any) -> None:
+        """Log nothing during an epoch; `nas_fusion.training` records the choices once an epoch."""
+
+
+class MendedStrategy:
+    """Mixin for a subclass of NNI's `OneShotStrategy`."""
+
+    def val_dataloader(self, train_dataloader_fn: Callable[[], Any], val_dataloader_fn: Callable[[], Any]) -> Any:
+        """Validate on the evaluator's validation loader, whatever the search does with it while training."""
+        return val_dataloader_fn()

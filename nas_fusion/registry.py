@@ -1,0 +1,83 @@
+"""One small registry: names to entries, with third parties' entries found through entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from nas_fusion.errors import NasFusionError, UnknownNameError
+
+T = TypeVar("T")
+
+
+class RegistryError(NasFusionError, ValueError):
+    """A name was registered twice, or an entry point could not be loaded."""
+
+
+class Registry(Generic[T]):
+    """Entries by name, in the order in which they were registered.
+
+    A third party adds an entry by an entry point of `group` in its own ``pyproject.toml``; it may point to an entry
+    or to a function without arguments that returns one. Entry points are loaded when a name is first asked for.
+
+    Args:
+        kind: what an entry is, for messages ("strategy").
+        group: entry-point group (``nas_fusion.strategies``).
+        entry_type: the class that every entry must have.
+    """
+
+    def __init__(self, kind: str, group: str, entry_type: type[T]) -> None:
+        self.kind, self.group, self.entry_type = kind, group, entry_type
+        self._entries: dict[str, T] = {}
+        self._loaded = False
+
+    def register(self, name: str, entry: T) -> T:
+        """Add `entry` under `name`.
+
+        Raises:
+            RegistryError: the name is taken.
+        """
+        if name in self._entries:
+            raise RegistryError(f"{self.kind} {name!r} is registered twice")
+        self._entries[name] = entry
+        return entry
+
+    def get(self, name: str) -> T:
+        """Return the entry called `name`.
+
+        Raises:
+            UnknownNameError: there is none; lists the known names, nearest first.
+        """
+        self._load_entry_points()
+        if name not in self._entries:
+            raise UnknownNameError(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def names(self) -> tuple[str, ...]:
+        """All names, built-in ones first."""
+        self._load_entry_points()
+        return tuple(self._entries)
+
+    def __iter__(self) -> Iterator[tuple[str, T]]:
+        self._load_entry_points()
+        return iter(tuple(self._entries.items()))
+
+    def _load_entry_points(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        for point in sorted(entry_points(group=self.group), key=lambda p: p.name):
+            try:
+                found = point.load()
+                entry = found() if not isinstance(found, self.entry_type) and callable(found) else found
+            except Exception as error:
+                raise RegistryError(
+                    f"{self.kind} {point.name!r} ({point.value}) could not be loaded: {error!r}"
+                ) from error
+            if not isinstance(entry, self.entry_type):
+                raise RegistryError(
+                    f"{self.kind} {point.name!r} ({point.value}) must be a {self.entry_type.__name__}, "
+                    f"got {type(entry).__name__}"
+                )
+            self.register(point.name, entry)

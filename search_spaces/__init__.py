@@ -1,0 +1,26 @@
+"""The fusion search spaces: `FusionSpace`, an NNI mutable module, and its supernet form for each one-shot strategy.
+
+A third party adds a space by an entry point of the group ``nas_fusion.search_spaces``.
+"""
+
+if __name__ != "nas_fusion.search_spaces":
+    raise ImportError("import this package as nas_fusion.search_spaces, not as `search_spaces`")
+
+from nas_fusion.search_spaces._designs import DesignSet
+from nas_fusion.search_spaces._legality import make_legal
+from nas_fusion.search_spaces._nodes import FusionNode, SupernetNode
+from nas_fusion.search_spaces._registry import SPACES
+from nas_fusion.search_spaces.dcnv2 import DCNv2LowRankSpace, DCNv2Space
+from nas_fusion.search_spaces.fusion_space import FusionSpace, LegalChoices
+
+__all__ = [
+    "SPACES",
+    "DCNv2LowRankSpace",
+    "DCNv2Space",
+    "DesignSet",
+    "FusionNode",
+    "FusionSpace",
+    "LegalChoices",
+    "SupernetNode",
+    "make_legal",
+]

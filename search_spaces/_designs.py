@@ -1,0 +1,107 @@
+"""The set of designs that a space holds, without any weights: size, sampling, mutation, enumeration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from nas_fusion.design import OPERATIONS, FusionDesign, candidate_connections, fused_blocks
+from nas_fusion.errors import DesignError, OptionError
+
+
+@dataclass(frozen=True)
+class DesignSet:
+    """All legal designs of `levels` levels over some operations.
+
+    Args:
+        levels: number of levels L ≥ 1.
+        operations: names of the operations that every fused block may choose from.
+    """
+
+    levels: int
+    operations: Sequence[str] = OPERATIONS
+
+    def __post_init__(self) -> None:
+        if self.levels < 1:
+            raise OptionError("levels", "a positive integer", self.levels)
+        if not self.operations or len(set(self.operations)) != len(self.operations):
+            raise OptionError("operations", "a non-empty sequence of different names", tuple(self.operations))
+        object.__setattr__(self, "operations", tuple(self.operations))
+
+    @property
+    def size(self) -> int:
+        """Number of designs before legality: ``2^(2L² + 4L + 3) · operations^(2L + 1)``."""
+        return 2 ** len(candidate_connections(self.levels)) * len(self.operations) ** len(fused_blocks(self.levels))
+
+    def problem(self, design: FusionDesign) -> str | None:
+        """Why `design` does not belong to the set, or None."""
+        if design.levels != self.levels:
+            return f"it has {design.levels} levels, the space has {self.levels}"
+        for block, operation in design.operations:
+            if operation not in self.operations:
+                return f"{block} merges by {operation!r}, the space knows {', '.join(self.operations)}"
+        return design.problem()
+
+    def check(self, design: FusionDesign) -> FusionDesign:
+        """Return `design` if it belongs to the set.
+
+        Raises:
+            DesignError: it does not, saying why.
+        """
+        problem = self.problem(design)
+        if problem:
+            raise DesignError(f"not a design of this space: {problem}")
+        return design
+
+    def sample(self, rng: np.random.Generator | int) -> FusionDesign:
+        """Draw a legal design, uniformly. An integer is a seed."""
+        rng = np.random.default_rng(rng)
+        while True:
+            is_open = rng.integers(0, 2, len(candidate_connections(self.levels))).astype(bool)
+            operations = rng.integers(0, len(self.operations), len(fused_blocks(self.levels)))
+            design = self._build(is_open, operations)
+            if design.is_legal:
+                return design
+
+    def mutate(self, design: FusionDesign, rng: np.random.Generator | int, probability: float = 0.05) -> FusionDesign:
+        """A legal design in which every choice was drawn anew with some probability, and at least one changed.
+
+        Args:
+            design: a member of this set.
+            rng: source of randomness, or a seed.
+            probability: of drawing one choice anew, in (0, 1].
+        """
+        if not 0 < probability <= 1:
+            raise OptionError("probability", "in (0, 1]", probability)
+        self.check(design)
+        rng = np.random.default_rng(rng)
+        present = set(design.connections)
+        is_open = np.array([c in present for c in candidate_connections(self.levels)])
+        operations = np.array([self.operations.index(op) for _, op in design.operations])
+        while True:
+            new_open = np.where(rng.random(len(is_open)) < probability, rng.integers(0, 2, len(is_open)), is_open)
+            new_operations = np.where(
+                rng.random(len(operations)) < probability,
+                rng.integers(0, len(self.operations), len(operations)),
+                operations,
+            )
+            mutated = self._build(new_open.astype(bool), new_operations)
+            if mutated != design and mutated.is_legal:
+                return mutated
+
+    def __iter__(self) -> Iterator[FusionDesign]:
+        """Every legal design, in a fixed order; meant for small sets."""
+        connections, blocks = candidate_connections(self.levels), fused_blocks(self.levels)
+        for is_open in product((True, False), repeat=len(connections)):
+            for operations in product(range(len(self.operations)), repeat=len(blocks)):
+                design = self._build(np.array(is_open), np.array(operations))
+                if design.is_legal:
+                    yield design
+
+    def _build(self, is_open: np.ndarray, operations: np.ndarray) -> FusionDesign:
+        connections = [c for c, keep in zip(candidate_connections(self.levels), is_open, strict=True) if keep]
+        names = {b: self.operations[o] for b, o in zip(fused_blocks(self.levels), operations, strict=True)}
+        return FusionDesign.build(self.levels, connections, names)

@@ -1,0 +1,159 @@
+"""The fusion node: one block's choices as NNI mutables, with the weights of every operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from nas_fusion.design import OPERATION_KEY, OUTPUT, Connection, FusionDesign, connection_label, operation_label
+from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.fusion import HardFusion, PassThrough, SoftFusion
+from nas_fusion.nn.operations import FusionOperation, Product
+from nas_fusion.nni_bridge import BaseSuperNetModule, MutableModule, ensure_frozen, label_scope, nni
+from nas_fusion.search_spaces._legality import make_legal
+
+
+class FusionNode(MutableModule):  # type: ignore[misc]
+    """How one block merges its candidate inputs: a binary choice per connection and a choice of operation.
+
+    Labels are ``<block>/<source>`` and ``<block>/operation``. Choices are listed with "open" first, so that NNI's
+    dry run, which takes the first of everything, sees a legal design.
+
+    Args:
+        block: name of the block.
+        sources: its candidate inputs, in the order of the computation.
+        operations: by name, each made for all candidate inputs; empty for ``cross0``, which has a gate but merges
+            nothing.
+    """
+
+    def __init__(self, block: str, sources: Sequence[str], operations: Mapping[str, FusionOperation]) -> None:
+        super().__init__()
+        self.block, self.sources = block, tuple(sources)
+        self.operations = nn.ModuleDict(operations)
+        with label_scope(block):
+            self.connection_choices = [nni.choice(source, [1, 0]) for source in sources]
+            self.operation_choice = nni.choice(OPERATION_KEY, list(operations)) if operations else None
+        for mutable in self._own_mutables():
+            self.add_mutable(mutable)
+
+    def _own_mutables(self) -> list[Any]:
+        return self.connection_choices + ([self.operation_choice] if self.operation_choice is not None else [])
+
+    def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
+        """Merge the inputs as NNI's dry run does: everything open, the first operation."""
+        if self.operation_choice is None:
+            return inputs[0]
+        return self.operations[ensure_frozen(self.operation_choice, strict=False)](inputs)
+
+    def freeze(self, sample: Mapping[str, Any]) -> nn.Module:
+        """The node fixed to a sample, for all candidate inputs that are open in it, with a copy of the weights."""
+        self.validate(sample)
+        kept = [j for j, s in enumerate(self.sources) if sample[connection_label(s, self.block)]]
+        operation = sample[operation_label(self.block)] if self.operation_choice is not None else None
+        return self.derive_hard(kept, operation)
+
+    def derive_hard(self, kept: Sequence[int], operation: str | None) -> nn.Module:
+        """Fix one operation on the inputs with the indices `kept`, with a copy of its weights."""
+        return PassThrough() if operation is None else HardFusion(self.operations[operation].keep(kept))
+
+    def derive_soft(self, kept: Sequence[int], probabilities: Mapping[str, float]) -> nn.Module:
+        """Fix the mixture of all operations on the inputs `kept`, with a copy of their weights.
+
+        A product of the rule "zero" with a closed input is zero and left out.
+        """
+        if not self.operations:
+            return PassThrough()
+        operations = {
+            name: operation.keep(kept)
+            for name, operation in self.operations.items()
+            if not (isinstance(operation, Product) and operation.rule == "zero" and len(kept) < len(self.sources))
+        }
+        reference = next((p for op in operations.values() for p in op.parameters()), torch.empty(0))
+        weights = torch.tensor([probabilities[name] for name in operations], dtype=torch.float64)
+        return SoftFusion(operations, weights.to(reference.dtype))
+
+
+class SupernetNode(BaseSuperNetModule):  # type: ignore[misc]
+    """What a fusion node becomes in a supernet; each one-shot strategy has its own subclass.
+
+    It keeps the node's mutables and weights, so that the space can still be simplified and frozen. The nodes of one
+    supernet know each other: the output's `export`, which NNI calls last, mends a design that is not legal.
+
+    Args:
+        node: the node to replace.
+        memo: NNI's memo of the mutation; holds the list of nodes of this supernet.
+    """
+
+    def __init__(self, node: FusionNode, memo: dict[str, Any]) -> None:
+        super().__init__()
+        self.block, self.sources, self.operations = node.block, node.sources, node.operations
+        self.connection_choices, self.operation_choice = node.connection_choices, node.operation_choice
+        for mutable in self._own_mutables():
+            self.add_mutable(mutable)
+        self._peers = _Peers.of(memo)
+        self._peers.nodes.append(self)
+
+    _own_mutables = FusionNode._own_mutables
+    freeze = FusionNode.freeze
+    derive_hard = FusionNode.derive_hard
+    derive_soft = FusionNode.derive_soft
+
+    def connection_scores(self) -> list[float]:
+        """How much each candidate connection should be open; larger is more."""
+        raise NotImplementedError
+
+    def choose(self) -> dict[str, Any]:
+        """The best value of each of this node's choices, by label."""
+        raise NotImplementedError
+
+    def mix(
+        self, inputs: Sequence[Features], gates: Float[Tensor, " input"], weights: Float[Tensor, " operation"] | None
+    ) -> Features:
+        """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)``; ``m_1 x_1`` where there is no operation."""
+        gated = [gate * x for gate, x in zip(gates.unbind(), inputs, strict=True)]
+        if weights is None:
+            return gated[0]
+        mixed: Features | None = None
+        for weight, operation in zip(weights.unbind(), self.operations.values(), strict=True):
+            term = weight * operation(gated, gates)
+            mixed = term if mixed is None else mixed + term
+        assert mixed is not None
+        return mixed
+
+    def resample(self, memo: dict[str, Any]) -> dict[str, Any]:
+        """Nothing to sample."""
+        return {}
+
+    def export(self, memo: dict[str, Any]) -> dict[str, Any]:
+        """This node's choices; the output's, which comes last, makes the whole design legal."""
+        own = self.choose()
+        if self.block != OUTPUT:
+            return own
+        design = FusionDesign.from_sample({**memo, **own})
+        return make_legal(design, self._peers.scores()).to_sample()
+
+
+class _Peers:
+    """The nodes of one supernet; a plain object, so that torch does not take the list for submodules."""
+
+    def __init__(self) -> None:
+        self.nodes: list[SupernetNode] = []
+
+    @classmethod
+    def of(cls, memo: dict[str, Any]) -> _Peers:
+        key = "nas_fusion_peers"
+        if key not in memo:
+            memo[key] = cls()
+        peers: _Peers = memo[key]
+        return peers
+
+    def scores(self) -> dict[Connection, float]:
+        return {
+            (source, node.block): score
+            for node in self.nodes
+            for source, score in zip(node.sources, node.connection_scores(), strict=True)
+        }
