@@ -1,0 +1,200 @@
+"""The supernet and the derived models against `tests.oracle`, values and gradients, in float64."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nas_fusion.design import FusionDesign, candidate_connections, candidate_sources, fused_blocks
+from nas_fusion.nn import FusionNetwork
+from nas_fusion.optfusion import OptFusion, OptFusionNode
+from nas_fusion.search_spaces import FusionSpace
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from oracle import Formulas
+
+FIELDS = (5, 3, 7, 4)
+TOLERANCE = 1e-10
+"""Absolute; relative where a nest of products makes values far larger than one."""
+
+GateCase = Callable[[dict[str, OptFusionNode]], None]
+
+
+def all_open(nodes: dict[str, OptFusionNode]) -> None:
+    """Every α stays at its start, 0.5."""
+
+
+def random_gates(nodes: dict[str, OptFusionNode]) -> None:
+    for node in nodes.values():
+        node.alpha.data = torch.randn_like(node.alpha)
+
+
+def one_closed_in_each_block(nodes: dict[str, OptFusionNode]) -> None:
+    for number, node in enumerate(nodes.values()):
+        node.alpha.data[number % len(node.alpha)] = -0.3
+
+
+def some_blocks_without_input(nodes: dict[str, OptFusionNode]) -> None:
+    random_gates(nodes)
+    for block in ("cross0", "cross1", "deep1", f"deep{max(2, len(nodes) // 2 - 1)}"):
+        if block in nodes:
+            nodes[block].alpha.data.fill_(0.0)  # strict > 0: zero is closed
+
+
+GATES: list[GateCase] = [all_open, random_gates, one_closed_in_each_block, some_blocks_without_input]
+
+
+def supernet(levels: int, gates: GateCase, product: str) -> tuple[FusionSpace, dict[str, OptFusionNode]]:
+    torch.manual_seed(levels)
+    space = FusionSpace(field_sizes=list(FIELDS), levels=levels, emb_dim=3, product=product)  # type: ignore[arg-type]
+    OptFusion().mutate_model(space)
+    space.double()
+    space.network.embedding.table.weight.data.normal_()  # large enough for products to matter
+    nodes = {m.block: m for m in space.modules() if isinstance(m, OptFusionNode)}
+    gates(nodes)
+    for node in nodes.values():
+        if node.beta is not None:
+            node.beta.data = torch.randn_like(node.beta)
+    return space, nodes
+
+
+def batch(rows: int = 17) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(7)
+    ids = torch.stack([torch.randint(0, size, (rows,), generator=generator) for size in FIELDS], dim=1)
+    return ids.int(), torch.randint(0, 2, (rows,), generator=generator).double()
+
+
+def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
+
+
+def straight_through(alpha: Tensor) -> Tensor:
+    """A gate by another route than the product's: value 1[α > 0], derivative 1."""
+    return (alpha > 0).double() + alpha - alpha.detach()
+
+
+def oracle_leaves(space: FusionSpace) -> dict[str, Tensor]:
+    return {name: value.detach().clone().requires_grad_(True) for name, value in space.state_dict().items()}
+
+
+def search_logits(leaves: dict[str, Tensor], levels: int, product: str, ids: Tensor) -> Tensor:
+    blocks = ("cross0", *fused_blocks(levels))
+    gates = {b: straight_through(leaves[f"network.nodes.{b}.alpha"]) for b in blocks}
+    mixtures = {}
+    for block in fused_blocks(levels):
+        exponentials = torch.exp(leaves[f"network.nodes.{block}.beta"])
+        weights = exponentials / exponentials.sum()
+        mixtures[block] = dict(zip(("add", "product", "concat", "attention"), weights, strict=True))
+    return Formulas(leaves, levels, FIELDS, product).logits(ids, gates, mixtures)
+
+
+@pytest.mark.parametrize("product", ["zero", "open"])
+@pytest.mark.parametrize("gates", GATES)
+@pytest.mark.parametrize("levels", [1, 2, 3, 4])
+def test_supernet_agrees_in_logits_and_every_gradient(levels: int, gates: GateCase, product: str) -> None:
+    space, _ = supernet(levels, gates, product)
+    ids, labels = batch()
+    leaves = oracle_leaves(space)
+    expected = search_logits(leaves, levels, product, ids)
+    loss_of(expected, labels).backward()
+    logits = space(ids)
+    loss_of(logits, labels).backward()
+
+    torch.testing.assert_close(logits, expected, atol=TOLERANCE, rtol=TOLERANCE)
+    compared = 0
+    for name, parameter in space.named_parameters():
+        theirs = leaves[name].grad
+        assert theirs is not None, name
+        ours = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+        torch.testing.assert_close(ours, theirs, atol=TOLERANCE, rtol=TOLERANCE, msg=lambda m, n=name: f"{n}: {m}")
+        compared += 1
+    assert compared == len(leaves)
+
+
+def test_supernet_agrees_after_six_joint_steps() -> None:
+    levels, product = 2, "zero"
+    space, _ = supernet(levels, random_gates, product)
+    ids, labels = batch()
+    leaves = oracle_leaves(space)
+    steps: list[tuple[torch.optim.Adam, Callable[[], Tensor]]] = [
+        (torch.optim.Adam(space.parameters(), lr=0.05), lambda: space(ids)),
+        (torch.optim.Adam(leaves.values(), lr=0.05), lambda: search_logits(leaves, levels, product, ids)),
+    ]
+    for optimiser, forward in steps:
+        for _ in range(6):
+            optimiser.zero_grad()
+            loss_of(forward(), labels).backward()
+            optimiser.step()
+    for name, parameter in space.named_parameters():
+        torch.testing.assert_close(parameter, leaves[name], atol=1e-9, rtol=0)
+
+
+def designs_for(levels: int, number: int) -> list[FusionDesign]:
+    space = FusionSpace(field_sizes=list(FIELDS), levels=levels, emb_dim=1)
+    rng = np.random.default_rng(levels)
+    everything = FusionDesign.build(levels, candidate_connections(levels), "product")
+    return [everything, *(space.designs.sample(rng) for _ in range(number))]
+
+
+def derived_gradients(model: FusionNetwork) -> dict[str, Tensor]:
+    return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+
+def masks(design: FusionDesign) -> dict[str, Tensor]:
+    blocks = ("cross0", *fused_blocks(design.levels))
+    return {
+        b: torch.tensor([float(s in design.sources(b)) for s in candidate_sources(b, design.levels)]).double()
+        for b in blocks
+    }
+
+
+def compare_derived(model: FusionNetwork, space: FusionSpace, mixtures: Any, design: FusionDesign, product: str) -> None:
+    ids, labels = batch()
+    leaves = oracle_leaves(space)
+    expected = Formulas(leaves, design.levels, FIELDS, product).logits(ids, masks(design), mixtures)
+    loss_of(expected, labels).backward()
+    logits = model(ids)
+    loss_of(logits, labels).backward()
+    torch.testing.assert_close(logits, expected, atol=TOLERANCE, rtol=TOLERANCE)
+    same_name = ("embedding.table.weight", "head.weight", "head.bias")
+    for name, gradient in derived_gradients(model).items():
+        if name in same_name or name.startswith("blocks."):
+            theirs = leaves[f"network.{name}"].grad
+            assert theirs is not None
+            torch.testing.assert_close(gradient, theirs, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 4])
+def test_hard_models_agree_with_the_masked_formulas(levels: int) -> None:
+    space, _ = supernet(levels, all_open, "zero")
+    for design in designs_for(levels, 12):
+        one = torch.ones((), dtype=torch.float64)
+        mixtures = {b: {"product_of_open" if op == "product" else op: one} for b, op in design.operations}
+        compare_derived(space.derive(design), space, mixtures, design, "zero")
+
+
+@pytest.mark.parametrize("product", ["zero", "open"])
+@pytest.mark.parametrize("levels", [1, 2, 3, 4])
+def test_soft_models_agree_with_the_masked_formulas(levels: int, product: str) -> None:
+    space, nodes = supernet(levels, all_open, product)
+    mixture = {block: nodes[block].mixture() for block in fused_blocks(levels)}
+    mixtures = {b: {o: torch.tensor(p, dtype=torch.float64) for o, p in ops.items()} for b, ops in mixture.items()}
+    for design in designs_for(levels, 6):
+        soft = space.derive(design, mode="soft", mixture=mixture)
+        compare_derived(soft, space, mixtures, design, product)
+
+
+def test_hard_model_has_only_what_the_design_needs() -> None:
+    space, _ = supernet(2, all_open, "zero")
+    design = FusionDesign.build(2, [("embedding", "deep1"), ("deep1", "output"), ("embedding", "cross1")], "add")
+    model = space.derive(design)
+    assert list(model.nodes) == ["deep1", "output"]
+    width = 12
+    assert sum(p.numel() for p in model.parameters()) == sum(FIELDS) * 3 + width * width + width + width + 1
