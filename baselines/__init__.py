@@ -1,4 +1,24 @@
-"""(docstring to come)"""
+"""The strategies beside OptFusion, and hand-made designs.
+
+Random search, regularised evolution, DARTS, Gumbel-DARTS, one-shot random sampling and grid search are NNI's own
+implementations with the corrections of `nas_fusion.nni_bridge`; TPE is Optuna's sampler over the same space.
+"""
 
 if __name__ != "nas_fusion.baselines":
     raise ImportError("import this package as nas_fusion.baselines, not as `baselines`")
+
+from nas_fusion.baselines._darts import FusionDARTS, FusionGumbelDARTS
+from nas_fusion.baselines._grid import FusionGridSearch
+from nas_fusion.baselines._handmade import parallel, stacked
+from nas_fusion.baselines._random_oneshot import FusionRandomOneShot
+from nas_fusion.baselines._tpe import FusionTPE
+
+__all__ = [
+    "FusionDARTS",
+    "FusionGridSearch",
+    "FusionGumbelDARTS",
+    "FusionRandomOneShot",
+    "FusionTPE",
+    "parallel",
+    "stacked",
+]

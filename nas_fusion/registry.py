@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -25,10 +25,14 @@ class Registry(Generic[T]):
         kind: what an entry is, for messages ("strategy").
         group: entry-point group (``nas_fusion.strategies``).
         entry_type: the class that every entry must have.
+        built_in: registers the project's own entries; called when a name is first asked for, so that a registry can
+            be imported without importing what it holds.
     """
 
-    def __init__(self, kind: str, group: str, entry_type: type[T]) -> None:
-        self.kind, self.group, self.entry_type = kind, group, entry_type
+    def __init__(
+        self, kind: str, group: str, entry_type: type[T], built_in: Callable[[], None] | None = None
+    ) -> None:
+        self.kind, self.group, self.entry_type, self.built_in = kind, group, entry_type, built_in
         self._entries: dict[str, T] = {}
         self._loaded = False
 
@@ -49,24 +53,26 @@ class Registry(Generic[T]):
         Raises:
             UnknownNameError: there is none; lists the known names, nearest first.
         """
-        self._load_entry_points()
+        self._load()
         if name not in self._entries:
             raise UnknownNameError(self.kind, name, self._entries)
         return self._entries[name]
 
     def names(self) -> tuple[str, ...]:
         """All names, built-in ones first."""
-        self._load_entry_points()
+        self._load()
         return tuple(self._entries)
 
     def __iter__(self) -> Iterator[tuple[str, T]]:
-        self._load_entry_points()
+        self._load()
         return iter(tuple(self._entries.items()))
 
-    def _load_entry_points(self) -> None:
+    def _load(self) -> None:
         if self._loaded:
             return
         self._loaded = True
+        if self.built_in is not None:
+            self.built_in()
         for point in sorted(entry_points(group=self.group), key=lambda p: p.name):
             try:
                 found = point.load()

@@ -3,8 +3,9 @@
 The rest of the project imports NNI's names from here.
 """
 
+from nas_fusion.nni_bridge._engine import BudgetedEngine, refuse_non_finite
 from nas_fusion.nni_bridge._nni import *  # noqa: F403 - the list of names is in the module's __all__
 from nas_fusion.nni_bridge._nni import __all__ as _nni_names
 from nas_fusion.nni_bridge._oneshot import MendedModule, MendedStrategy
 
-__all__ = [*_nni_names, "MendedModule", "MendedStrategy"]  # noqa: PLE0604
+__all__ = [*_nni_names, "BudgetedEngine", "MendedModule", "MendedStrategy", "refuse_non_finite"]  # noqa: PLE0604

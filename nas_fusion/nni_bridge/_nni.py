@@ -29,11 +29,18 @@ with warnings.catch_warnings():
     from nni.nas.oneshot.pytorch.sampling import RandomSamplingLightningModule
     from nni.nas.oneshot.pytorch.strategy import OneShotStrategy, no_default_hook
     from nni.nas.oneshot.pytorch.supermodule.base import BaseSuperNetModule
-    from nni.nas.space import ExecutableModelSpace, ModelStatus, RawFormatModelSpace, SimplifiedModelSpace, current_model
+    from nni.nas.space import (
+        ExecutableModelSpace,
+        ModelStatus,
+        RawFormatModelSpace,
+        SimplifiedModelSpace,
+        current_model,
+    )
     from nni.nas.strategy import DARTS, GridSearch, GumbelDARTS, Random, RandomOneShot, RegularizedEvolution
     from nni.nas.strategy.base import Strategy
 
 logging.getLogger("nni").setLevel(logging.ERROR)
+logging.getLogger("nni.nas.execution.sequential").setLevel(logging.CRITICAL)  # we report failed candidates ourselves
 
 __all__ = [
     "DARTS",

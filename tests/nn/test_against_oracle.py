@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +15,7 @@ from nas_fusion.nn import FusionNetwork
 from nas_fusion.optfusion import OptFusion, OptFusionNode
 from nas_fusion.search_spaces import FusionSpace
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from oracle import Formulas
+from tests.oracle import Formulas
 
 FIELDS = (5, 3, 7, 4)
 TOLERANCE = 1e-10

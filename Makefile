@@ -1,0 +1,39 @@
+# Two commands: `make compare` and `make test`. Both set up .venv from constraints.txt first, once.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-from-constraints
+# The interpreter may be called python3 only.
+PYTHON := $(shell command -v $(PYTHON) || command -v python3)
+
+.PHONY: compare test bench format setup clean
+
+setup: $(STAMP)
+
+$(STAMP): constraints.txt pyproject.toml
+	@echo "setting up $(VENV) from constraints.txt (a few minutes, once)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@# NNI writes a file into its own package when it is first imported; do that before anything runs in parallel.
+	$(BIN)/python -W ignore -c "import nas_fusion.nni_bridge"
+	@touch $(STAMP)
+
+compare: $(STAMP)
+	$(BIN)/nasfusion compare --strategies all
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,56 @@
+"""TPE: Optuna's sampler over the fusion space, as an NNI strategy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import optuna
+
+from nas_fusion.nni_bridge import ModelStatus, Strategy, nni
+
+CONSTANT_AUC = 0.5
+"""AUC of a model that ignores its features: what an illegal design would reach."""
+
+_MAX_REFUSED = 10_000
+
+
+@nni.trace  # type: ignore[untyped-decorator]
+class FusionTPE(Strategy):  # type: ignore[misc]
+    """Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) by Optuna, one candidate at a time.
+
+    An illegal proposal costs nothing: it is a constant model, whose AUC is known to be .5, and is told so.
+
+    Args:
+        seed: of the sampler.
+        startup: candidates drawn at random before the estimator takes over.
+    """
+
+    def __init__(self, seed: int, startup: int = 4) -> None:
+        super().__init__()
+        self.seed, self.startup = seed, startup
+
+    def _run(self) -> None:
+        sampler = optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=self.startup)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        choices = {
+            label: optuna.distributions.CategoricalDistribution(mutable.values)
+            for label, mutable in self.model_space.simplify().items()
+        }
+        refused = 0
+        while refused < _MAX_REFUSED and self.wait_for_resource():
+            trial = study.ask(choices)
+            if not self.model_space.contains(trial.params):
+                refused += 1
+                study.tell(trial, CONSTANT_AUC)
+                continue
+            self._try(study, trial)
+
+    def _try(self, study: optuna.Study, trial: optuna.Trial) -> None:
+        model: Any = self.model_space.freeze(dict(trial.params))
+        self.engine.submit_models(model)
+        self.engine.wait_models(model)
+        if model.status == ModelStatus.Trained and model.metric is not None and math.isfinite(model.metric):
+            study.tell(trial, float(model.metric))
+        else:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)

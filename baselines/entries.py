@@ -1,0 +1,124 @@
+"""The baselines' entries in the registry of strategies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from nas_fusion.baselines._darts import FusionDARTS, FusionGumbelDARTS
+from nas_fusion.baselines._grid import FusionGridSearch
+from nas_fusion.baselines._handmade import parallel, stacked
+from nas_fusion.baselines._random_oneshot import FusionRandomOneShot
+from nas_fusion.baselines._tpe import FusionTPE
+from nas_fusion.nni_bridge import Random, RegularizedEvolution
+from nas_fusion.search import BuildContext, StrategyEntry
+
+DEFAULT_DARTS_LEARNING_RATE = 0.02
+"""NNI's default, 3e-4, moves a logit by at most .03 in a hundred steps: too little to tell choices apart."""
+
+RANKING_SHARE = 0.5
+"""Random one-shot spends at most this share of its budget on ranking designs."""
+
+
+def _random(context: BuildContext) -> Any:
+    return Random(seed=context.seed)
+
+
+def _evolution(context: BuildContext, population: int, tournament: float, mutation_prob: float, crossover: bool) -> Any:
+    # A budget of few candidates still has to leave some for mutation: at most half of them are the first population.
+    size = max(2, min(population, context.candidates // 2))
+    return RegularizedEvolution(
+        population_size=size,
+        sample_size=max(1, round(tournament * size)),
+        mutation_prob=mutation_prob,
+        crossover=crossover,
+        seed=context.seed,
+    )
+
+
+def _tpe(context: BuildContext, startup_share: float) -> FusionTPE:
+    return FusionTPE(seed=context.seed, startup=max(2, round(startup_share * context.candidates)))
+
+
+def _grid(context: BuildContext) -> FusionGridSearch:
+    return FusionGridSearch(seed=context.seed)
+
+
+def _darts(context: BuildContext, arch_learning_rate: float) -> FusionDARTS:
+    return FusionDARTS(arch_learning_rate, context.config.gradient_clip)
+
+
+def _gumbel(
+    context: BuildContext, arch_learning_rate: float, temperature_start: float, temperature_end: float
+) -> FusionGumbelDARTS:
+    end = min(temperature_start, temperature_end)
+    return FusionGumbelDARTS(arch_learning_rate, temperature_start, end, context.config.gradient_clip)
+
+
+def _random_oneshot(context: BuildContext, designs: int) -> FusionRandomOneShot:
+    affordable = int(RANKING_SHARE * context.samples / context.valid_rows)
+    ranked = max(1, min(designs, affordable))
+    training = max(1, context.samples - ranked * context.valid_rows)
+    return FusionRandomOneShot(ranked, context.seed, training)
+
+
+ENTRIES = (
+    StrategyEntry("random", "multi-trial", "random search (NNI's Random)", _random),
+    StrategyEntry(
+        "evolution",
+        "multi-trial",
+        "regularised evolution (NNI's RegularizedEvolution)",
+        _evolution,
+        parameters={"population": 20, "tournament": 0.5, "mutation_prob": 0.1, "crossover": False},
+        distributions=lambda: {
+            "population": IntDistribution(4, 50),
+            "tournament": FloatDistribution(0.2, 1.0),
+            "mutation_prob": FloatDistribution(0.02, 0.5, log=True),
+            "crossover": CategoricalDistribution([False, True]),
+        },
+    ),
+    StrategyEntry(
+        "tpe",
+        "multi-trial",
+        "tree-structured Parzen estimator (Optuna's TPESampler)",
+        _tpe,
+        parameters={"startup_share": 0.4},
+        distributions=lambda: {"startup_share": FloatDistribution(0.1, 0.8)},
+    ),
+    StrategyEntry(
+        "darts",
+        "one-shot",
+        "DARTS, first order (NNI's DARTS): architecture on validation batches",
+        _darts,
+        parameters={"arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE},
+        distributions=lambda: {"arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True)},
+    ),
+    StrategyEntry(
+        "gumbel-darts",
+        "one-shot",
+        "DARTS with Gumbel softmax (NNI's GumbelDARTS)",
+        _gumbel,
+        parameters={
+            "arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE,
+            "temperature_start": 1.0,
+            "temperature_end": 0.33,
+        },
+        distributions=lambda: {
+            "arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True),
+            "temperature_start": FloatDistribution(0.5, 5.0, log=True),
+            "temperature_end": FloatDistribution(0.1, 0.5, log=True),
+        },
+    ),
+    StrategyEntry(
+        "random-oneshot",
+        "one-shot",
+        "one-shot with random paths (NNI's RandomOneShot), then random designs ranked with its weights",
+        _random_oneshot,
+        parameters={"designs": 24},
+        distributions=lambda: {"designs": IntDistribution(4, 100, log=True)},
+    ),
+    StrategyEntry("grid", "multi-trial", "grid search (NNI's GridSearch), for small spaces", _grid, in_all=False),
+    StrategyEntry("stacked", "reference", "hand-made: crosses, then deep blocks on top of them", stacked),
+    StrategyEntry("parallel", "reference", "hand-made: a tower of crosses beside a tower of deep blocks", parallel),
+)

@@ -1,0 +1,144 @@
+"""What a comparison remembers: one `CellRecord` per strategy and seed, and `ComparisonInfo` about the whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import NasFusionError, OptionError, StudyError
+
+KINDS = ("one-shot", "multi-trial", "reference")
+MODES = ("hard", "soft")
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TracePoint:
+    """One validation, measured while searching or re-training; "best so far" is computed by the report.
+
+    Args:
+        seconds: wall-clock since the search (or the re-training) began.
+        samples: rows seen since then, every pass over a row counted.
+        valid_auc: AUC on the validation split.
+    """
+
+    seconds: float
+    samples: int
+    valid_auc: float
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """One strategy with one seed: what it found, how good that is after re-training, and what it cost.
+
+    Args:
+        strategy: registered name.
+        seed: the seed of search and re-training.
+        kind: ``one-shot``, ``multi-trial`` or ``reference`` (a hand-made design, nothing is searched).
+        design: the searched design; a soft cell has one too (each block's operation of the largest weight).
+        mode: ``hard`` or ``soft``.
+        search_valid_auc: best validation AUC while searching; None where nothing was searched.
+        valid_auc, valid_logloss, test_auc, test_logloss: after re-training.
+        search_seconds, retrain_seconds: wall-clock.
+        search_samples, retrain_samples: rows seen, every pass counted.
+        parameters: trainable weights of the re-trained model.
+        candidates: number of candidate designs evaluated.
+        trace: validations while searching.
+        retrain_history: validations while re-training.
+        shares_search_with: the strategy whose search this cell used instead of one of its own.
+        details: anything else that JSON can hold: hyperparameters, ``gates`` and ``operations`` per epoch, …
+
+    Raises:
+        OptionError: `kind` or `mode` is unknown.
+    """
+
+    strategy: str
+    seed: int
+    kind: str
+    design: FusionDesign
+    mode: str
+    search_valid_auc: float | None
+    valid_auc: float
+    valid_logloss: float
+    test_auc: float
+    test_logloss: float
+    search_seconds: float
+    retrain_seconds: float
+    search_samples: int
+    retrain_samples: int
+    parameters: int
+    candidates: int
+    trace: tuple[TracePoint, ...] = ()
+    retrain_history: tuple[TracePoint, ...] = ()
+    shares_search_with: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise OptionError("kind", f"one of {', '.join(KINDS)}", self.kind)
+        if self.mode not in MODES:
+            raise OptionError("mode", f"one of {', '.join(MODES)}", self.mode)
+
+    def to_json(self) -> str:
+        """JSON text; floats keep every digit."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        content["design"] = json.loads(self.design.to_json())
+        content["trace"] = [asdict(p) for p in self.trace]
+        content["retrain_history"] = [asdict(p) for p in self.retrain_history]
+        content["details"] = dict(self.details)
+        return json.dumps({"format": FORMAT_VERSION, **content}, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> CellRecord:
+        """Read what `to_json` wrote.
+
+        Raises:
+            StudyError: the text is not JSON, of another format version, or not a cell.
+        """
+        try:
+            content = json.loads(text)
+            version = content.pop("format")
+            if version != FORMAT_VERSION:
+                raise StudyError(f"cell format must be {FORMAT_VERSION}, got {version!r}")
+            content["design"] = FusionDesign.from_json(json.dumps(content["design"]))
+            for name in ("trace", "retrain_history"):
+                content[name] = tuple(TracePoint(**p) for p in content[name])
+            return cls(**content)
+        except StudyError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, NasFusionError) as error:
+            raise StudyError(f"not a cell of a comparison in JSON: {error}") from error
+
+
+@dataclass(frozen=True)
+class ComparisonInfo:
+    """What was compared on what, for the table and the report.
+
+    Args:
+        data: name of the data set, or the path as the user wrote it.
+        rows: rows of the train, validation and test split (any tuple of three).
+        fields: number of fields.
+        features: number of ids over all fields.
+        label_rate: share of positives over all rows, 0 … 1.
+        attainable_auc: AUC of the true probabilities on the test split, where the data set knows them.
+        budget: a strategy's budget in words.
+        seeds: the seeds asked for.
+        settings: every other setting, for the report's list.
+        versions: package name → version.
+        command: the command that repeats the comparison, if known.
+    """
+
+    data: str
+    rows: tuple[int, int, int]
+    fields: int
+    features: int
+    label_rate: float
+    attainable_auc: float | None
+    budget: str
+    seeds: tuple[int, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    command: str | None = None

@@ -1,0 +1,156 @@
+"""The contract of a strategy, and the registry that holds every known one.
+
+To add a strategy, write an NNI `Strategy` (one-shot or multi-trial) and an entry, and name the entry in your own
+``pyproject.toml``::
+
+    # my_package/strategy.py
+    from nas_fusion.search import StrategyEntry
+
+    ENTRY = StrategyEntry(
+        name="mine", kind="multi-trial", summary="what it does, in a line",
+        build=lambda context, **parameters: MyStrategy(seed=context.seed, **parameters),
+    )
+
+    # pyproject.toml
+    [project.entry-points."nas_fusion.strategies"]
+    mine = "my_package.strategy:ENTRY"
+
+It then stands in ``nasfusion strategies`` and in ``--strategies all``. `nas_fusion.testing` has the contract tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from nas_fusion.errors import OptionError
+from nas_fusion.registry import Registry
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+    from nas_fusion.design import FusionDesign
+    from nas_fusion.search_spaces import DesignSet
+    from nas_fusion.training import TrainConfig
+
+Kind = Literal["one-shot", "multi-trial", "reference"]
+Mode = Literal["hard", "soft"]
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """What an entry may know when it builds its strategy.
+
+    Args:
+        seed: of the cell; the only source of randomness.
+        candidates: for a multi-trial strategy, how many candidates the budget pays for.
+        designs: the designs of the space.
+        config: the training recipe.
+        samples: the whole budget in samples.
+        valid_rows: rows of the validation split.
+    """
+
+    seed: int
+    candidates: int
+    designs: DesignSet
+    config: TrainConfig
+    samples: int
+    valid_rows: int
+
+
+@dataclass(frozen=True)
+class StrategyEntry:
+    """A registered way to find a design.
+
+    Args:
+        name: how users call it.
+        kind: ``"one-shot"`` (one supernet), ``"multi-trial"`` (one candidate after the other) or ``"reference"``
+            (a hand-made design, nothing is searched).
+        summary: one line.
+        build: makes a fresh NNI strategy from the context and the parameters; for a reference, the design itself.
+        parameters: its hyperparameters and their defaults.
+        distributions: returns the Optuna distributions of the hyperparameters.
+        in_all: whether ``--strategies all`` includes it.
+        mode: re-train hard or soft.
+        shares_search_with: the entry whose search this one uses (OptFusion soft uses OptFusion's).
+        keep_best_epoch: for one-shot: derive from the epoch with the best validation AUC, not from the last.
+        patience: for one-shot: stop after this many epochs without a better validation AUC; 0 spends the budget.
+
+    Raises:
+        OptionError: kind or mode is unknown.
+    """
+
+    name: str
+    kind: Kind
+    summary: str
+    build: Callable[..., Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    distributions: Callable[[], Mapping[str, BaseDistribution]] = dict
+    in_all: bool = True
+    mode: Mode = "hard"
+    shares_search_with: str | None = None
+    keep_best_epoch: bool = False
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("one-shot", "multi-trial", "reference"):
+            raise OptionError("kind", "'one-shot', 'multi-trial' or 'reference'", self.kind)
+        if self.mode not in ("hard", "soft"):
+            raise OptionError("mode", "'hard' or 'soft'", self.mode)
+
+    @property
+    def search_name(self) -> str:
+        """The entry whose search is run for this one."""
+        return self.shares_search_with or self.name
+
+    def with_parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The defaults, overridden.
+
+        Raises:
+            OptionError: a name is no parameter of this strategy.
+        """
+        for name in given:
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise OptionError(f"parameter of {self.name}", f"one of: {known}", name)
+        return {**self.parameters, **given}
+
+    def reference_design(self, designs: DesignSet) -> FusionDesign:
+        """The design of a reference."""
+        design: FusionDesign = self.build(designs)
+        return designs.check(design)
+
+
+def _register_built_in() -> None:
+    for module in ("nas_fusion.optfusion.entries", "nas_fusion.baselines.entries"):
+        for entry in import_module(module).ENTRIES:
+            STRATEGIES.register(entry.name, entry)
+
+
+STRATEGIES: Registry[StrategyEntry] = Registry(
+    "strategy", "nas_fusion.strategies", StrategyEntry, built_in=_register_built_in
+)
+"""Every known strategy by name."""
+
+
+def select_strategies(text: str) -> list[StrategyEntry]:
+    """The entries that ``--strategies`` names: ``all``, or names with commas between them.
+
+    References always stand behind the searched ones.
+
+    Raises:
+        UnknownNameError: a name is not registered; the nearest is offered.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise OptionError("strategies", "'all' or names with commas between them", text)
+    chosen: dict[str, StrategyEntry] = {}
+    for name in names:
+        if name == "all":
+            chosen.update((n, entry) for n, entry in STRATEGIES if entry.in_all)
+        else:
+            chosen[name] = STRATEGIES.get(name)
+    chosen.update((n, entry) for n, entry in STRATEGIES if entry.kind == "reference")
+    return sorted(chosen.values(), key=lambda entry: entry.kind == "reference")

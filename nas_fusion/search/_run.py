@@ -1,0 +1,86 @@
+"""Run any registered strategy on a task, and re-train what it found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from nas_fusion.errors import OptionError
+from nas_fusion.optfusion import OptFusion
+from nas_fusion.search._entry import BuildContext, StrategyEntry
+from nas_fusion.search._multitrial import run_multitrial
+from nas_fusion.search._oneshot import run_oneshot
+from nas_fusion.search._task import SearchOutcome, SearchTask
+from nas_fusion.training import FitResult, TrainConfig, fit, seeded
+
+
+def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, Any] | None = None) -> SearchOutcome:
+    """Find a design within the budget.
+
+    The same task and parameters give the same design, in a fresh process too; the global random state is left as it
+    was.
+
+    Args:
+        entry: the strategy.
+        task: data, space, recipe, budget and seed.
+        parameters: hyperparameters of the strategy that differ from its defaults.
+
+    Raises:
+        OptionError: a parameter is unknown.
+        TrainingError: nothing could be trained.
+    """
+    chosen = entry.with_parameters(parameters or {})
+    with seeded(task.seed):
+        designs = task.make_space().designs
+        if entry.kind == "reference":
+            return SearchOutcome(entry.reference_design(designs), None, (), 0, 0.0, 0)
+        context = BuildContext(
+            seed=task.seed,
+            candidates=task.candidates,
+            designs=designs,
+            config=task.config,
+            samples=task.budget.samples,
+            valid_rows=len(task.data.valid),
+        )
+        strategy = entry.build(context, **chosen)
+        outcome = run_multitrial(strategy, task) if entry.kind == "multi-trial" else run_oneshot(entry, strategy, task)
+    return replace(outcome, details={"parameters": chosen, **outcome.details})
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A design trained for good: the model with the weights of its best epoch, and how it came about."""
+
+    model: nn.Module
+    fit: FitResult
+    seconds: float
+    parameters: int
+
+
+def retrain(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask, config: TrainConfig) -> Retrained:
+    """Train the found design for good on the training rows, choosing the epoch on the validation rows.
+
+    Hard: one operation per block, from scratch. Soft: the frozen mixture, from the supernet's weights.
+
+    Raises:
+        OptionError: a soft re-training of a search that left no supernet.
+        TrainingError: the loss is not finite.
+    """
+    start = time.perf_counter()
+    with seeded(config.seed):
+        space = task.make_space()
+        if entry.mode == "hard":
+            model = space.derive(outcome.design, weights=False)
+        else:
+            if outcome.soft is None:
+                raise OptionError("mode", "'hard' for a strategy without a mixture of operations", entry.mode)
+            OptFusion().mutate_model(space)
+            space.load_state_dict(outcome.soft.weights)
+            model = space.derive(outcome.design, mode="soft", mixture=outcome.soft.mixture)
+        result = fit(model, task.data, config, description=f"{task.label} re-train", console=task.console)
+    seconds = time.perf_counter() - start
+    return Retrained(model, result, seconds, sum(p.numel() for p in model.parameters()))
