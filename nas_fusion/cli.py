@@ -1,0 +1,254 @@
+"""`nasfusion`: parses, calls, prints; no logic.
+
+Everything slow (torch, NNI, pandas) is imported inside the command that needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nas_fusion.errors import NasFusionError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="nasfusion",
+    help="Search how the blocks of a click-through-rate model should be fused, and compare the ways of searching.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+DataOption = Annotated[
+    str, typer.Option("--data", help="The log: a file, or `synthetic[:ROWS[:SEED]]` for the built-in one.")
+]
+FormatOption = Annotated[
+    str, typer.Option("--format", help="auto, csv, parquet, libsvm, criteo, avazu or kdd12.", show_default=True)
+]
+LabelOption = Annotated[
+    str | None, typer.Option("--label", help="Column with the 0/1 label.  [default: the format's own, or one called label, click, y or target]")
+]
+SplitColumnOption = Annotated[
+    str | None, typer.Option("--split-column", help="Column that says train, valid or test for every row.")
+]
+SplitOption = Annotated[
+    str, typer.Option("--split", help="random[:8:1:1] or time:COLUMN[:8:1:1]; without a split column.")
+]
+NumericOption = Annotated[
+    list[str] | None,
+    typer.Option("--numeric", help="COLUMN=bucket, COLUMN=scale or COLUMN=category; may be repeated."),
+]
+MinCountOption = Annotated[
+    int, typer.Option("--min-count", help="Values seen less often in training rows share one id.", min=1)
+]
+SpaceOption = Annotated[str, typer.Option("--space", help="Search space: dcn, dcnv2, dcnv2-low-rank, or a plugin's.")]
+LevelsOption = Annotated[int, typer.Option("--levels", help="Levels of the space.", min=1)]
+EmbDimOption = Annotated[int, typer.Option("--emb-dim", help="Width of a field's embedding.", min=1)]
+ProductOption = Annotated[
+    str, typer.Option("--product", help="A product with a closed input while searching: zero (published) or open.")
+]
+BatchNormOption = Annotated[bool, typer.Option("--batch-norm/--no-batch-norm", help="Batch norm in the deep blocks.")]
+DropoutOption = Annotated[float, typer.Option("--dropout", help="Dropout in the deep blocks.", min=0, max=0.99)]
+BudgetOption = Annotated[
+    str, typer.Option("--budget", help="Samples seen while searching: 5x (passes over the training rows), 400k, 3M.")
+]
+CandidatesOption = Annotated[
+    int, typer.Option("--candidates", help="Candidates among which a multi-trial strategy divides the budget.", min=1)
+]
+LearningRateOption = Annotated[float, typer.Option("--lr", help="Adam's learning rate.")]
+EmbeddingL2Option = Annotated[float, typer.Option("--embedding-l2", help="L2 of the embeddings, in the gradient.")]
+NetworkL2Option = Annotated[float, typer.Option("--network-l2", help="L2 of the other weights, in the gradient.")]
+]
+BatchSizeOption = Annotated[int, typer.Option("--batch-size", help="0: from the number of rows, at most 4096.", min=0)]
+EpochsOption = Annotated[int, typer.Option("--epochs", help="Most epochs of a re-training.", min=1)]
+PatienceOption = Annotated[
+    int, typer.Option("--patience", help="Re-training stops after so many epochs without a better AUC.", min=0)
+]
+LrDropOption = Annotated[
+    float, typer.Option("--lr-drop", help="Learning rate's factor after an epoch without a better AUC.")
+]
+ClipOption = Annotated[float, typer.Option("--gradient-clip", help="Largest norm of the gradient; 0: none.", min=0)]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+PrecisionOption = Annotated[str, typer.Option("--precision", help="32, bf16 or 64.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+
+
+def _example(text: str) -> str:
+    return f"**Example:** `{text}`"
+
+
+@app.command(epilog=_example("nasfusion compare --strategies all --data clicks.parquet --label click --budget 5x"))
+def compare(
+    strategies: Annotated[
+        str, typer.Option("--strategies", help="`all`, or names with commas between them (see `nasfusion strategies`).")
+    ] = "all",
+    data: DataOption = "synthetic",
+    format: FormatOption = "auto",
+    label: LabelOption = None,
+    split_column: SplitColumnOption = None,
+    split: SplitOption = "random",
+    numeric: NumericOption = None,
+    min_count: MinCountOption = 2,
+    seeds: Annotated[str, typer.Option("--seeds", help="How many (0, 1, …), or a list like 3,5,8.")] = "3",
+    budget: BudgetOption = "5x",
+    candidates: CandidatesOption = 10,
+    space: SpaceOption = "dcn",
+    levels: LevelsOption = 3,
+    emb_dim: EmbDimOption = 8,
+    product: ProductOption = "zero",
+    batch_norm: BatchNormOption = False,
+    dropout: DropoutOption = 0.0,
+    lr: LearningRateOption = 1e-3,
+    embedding_l2: EmbeddingL2Option = 0.0,
+    network_l2: NetworkL2Option = 0.0,
+    batch_size: BatchSizeOption = 0,
+    epochs: EpochsOption = 20,
+    patience: PatienceOption = 2,
+    lr_drop: LrDropOption = 0.1,
+    gradient_clip: ClipOption = 0.0,
+    soft_lr: Annotated[float, typer.Option("--soft-lr", help="Of soft re-training; 0: a tenth of --lr.")] = 0.0,
+    study: Annotated[
+        Path | None, typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>]")
+    ] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "32",
+) -> None:
+    """Compare strategies on a log, under one budget, over several seeds.
+
+    Every strategy searches a design on the training and validation rows; every design is re-trained alike and then
+    tested once. The study folder keeps everything: the same command goes on where it was stopped.
+    """
+    from nas_fusion.commands import run_compare
+
+    run_compare(locals(), command=_command_line())
+
+
+@app.command(epilog=_example("nasfusion search --strategy optfusion-hard --data clicks.csv --out design.json"))
+def search(
+    strategy: Annotated[str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")] = "optfusion-hard",
+    data: DataOption = "synthetic",
+    format: FormatOption = "auto",
+    label: LabelOption = None,
+    split_column: SplitColumnOption = None,
+    split: SplitOption = "random",
+    numeric: NumericOption = None,
+    min_count: MinCountOption = 2,
+    seed: SeedOption = 0,
+    budget: BudgetOption = "5x",
+    candidates: CandidatesOption = 10,
+    space: SpaceOption = "dcn",
+    levels: LevelsOption = 3,
+    emb_dim: EmbDimOption = 8,
+    product: ProductOption = "zero",
+    batch_norm: BatchNormOption = False,
+    dropout: DropoutOption = 0.0,
+    lr: LearningRateOption = 1e-3,
+    embedding_l2: EmbeddingL2Option = 0.0,
+    network_l2: NetworkL2Option = 0.0,
+    batch_size: BatchSizeOption = 0,
+    gradient_clip: ClipOption = 0.0,
+    out: Annotated[
+        Path, typer.Option("--out", help="Where to write the design; a drawing (.svg) goes beside it.")
+    ] = Path("design.json"),
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "32",
+) -> None:
+    """Search one design with one strategy and write it as JSON and as a drawing."""
+    from nas_fusion.commands import run_search_command
+
+    run_search_command(locals())
+
+
+@app.command(epilog=_example("nasfusion retrain design.json --data clicks.csv --out model.pt"))
+def retrain(
+    design: Annotated[Path, typer.Argument(help="A design in JSON, as `search` and `compare` write it.")],
+    data: DataOption = "synthetic",
+    format: FormatOption = "auto",
+    label: LabelOption = None,
+    split_column: SplitColumnOption = None,
+    split: SplitOption = "random",
+    numeric: NumericOption = None,
+    min_count: MinCountOption = 2,
+    seed: SeedOption = 0,
+    space: SpaceOption = "dcn",
+    emb_dim: EmbDimOption = 8,
+    batch_norm: BatchNormOption = False,
+    dropout: DropoutOption = 0.0,
+    lr: LearningRateOption = 1e-3,
+    embedding_l2: EmbeddingL2Option = 0.0,
+    network_l2: NetworkL2Option = 0.0,
+    batch_size: BatchSizeOption = 0,
+    epochs: EpochsOption = 20,
+    patience: PatienceOption = 2,
+    lr_drop: LrDropOption = 0.1,
+    gradient_clip: ClipOption = 0.0,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write the weights (torch format).")] = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "32",
+) -> None:
+    """Train a design from scratch, choose the epoch on the validation rows, report AUC and logloss on the test rows."""
+    from nas_fusion.commands import run_retrain_command
+
+    run_retrain_command(locals())
+
+
+@app.command(epilog=_example("nasfusion strategies"))
+def strategies() -> None:
+    """List every known strategy, plugins included."""
+    from nas_fusion.commands import run_strategies
+
+    run_strategies()
+
+
+@app.command(epilog=_example("nasfusion data --data train.txt --format criteo"))
+def data(
+    data: DataOption = "synthetic",
+    format: FormatOption = "auto",
+    label: LabelOption = None,
+    split_column: SplitColumnOption = None,
+    split: SplitOption = "random",
+    numeric: NumericOption = None,
+    min_count: MinCountOption = 2,
+) -> None:
+    """Say what is in a log: fields, sizes, missing and unknown values, label rate, splits."""
+    from nas_fusion.commands import run_data
+
+    run_data(locals())
+
+
+@app.command(epilog=_example("nasfusion version"))
+def version() -> None:
+    """Print the version."""
+    from nas_fusion import __version__
+
+    typer.echo(f"nas-fusion {__version__}")
+
+
+def _command_line() -> str:
+    import shlex
+
+    return shlex.join(["nasfusion", *sys.argv[1:]])
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; errors that nas-fusion raises on purpose become one line and exit code 2."""
+    try:
+        return app(arguments)
+    except NasFusionError as error:
+        _fail(" ".join(str(error).split()))
+    except OSError as error:
+        _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        typer.echo("\ninterrupted; what is finished is kept, the same command goes on", err=True)
+        raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"nasfusion: error: {message}", err=True)
+    raise SystemExit(EXIT_BAD_INPUT)

@@ -1,0 +1,261 @@
+"""What each command of ``nasfusion`` does, behind the parsing; imported when a command runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from nas_fusion.errors import DesignError, OptionError
+
+DEFAULT_STUDIES = Path("nasfusion-studies")
+NUMERIC_FORM = "COLUMN=bucket, COLUMN=scale or COLUMN=category"
+
+Options = Mapping[str, Any]
+
+
+@contextmanager
+def _console() -> Iterator[Console]:
+    # Warnings of libraries are for developers; the project's own go through its logger.
+    import logging
+
+    from rich.logging import RichHandler
+
+    console = Console()
+    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    logger = logging.getLogger("nas_fusion")
+    logger.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield console
+    finally:
+        logger.removeHandler(handler)
+
+
+def _data_options(options: Options) -> Any:
+    from nas_fusion.data import DataOptions
+
+    numeric = []
+    for item in options["numeric"] or ():
+        column, equals, rule = item.rpartition("=")
+        if not equals or not column:
+            raise OptionError("numeric", NUMERIC_FORM, item)
+        numeric.append((column, rule))
+    return DataOptions(
+        format=options["format"],
+        label=options["label"],
+        split_column=options["split_column"],
+        split=options["split"],
+        min_count=options["min_count"],
+        numeric=tuple(numeric),
+    )
+
+
+def _prepare(console: Console, options: Options) -> Any:
+    from nas_fusion.data import prepare
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading the log", total=1.0)
+        return prepare(
+            options["data"],
+            _data_options(options),
+            progress=lambda what, share: progress.update(task, description=what, completed=share),
+        )
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Read ``3`` (seeds 0, 1, 2) or ``3,5,8``; a single seed is ``7,``.
+
+    Raises:
+        OptionError: neither.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise OptionError("seeds", "a positive number of seeds, or a list like 3,5,8", text)
+    if "," in text:
+        return tuple(int(part) for part in parts)
+    if int(parts[0]) < 1:
+        raise OptionError("seeds", "a positive number of seeds, or a list like 3,5,8", text)
+    return tuple(range(int(parts[0])))
+
+
+def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, ...]) -> Any:
+    from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings
+
+    return ComparisonSettings(
+        source=str(options["data"]),
+        data=_data_options(options),
+        strategies=strategies,
+        seeds=seeds,
+        budget=options.get("budget", "5x"),
+        candidates=options.get("candidates", 10),
+        model=ModelSettings(
+            space=options["space"],
+            levels=options["levels"],
+            emb_dim=options["emb_dim"],
+            product=options.get("product", "zero"),
+            batch_norm=options["batch_norm"],
+            dropout=options["dropout"],
+        ),
+        recipe=RecipeSettings(
+            learning_rate=options["lr"],
+            embedding_l2=options["embedding_l2"],
+            network_l2=options["network_l2"],
+            batch_size=options["batch_size"],
+            retrain_epochs=options.get("epochs", 20),
+            patience=options.get("patience", 2),
+            lr_drop=options.get("lr_drop", 0.1),
+            gradient_clip=options["gradient_clip"],
+            soft_learning_rate=options.get("soft_lr", 0.0),
+        ),
+        device=options["device"],
+        precision=options["precision"],
+    )
+
+
+def default_study(data: str) -> Path:
+    """The study folder of a log whose user named none."""
+    return DEFAULT_STUDIES / (data.replace(":", "-") if data.startswith("synthetic") else Path(data).stem)
+
+
+def run_compare(options: Options, command: str) -> None:
+    """``nasfusion compare``."""
+    with _console() as console:
+        from nas_fusion.report import comparison_table, design_text, best_cell, summarise
+        from nas_fusion.search import select_strategies
+        from nas_fusion.studies import compare
+
+        entries = select_strategies(options["strategies"])
+        settings = _settings(options, tuple(e.name for e in entries), parse_seeds(options["seeds"]))
+        dataset = _prepare(console, options)
+        folder = options["study"] or default_study(options["data"])
+        console.print(_data_line(options["data"], dataset), highlight=False)
+        console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
+        result = compare(
+            settings, dataset, folder, console=console if console.is_terminal else None,
+            listener=partial(_print_cell, console), command=command,
+        )  # fmt: skip
+        console.print()
+        console.print(comparison_table(summarise(result.records), result.info))
+        best = best_cell(result.records)
+        console.print(f"\nbest on validation data: [bold]{best.strategy}[/bold], seed {best.seed}", highlight=False)
+        console.print(design_text(best.design), highlight=False, markup=False)
+        for path in (result.folder.report, result.folder.results, result.folder.best_json):
+            console.print(f"written: {path}", highlight=False, soft_wrap=True)
+
+
+def _data_line(name: str, dataset: Any) -> str:
+    splits = " / ".join(f"{len(s):,}" for s in (dataset.train, dataset.valid, dataset.test))
+    line = f"{name}: {splits} rows (train / valid / test), {len(dataset.schema.fields)} fields, "
+    line += f"{dataset.schema.num_features:,} features, {dataset.train.label_rate:.1%} positive"
+    if dataset.attainable_auc is not None:
+        line += f"; best attainable test AUC {dataset.attainable_auc:.4f}"
+    return line
+
+
+def _print_cell(console: Console, record: Any, done: int, total: int) -> None:
+    line = f"[{done:>{len(str(total))}}/{total}] {record.strategy:<16} seed {record.seed}"
+    line += f"  valid {record.valid_auc:.4f}  test {record.test_auc:.4f}"
+    line += f"  search {record.search_seconds:.1f} s, re-train {record.retrain_seconds:.1f} s"
+    console.print(line, highlight=False, markup=False)
+
+
+def run_search_command(options: Options) -> None:
+    """``nasfusion search``."""
+    with _console() as console:
+        from nas_fusion.files import write_text
+        from nas_fusion.report import design_text, draw_design
+        from nas_fusion.search import STRATEGIES, Budget, SearchTask, run_search
+        from nas_fusion.studies import make_space
+
+        entry = STRATEGIES.get(options["strategy"])
+        settings = _settings(options, (entry.name,), (options["seed"],))
+        dataset = _prepare(console, options)
+        task = SearchTask(
+            data=dataset.search_view(),
+            make_space=partial(make_space, settings, dataset),
+            config=settings.train_config(len(dataset.train), options["seed"]),
+            budget=Budget.parse(options["budget"], len(dataset.train)),
+            candidates=options["candidates"],
+            label=entry.name,
+            console=console if console.is_terminal else None,
+        )
+        outcome = run_search(entry, task)
+        out: Path = options["out"]
+        write_text(out, outcome.design.to_json() + "\n")
+        write_text(out.with_suffix(".svg"), draw_design(outcome.design, title=f"{entry.name}, seed {task.seed}"))
+        console.print(design_text(outcome.design), highlight=False, markup=False)
+        found = "" if outcome.valid_auc is None else f"; validation AUC while searching {outcome.valid_auc:.4f}"
+        console.print(f"{outcome.samples:,} samples in {outcome.seconds:.1f} s{found}", highlight=False)
+        console.print(f"written: {out}, {out.with_suffix('.svg')}", highlight=False, soft_wrap=True)
+
+
+def run_retrain_command(options: Options) -> None:
+    """``nasfusion retrain``."""
+    with _console() as console:
+        from nas_fusion.design import FusionDesign
+        from nas_fusion.files import save_tensors
+        from nas_fusion.search import STRATEGIES, Budget, SearchOutcome, SearchTask, retrain
+        from nas_fusion.studies import make_space
+        from nas_fusion.training import evaluate
+
+        path: Path = options["design"]
+        if not path.is_file():
+            raise DesignError(f"{path}: no such file")
+        design = FusionDesign.from_json(path.read_text("utf-8")).check()
+        settings = _settings({**options, "levels": design.levels}, (), (options["seed"],))
+        dataset = _prepare(console, options)
+        config = settings.train_config(len(dataset.train), options["seed"])
+        task = SearchTask(
+            data=dataset.search_view(),
+            make_space=partial(make_space, settings, dataset),
+            config=config,
+            budget=Budget(1),
+            label=path.stem,
+            console=console if console.is_terminal else None,
+        )
+        found = SearchOutcome(design, None, (), 0, 0.0, 0)
+        trained = retrain(STRATEGIES.get("parallel"), found, task, config)
+        test = evaluate(trained.model, dataset.test, config)
+        console.print(
+            f"validation AUC {trained.fit.best_valid_auc:.4f} (epoch {trained.fit.best_epoch}), "
+            f"test AUC {test.auc:.4f}, test logloss {test.logloss:.4f}, "
+            f"{trained.parameters:,} parameters, {trained.seconds:.1f} s",
+            highlight=False,
+        )
+        if options["out"]:
+            save_tensors(options["out"], trained.model.state_dict())
+            console.print(f"written: {options['out']}", highlight=False, soft_wrap=True)
+
+
+def run_strategies() -> None:
+    """``nasfusion strategies``."""
+    with _console() as console:
+        from nas_fusion.search import STRATEGIES
+
+        table = Table(title="Strategies", caption="* in --strategies all; references are always in the table")
+        for column in ("name", "kind", "what it does", "parameters (defaults)"):
+            table.add_column(column)
+        for name, entry in STRATEGIES:
+            parameters = ", ".join(f"{k}={v}" for k, v in entry.parameters.items())
+            table.add_row(f"{name} *" if entry.in_all else name, entry.kind, entry.summary, parameters)
+        console.print(table)
+
+
+def run_data(options: Options) -> None:
+    """``nasfusion data``."""
+    with _console() as console:
+        from nas_fusion.data import describe
+
+        _prepare(console, options)
+        summary = describe(options["data"], _data_options(options))
+        console.print(_summary_table(summary))

@@ -1,0 +1,156 @@
+"""Train one model; measure one model."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rich.console import Console
+from torch import nn
+
+from nas_fusion.data import BatchLoader, EncodedSplit, SearchData
+from nas_fusion.errors import TrainingError
+from nas_fusion.files import save_tensors
+from nas_fusion.training._config import TrainConfig
+from nas_fusion.training._meter import SampleMeter
+from nas_fusion.training._metrics import auc_and_logloss
+from nas_fusion.training._module import CTRModule
+from nas_fusion.training._monitor import EpochRecord, ValidationMonitor
+from nas_fusion.training._progress import ProgressBar
+from nas_fusion.training._trainer import make_trainer, torch_device
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a training went.
+
+    Args:
+        best_valid_auc, best_valid_logloss, best_epoch: of the epoch whose weights the model has now.
+        history: every validation.
+        samples: training rows seen.
+        seconds: wall-clock time.
+        stopped: ``"patience"``, ``"budget"`` or ``"epochs"``.
+    """
+
+    best_valid_auc: float
+    best_valid_logloss: float
+    best_epoch: int
+    history: tuple[EpochRecord, ...]
+    samples: int
+    seconds: float
+    stopped: str
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """AUC, and logloss in nats, on a number of rows."""
+
+    auc: float
+    logloss: float
+    rows: int
+
+
+def epochs_for(config: TrainConfig, train_rows: int) -> int:
+    """The most epochs that a training can take."""
+    if config.max_samples is None:
+        return config.max_epochs
+    return max(1, math.ceil(config.max_samples / train_rows))
+
+
+def fit(
+    model: nn.Module,
+    data: SearchData,
+    config: TrainConfig,
+    *,
+    description: str = "",
+    console: Console | None = None,
+    checkpoint: Path | None = None,
+) -> FitResult:
+    """Train `model` on the training rows; it ends with the weights of the epoch with the best validation AUC.
+
+    With `max_samples` the number of epochs follows from it, and `max_epochs` is not looked at.
+
+    Args:
+        model: called with ids and values, returns logits ``[batch]``.
+        data: training and validation rows.
+        config: the recipe.
+        description, console: of a progress bar; no bar without a console.
+        checkpoint: where to write the best weights.
+
+    Raises:
+        TrainingError: the loss or a prediction is not finite.
+        StudyError: the checkpoint cannot be written.
+    """
+    torch.manual_seed(config.seed)
+    start = time.perf_counter()
+    meter = SampleMeter(config.max_samples)
+    monitor = ValidationMonitor(config, meter, report=False)
+    epochs = epochs_for(config, len(data.train))
+    callbacks: list[Any] = [meter, monitor]
+    if console is not None:
+        total = config.max_samples or epochs * len(data.train)
+        callbacks.append(ProgressBar(console, description, total, meter, monitor))
+    module = CTRModule(config)
+    module.set_model(model)
+    train, valid = loaders(data, config)
+    trainer = make_trainer(config, callbacks, max_epochs=epochs)
+    trainer.fit(module, train, valid)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if monitor.best is None:
+        raise TrainingError("the training ended without a validation")
+    if checkpoint is not None:
+        save_tensors(checkpoint, model.state_dict())
+    return FitResult(
+        best_valid_auc=monitor.best.valid_auc,
+        best_valid_logloss=monitor.best.valid_logloss,
+        best_epoch=monitor.best.epoch,
+        history=tuple(monitor.history),
+        samples=meter.samples,
+        seconds=time.perf_counter() - start,
+        stopped=monitor.stopped,
+    )
+
+
+def loaders(data: SearchData, config: TrainConfig) -> tuple[BatchLoader, BatchLoader]:
+    """Shuffled training batches and validation batches in the order of the rows."""
+    train = BatchLoader(data.train, config.batch_size, shuffle=True, seed=config.seed)
+    return train, BatchLoader(data.valid, config.batch_size)
+
+
+@torch.inference_mode()
+def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.NDArray[np.float32]:
+    """Logits of every row of a split, ``[rows]``; the model is left in the mode and on the device it was."""
+    device, training = torch_device(config), model.training
+    home = next(model.parameters()).device
+    model.to(device).eval()
+    autocast = torch.autocast(device.type, torch.bfloat16) if config.precision == "bf16" else nullcontext()
+    found = []
+    with autocast:
+        for batch in BatchLoader(split, config.batch_size):
+            values = None if batch.values is None else batch.values.to(device)
+            found.append(model(batch.ids.to(device), values).float())
+    model.to(home).train(training)
+    return torch.cat(found).cpu().numpy()
+
+
+def predict(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.NDArray[np.float64]:
+    """Probabilities of a click for every row of a split, ``[rows]``."""
+    return np.asarray(1.0 / (1.0 + np.exp(-predict_logits(model, split, config).astype(np.float64))))
+
+
+def evaluate(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> Metrics:
+    """AUC and logloss on a split.
+
+    Raises:
+        TrainingError: a prediction is not finite, or the split has one class only.
+    """
+    found = auc_and_logloss(predict_logits(model, split, config), np.asarray(split.labels))
+    return Metrics(found.auc, found.logloss, len(split))

@@ -1,0 +1,131 @@
+"""What happens after an epoch: metrics, best weights, learning-rate drop, early stop."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from nas_fusion.errors import TrainingError
+from nas_fusion.nni_bridge import nni
+from nas_fusion.training._config import TrainConfig
+from nas_fusion.training._meter import SampleMeter
+from nas_fusion.training._metrics import auc_and_logloss
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One validation.
+
+    Args:
+        epoch: number of the epoch, from 1.
+        samples: training rows seen so far.
+        seconds: since training began.
+        valid_auc, valid_logloss: on the validation rows.
+        train_loss: mean loss of the epoch's batches.
+    """
+
+    epoch: int
+    samples: int
+    seconds: float
+    valid_auc: float
+    valid_logloss: float
+    train_loss: float
+
+
+def trained_model(pl_module: Any) -> torch.nn.Module:
+    """The model inside a Lightning module, or inside NNI's one-shot module around it."""
+    model: torch.nn.Module = getattr(pl_module, "training_module", pl_module).model
+    return model
+
+
+class ValidationMonitor(pl.Callback):
+    """Measure after every epoch, remember the best weights, decide when to stop.
+
+    It uses callback hooks only, since NNI's one-shot modules do not forward all of a module's own.
+
+    Args:
+        config: patience and learning-rate drop.
+        meter: counts the samples.
+        keep_best: end with the weights of the epoch with the best validation AUC (else with the last).
+        report: tell NNI of every validation and of the final result.
+    """
+
+    def __init__(self, config: TrainConfig, meter: SampleMeter, *, keep_best: bool = True, report: bool = True) -> None:
+        self.config, self.meter, self.keep_best, self.report = config, meter, keep_best, report
+        self.history: list[EpochRecord] = []
+        self.best: EpochRecord | None = None
+        self.stopped = "epochs"
+        self._best_state: dict[str, Tensor] = {}
+        self._since_best = 0
+        self._outputs: list[tuple[Tensor, Tensor]] = []
+        self._losses: list[Tensor] = []
+        self._start = time.perf_counter()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Keep the loss, where it is: reading it here would wait for the device."""
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        if isinstance(loss, Tensor):
+            self._losses.append(loss.detach())
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Keep logits and labels."""
+        self._outputs.append(outputs)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure, remember, decide.
+
+        Raises:
+            TrainingError: the loss or a prediction is not finite.
+        """
+        record = self._measure(trainer.current_epoch + 1)
+        self.history.append(record)
+        if self.report and nni.get_current_parameter() is not None:
+            nni.report_intermediate_result(record.valid_auc)
+        if self.best is None or record.valid_auc > self.best.valid_auc:
+            self.best, self._since_best = record, 0
+            if self.keep_best:
+                self._best_state = {k: v.detach().cpu().clone() for k, v in trained_model(pl_module).state_dict().items()}
+        else:
+            self._since_best += 1
+            self._drop_learning_rates(trainer)
+        if self.meter.spent:
+            self.stopped = "budget"
+        elif self.config.patience and self._since_best >= self.config.patience:
+            self.stopped, trainer.should_stop = "patience", True
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Restore the best weights and report the final result."""
+        if self._best_state:
+            trained_model(pl_module).load_state_dict(self._best_state)
+            self._best_state = {}
+        if self.report and self.best is not None and nni.get_current_parameter() is not None:
+            nni.report_final_result(self.best.valid_auc)
+
+    def _measure(self, epoch: int) -> EpochRecord:
+        loss = float(torch.stack(self._losses).double().mean()) if self._losses else math.nan
+        if self._losses and not math.isfinite(loss):
+            raise TrainingError(f"the training loss of epoch {epoch} is {loss}; lower the learning rate or clip the gradient")
+        logits = torch.cat([logits for logits, _ in self._outputs]).float().cpu().numpy()
+        labels = torch.cat([labels for _, labels in self._outputs]).cpu().numpy()
+        self._outputs, self._losses = [], []
+        found = auc_and_logloss(logits, labels)
+        seconds = time.perf_counter() - self._start
+        return EpochRecord(epoch, self.meter.samples, seconds, found.auc, found.logloss, loss)
+
+    def _drop_learning_rates(self, trainer: pl.Trainer) -> None:
+        for optimizer in trainer.optimizers:
+            if not getattr(optimizer, "is_arch_optimizer", False):
+                for group in optimizer.param_groups:
+                    group["lr"] *= self.config.lr_drop

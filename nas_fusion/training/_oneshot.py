@@ -1,0 +1,69 @@
+"""The evaluator that NNI's one-shot strategies train their supernet with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from rich.console import Console
+
+from nas_fusion.data import SearchData
+from nas_fusion.nni_bridge import Lightning
+from nas_fusion.training._config import TrainConfig
+from nas_fusion.training._fit import epochs_for, loaders
+from nas_fusion.training._meter import SampleMeter
+from nas_fusion.training._module import CTRModule
+from nas_fusion.training._monitor import ValidationMonitor
+from nas_fusion.training._progress import ProgressBar
+from nas_fusion.training._trainer import make_trainer
+
+
+@dataclass(frozen=True)
+class OneShotRun:
+    """An evaluator for one search, and the callbacks that watch it.
+
+    Args:
+        evaluator: NNI's Lightning evaluator; pass it to a `NasExperiment`, or with the space to
+            `RawFormatModelSpace`.
+        monitor: has the history of validations.
+        meter: has the number of samples.
+    """
+
+    evaluator: Any
+    monitor: ValidationMonitor
+    meter: SampleMeter
+
+
+def oneshot_evaluator(
+    data: SearchData,
+    config: TrainConfig,
+    *,
+    description: str = "",
+    console: Console | None = None,
+    keep_best: bool = True,
+    callbacks: Sequence[pl.Callback] = (),
+) -> OneShotRun:
+    """Make an evaluator with the same recipe as `fit`.
+
+    Args:
+        data: training and validation rows.
+        config: the recipe; `max_samples` bounds the search.
+        description, console: of a progress bar; no bar without a console.
+        keep_best: end with the supernet of the epoch with the best validation AUC (else with the last).
+        callbacks: more of them.
+    """
+    torch.manual_seed(config.seed)
+    meter = SampleMeter(config.max_samples)
+    monitor = ValidationMonitor(config, meter, keep_best=keep_best)
+    epochs = epochs_for(config, len(data.train))
+    watching: list[Any] = [meter, monitor, *callbacks]
+    if console is not None:
+        total = config.max_samples or epochs * len(data.train)
+        watching.append(ProgressBar(console, description, total, meter, monitor))
+    train, valid = loaders(data, config)
+    trainer = make_trainer(config, watching, max_epochs=epochs, clip=False)
+    evaluator = Lightning(CTRModule(config), trainer, train_dataloaders=train, val_dataloaders=valid)
+    return OneShotRun(evaluator, monitor, meter)

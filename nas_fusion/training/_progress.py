@@ -1,0 +1,67 @@
+"""A progress bar with rate and time left."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nas_fusion.training._meter import SampleMeter
+from nas_fusion.training._monitor import ValidationMonitor
+
+REFRESH_SECONDS = 0.2
+
+
+class ProgressBar(pl.Callback):
+    """Show how far a training is: samples, samples per second, time left, last validation AUC.
+
+    Args:
+        console: where to draw.
+        description: what is trained.
+        total: training rows until the end, at most.
+        meter, monitor: where the numbers come from.
+    """
+
+    def __init__(
+        self, console: Console, description: str, total: int, meter: SampleMeter, monitor: ValidationMonitor
+    ) -> None:
+        self.meter, self.monitor = meter, monitor
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[auc]}"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task(description, total=total, rate="", auc="")
+        self._start = self._last = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Start drawing."""
+        self._start = time.perf_counter()
+        self._progress.start()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Redraw now and then."""
+        now = time.perf_counter()
+        if now - self._last < REFRESH_SECONDS:
+            return
+        self._last = now
+        rate = self.meter.samples / max(now - self._start, 1e-9)
+        history = self.monitor.history
+        auc = f"valid AUC {history[-1].valid_auc:.4f}" if history else ""
+        self._progress.update(self._task, completed=self.meter.samples, rate=f"{rate:,.0f} samples/s", auc=auc)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Remove the bar."""
+        self._progress.stop()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Remove the bar, so that the terminal is left as it was."""
+        self._progress.stop()

@@ -1,0 +1,63 @@
+"""Lightning's trainer, as quiet and as lean as it goes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from nas_fusion.errors import OptionError
+from nas_fusion.nni_bridge import Trainer
+from nas_fusion.training._config import PRECISIONS, TrainConfig
+
+# "GPU available: …", "max_epochs reached" and the like say nothing that the progress bar does not.
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+
+def torch_device(config: TrainConfig) -> torch.device:
+    """The device that a configuration means.
+
+    Raises:
+        OptionError: there is no such device.
+    """
+    if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise OptionError("device", "cpu on a machine without CUDA", config.device)
+    device = torch.device("cuda:0" if config.device in ("auto", "cuda") else config.device)
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise OptionError("device", f"one of {torch.cuda.device_count()} CUDA devices", config.device)
+    return device
+
+
+def make_trainer(
+    config: TrainConfig, callbacks: Sequence[pl.Callback], *, max_epochs: int, clip: bool = True
+) -> Any:
+    """A trainer without logger, checkpoints, summary, sanity check or bar of its own.
+
+    Args:
+        config: device, precision, clipping.
+        callbacks: all of them.
+        max_epochs: at most.
+        clip: whether the trainer clips the gradient; one-shot modules optimise by hand and clip themselves.
+    """
+    device = torch_device(config)
+    return Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=[device.index or 0] if device.type == "cuda" else 1,
+        precision=PRECISIONS[config.precision],
+        min_epochs=0,  # else Lightning finishes an epoch before it stops
+        max_epochs=max_epochs,
+        gradient_clip_val=config.gradient_clip if clip else None,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )

@@ -1,0 +1,88 @@
+"""The study folder: where everything about a comparison lies, and who may write to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from nas_fusion.errors import StudyError
+from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
+
+
+class StudyFolder:
+    """Paths of a study, and the check that it was made with the same settings.
+
+    ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
+    finished cell; ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``results.csv``,
+    ``report.html``, ``best_design.json`` and ``best_design.svg``: the outcome.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.settings = self.path / "study.toml"
+        self.results = self.path / "results.csv"
+        self.report = self.path / "report.html"
+        self.best_json = self.path / "best_design.json"
+        self.best_svg = self.path / "best_design.svg"
+
+    @property
+    def storage_url(self) -> str:
+        """Optuna's storage."""
+        return f"sqlite:///{(self.path / 'optuna.db').resolve()}"
+
+    def cell(self, strategy: str, seed: int) -> Path:
+        """Folder of a finished cell."""
+        return self.path / "cells" / f"{strategy}-{seed}"
+
+    def search(self, strategy: str, seed: int) -> Path:
+        """Folder of a finished search."""
+        return self.path / "searches" / f"{strategy}-{seed}"
+
+    def check(self, settings: ComparisonSettings, fingerprint: str) -> None:
+        """Refuse a folder that belongs to something else. Writes nothing.
+
+        Raises:
+            StudyError: the study was made with other settings or other data (says which), or the folder holds
+                something that is no study.
+        """
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise StudyError(f"study folder {self.path} is a file")
+        if not self.settings.exists():
+            if any(self.path.iterdir()):
+                raise StudyError(f"{self.path} is not empty and holds no study (no study.toml); choose another --study")
+            return
+        theirs, their_fingerprint = read_settings(self.settings)
+        found = differences(settings.to_dict(), theirs)
+        if not found and their_fingerprint != fingerprint:
+            found = [f"the log's content has changed (fingerprint {their_fingerprint[:12]}, now {fingerprint[:12]})"]
+        if found:
+            raise StudyError(
+                f"{self.path} was made with other settings; choose another --study, or the same settings. "
+                f"Different: {'; '.join(found)}"
+            )
+
+    @contextmanager
+    def locked(self, settings: ComparisonSettings, fingerprint: str) -> Iterator[None]:
+        """Hold the folder for this process; create it with its ``study.toml`` if it is new.
+
+        Raises:
+            StudyError: another process works on it, or it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path / ".lock", timeout=0):
+                if not self.settings.exists():
+                    settings.write(self.settings, fingerprint)
+                yield
+        except Timeout as error:
+            raise StudyError(f"another process is working on {self.path}") from error
+        except OSError as error:
+            raise StudyError(f"cannot write to {self.path}: {error.strerror or error}") from error

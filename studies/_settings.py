@@ -1,0 +1,190 @@
+"""Every setting of a comparison: enough to run it again."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from nas_fusion.data import DataOptions
+from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.files import write_text
+from nas_fusion.training import TrainConfig
+
+FORMAT_VERSION = 1
+
+STEPS_PER_EPOCH = 40
+"""``batch_size = 0`` aims at this many steps an epoch: enough for Adam to move the gates, few enough to be quick."""
+
+SMALLEST_BATCH, LARGEST_BATCH = 128, 4096
+"""Bounds of the automatic batch size; 4096 is the published one."""
+
+
+def automatic_batch_size(train_rows: int) -> int:
+    """The power of two that gives about `STEPS_PER_EPOCH` steps an epoch, within bounds."""
+    size = LARGEST_BATCH
+    while size > SMALLEST_BATCH and size * STEPS_PER_EPOCH > train_rows:
+        size //= 2
+    return size
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The search space.
+
+    Args:
+        space: registered name.
+        levels: number of levels.
+        emb_dim: width of a field's embedding.
+        product: what a product does with a closed input while searching.
+        batch_norm: batch norm in the deep blocks.
+        dropout: in the deep blocks.
+    """
+
+    space: str = "dcn"
+    levels: int = 3
+    emb_dim: int = 8
+    product: str = "zero"
+    batch_norm: bool = False
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class RecipeSettings:
+    """How models are trained: supernets and candidates while searching, and the found designs for good.
+
+    Args:
+        learning_rate: Adam's.
+        embedding_l2, network_l2: L2 in the gradient, per group.
+        batch_size: 0 chooses one from the number of training rows.
+        retrain_epochs: at most, when re-training.
+        patience: re-training stops after this many epochs without a better validation AUC.
+        lr_drop: the learning rate is multiplied by this after an epoch without a better validation AUC.
+        gradient_clip: largest norm of the gradient; 0 for no clipping.
+        soft_learning_rate: for re-training a soft model from the supernet's weights; 0: a tenth of `learning_rate`.
+    """
+
+    learning_rate: float = 1e-3
+    embedding_l2: float = 0.0
+    network_l2: float = 0.0
+    batch_size: int = 0
+    retrain_epochs: int = 20
+    patience: int = 2
+    lr_drop: float = 0.1
+    gradient_clip: float = 0.0
+    soft_learning_rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """What is compared on what.
+
+    Args:
+        source: the log, as the user named it.
+        data: how it is read, split and encoded.
+        strategies: names of the entries, in the order of the table.
+        seeds: one cell per strategy and seed.
+        budget: per strategy and seed; see `nas_fusion.search.Budget.parse`.
+        candidates: into how many candidates a multi-trial strategy divides its budget.
+        model: the search space.
+        recipe: how models are trained.
+        device, precision: as in `nas_fusion.training.TrainConfig`.
+    """
+
+    source: str
+    data: DataOptions
+    strategies: tuple[str, ...]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    budget: str = "5x"
+    candidates: int = 10
+    model: ModelSettings = ModelSettings()
+    recipe: RecipeSettings = RecipeSettings()
+    device: str = "auto"
+    precision: str = "32"
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise OptionError("seeds", "different integers, at least one", self.seeds)
+        if self.candidates < 1:
+            raise OptionError("candidates", "a positive integer", self.candidates)
+        self.train_config(rows=1)  # validates the recipe early
+
+    def batch_size(self, rows: int) -> int:
+        """The batch size for a number of training rows."""
+        return self.recipe.batch_size or automatic_batch_size(rows)
+
+    def train_config(self, rows: int, seed: int = 0) -> TrainConfig:
+        """The recipe of re-training; searches adapt it to their budget."""
+        r = self.recipe
+        return TrainConfig(
+            learning_rate=r.learning_rate,
+            embedding_l2=r.embedding_l2,
+            network_l2=r.network_l2,
+            batch_size=self.batch_size(rows),
+            max_epochs=r.retrain_epochs,
+            patience=r.patience,
+            lr_drop=r.lr_drop,
+            gradient_clip=r.gradient_clip or None,
+            seed=seed,
+            device=self.device,
+            precision=self.precision,
+        )
+
+    def soft_config(self, config: TrainConfig) -> TrainConfig:
+        """The recipe of soft re-training: it starts from trained weights, so it takes smaller steps."""
+        return replace(config, learning_rate=self.recipe.soft_learning_rate or config.learning_rate / 10)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, nested as in ``study.toml``; options that are None are left out."""
+        content = asdict(self)
+        content["data"] = self.data.to_dict()
+        plain: dict[str, Any] = _without_none(content)
+        return plain
+
+    def write(self, path: Path, fingerprint: str) -> None:
+        """Write ``study.toml``."""
+        content = {"format": FORMAT_VERSION, "fingerprint": fingerprint, **self.to_dict()}
+        write_text(path, tomli_w.dumps(content))
+
+
+def read_settings(path: Path) -> tuple[dict[str, Any], str]:
+    """The settings in a ``study.toml`` as plain values, and the fingerprint of the data.
+
+    Raises:
+        StudyError: the file cannot be read.
+    """
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+        version, fingerprint = content.pop("format"), content.pop("fingerprint")
+    except (ValueError, KeyError) as error:
+        raise StudyError(f"{path}: not the settings of a study: {error}") from error
+    if version != FORMAT_VERSION:
+        raise StudyError(f"{path}: format must be {FORMAT_VERSION}, got {version!r}")
+    return content, str(fingerprint)
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:
+    """The settings that differ, as "name: theirs in the study, ours asked for"."""
+    found: list[str] = []
+    for name in sorted(set(ours) | set(theirs)):
+        a, b = ours.get(name), theirs.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += differences(a, b, f"{prefix}{name}.")
+        elif _plain(a) != _plain(b):
+            found.append(f"{prefix}{name}: {_plain(b)!r} in the study, {_plain(a)!r} asked for")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, tuple | list) else value
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return [_without_none(v) for v in value] if isinstance(value, tuple | list) else value
+
+
