@@ -17,16 +17,16 @@ from nas_fusion.nni_bridge import (
 _NEVER = 2**62
 
 
-class DartsModule(MendedModule, DartsLightningModule):  # type: ignore[misc]
+class DartsModule(MendedModule, DartsLightningModule):
     """NNI's DARTS search with ordered architecture parameters and a validation step."""
 
 
-class GumbelDartsModule(MendedModule, GumbelDartsLightningModule):  # type: ignore[misc]
+class GumbelDartsModule(MendedModule, GumbelDartsLightningModule):
     """NNI's Gumbel-DARTS search with ordered architecture parameters and a validation step."""
 
 
-@nni.trace  # type: ignore[untyped-decorator]
-class FusionDARTS(MendedStrategy, DARTS):  # type: ignore[misc]
+@nni.trace
+class FusionDARTS(MendedStrategy, DARTS):
     """DARTS, first order (Liu et al., ICLR 2019): connections and operations relaxed by softmax.
 
     The architecture is trained on validation batches, the weights on training batches.
@@ -51,8 +51,8 @@ class FusionDARTS(MendedStrategy, DARTS):  # type: ignore[misc]
         )
 
 
-@nni.trace  # type: ignore[untyped-decorator]
-class FusionGumbelDARTS(MendedStrategy, GumbelDARTS):  # type: ignore[misc]
+@nni.trace
+class FusionGumbelDARTS(MendedStrategy, GumbelDARTS):
     """DARTS with Gumbel softmax whose temperature falls over the epochs (Xie et al., ICLR 2019; Wu et al., CVPR 2019).
 
     Args:

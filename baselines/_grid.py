@@ -9,8 +9,8 @@ from typing import Any
 from nas_fusion.nni_bridge import GridSearch, nni
 
 
-@nni.trace  # type: ignore[untyped-decorator]
-class FusionGridSearch(GridSearch):  # type: ignore[misc]
+@nni.trace
+class FusionGridSearch(GridSearch):
     """NNI's grid search, skipping illegal samples, which NNI's own enumeration would stop at.
 
     Args:

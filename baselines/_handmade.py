@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign
 from nas_fusion.search_spaces import DesignSet
 
@@ -11,7 +13,7 @@ def _merge(designs: DesignSet, preferred: str) -> str:
 
 
 def _chain(blocks: list[str]) -> list[tuple[str, str]]:
-    return list(zip(blocks, blocks[1:], strict=False))
+    return list(pairwise(blocks))
 
 
 def stacked(designs: DesignSet) -> FusionDesign:

@@ -34,7 +34,7 @@ class RankedDesign:
     seconds: float
 
 
-class RandomOneShotModule(MendedModule, RandomSamplingLightningModule):  # type: ignore[misc]
+class RandomOneShotModule(MendedModule, RandomSamplingLightningModule):
     """NNI's random path training; validates on a path per batch, and logs nothing."""
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
@@ -48,8 +48,8 @@ class RandomOneShotModule(MendedModule, RandomSamplingLightningModule):  # type:
         return self.training_module.validation_step(*args, **kwargs)
 
 
-@nni.trace  # type: ignore[untyped-decorator]
-class FusionRandomOneShot(MendedStrategy, RandomOneShot):  # type: ignore[misc]
+@nni.trace
+class FusionRandomOneShot(MendedStrategy, RandomOneShot):
     """Single-path one-shot with uniform sampling (Guo et al., ECCV 2020).
 
     NNI's `RandomOneShot` trains the supernet and exports an arbitrary design; "sampling the best architecture from

@@ -15,8 +15,8 @@ CONSTANT_AUC = 0.5
 _MAX_REFUSED = 10_000
 
 
-@nni.trace  # type: ignore[untyped-decorator]
-class FusionTPE(Strategy):  # type: ignore[misc]
+@nni.trace
+class FusionTPE(Strategy):
     """Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) by Optuna, one candidate at a time.
 
     An illegal proposal costs nothing: it is a constant model, whose AUC is known to be .5, and is told so.
@@ -33,7 +33,7 @@ class FusionTPE(Strategy):  # type: ignore[misc]
     def _run(self) -> None:
         sampler = optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=self.startup)
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        choices = {
+        choices: dict[str, optuna.distributions.BaseDistribution] = {
             label: optuna.distributions.CategoricalDistribution(mutable.values)
             for label, mutable in self.model_space.simplify().items()
         }

@@ -12,7 +12,7 @@ from nas_fusion.baselines._handmade import parallel, stacked
 from nas_fusion.baselines._random_oneshot import FusionRandomOneShot
 from nas_fusion.baselines._tpe import FusionTPE
 from nas_fusion.nni_bridge import Random, RegularizedEvolution
-from nas_fusion.search import BuildContext, StrategyEntry
+from nas_fusion.strategy import BuildContext, StrategyEntry
 
 DEFAULT_DARTS_LEARNING_RATE = 0.02
 """NNI's default, 3e-4, moves a logit by at most .03 in a hundred steps: too little to tell choices apart."""

@@ -32,7 +32,11 @@ FormatOption = Annotated[
     str, typer.Option("--format", help="auto, csv, parquet, libsvm, criteo, avazu or kdd12.", show_default=True)
 ]
 LabelOption = Annotated[
-    str | None, typer.Option("--label", help="Column with the 0/1 label.  [default: the format's own, or one called label, click, y or target]")
+    str | None,
+    typer.Option(
+        "--label",
+        help="Column with the 0/1 label.  [default: the format's own, or one called label, click, y or target]",
+    ),
 ]
 SplitColumnOption = Annotated[
     str | None, typer.Option("--split-column", help="Column that says train, valid or test for every row.")
@@ -62,9 +66,10 @@ CandidatesOption = Annotated[
     int, typer.Option("--candidates", help="Candidates among which a multi-trial strategy divides the budget.", min=1)
 ]
 LearningRateOption = Annotated[float, typer.Option("--lr", help="Adam's learning rate.")]
-EmbeddingL2Option = Annotated[float, typer.Option("--embedding-l2", help="L2 of the embeddings, in the gradient.")]
-NetworkL2Option = Annotated[float, typer.Option("--network-l2", help="L2 of the other weights, in the gradient.")]
+EmbeddingL2Option = Annotated[
+    float, typer.Option("--embedding-l2", help="L2 of the embeddings, in the gradient (BARS: 0.05 on frappe).")
 ]
+NetworkL2Option = Annotated[float, typer.Option("--network-l2", help="L2 of the other weights, in the gradient.")]
 BatchSizeOption = Annotated[int, typer.Option("--batch-size", help="0: from the number of rows, at most 4096.", min=0)]
 EpochsOption = Annotated[int, typer.Option("--epochs", help="Most epochs of a re-training.", min=1)]
 PatienceOption = Annotated[
@@ -131,7 +136,9 @@ def compare(
 
 @app.command(epilog=_example("nasfusion search --strategy optfusion-hard --data clicks.csv --out design.json"))
 def search(
-    strategy: Annotated[str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")] = "optfusion-hard",
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")
+    ] = "optfusion-hard",
     data: DataOption = "synthetic",
     format: FormatOption = "auto",
     label: LabelOption = None,

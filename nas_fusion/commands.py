@@ -26,8 +26,10 @@ def _console() -> Iterator[Console]:
     # Warnings of libraries are for developers; the project's own go through its logger.
     import logging
 
+    import optuna
     from rich.logging import RichHandler
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     console = Console()
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
     logger = logging.getLogger("nas_fusion")
@@ -62,7 +64,12 @@ def _data_options(options: Options) -> Any:
 def _prepare(console: Console, options: Options) -> Any:
     from nas_fusion.data import prepare
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading the log", total=1.0)
         return prepare(
@@ -130,8 +137,8 @@ def default_study(data: str) -> Path:
 def run_compare(options: Options, command: str) -> None:
     """``nasfusion compare``."""
     with _console() as console:
-        from nas_fusion.report import comparison_table, design_text, best_cell, summarise
-        from nas_fusion.search import select_strategies
+        from nas_fusion.report import best_cell, comparison_table, design_text, summarise
+        from nas_fusion.strategy import select_strategies
         from nas_fusion.studies import compare
 
         entries = select_strategies(options["strategies"])
@@ -147,6 +154,7 @@ def run_compare(options: Options, command: str) -> None:
         console.print()
         console.print(comparison_table(summarise(result.records), result.info))
         best = best_cell(result.records)
+        assert best is not None, "a comparison has at least one cell"
         console.print(f"\nbest on validation data: [bold]{best.strategy}[/bold], seed {best.seed}", highlight=False)
         console.print(design_text(best.design), highlight=False, markup=False)
         for path in (result.folder.report, result.folder.results, result.folder.best_json):
@@ -166,7 +174,7 @@ def _print_cell(console: Console, record: Any, done: int, total: int) -> None:
     line = f"[{done:>{len(str(total))}}/{total}] {record.strategy:<16} seed {record.seed}"
     line += f"  valid {record.valid_auc:.4f}  test {record.test_auc:.4f}"
     line += f"  search {record.search_seconds:.1f} s, re-train {record.retrain_seconds:.1f} s"
-    console.print(line, highlight=False, markup=False)
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def run_search_command(options: Options) -> None:
@@ -174,7 +182,8 @@ def run_search_command(options: Options) -> None:
     with _console() as console:
         from nas_fusion.files import write_text
         from nas_fusion.report import design_text, draw_design
-        from nas_fusion.search import STRATEGIES, Budget, SearchTask, run_search
+        from nas_fusion.search import Budget, SearchTask, run_search
+        from nas_fusion.strategy import STRATEGIES
         from nas_fusion.studies import make_space
 
         entry = STRATEGIES.get(options["strategy"])
@@ -204,7 +213,8 @@ def run_retrain_command(options: Options) -> None:
     with _console() as console:
         from nas_fusion.design import FusionDesign
         from nas_fusion.files import save_tensors
-        from nas_fusion.search import STRATEGIES, Budget, SearchOutcome, SearchTask, retrain
+        from nas_fusion.search import Budget, SearchOutcome, SearchTask, retrain
+        from nas_fusion.strategy import STRATEGIES
         from nas_fusion.studies import make_space
         from nas_fusion.training import evaluate
 
@@ -240,7 +250,7 @@ def run_retrain_command(options: Options) -> None:
 def run_strategies() -> None:
     """``nasfusion strategies``."""
     with _console() as console:
-        from nas_fusion.search import STRATEGIES
+        from nas_fusion.strategy import STRATEGIES
 
         table = Table(title="Strategies", caption="* in --strategies all; references are always in the table")
         for column in ("name", "kind", "what it does", "parameters (defaults)"):
@@ -256,6 +266,22 @@ def run_data(options: Options) -> None:
     with _console() as console:
         from nas_fusion.data import describe
 
-        _prepare(console, options)
-        summary = describe(options["data"], _data_options(options))
+        summary = describe(_prepare(console, options))
         console.print(_summary_table(summary))
+        known = "" if summary.attainable_auc is None else f"; best attainable test AUC {summary.attainable_auc:.4f}"
+        console.print(f"label {summary.label!r}: {summary.label_rate:.2%} positive of {summary.rows:,} rows{known}")
+        for name, rows in summary.split_rows.items():
+            console.print(f"{name}: {rows:,} rows, {summary.split_label_rates[name]:.2%} positive", highlight=False)
+        console.print(f"{summary.num_features:,} features; encoded in {summary.path}", highlight=False, soft_wrap=True)
+
+
+def _summary_table(summary: Any) -> Table:
+    table = Table(title=f"Fields of {summary.name}", caption="distinct, most frequent: in the training rows")
+    table.add_column("field")
+    table.add_column("kind")
+    for column in ("distinct", "ids", "missing", "most frequent", "unknown in valid", "in test"):
+        table.add_column(column, justify="right")
+    for f in summary.fields:
+        shares = [f"{share:.1%}" for share in (f.top_share, f.valid_unknown, f.test_unknown)]
+        table.add_row(f.name, f.kind.value, f"{f.distinct:,}", f"{f.size:,}", f"{f.missing:,}", *shares)
+    return table

@@ -29,9 +29,7 @@ class Registry(Generic[T]):
             be imported without importing what it holds.
     """
 
-    def __init__(
-        self, kind: str, group: str, entry_type: type[T], built_in: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, kind: str, group: str, entry_type: type[T], built_in: Callable[[], None] | None = None) -> None:
         self.kind, self.group, self.entry_type, self.built_in = kind, group, entry_type, built_in
         self._entries: dict[str, T] = {}
         self._loaded = False

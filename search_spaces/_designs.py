@@ -34,7 +34,8 @@ class DesignSet:
     @property
     def size(self) -> int:
         """Number of designs before legality: ``2^(2L² + 4L + 3) · operations^(2L + 1)``."""
-        return 2 ** len(candidate_connections(self.levels)) * len(self.operations) ** len(fused_blocks(self.levels))
+        connections, blocks = len(candidate_connections(self.levels)), len(fused_blocks(self.levels))
+        return (1 << connections) * len(self.operations) ** blocks
 
     def problem(self, design: FusionDesign) -> str | None:
         """Why `design` does not belong to the set, or None."""

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from nas_fusion.design import OPERATION_KEY, OUTPUT, Connection, FusionDesign, connection_label, operation_label
 from nas_fusion.nn.blocks import Features
 from nas_fusion.nn.fusion import HardFusion, PassThrough, SoftFusion
-from nas_fusion.nn.operations import FusionOperation, Product
+from nas_fusion.nn.operations import FusionOperation, OperationDict, Product
 from nas_fusion.nni_bridge import BaseSuperNetModule, MutableModule, ensure_frozen, label_scope, nni
 from nas_fusion.search_spaces._legality import make_legal
 
 
-class FusionNode(MutableModule):  # type: ignore[misc]
+class FusionNode(MutableModule):
     """How one block merges its candidate inputs: a binary choice per connection and a choice of operation.
 
     Labels are ``<block>/<source>`` and ``<block>/operation``. Choices are listed with "open" first, so that NNI's
@@ -33,7 +33,7 @@ class FusionNode(MutableModule):  # type: ignore[misc]
     def __init__(self, block: str, sources: Sequence[str], operations: Mapping[str, FusionOperation]) -> None:
         super().__init__()
         self.block, self.sources = block, tuple(sources)
-        self.operations = nn.ModuleDict(operations)
+        self.operations = OperationDict(operations)
         with label_scope(block):
             self.connection_choices = [nni.choice(source, [1, 0]) for source in sources]
             self.operation_choice = nni.choice(OPERATION_KEY, list(operations)) if operations else None
@@ -69,7 +69,7 @@ class FusionNode(MutableModule):  # type: ignore[misc]
             return PassThrough()
         operations = {
             name: operation.keep(kept)
-            for name, operation in self.operations.items()
+            for name, operation in self.operations.all().items()
             if not (isinstance(operation, Product) and operation.rule == "zero" and len(kept) < len(self.sources))
         }
         reference = next((p for op in operations.values() for p in op.parameters()), torch.empty(0))
@@ -77,7 +77,7 @@ class FusionNode(MutableModule):  # type: ignore[misc]
         return SoftFusion(operations, weights.to(reference.dtype))
 
 
-class SupernetNode(BaseSuperNetModule):  # type: ignore[misc]
+class SupernetNode(BaseSuperNetModule):
     """What a fusion node becomes in a supernet; each one-shot strategy has its own subclass.
 
     It keeps the node's mutables and weights, so that the space can still be simplified and frozen. The nodes of one
@@ -90,7 +90,8 @@ class SupernetNode(BaseSuperNetModule):  # type: ignore[misc]
 
     def __init__(self, node: FusionNode, memo: dict[str, Any]) -> None:
         super().__init__()
-        self.block, self.sources, self.operations = node.block, node.sources, node.operations
+        self.block, self.sources = node.block, node.sources
+        self.operations: OperationDict = node.operations
         self.connection_choices, self.operation_choice = node.connection_choices, node.operation_choice
         for mutable in self._own_mutables():
             self.add_mutable(mutable)
@@ -118,7 +119,7 @@ class SupernetNode(BaseSuperNetModule):  # type: ignore[misc]
         if weights is None:
             return gated[0]
         mixed: Features | None = None
-        for weight, operation in zip(weights.unbind(), self.operations.values(), strict=True):
+        for weight, operation in zip(weights.unbind(), self.operations.all().values(), strict=True):
             term = weight * operation(gated, gates)
             mixed = term if mixed is None else mixed + term
         assert mixed is not None

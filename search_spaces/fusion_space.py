@@ -41,7 +41,7 @@ DEFAULT_EMB_DIM = 10
 """Embedding width of the BARS benchmark's frappe recipe."""
 
 
-class LegalChoices(MutableDict):  # type: ignore[misc]
+class LegalChoices(MutableDict):
     """The simplified space: the choices by label, refusing samples whose design is not legal.
 
     NNI's multi-trial strategies draw again when a sample is refused, so they never submit such a design.
@@ -55,7 +55,7 @@ class LegalChoices(MutableDict):  # type: ignore[misc]
         return _problem_as_nni_error(FusionDesign.from_sample({label: sample[label] for label in self.keys()}))
 
 
-class FusionSpace(ModelSpace):  # type: ignore[misc]
+class FusionSpace(ModelSpace):
     """All fusion designs over the blocks of one CTR model.
 
     One binary choice per candidate connection and one choice of operation per fused block (see `nas_fusion.design`).

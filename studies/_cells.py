@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import optuna
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.records import CellRecord
@@ -38,7 +38,7 @@ class CellBook:
         self.study = optuna.create_study(
             study_name=STUDY_NAME, storage=storage_url, direction="maximize", load_if_exists=True
         )
-        self._distributions = {
+        self._distributions: dict[str, BaseDistribution] = {
             "strategy": CategoricalDistribution(list(dict.fromkeys(c.strategy for c in cells))),
             "seed": CategoricalDistribution(list(dict.fromkeys(c.seed for c in cells))),
         }

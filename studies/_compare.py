@@ -16,16 +16,9 @@ from nas_fusion.errors import NasFusionError, StudyError
 from nas_fusion.files import new_folder, save_tensors, write_text
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report import best_cell, draw_design, write_report, write_results_csv
-from nas_fusion.search import (
-    STRATEGIES,
-    Budget,
-    SearchOutcome,
-    SearchTask,
-    StrategyEntry,
-    retrain,
-    run_search,
-)
+from nas_fusion.search import Budget, SearchOutcome, SearchTask, retrain, run_search
 from nas_fusion.search_spaces import SPACES, FusionSpace
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies._cells import Cell, CellBook
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._searches import load_search, save_search
@@ -228,6 +221,7 @@ def comparison_info(settings: ComparisonSettings, dataset: EncodedDataset, comma
 
 def _write_results(study: StudyFolder, records: list[CellRecord], info: ComparisonInfo) -> None:
     best = best_cell(records)
+    assert best is not None, "a comparison has at least one cell"
     write_text(study.best_json, best.design.to_json() + "\n")
     write_text(study.best_svg, draw_design(best.design, title=f"{best.strategy}, seed {best.seed}"))
     write_report(records, info, study.report)

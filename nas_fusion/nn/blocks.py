@@ -83,7 +83,7 @@ class DeepBlock(nn.Module):
         self.norm = nn.BatchNorm1d(width) if batch_norm else None
         self.dropout = nn.Dropout(dropout) if dropout else None
 
-    def forward(self, fused: Features, embedding: Features) -> Features:  # noqa: ARG002 - same call as a cross
+    def forward(self, fused: Features, embedding: Features) -> Features:
         """Transform the fused input; the embedding is not looked at."""
         hidden = self.linear(fused)
         if self.norm is not None:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.operations import FusionOperation
+from nas_fusion.nn.operations import FusionOperation, OperationDict
 
 
 class PassThrough(nn.Module):
@@ -52,13 +52,13 @@ class SoftFusion(nn.Module):
 
     def __init__(self, operations: Mapping[str, FusionOperation], probabilities: Float[Tensor, " operation"]) -> None:
         super().__init__()
-        self.operations = nn.ModuleDict(operations)
+        self.operations = OperationDict(operations)
         self.register_buffer("probabilities", probabilities.detach().clone())
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
         """Mix what the operations give for the open inputs."""
         mixed = torch.zeros_like(embedding)
-        for probability, operation in zip(self.probabilities, self.operations.values(), strict=True):
+        for probability, operation in zip(self.probabilities, self.operations.all().values(), strict=True):
             fused = operation(inputs) if inputs else operation.constant(embedding)
             mixed = torch.addcmul(mixed, probability, fused)
         return mixed

@@ -13,7 +13,7 @@ import copy
 import math
 from collections.abc import Sequence
 from functools import reduce
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, cast
 
 import torch
 from jaxtyping import Float
@@ -172,6 +172,17 @@ class Attention(FusionOperation):
             for name in ("hidden_weight", "hidden_bias", "score_weight"):
                 getattr(other, name).copy_(getattr(self, name)[rows])
         return other
+
+
+class OperationDict(nn.ModuleDict):
+    """A `ModuleDict` that holds fusion operations only, and says so to type checkers."""
+
+    def __getitem__(self, key: str) -> FusionOperation:
+        return cast(FusionOperation, super().__getitem__(key))
+
+    def all(self) -> dict[str, FusionOperation]:
+        """The operations by name."""
+        return cast(dict[str, FusionOperation], dict(self.items()))
 
 
 BUILT_IN: dict[str, type[FusionOperation]] = {op.name: op for op in (Add, Product, Concat, Attention)}

@@ -20,7 +20,7 @@ from nas_fusion.nni_bridge._nni import FinalMetricEvent, ModelEventType, ModelSt
 logger = logging.getLogger("nas_fusion")
 
 
-class BudgetedEngine(SequentialExecutionEngine):  # type: ignore[misc]
+class BudgetedEngine(SequentialExecutionEngine):
     """Run one candidate after the other in this process until a budget is spent.
 
     Args:

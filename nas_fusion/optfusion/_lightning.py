@@ -10,7 +10,7 @@ from torch import Tensor
 from nas_fusion.nni_bridge import BaseOneShotLightningModule, MendedModule
 
 
-class OptFusionModule(MendedModule, BaseOneShotLightningModule):  # type: ignore[misc]
+class OptFusionModule(MendedModule, BaseOneShotLightningModule):
     """Single-level search: one batch, one backward, then a step of the weights and one of the architecture.
 
     Unlike DARTS there is no second batch and no split of the training data (Zhang et al., WSDM 2025).

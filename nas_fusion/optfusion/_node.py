@@ -93,7 +93,7 @@ class OptFusionNode(SupernetNode):
 
     def export_probs(self, memo: dict[str, Any]) -> dict[str, Any]:
         """1 or 0 for every gate, ``softmax(β)`` for the operations."""
-        probabilities: dict[str, Any] = {
+        probabilities: dict[str, dict[Any, float]] = {
             m.label: {1: float(a > 0), 0: float(a <= 0)}
             for m, a in zip(self.connection_choices, self.connection_scores(), strict=True)
         }

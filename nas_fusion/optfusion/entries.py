@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 
 from nas_fusion.optfusion._node import Searched
 from nas_fusion.optfusion.strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion
-from nas_fusion.search import BuildContext, StrategyEntry
+from nas_fusion.strategy import BuildContext, StrategyEntry
 
 PUBLISHED_PATIENCE = 1
 """The search stops after one epoch without a better validation AUC."""

@@ -17,8 +17,8 @@ DEFAULT_ARCH_LEARNING_RATE = 0.03
 """Between the published rates (0.3 on Criteo, 0.1 on Avazu, 0.01 on KDD12)."""
 
 
-@nni.trace  # type: ignore[untyped-decorator]
-class OptFusion(MendedStrategy, OneShotStrategy):  # type: ignore[misc]
+@nni.trace
+class OptFusion(MendedStrategy, OneShotStrategy):
     """Learn connections and operations in one supernet training (Zhang et al., WSDM 2025, arXiv 2411.15731).
 
     Every connection of the supernet has a binary gate with a straight-through gradient, every fused block a softmax

@@ -15,9 +15,9 @@ from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine
 from nas_fusion.records import TracePoint
 from nas_fusion.search._choices import ChoiceRecorder
-from nas_fusion.search._entry import StrategyEntry
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 from nas_fusion.search._trace import trace_of
+from nas_fusion.strategy import StrategyEntry
 from nas_fusion.training import oneshot_evaluator
 
 

@@ -11,10 +11,12 @@ from torch import nn
 
 from nas_fusion.errors import OptionError
 from nas_fusion.optfusion import OptFusion
-from nas_fusion.search._entry import BuildContext, StrategyEntry
+from nas_fusion.records import TracePoint
 from nas_fusion.search._multitrial import run_multitrial
 from nas_fusion.search._oneshot import run_oneshot
 from nas_fusion.search._task import SearchOutcome, SearchTask
+from nas_fusion.search._trace import trace_of
+from nas_fusion.strategy import BuildContext, StrategyEntry
 from nas_fusion.training import FitResult, TrainConfig, fit, seeded
 
 
@@ -59,6 +61,11 @@ class Retrained:
     fit: FitResult
     seconds: float
     parameters: int
+
+    @property
+    def history(self) -> tuple[TracePoint, ...]:
+        """Every validation of the training."""
+        return trace_of(self.fit.history)
 
 
 def retrain(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask, config: TrainConfig) -> Retrained:

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
+from nas_fusion.records import TracePoint
 from nas_fusion.search._budget import Budget
 from nas_fusion.search_spaces import FusionSpace
-from nas_fusion.records import TracePoint
 from nas_fusion.training import TrainConfig
+
 
 @dataclass(frozen=True)
 class SearchTask:

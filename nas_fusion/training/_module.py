@@ -33,8 +33,8 @@ def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, An
     ]
 
 
-@nni.trace  # type: ignore[untyped-decorator]
-class CTRModule(LightningModule):  # type: ignore[misc]
+@nni.trace
+class CTRModule(LightningModule):
     """Binary cross-entropy on whole batches; nothing is logged per step.
 
     Metrics, early stopping and everything else that looks at an epoch is the business of callbacks: they work on

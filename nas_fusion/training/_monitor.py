@@ -96,7 +96,9 @@ class ValidationMonitor(pl.Callback):
         if self.best is None or record.valid_auc > self.best.valid_auc:
             self.best, self._since_best = record, 0
             if self.keep_best:
-                self._best_state = {k: v.detach().cpu().clone() for k, v in trained_model(pl_module).state_dict().items()}
+                self._best_state = {
+                    k: v.detach().cpu().clone() for k, v in trained_model(pl_module).state_dict().items()
+                }
         else:
             self._since_best += 1
             self._drop_learning_rates(trainer)
@@ -116,7 +118,9 @@ class ValidationMonitor(pl.Callback):
     def _measure(self, epoch: int) -> EpochRecord:
         loss = float(torch.stack(self._losses).double().mean()) if self._losses else math.nan
         if self._losses and not math.isfinite(loss):
-            raise TrainingError(f"the training loss of epoch {epoch} is {loss}; lower the learning rate or clip the gradient")
+            raise TrainingError(
+                f"the training loss of epoch {epoch} is {loss}; try a lower learning rate"
+            )
         logits = torch.cat([logits for logits, _ in self._outputs]).float().cpu().numpy()
         labels = torch.cat([labels for _, labels in self._outputs]).cpu().numpy()
         self._outputs, self._losses = [], []

@@ -34,9 +34,7 @@ def torch_device(config: TrainConfig) -> torch.device:
     return device
 
 
-def make_trainer(
-    config: TrainConfig, callbacks: Sequence[pl.Callback], *, max_epochs: int, clip: bool = True
-) -> Any:
+def make_trainer(config: TrainConfig, callbacks: Sequence[pl.Callback], *, max_epochs: int, clip: bool = True) -> Any:
     """A trainer without logger, checkpoints, summary, sanity check or bar of its own.
 
     Args:

@@ -14,7 +14,6 @@ from nas_fusion.design import FusionDesign, candidate_connections, candidate_sou
 from nas_fusion.nn import FusionNetwork
 from nas_fusion.optfusion import OptFusion, OptFusionNode
 from nas_fusion.search_spaces import FusionSpace
-
 from tests.oracle import Formulas
 
 FIELDS = (5, 3, 7, 4)
@@ -120,15 +119,15 @@ def test_supernet_agrees_after_six_joint_steps() -> None:
     space, _ = supernet(levels, random_gates, product)
     ids, labels = batch()
     leaves = oracle_leaves(space)
-    steps: list[tuple[torch.optim.Adam, Callable[[], Tensor]]] = [
-        (torch.optim.Adam(space.parameters(), lr=0.05), lambda: space(ids)),
-        (torch.optim.Adam(leaves.values(), lr=0.05), lambda: search_logits(leaves, levels, product, ids)),
-    ]
-    for optimiser, forward in steps:
-        for _ in range(6):
-            optimiser.zero_grad()
-            loss_of(forward(), labels).backward()
-            optimiser.step()
+    ours = torch.optim.Adam(space.parameters(), lr=0.05)
+    theirs = torch.optim.Adam(leaves.values(), lr=0.05)
+    for _ in range(6):
+        ours.zero_grad()
+        theirs.zero_grad()
+        loss_of(space(ids), labels).backward()
+        loss_of(search_logits(leaves, levels, product, ids), labels).backward()
+        ours.step()
+        theirs.step()
     for name, parameter in space.named_parameters():
         torch.testing.assert_close(parameter, leaves[name], atol=1e-9, rtol=0)
 
@@ -152,7 +151,9 @@ def masks(design: FusionDesign) -> dict[str, Tensor]:
     }
 
 
-def compare_derived(model: FusionNetwork, space: FusionSpace, mixtures: Any, design: FusionDesign, product: str) -> None:
+def compare_derived(
+    model: FusionNetwork, space: FusionSpace, mixtures: Any, design: FusionDesign, product: str
+) -> None:
     ids, labels = batch()
     leaves = oracle_leaves(space)
     expected = Formulas(leaves, design.levels, FIELDS, product).logits(ids, masks(design), mixtures)

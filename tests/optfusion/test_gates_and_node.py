@@ -66,7 +66,11 @@ def test_embeddings_start_at_one_hundredth() -> None:
 
 def test_connections_only_keeps_one_operation() -> None:
     space, nodes = supernet(search="connections", operation="concat")
-    assert all(n.mixture() == {"add": 0, "product": 0, "concat": 1, "attention": 0} for n in nodes.values() if n.beta is not None)
+    assert all(
+        n.mixture() == {"add": 0, "product": 0, "concat": 1, "attention": 0}
+        for n in nodes.values()
+        if n.beta is not None
+    )
     space(ids()).sum().backward()
     names = {name for name, p in space.named_parameters() if p.grad is not None and torch.isfinite(p.grad).all()}
     assert "network.nodes.output.alpha" in names

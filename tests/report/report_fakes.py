@@ -13,11 +13,10 @@ from nas_fusion.design import (
     FusionDesign,
     block_names,
     candidate_connections,
-    candidate_sources,
     connection_label,
     fused_blocks,
 )
-from nas_fusion.studies.records import CellRecord, ComparisonInfo, TracePoint
+from nas_fusion.records import CellRecord, ComparisonInfo, TracePoint
 
 STRATEGIES = {
     "stacked": ("reference", 0.9712),
@@ -101,7 +100,6 @@ def cell(strategy: str, seed: int, kind: str = "multi-trial", **changes: Any) ->
         "trace": () if reference else (TracePoint(15.0, 500_000, 0.65), TracePoint(30.0, 1_000_000, 0.7)),
         "retrain_history": (TracePoint(5.0, 200_000, 0.72), TracePoint(10.0, 400_000, 0.75)),
     }
-    assert len(candidate_sources("output", 3)) == 8
     return CellRecord(**{**values, **changes})
 
 
@@ -164,7 +162,12 @@ def comparison_info(**changes: Any) -> ComparisonInfo:
         "attainable_auc": None,
         "budget": "5 passes over the training rows (1,010,135 samples)",
         "seeds": (0, 1, 2),
-        "settings": {"levels": 3, "emb_dim": 10, "batch_size": 4096, "device": "cpu", "precision": "32"},
+        "settings": {
+            "levels": 3,
+            "model": {"emb_dim": 10, "deep": {"batch_norm": True}},
+            "device": "cpu",
+            "split": [8, 1, 1],
+        },
         "versions": {"nas-fusion": "0.1.0", "torch": "2.9.0", "nni": "3.0", "python": "3.11.9"},
         "command": "nasfusion compare --strategies all --data frappe.parquet --label label --split-column split",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import hypothesis.strategies as st
 import numpy as np
@@ -169,7 +169,7 @@ class Maximum(FusionOperation):
 
 
 class MaximumSpace(FusionSpace):
-    operation_types = {**FusionSpace.operation_types, "maximum": Maximum}
+    operation_types: ClassVar = {**FusionSpace.operation_types, "maximum": Maximum}
 
     def make_deep(self, width: int) -> nn.Module:
         return MatrixCrossBlock(width)

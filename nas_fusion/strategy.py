@@ -4,7 +4,7 @@ To add a strategy, write an NNI `Strategy` (one-shot or multi-trial) and an entr
 ``pyproject.toml``::
 
     # my_package/strategy.py
-    from nas_fusion.search import StrategyEntry
+    from nas_fusion.strategy import StrategyEntry
 
     ENTRY = StrategyEntry(
         name="mine", kind="multi-trial", summary="what it does, in a line",

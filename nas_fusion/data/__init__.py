@@ -1,0 +1,30 @@
+"""From a raw click log to encoded, memory-mapped splits, and from those to whole batches."""
+
+from nas_fusion.data._dataset import EncodedDataset, EncodedSplit, SearchData
+from nas_fusion.data._describe import DataSummary, FieldSummary, describe
+from nas_fusion.data._loader import Batch, BatchLoader
+from nas_fusion.data._options import FORMATS, DataOptions
+from nas_fusion.data._prepare import default_cache, prepare
+from nas_fusion.data._schema import MISSING_ID, UNKNOWN_ID, Field, FieldKind, Schema
+from nas_fusion.data.synthetic import synthetic_log
+
+__all__ = [
+    "FORMATS",
+    "MISSING_ID",
+    "UNKNOWN_ID",
+    "Batch",
+    "BatchLoader",
+    "DataOptions",
+    "DataSummary",
+    "EncodedDataset",
+    "EncodedSplit",
+    "Field",
+    "FieldKind",
+    "FieldSummary",
+    "Schema",
+    "SearchData",
+    "default_cache",
+    "describe",
+    "prepare",
+    "synthetic_log",
+]

@@ -1,0 +1,149 @@
+"""`EncodedDataset`: a log as memory-mapped ids and labels, and `SearchData`, the part that a search may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+
+from nas_fusion.data._scan import SPLITS
+from nas_fusion.data._schema import Schema
+from nas_fusion.data._storage import open_array, read_schema
+from nas_fusion.errors import DataError
+
+FORMAT_VERSION = 1
+"""Of the folder. Raise it when encoding changes: older folders are then made anew."""
+
+ARRAYS = ("ids", "values", "labels")
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedSplit:
+    """The rows of one split, memory-mapped and read-only.
+
+    Args:
+        ids: int32 ``[rows, fields]``; each field counts its ids from 0.
+        values: float32 ``[rows, scaled fields]``, or None if no field is scaled.
+        labels: float32 ``[rows]``, 0 or 1.
+        positives: number of labels that are 1.
+    """
+
+    ids: np.memmap[Any, Any]
+    values: np.memmap[Any, Any] | None
+    labels: np.memmap[Any, Any]
+    positives: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def label_rate(self) -> float:
+        """The share of positives."""
+        return self.positives / len(self)
+
+
+@dataclass(frozen=True, eq=False)
+class SearchData:
+    """What a strategy gets to see: training and validation rows. The test rows are out of its reach."""
+
+    name: str
+    schema: Schema
+    train: EncodedSplit
+    valid: EncodedSplit
+    fingerprint: str
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedDataset:
+    """A log, split and encoded; made by `prepare`, opened by `open`.
+
+    Args:
+        name: what the log is called.
+        path: the folder.
+        schema: its fields and label.
+        fingerprint: equal for equal content and options.
+        train: the rows that vocabularies are fitted on.
+        valid: the rows that choose.
+        test: the rows that nothing has seen.
+        statistics: what `describe` tells, as plain values.
+        attainable_aucs: per split, the AUC of the true probabilities; only a synthetic log has them.
+    """
+
+    name: str
+    path: Path
+    schema: Schema
+    fingerprint: str
+    train: EncodedSplit
+    valid: EncodedSplit
+    test: EncodedSplit
+    statistics: Mapping[str, Any]
+    attainable_aucs: Mapping[str, float] | None = None
+
+    @classmethod
+    def open(cls, path: str | Path, *, verify: bool = True) -> EncodedDataset:
+        """Open the folder of an encoded data set.
+
+        Args:
+            path: the folder.
+            verify: read everything once to compare checksums; else only sizes and shapes are checked.
+
+        Raises:
+            DataError: it is none, or it was damaged.
+        """
+        folder = Path(path)
+        content = read_schema(folder, FORMAT_VERSION)
+        splits = {name: _open_split(folder, name, content["splits"][name], verify=verify) for name in SPLITS}
+        return cls(
+            name=content["name"],
+            path=folder,
+            schema=Schema.from_dict(content["schema"]),
+            fingerprint=content["fingerprint"],
+            statistics=content["statistics"],
+            attainable_aucs=content["attainable_auc"],
+            **splits,
+        )
+
+    @property
+    def attainable_auc(self) -> float | None:
+        """The AUC of the true probabilities on the test rows, the best that any model can hope for; None if unknown."""
+        return None if self.attainable_aucs is None else self.attainable_aucs["test"]
+
+    def search_view(self) -> SearchData:
+        """The same without the test rows: what strategies get."""
+        return SearchData(self.name, self.schema, self.train, self.valid, self.fingerprint)
+
+    def vocabulary(self, field: str) -> tuple[str, ...]:
+        """The values that have ids, in the order of their ids, the first being id 2.
+
+        Raises:
+            DataError: there is no such field, or it has no vocabulary (quantile buckets, scaled numbers).
+        """
+        names = [f.name for f in self.schema.fields]
+        if field not in names:
+            raise DataError(f"no field {field!r}; fields are {', '.join(names)}", path=self.path)
+        file = vocabulary_file(self.path, names.index(field))
+        if not file.exists():
+            raise DataError("the field has no vocabulary", path=self.path, column=field)
+        return tuple(pyarrow.parquet.read_table(file).column("value").to_pylist())
+
+
+def array_file(folder: Path, split: str, array: str) -> Path:
+    """Where an array of a split lies."""
+    return folder / f"{split}_{array}.npy"
+
+
+def vocabulary_file(folder: Path, field: int) -> Path:
+    """Where the vocabulary of the field at this position lies."""
+    return folder / f"vocabulary_{field:03d}.parquet"
+
+
+def _open_split(folder: Path, name: str, content: Mapping[str, Any], *, verify: bool) -> EncodedSplit:
+    arrays = {
+        array: open_array(array_file(folder, name, array), record, verify=verify)
+        for array, record in content["arrays"].items()
+    }
+    return EncodedSplit(arrays["ids"], arrays.get("values"), arrays["labels"], content["positives"])

@@ -1,0 +1,98 @@
+"""Which columns are fields, and by which rule each is encoded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nas_fusion.data._columns import Categories, ColumnError, all_numbers, categories, is_text, plain
+from nas_fusion.data._counts import ValueCounter
+from nas_fusion.data._options import DataOptions
+from nas_fusion.data._source import Source
+from nas_fusion.data._text import TextSource
+
+CATEGORY, SCALE, LOG, LOG_PUBLISHED, QUANTILE = "category", "scale", "log", "log-published", "quantile"
+
+SAMPLE_ROWS = 100_000
+"""Rows by which undeclared columns are judged; a fixed number, so that the size of the chunks does not show."""
+
+MOST_CATEGORIES = 100
+"""A column of fractional numbers with more different values than this is bucketed."""
+
+FRACTION = r"[.eE]"
+
+
+def field_rules(source: Source, options: DataOptions, reserved: frozenset[str]) -> dict[str, str]:
+    """The fields in order, each with its rule.
+
+    Args:
+        source: the log.
+        options: declares columns, and may choose the fields.
+        reserved: columns that cannot be fields: the label, the split column.
+
+    Raises:
+        DataError: a declared or chosen column does not exist; no field is left.
+    """
+    declared = options.numeric_rules
+    for name in declared:
+        source.check_column(name, "numeric")
+    names: tuple[str, ...]
+    if options.fields is None:
+        names = tuple(c for c in source.columns if c not in reserved and c not in source.not_fields)
+    else:
+        names = tuple(source.check_column(name, "field") for name in options.fields)
+        taken = [name for name in names if name in reserved or name == source.probability]
+        if taken:
+            raise source.error("the label or split column cannot be a field", column=taken[0])
+    if not names:
+        raise source.error(f"no column is left to be a field; columns are {', '.join(source.columns)}")
+    log = LOG_PUBLISHED if options.reproduce_criteo_buckets else LOG
+    rules = {}
+    for name in names:
+        bucket = log if name in source.log_buckets else QUANTILE
+        default = bucket if name in source.log_buckets else ""
+        rules[name] = {"bucket": bucket, "scale": SCALE, "category": CATEGORY}.get(declared.get(name, ""), default)
+    undecided = [name for name, rule in rules.items() if not rule]
+    fractional = _fractional(source, undecided) if source.infer_numbers else set()
+    return {name: rule or (QUANTILE if name in fractional else CATEGORY) for name, rule in rules.items()}
+
+
+def _fractional(source: Source, names: list[str]) -> set[str]:
+    """Those of the columns that hold fractional numbers with many different values, by the first rows."""
+    counters = {name: ValueCounter() for name in names}
+    left = SAMPLE_ROWS
+    for batch in source.batches(names) if names else ():
+        for name in list(counters):
+            column = plain(batch.column(name).slice(0, left))
+            if isinstance(source, TextSource) or pa.types.is_floating(column.type):
+                _add(source, counters[name], column, name)
+            else:
+                del counters[name]
+        left -= min(left, batch.num_rows)
+        if not left or not counters:
+            break
+    return {name for name, counter in counters.items() if _is_fractional(counter)}
+
+
+def _add(source: Source, counter: ValueCounter, column: Any, name: str) -> None:
+    try:
+        found: Categories = categories(column)
+    except ColumnError as error:
+        raise source.column_error(error, name, 0) from error
+    counter.add(found if is_text(column.type) else Categories(_as_fractions(found.values), found.codes))
+
+
+def _as_fractions(values: Any) -> Any:
+    """Arrow writes the float 3.0 as "3"; its type says that it is a fractional number all the same."""
+    whole = np.asarray(pc.match_substring_regex(values, r"^[+-]?\d+$"))
+    return pc.if_else(pa.array(whole), pc.binary_join_element_wise(values, "0", "."), values)
+
+
+def _is_fractional(counter: ValueCounter) -> bool:
+    values, _ = counter.result()
+    if len(values) <= MOST_CATEGORIES or not all_numbers(values):
+        return False
+    return bool(pc.any(pc.match_substring_regex(values, FRACTION)).as_py())

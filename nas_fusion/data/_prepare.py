@@ -1,0 +1,128 @@
+"""`prepare`: encode a log once, and find it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas_fusion.data._dataset import FORMAT_VERSION, EncodedDataset
+from nas_fusion.data._encode import encode
+from nas_fusion.data._open import open_source
+from nas_fusion.data._options import DEFAULT_OPTIONS, DataOptions
+from nas_fusion.data._source import Source
+from nas_fusion.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CACHE_VARIABLE = "NASFUSION_CACHE"
+TEMPORARY = ".tmp-"
+STALE_SECONDS = 24 * 3600
+"""Unfinished folders of killed processes are removed when they are this old: no preparation rests so long."""
+
+logger = logging.getLogger("nas_fusion")
+
+
+def default_cache() -> Path:
+    """Where encoded data sets are kept: ``$NASFUSION_CACHE``, or ``~/.cache/nas-fusion``."""
+    return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/nas-fusion").expanduser()
+
+
+def prepare(
+    source: str | Path | pd.DataFrame,
+    options: DataOptions = DEFAULT_OPTIONS,
+    *,
+    cache: Path | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> EncodedDataset:
+    """Encode a log, or open it if the same content was encoded with the same options before.
+
+    A new data set appears in the cache whole or not at all. One that was damaged is made anew, with a warning.
+
+    Args:
+        source: a file; a pandas frame; or "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED".
+        options: how it is read, split and encoded.
+        cache: the folder of encoded data sets; `default_cache` if not given.
+        progress: called with a stage ("read", "count", "encode") and the share of it that is done, 0 to 1.
+
+    Raises:
+        DataError: the log cannot be used; says file, line and column.
+        OSError: the cache cannot be written, a full disk for instance.
+    """
+    reader = open_source(source, options.format)
+    fingerprint = _fingerprint(reader, options)
+    root = cache if cache is not None else default_cache()
+    target = root / f"{_file_name(reader.name)}-{fingerprint[:16]}"
+    found = _open_existing(target)
+    if found is not None:
+        return found
+    root.mkdir(parents=True, exist_ok=True)
+    _sweep(root)
+    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=root))
+    try:
+        encode(reader, options, fingerprint, temporary, progress or _no_progress)
+        _move(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return EncodedDataset.open(target, verify=False)
+
+
+def _fingerprint(source: Source, options: DataOptions) -> str:
+    content = {
+        "version": FORMAT_VERSION,
+        "source": source.digest(),
+        "options": {**options.to_dict(), "format": source.kind},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)[:80].lstrip(".") or "log"
+
+
+def _open_existing(folder: Path) -> EncodedDataset | None:
+    if not folder.exists():
+        return None
+    try:
+        return EncodedDataset.open(folder)
+    except DataError as error:
+        logger.warning("an encoded data set cannot be used and is made anew: %s", error)
+        return None
+
+
+def _move(temporary: Path, target: Path) -> None:
+    """Put a finished folder in its place; a damaged one there makes way, a good one (of another process) stays."""
+    if target.exists():
+        try:
+            EncodedDataset.open(target)
+        except DataError:
+            aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target.parent))
+            os.replace(target, aside)
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            return
+    temporary.chmod(0o755)  # mkdtemp's folders are private
+    try:
+        os.replace(temporary, target)
+    except OSError:
+        if not target.exists():
+            raise
+        EncodedDataset.open(target)  # another process was faster
+
+
+def _sweep(root: Path) -> None:
+    for folder in root.glob(f"{TEMPORARY}*"):
+        if time.time() - folder.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _no_progress(_stage: str, _share: float) -> None:
+    pass

@@ -1,0 +1,135 @@
+"""Files of an encoded data set: plain ``.npy`` arrays with checksums, and one ``schema.json``.
+
+Arrays are written through ordinary file writes, not through a memory map: on a full disk a write raises `OSError`,
+where a map would end the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.lib.format
+import numpy.typing as npt
+
+from nas_fusion.errors import DataError
+
+SCHEMA_FILE = "schema.json"
+READ_BYTES = 1 << 22
+
+
+class ArrayWriter:
+    """Writes an array of known shape front to back.
+
+    Args:
+        path: the file.
+        dtype: type of the elements.
+        shape: the whole array's shape; the chunks add up along the first axis.
+    """
+
+    def __init__(self, path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> None:
+        self.dtype, self.shape, self.path = np.dtype(dtype), shape, path
+        self._crc = 0
+        self._rows = 0
+        self._file = path.open("wb")
+        header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
+        self._header_bytes = self._file.tell()
+
+    def append(self, chunk: npt.NDArray[Any]) -> None:
+        """Write the next rows."""
+        data = np.ascontiguousarray(chunk, self.dtype).tobytes()
+        self._crc = zlib.crc32(data, self._crc)
+        self._rows += len(chunk)
+        self._file.write(data)
+
+    def close(self) -> dict[str, Any]:
+        """Finish, and return what `check_array` needs.
+
+        Raises:
+            DataError: the chunks do not add up to the shape.
+        """
+        self._file.close()
+        if self._rows != self.shape[0]:
+            raise DataError(f"{self._rows} rows were written of {self.shape[0]}; did the log change?", path=self.path)
+        size = self._header_bytes + self.dtype.itemsize * int(np.prod(self.shape))
+        return {"bytes": size, "crc32": self._crc, "dtype": self.dtype.str, "shape": list(self.shape)}
+
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def open_array(path: Path, record: dict[str, Any], *, verify: bool) -> np.memmap[Any, Any]:
+    """Map an array into memory.
+
+    Args:
+        path: the file.
+        record: what `ArrayWriter.close` returned.
+        verify: also read it all and compare the checksum.
+
+    Raises:
+        DataError: it is not the array that was written.
+    """
+    try:
+        size = path.stat().st_size
+        if size != record["bytes"]:
+            raise DataError(f"corrupted: expected {record['bytes']} bytes, found {size}", path=path)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"corrupted: cannot be read ({error})", path=path) from error
+    if not isinstance(array, np.memmap) or array.dtype.str != record["dtype"] or list(array.shape) != record["shape"]:
+        raise DataError(f"corrupted: expected {record['dtype']} {record['shape']}", path=path)
+    if verify and _checksum(path, skip=array.offset) != record["crc32"]:
+        raise DataError("corrupted: the checksum does not fit", path=path)
+    return array
+
+
+def _checksum(path: Path, skip: int) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        file.seek(skip)
+        while piece := file.read(READ_BYTES):
+            crc = zlib.crc32(piece, crc)
+    return crc
+
+
+def write_schema(folder: Path, content: dict[str, Any]) -> None:
+    """Write ``schema.json`` with a checksum of its content."""
+    sealed = {**content, "checksum": _digest(content)}
+    (folder / SCHEMA_FILE).write_text(json.dumps(sealed, indent=1) + "\n", encoding="utf-8")
+
+
+def read_schema(folder: Path, version: int) -> dict[str, Any]:
+    """Read what `write_schema` wrote.
+
+    Raises:
+        DataError: there is none, it was damaged, or it is of another version.
+    """
+    path = folder / SCHEMA_FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        checksum = content.pop("checksum")
+        found = content["format"]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise DataError("not an encoded data set, or corrupted: the schema cannot be read", path=path) from error
+    if checksum != _digest(content):
+        raise DataError("corrupted: the checksum of the schema does not fit", path=path)
+    if found != version:
+        raise DataError(f"an encoded data set of format {found}, expected {version}", path=path)
+    return content
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,131 @@
+"""`TextSource`: a delimited text file, read block by block, every cell as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from nas_fusion.data._files import check_file, file_digest, first_lines, plain_stem
+from nas_fusion.data._source import Source
+
+
+class TextSource(Source):
+    """A delimited text file. An empty cell is missing.
+
+    Args:
+        path: the file; ``.gz`` and the like are decompressed on the fly.
+        names: the columns of a file without header; None reads them from the first line.
+        delimiter: one character.
+        quotes: whether cells may stand in double quotes.
+        lines: the file's first lines, if they are known already.
+
+    Raises:
+        DataError: no such file, nothing in it, two columns of one name.
+    """
+
+    kind = "csv"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        names: Sequence[str] | None = None,
+        delimiter: str = ",",
+        quotes: bool = True,
+        lines: Sequence[str] | None = None,
+    ) -> None:
+        self.path: Path = check_file(path)
+        self.name = plain_stem(path)
+        self.delimiter, self.quotes = delimiter, quotes
+        lines = list(lines) if lines is not None else first_lines(path)
+        self.has_header = names is None
+        self._skip = 0
+        self.raw_columns = tuple(names) if names is not None else self._header(lines)
+        self.columns = self.raw_columns
+        if len(set(self.columns)) < len(self.columns):
+            double = next(c for c in self.columns if self.columns.count(c) > 1)
+            raise self.error(f"two columns are called {double!r}")
+        length = sum(len(line) + 1 for line in lines) / len(lines)
+        self.expected_rows = int(path.stat().st_size / length)
+
+    def digest(self) -> str:
+        """A hash of the file's content."""
+        return file_digest(self.path)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Read the file once, front to back.
+
+        Raises:
+            DataError: a line with too few or too many cells, or text that is not UTF-8.
+        """
+        return self._read(columns)
+
+    def position(self, row: int) -> int:
+        """The 1-based line of the 0-based row; blank lines make it necessary to count."""
+        seen = -1 - int(self.has_header)
+        with pa.input_stream(str(self.path), compression="detect") as stream:
+            for number, line in enumerate(io.TextIOWrapper(stream, "utf-8", errors="replace"), start=1):
+                seen += bool(line.rstrip("\r\n"))
+                if seen == row:
+                    return number
+        return row + 1
+
+    def _read(self, columns: Sequence[str]) -> Iterator[Any]:
+        ragged: list[Any] = []
+
+        def on_ragged(row: Any) -> str:
+            ragged.append(row)
+            return "error"
+
+        try:
+            reader = pyarrow.csv.open_csv(
+                str(self.path),
+                read_options=pyarrow.csv.ReadOptions(
+                    use_threads=False,
+                    block_size=self.chunk_bytes,
+                    column_names=self.raw_columns,
+                    skip_rows=self._skip,
+                ),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=self.delimiter,
+                    quote_char='"' if self.quotes else False,
+                    invalid_row_handler=on_ragged,
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(self.raw_columns, pa.string()),
+                    include_columns=list(columns),
+                    null_values=[""],
+                    strings_can_be_null=True,
+                ),
+            )
+            yield from reader
+        except pa.ArrowInvalid as error:
+            if ragged:
+                raise self._ragged_error(ragged[0]) from error
+            raise self.error(str(error).splitlines()[0]) from error
+
+    def _ragged_error(self, row: Any) -> Exception:
+        message = f"expected {row.expected_columns} columns, found {row.actual_columns}"
+        # Arrow numbers the lines that are not blank, the header among them.
+        return self.error(message, row=None if row.number is None else row.number - 1 - int(self.has_header))
+
+    def _header(self, lines: Sequence[str]) -> tuple[str, ...]:
+        first = next(i for i, line in enumerate(lines) if line.strip())
+        if not any(line.strip() for line in lines[first + 1 :]):
+            raise self.error("there is a header but no row")
+        self._skip = first + 1
+        cells = next(csv.reader([lines[first]], delimiter=self.delimiter))
+        return tuple(cell.strip() for cell in cells)
+
+
+def guess_delimiter(header: str) -> str:
+    """The delimiter of a header: a comma, or whichever of tab, semicolon and bar there is instead."""
+    if "," in header:
+        return ","
+    return next((d for d in "\t;|" if d in header), ",")

@@ -1,0 +1,147 @@
+"""The numbers behind the figures: best-so-far curves, the seeds' test results, gates and operations over the epochs."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from nas_fusion.report._frame import by_strategy
+from nas_fusion.report._words import block_label
+
+if TYPE_CHECKING:
+    from nas_fusion.records import CellRecord, TracePoint
+    from nas_fusion.report._summary import StrategySummary
+
+Cost = Literal["seconds", "samples"]
+
+
+class Steps(NamedTuple):
+    """A step function: from ``x[i]`` on the value is ``y[i]``."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+class Endpoint(NamedTuple):
+    """A strategy's mean cost of search and re-training together, and its mean validation AUC after that."""
+
+    cost: float
+    valid_auc: float
+
+
+class SearchCurve(NamedTuple):
+    """Best validation AUC against cost of one strategy, or of several that share one search.
+
+    `seeds` holds one curve per seed and `mean` their mean; all are empty for a reference.
+    """
+
+    strategies: tuple[str, ...]
+    seeds: tuple[Steps, ...]
+    mean: Steps
+    ends: dict[str, Endpoint]
+
+
+class SeedDots(NamedTuple):
+    """The test AUC of every seed of one strategy, with mean and standard deviation."""
+
+    strategy: str
+    is_reference: bool
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]
+    mean: float
+    sd: float | None
+
+
+class History(NamedTuple):
+    """Rows of numbers over the epochs: ``values[row][epoch]``, NaN where an epoch lacks the row."""
+
+    labels: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+def best_so_far(trace: Sequence[TracePoint], by: Cost) -> Steps:
+    """The running maximum of the validation AUC over `by`; validations that are not a number count for nothing."""
+    points = sorted((float(getattr(p, by)), p.valid_auc) for p in trace if not math.isnan(p.valid_auc))
+    x: list[float] = []
+    y: list[float] = []
+    for cost, value in points:
+        if y and value <= y[-1]:
+            continue
+        x.append(cost)
+        y.append(value)
+    if points and points[-1][0] > x[-1]:
+        x.append(points[-1][0])
+        y.append(y[-1])
+    return Steps(tuple(x), tuple(y))
+
+
+def mean_steps(curves: Sequence[Steps]) -> Steps:
+    """The mean of step functions, from where all of them have a value; one that has ended keeps its last value."""
+    curves = [c for c in curves if c.x]
+    if not curves:
+        return Steps((), ())
+    start = max(c.x[0] for c in curves)
+    costs = sorted({cost for c in curves for cost in c.x if cost >= start})
+    return Steps(tuple(costs), tuple(sum(_at(c, cost) for c in curves) / len(curves) for cost in costs))
+
+
+def _at(curve: Steps, cost: float) -> float:
+    return curve.y[bisect_right(curve.x, cost) - 1]
+
+
+def search_curves(records: Sequence[CellRecord], by: Cost) -> list[SearchCurve]:
+    """One entry per search, in the order of the records."""
+    groups = by_strategy(records)
+    owners: dict[str, list[str]] = {}
+    for strategy, group in groups.items():
+        shared = group[0].shares_search_with
+        owners.setdefault(shared if shared in groups else strategy, []).append(strategy)
+    curves = []
+    for owner, strategies in owners.items():
+        seeds = tuple(best_so_far(r.trace, by) for r in groups[owner])
+        ends = {s: _end(groups[s], by) for s in strategies}
+        curves.append(SearchCurve(tuple(strategies), seeds, mean_steps(seeds), ends))
+    return curves
+
+
+def _end(group: Sequence[CellRecord], by: Cost) -> Endpoint:
+    costs = [getattr(r, f"search_{by}") + getattr(r, f"retrain_{by}") for r in group]
+    return Endpoint(sum(costs) / len(group), sum(r.valid_auc for r in group) / len(group))
+
+
+def seed_dots(records: Sequence[CellRecord], summaries: Sequence[StrategySummary]) -> list[SeedDots]:
+    """The seeds' test AUC of every strategy, in the order of `summaries`."""
+    groups = by_strategy(records)
+    return [
+        SeedDots(
+            s.strategy,
+            s.is_reference,
+            s.seeds,
+            tuple(r.test_auc for r in groups[s.strategy]),
+            s.test_auc.mean,
+            s.test_auc.sd,
+        )
+        for s in summaries
+    ]
+
+
+def gate_history(details: Mapping[str, Any]) -> History | None:
+    """``details["gates"]`` (per epoch: connection label → α) by connection, or None."""
+    epochs = details.get("gates")
+    if not epochs:
+        return None
+    labels = list(dict.fromkeys(label for epoch in epochs for label in epoch))
+    names = tuple(" → ".join(map(block_label, reversed(label.split("/")))) for label in labels)
+    return History(names, tuple(tuple(float(e.get(label, math.nan)) for e in epochs) for label in labels))
+
+
+def operation_history(details: Mapping[str, Any]) -> History | None:
+    """``details["operations"]`` (per epoch: block → operation → weight) by block and operation, or None."""
+    epochs = details.get("operations")
+    if not epochs:
+        return None
+    rows = list(dict.fromkeys((b, op) for epoch in epochs for b, weights in epoch.items() for op in weights))
+    values = tuple(tuple(float(e.get(b, {}).get(op, math.nan)) for e in epochs) for b, op in rows)
+    return History(tuple(f"{block_label(b)}: {op}" for b, op in rows), values)

@@ -1,0 +1,79 @@
+"""The results as a data frame and as ``results.csv``: one row per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas_fusion.errors import OptionError
+from nas_fusion.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nas_fusion.records import CellRecord
+
+COLUMNS = (
+    "strategy",
+    "seed",
+    "kind",
+    "mode",
+    "test_auc",
+    "test_logloss",
+    "valid_auc",
+    "valid_logloss",
+    "search_valid_auc",
+    "search_seconds",
+    "retrain_seconds",
+    "search_samples",
+    "retrain_samples",
+    "parameters",
+    "candidates",
+    "design",
+)
+"""The columns of ``results.csv``; whatever depends on the clock ends in ``_seconds``."""
+
+
+def by_strategy(records: Iterable[CellRecord]) -> dict[str, list[CellRecord]]:
+    """The records of each strategy, seeds ascending; strategies in the order of their first record.
+
+    Raises:
+        OptionError: a strategy has two records of one seed.
+    """
+    groups: dict[str, list[CellRecord]] = {}
+    for record in records:
+        groups.setdefault(record.strategy, []).append(record)
+    for strategy, group in groups.items():
+        group.sort(key=lambda r: r.seed)
+        seeds = [r.seed for r in group]
+        if len(set(seeds)) < len(seeds):
+            raise OptionError("records", "one per strategy and seed", f"{strategy} with seeds {seeds}")
+    return groups
+
+
+def results_frame(records: Sequence[CellRecord]) -> pd.DataFrame:
+    """One row per cell, by strategy in the order given, then by seed; columns as in `COLUMNS`.
+
+    Raises:
+        OptionError: a strategy has two records of one seed.
+    """
+    import pandas as pd
+
+    ordered = [r for group in by_strategy(records).values() for r in group]
+    columns = {name: [getattr(r, name) for r in ordered] for name in COLUMNS}
+    columns["design"] = [str(r.design) for r in ordered]
+    frame = pd.DataFrame(columns, columns=list(COLUMNS))
+    return frame.astype({"search_valid_auc": "float64"})
+
+
+def write_results_csv(records: Sequence[CellRecord], path: str | Path) -> None:
+    """Write `results_frame` as CSV, atomically.
+
+    Floats keep every digit and the order is fixed, so two equal runs give equal files but for the ``*_seconds``.
+
+    Raises:
+        OptionError: a strategy has two records of one seed.
+        StudyError: the file cannot be written.
+    """
+    write_text(path, results_frame(records).to_csv(index=False, lineterminator="\n"))

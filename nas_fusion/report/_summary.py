@@ -1,0 +1,122 @@
+"""Mean and standard deviation over the seeds, per strategy."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from nas_fusion.report._frame import by_strategy
+
+if TYPE_CHECKING:
+    from nas_fusion.records import CellRecord
+
+REFERENCE = "reference"
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation (n - 1); `sd` is None for a single value."""
+
+    mean: float
+    sd: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        """The spread of at least one value."""
+        numbers = [float(v) for v in values]
+        if not all(math.isfinite(v) for v in numbers):
+            return cls(math.nan, math.nan if len(numbers) > 1 else None, len(numbers))
+        sd = statistics.stdev(numbers) if len(numbers) > 1 else None
+        return cls(statistics.fmean(numbers), sd, len(numbers))
+
+
+@dataclass(frozen=True)
+class StrategySummary:
+    """One strategy over its finished seeds.
+
+    Args:
+        strategy, kind, mode, shares_search_with: as in the records.
+        seeds: the finished seeds, ascending.
+        valid_auc, test_auc, valid_logloss, test_logloss: after re-training.
+        search_valid_auc: while searching; None where nothing was searched.
+        search_seconds, retrain_seconds, search_samples, retrain_samples, parameters, candidates: the cost.
+        best: the record of the seed with the highest validation AUC (the first of equals).
+    """
+
+    strategy: str
+    kind: str
+    mode: str
+    shares_search_with: str | None
+    seeds: tuple[int, ...]
+    valid_auc: Spread
+    valid_logloss: Spread
+    test_auc: Spread
+    test_logloss: Spread
+    search_valid_auc: Spread | None
+    search_seconds: Spread
+    retrain_seconds: Spread
+    search_samples: Spread
+    retrain_samples: Spread
+    parameters: Spread
+    candidates: Spread
+    best: CellRecord
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether this is a hand-made design that searching has to beat."""
+        return self.kind == REFERENCE
+
+
+def _validation_rank(auc: float) -> float:
+    """A sort key: the higher the AUC the earlier, NaN last."""
+    return math.inf if math.isnan(auc) else -auc
+
+
+def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
+    first = group[0]
+    searched = [r.search_valid_auc for r in group if r.search_valid_auc is not None]
+    return StrategySummary(
+        strategy=first.strategy,
+        kind=first.kind,
+        mode=first.mode,
+        shares_search_with=first.shares_search_with,
+        seeds=tuple(r.seed for r in group),
+        valid_auc=Spread.of(r.valid_auc for r in group),
+        valid_logloss=Spread.of(r.valid_logloss for r in group),
+        test_auc=Spread.of(r.test_auc for r in group),
+        test_logloss=Spread.of(r.test_logloss for r in group),
+        search_valid_auc=Spread.of(searched) if searched else None,
+        search_seconds=Spread.of(r.search_seconds for r in group),
+        retrain_seconds=Spread.of(r.retrain_seconds for r in group),
+        search_samples=Spread.of(r.search_samples for r in group),
+        retrain_samples=Spread.of(r.retrain_samples for r in group),
+        parameters=Spread.of(r.parameters for r in group),
+        candidates=Spread.of(r.candidates for r in group),
+        best=min(group, key=lambda r: _validation_rank(r.valid_auc)),
+    )
+
+
+def summarise(records: Sequence[CellRecord]) -> list[StrategySummary]:
+    """One summary per strategy, the highest mean validation AUC first.
+
+    Validation orders, test only reports: sorting by the test AUC would choose on data that nobody may choose on.
+    Equal strategies keep the order of their records.
+
+    Raises:
+        OptionError: a strategy has two records of one seed.
+    """
+    summaries = [_summarise(group) for group in by_strategy(records).values()]
+    return sorted(summaries, key=lambda s: _validation_rank(s.valid_auc.mean))
+
+
+def best_cell(records: Sequence[CellRecord]) -> CellRecord | None:
+    """The cell whose design a user should take: the best seed of the best searching strategy, by validation AUC.
+
+    References count only where nothing was searched; None without records.
+    """
+    summaries = summarise(records)
+    searched = [s for s in summaries if not s.is_reference]
+    return next((s.best for s in searched or summaries), None)

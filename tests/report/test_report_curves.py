@@ -1,0 +1,110 @@
+"""The numbers behind the figures."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from nas_fusion.records import TracePoint
+from nas_fusion.report import summarise
+from nas_fusion.report._curves import (
+    Steps,
+    best_so_far,
+    gate_history,
+    mean_steps,
+    operation_history,
+    search_curves,
+    seed_dots,
+)
+from nas_fusion.report._figures import close_range, curves_range, styles
+from tests.report.report_fakes import cell, comparison_records
+
+
+def test_best_so_far_never_falls_and_reaches_the_end() -> None:
+    trace = [TracePoint(3.0, 30, 0.6), TracePoint(1.0, 10, 0.5), TracePoint(2.0, 20, 0.7), TracePoint(4.0, 40, 0.65)]
+    assert best_so_far(trace, "seconds") == Steps((1.0, 2.0, 4.0), (0.5, 0.7, 0.7))
+    assert best_so_far(trace, "samples") == Steps((10.0, 20.0, 40.0), (0.5, 0.7, 0.7))
+    assert best_so_far([], "seconds") == Steps((), ())
+    assert best_so_far([TracePoint(1.0, 1, math.nan), TracePoint(2.0, 2, 0.6)], "samples") == Steps((2.0,), (0.6,))
+
+
+def test_mean_starts_where_all_have_a_value_and_keeps_the_last() -> None:
+    a, b = Steps((1.0, 3.0), (0.4, 0.6)), Steps((2.0, 5.0), (0.2, 0.8))
+    found = mean_steps([a, b, Steps((), ())])
+    assert found.x == (2.0, 3.0, 5.0)
+    assert found.y == pytest.approx((0.3, 0.4, 0.7))
+    assert mean_steps([]) == Steps((), ())
+
+
+def test_a_shared_search_is_drawn_once_with_two_ends() -> None:
+    curves = {c.strategies: c for c in search_curves(comparison_records(), "seconds")}
+    assert ("optfusion-hard", "optfusion-soft") in curves
+    assert len(curves) == 9
+    assert set(curves["optfusion-hard", "optfusion-soft"].ends) == {"optfusion-hard", "optfusion-soft"}
+    assert curves[("stacked",)].mean.x == ()
+
+
+def test_a_shared_search_whose_owner_is_missing_stands_alone() -> None:
+    (curve,) = search_curves([cell("soft", 0, shares_search_with="hard")], "samples")
+    assert curve.strategies == ("soft",)
+    assert curve.mean.y[-1] == 0.7
+
+
+def test_the_end_counts_search_and_retraining() -> None:
+    records = [cell("tpe", s, search_seconds=30.0 + s, retrain_seconds=10.0, valid_auc=0.7 + 0.1 * s) for s in range(2)]
+    (curve,) = search_curves(records, "seconds")
+    assert curve.ends["tpe"] == pytest.approx((40.5, 0.75))
+
+
+def test_dots_follow_the_table() -> None:
+    records = comparison_records()
+    summaries = summarise(records)
+    dots = seed_dots(records, summaries)
+    assert [d.strategy for d in dots] == [s.strategy for s in summaries]
+    assert dots[0].values == tuple(r.test_auc for r in records if r.strategy == dots[0].strategy)
+
+
+def test_zoom_is_offered_only_where_one_strategy_lies_far_below() -> None:
+    level = [cell(n, 0, test_auc=a) for n, a in (("a", 0.80), ("b", 0.79), ("c", 0.78), ("d", 0.77))]
+    far = [*level[:3], cell("d", 0, test_auc=0.5)]
+    assert close_range(seed_dots(level, summarise(level))) is None
+    found = close_range(seed_dots(far, summarise(far)))
+    assert found is not None
+    assert 0.78 < found[0] < 0.79
+    assert found[1] > 0.80
+    assert close_range(seed_dots(far[2:], summarise(far[2:]))) is None
+
+
+def test_the_view_of_the_curves_leaves_out_what_lies_far_below() -> None:
+    ends = {"a": 0.80, "b": 0.79, "c": 0.78, "d": 0.5}
+    records = [cell(n, 0, "reference", valid_auc=v) for n, v in ends.items()]
+    found = curves_range(search_curves(records, "samples"))
+    assert found is not None
+    assert 0.7 < found[0] < 0.785
+    assert found[1] > 0.80
+    assert curves_range([]) is None
+
+
+def test_no_two_strategies_look_the_same() -> None:
+    names = [f"s{i}" for i in range(32)]
+    found = styles([*names, "stacked", "parallel"], {"stacked", "parallel"})
+    assert len(set(found.values())) == 34
+
+
+def test_gates_and_operations_by_row() -> None:
+    details = {
+        "gates": [{"cross1/embedding": 0.5, "output/deep1": 0.5}, {"cross1/embedding": -0.25}],
+        "operations": [{"deep1": {"add": 0.75, "product": 0.25}}],
+    }
+    gates = gate_history(details)
+    assert gates is not None
+    assert gates.labels == ("embedding → cross 1", "deep 1 → output")
+    assert gates.values[0] == (0.5, -0.25)
+    assert math.isnan(gates.values[1][1])
+    operations = operation_history(details)
+    assert operations is not None
+    assert operations.labels == ("deep 1: add", "deep 1: product")
+    assert operations.values == ((0.75,), (0.25,))
+    assert gate_history({}) is None
+    assert operation_history({"operations": []}) is None

@@ -1,0 +1,145 @@
+"""Cell records, ``results.csv``, the terminal table and atomic writing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.files import write_text
+from nas_fusion.records import CellRecord
+from nas_fusion.report import COLUMNS, comparison_table, results_frame, summarise, write_results_csv
+from tests.report.report_fakes import cell, comparison_info, comparison_records
+
+
+def test_every_record_survives_json() -> None:
+    for record in comparison_records((0,)):
+        assert CellRecord.from_json(record.to_json()) == record
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"format": 99}', "half"])
+def test_a_damaged_record_is_refused(damage: str) -> None:
+    text = cell("tpe", 0).to_json()
+    with pytest.raises(StudyError):
+        CellRecord.from_json(text[: len(text) // 2] if damage == "half" else damage)
+
+
+def test_a_record_with_a_wrong_field_is_refused() -> None:
+    content = json.loads(cell("tpe", 0).to_json())
+    for change in ({"kind": "magic"}, {"colour": 1}, {"design": {"format": 1}}, {"trace": [{"seconds": 1}]}):
+        with pytest.raises(StudyError, match="not a cell"):
+            CellRecord.from_json(json.dumps({**content, **change}))
+
+
+def test_kind_and_mode_are_checked() -> None:
+    with pytest.raises(OptionError, match="kind must be one of"):
+        replace(cell("tpe", 0), kind="other")
+    with pytest.raises(OptionError, match="mode must be one of"):
+        replace(cell("tpe", 0), mode="other")
+
+
+def test_frame_keeps_the_order_of_strategies_and_sorts_seeds() -> None:
+    records = [cell("b", 2), cell("a", 1), cell("b", 0), cell("a", 0, "reference")]
+    frame = results_frame(records)
+    assert tuple(frame.columns) == COLUMNS
+    assert list(zip(frame["strategy"], frame["seed"], strict=True)) == [("b", 0), ("b", 2), ("a", 0), ("a", 1)]
+    assert frame["search_valid_auc"].isna().tolist() == [False, False, True, False]
+    assert frame["design"][0] == str(records[0].design)
+
+
+def test_csv_keeps_every_digit_and_does_not_depend_on_the_order_of_cells(tmp_path: Path) -> None:
+    records = comparison_records()
+    write_results_csv(records, tmp_path / "a.csv")
+    write_results_csv(sorted(records, key=lambda r: (list_index(records, r.strategy), -r.seed)), tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    back = csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text(encoding="utf-8")))
+    assert [float(row["test_auc"]) for row in back] == results_frame(records)["test_auc"].tolist()
+    assert b"\r" not in (tmp_path / "a.csv").read_bytes()
+
+
+def list_index(records: list[CellRecord], strategy: str) -> int:
+    return [r.strategy for r in records].index(strategy)
+
+
+def test_only_the_seconds_of_two_equal_runs_differ(tmp_path: Path) -> None:
+    clock = random.Random(3)
+    first = comparison_records()
+    second = [replace(r, search_seconds=clock.random(), retrain_seconds=clock.random()) for r in first]
+    write_results_csv(first, tmp_path / "a.csv")
+    write_results_csv(second, tmp_path / "b.csv")
+    a, b = pd.read_csv(tmp_path / "a.csv"), pd.read_csv(tmp_path / "b.csv")
+    assert not a.equals(b)
+    timed = [c for c in COLUMNS if c.endswith("_seconds")]
+    assert a.drop(columns=timed).equals(b.drop(columns=timed))
+
+
+def test_an_empty_frame_has_its_columns(tmp_path: Path) -> None:
+    write_results_csv([], tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == ",".join(COLUMNS) + "\n"
+
+
+def test_a_file_is_replaced_whole_or_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    write_text(path, "old")
+    write_text(path, "new\n")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "half \udc80")
+    assert path.read_bytes() == b"new\n"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(StudyError, match="cannot write"):
+        write_text(tmp_path / "missing" / "x.txt", "text")
+
+
+def render(width: int, records: list[CellRecord], **changes: float) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(comparison_table(summarise(records), comparison_info(**changes)))
+    return console.export_text()
+
+
+@pytest.mark.parametrize("width", [100, 140])
+def test_table_shows_every_number_in_full(width: int) -> None:
+    records = comparison_records()
+    text = render(width, records, attainable_auc=0.9911)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    for summary in summarise(records):
+        (line,) = [
+            row for row in text.splitlines() if row.startswith(f"{summary.strategy} ") and row.endswith((" k", " M"))
+        ]
+        assert f"{summary.test_auc.mean:.4f} ±{f'{summary.test_auc.sd:.4f}'[1:]}" in line
+        assert f"{summary.valid_auc.mean:.4f}" in line
+        assert f"{100 * (summary.test_auc.mean - 0.5) / 0.4911:.1f}" in line
+        assert ("(ref.)" in line) == summary.is_reference
+
+
+def test_table_holds_large_numbers_and_long_names() -> None:
+    records = [
+        cell("a-strategy-of-somebody-else", s, search_seconds=123_456.7 + s, parameters=987_654_321) for s in range(3)
+    ]
+    text = render(100, records, attainable_auc=0.8)
+    assert "123,458" in text
+    assert "988 M" in text
+    assert "…" not in text
+
+
+def test_caption_tells_data_budget_and_verdict() -> None:
+    records = [r for r in comparison_records() if (r.strategy, r.seed) != ("tpe", 2)]
+    words = " ".join(render(160, records, attainable_auc=0.9911).split())
+    assert "frappe.parquet: 202,027 / 57,722 / 28,860 rows, 10 fields" in words
+    assert "attainable test AUC 0.9911" in words
+    assert "5 passes over the training rows" in words
+    assert "Seeds finished so far: tpe 2 of 3." in words
+    assert "optfusion-soft uses the search of optfusion-hard" in words
+    assert "optfusion-hard has the best validation AUC" in words
+
+
+def test_markup_in_names_is_shown_and_not_obeyed() -> None:
+    assert "[red]x" in render(100, [cell("[red]x", 0)])

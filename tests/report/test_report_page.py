@@ -1,0 +1,150 @@
+"""``report.html``: complete, self-contained, escaped."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from plotly.offline import get_plotlyjs
+
+from nas_fusion.errors import StudyError
+from nas_fusion.report import summarise, write_report
+from nas_fusion.report._html import report_html
+from tests.report.report_fakes import architecture_details, cell, comparison_info, comparison_records
+
+VOID = {"meta", "rect", "path", "polygon", "br", "link", "img"}
+
+
+class Page(HTMLParser):
+    """Collects tags, text outside of scripts, and the figures' data; checks that tags are nested."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.figures: dict[str, dict[str, object]] = {}
+        self._figure: str | None = None
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        self._figure = dict(attrs).get("data-plot")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._figure:
+            self.figures[self._figure] = json.loads(data)
+            self._figure = None
+        elif not self.open or self.open[-1] not in ("script", "style"):
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(report_html(comparison_records(), comparison_info(attainable_auc=0.9911)))
+
+
+def test_page_says_what_a_stranger_needs(page: Page) -> None:
+    assert page.open == []
+    for text in (
+        "Which fusion search to trust on frappe.parquet",
+        "optfusion-hard has the best validation AUC",
+        "202,027 to train, 57,722 to validate, 28,860 to test",
+        "33.41% positive labels",
+        "0.9911, from the true probabilities",
+        "5 passes over the training rows",
+        "% of attainable",
+        "nasfusion compare --strategies all --data frappe.parquet",
+        "model.emb_dim 10",
+        "model.deep.batch_norm true",
+        "split [8, 1, 1]",
+        "torch 2.9.0",
+        "Soft: every block keeps the mixture",
+    ):
+        assert text in page.words
+
+
+def test_table_has_every_number(page: Page) -> None:
+    for summary in summarise(comparison_records()):
+        assert f"{summary.strategy} {summary.valid_auc.mean:.4f} ±" in page.words
+        assert f"{summary.test_auc.mean:.4f} ±" in page.words
+    rows = [attrs["class"] for tag, attrs in page.tags if tag == "tr" and "class" in attrs]
+    assert rows.count("reference") == 2
+    assert rows.index("best") == 0
+
+
+def test_figures_are_all_there_and_hold_the_data(page: Page) -> None:
+    places = {attrs.get("id") for tag, attrs in page.tags if tag == "div" and attrs.get("class") == "plot"}
+    assert places == set(page.figures) == {"test-auc", "search-seconds", "search-samples", "gates-0", "operations-0"}
+    traces = page.figures["search-samples"]["data"]
+    assert isinstance(traces, list)
+    names = {t.get("name") for t in traces}
+    assert {r.strategy for r in comparison_records()} <= names
+
+
+def test_one_drawing_per_strategy(page: Page) -> None:
+    assert sum(tag == "svg" for tag, _ in page.tags) == 10
+
+
+def test_page_loads_nothing_from_anywhere(page: Page) -> None:
+    loading = {"src", "href", "srcset", "data", "action", "poster", "background"}
+    assert not [(tag, attrs) for tag, attrs in page.tags if loading.intersection(attrs)]
+    assert not [tag for tag, _ in page.tags if tag in ("link", "img", "iframe", "object", "embed")]
+    html = report_html(comparison_records((0,)), comparison_info())
+    assert 'src="http' not in html
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+    assert html.count("plotly.js v") == 1
+
+
+def test_text_of_users_is_escaped() -> None:
+    evil = "</script><script>alert(1)</script><i>x&y"
+    details = {**architecture_details(3, 0), "note": evil}
+    records = [cell(evil, 0, details=details), cell("tpe", 0, shares_search_with=evil)]
+    info = comparison_info(data=evil, budget=evil, command=evil, settings={evil: [evil]}, versions={evil: evil})
+    html = report_html(records, info).replace(get_plotlyjs(), "")
+    assert "<script>alert" not in html
+    assert "<i>x" not in html
+    found = Page(html)
+    assert found.open == []
+    assert found.words.count("alert(1)") >= 8
+    assert "<script>" not in json.dumps([t.get("name") for t in found.figures["search-seconds"]["data"]])  # type: ignore[attr-defined]
+
+
+def test_report_can_be_written_at_any_time(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report([], comparison_info(command=None), path)
+    assert "no verdict" in Page(path.read_text(encoding="utf-8")).words
+    write_report([cell("stacked", 0, "reference")], comparison_info(), path)
+    write_report([cell("tpe", 0, trace=(), valid_auc=float("nan"), test_auc=float("nan"))], comparison_info(), path)
+    assert "tpe nan" in Page(path.read_text(encoding="utf-8")).words
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_equal_records_give_an_equal_page() -> None:
+    assert report_html(comparison_records((0, 1)), comparison_info()) == report_html(
+        comparison_records((0, 1)), comparison_info()
+    )
+
+
+def test_a_folder_that_is_missing_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="cannot write"):
+        write_report([cell("tpe", 0)], comparison_info(), tmp_path / "missing" / "report.html")
