@@ -53,7 +53,9 @@ MinCountOption = Annotated[
 ]
 SpaceOption = Annotated[str, typer.Option("--space", help="Search space: dcn, dcnv2, dcnv2-low-rank, or a plugin's.")]
 LevelsOption = Annotated[int, typer.Option("--levels", help="Levels of the space.", min=1)]
-EmbDimOption = Annotated[int, typer.Option("--emb-dim", help="Width of a field's embedding.", min=1)]
+EmbDimOption = Annotated[
+    int, typer.Option("--emb-dim", help="Width of a field's embedding; 0: 10, or 4 for the built-in log.", min=0)
+]
 ProductOption = Annotated[
     str, typer.Option("--product", help="A product with a closed input while searching: zero (published) or open.")
 ]
@@ -105,7 +107,7 @@ def compare(
     candidates: CandidatesOption = 10,
     space: SpaceOption = "dcn",
     levels: LevelsOption = 3,
-    emb_dim: EmbDimOption = 8,
+    emb_dim: EmbDimOption = 0,
     product: ProductOption = "zero",
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
@@ -151,7 +153,7 @@ def search(
     candidates: CandidatesOption = 10,
     space: SpaceOption = "dcn",
     levels: LevelsOption = 3,
-    emb_dim: EmbDimOption = 8,
+    emb_dim: EmbDimOption = 0,
     product: ProductOption = "zero",
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
@@ -184,7 +186,7 @@ def retrain(
     min_count: MinCountOption = 2,
     seed: SeedOption = 0,
     space: SpaceOption = "dcn",
-    emb_dim: EmbDimOption = 8,
+    emb_dim: EmbDimOption = 0,
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
     lr: LearningRateOption = 1e-3,

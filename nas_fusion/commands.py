@@ -15,6 +15,7 @@ from rich.table import Table
 
 from nas_fusion.errors import DesignError, OptionError
 
+PIPED_WIDTH = 120
 DEFAULT_STUDIES = Path("nasfusion-studies")
 NUMERIC_FORM = "COLUMN=bucket, COLUMN=scale or COLUMN=category"
 
@@ -31,6 +32,8 @@ def _console() -> Iterator[Console]:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     console = Console()
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
     logger = logging.getLogger("nas_fusion")
     logger.addHandler(handler)
@@ -137,7 +140,7 @@ def default_study(data: str) -> Path:
 def run_compare(options: Options, command: str) -> None:
     """``nasfusion compare``."""
     with _console() as console:
-        from nas_fusion.report import best_cell, comparison_table, design_text, summarise
+        from nas_fusion.report import best_cell, comparison_tables, design_text, summarise
         from nas_fusion.strategy import select_strategies
         from nas_fusion.studies import compare
 
@@ -152,7 +155,8 @@ def run_compare(options: Options, command: str) -> None:
             listener=partial(_print_cell, console), command=command,
         )  # fmt: skip
         console.print()
-        console.print(comparison_table(summarise(result.records), result.info))
+        for table in comparison_tables(summarise(result.records), result.info, console.width):
+            console.print(table)
         best = best_cell(result.records)
         assert best is not None, "a comparison has at least one cell"
         console.print(f"\nbest on validation data: [bold]{best.strategy}[/bold], seed {best.seed}", highlight=False)

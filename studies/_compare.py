@@ -47,7 +47,7 @@ def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionS
         field_sizes=list(dataset.schema.field_sizes),
         value_fields=list(dataset.schema.value_fields),
         levels=model.levels,
-        emb_dim=model.emb_dim,
+        emb_dim=settings.emb_dim,
         product=model.product,
         batch_norm=model.batch_norm,
         dropout=model.dropout,
@@ -204,6 +204,7 @@ def comparison_info(settings: ComparisonSettings, dataset: EncodedDataset, comma
     budget = Budget.parse(settings.budget, rows[0])
     content = settings.to_dict()
     content["recipe"]["batch_size"] = settings.batch_size(rows[0])
+    content["model"]["emb_dim"] = settings.emb_dim
     return ComparisonInfo(
         data=settings.source,
         rows=rows,

@@ -12,15 +12,20 @@ import tomli_w
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import write_text
+from nas_fusion.search_spaces import DEFAULT_EMB_DIM
 from nas_fusion.training import TrainConfig
 
 FORMAT_VERSION = 1
+SYNTHETIC = "synthetic"
 
 STEPS_PER_EPOCH = 40
 """``batch_size = 0`` aims at this many steps an epoch: enough for Adam to move the gates, few enough to be quick."""
 
 SMALLEST_BATCH, LARGEST_BATCH = 128, 4096
 """Bounds of the automatic batch size; 4096 is the published one."""
+
+BUILT_IN_EMB_DIM = 4
+"""Embedding width for the built-in log."""
 
 
 def automatic_batch_size(train_rows: int) -> int:
@@ -38,7 +43,8 @@ class ModelSettings:
     Args:
         space: registered name.
         levels: number of levels.
-        emb_dim: width of a field's embedding.
+        emb_dim: width of a field's embedding; 0 chooses `BUILT_IN_EMB_DIM` for the built-in log, which is to be quick
+            on a laptop, and `DEFAULT_EMB_DIM` for others.
         product: what a product does with a closed input while searching.
         batch_norm: batch norm in the deep blocks.
         dropout: in the deep blocks.
@@ -46,7 +52,7 @@ class ModelSettings:
 
     space: str = "dcn"
     levels: int = 3
-    emb_dim: int = 8
+    emb_dim: int = 0
     product: str = "zero"
     batch_norm: bool = False
     dropout: float = 0.0
@@ -111,6 +117,12 @@ class ComparisonSettings:
         if self.candidates < 1:
             raise OptionError("candidates", "a positive integer", self.candidates)
         self.train_config(rows=1)  # validates the recipe early
+
+    @property
+    def emb_dim(self) -> int:
+        """The embedding width in use."""
+        built_in = self.source.split(":")[0] == SYNTHETIC
+        return self.model.emb_dim or (BUILT_IN_EMB_DIM if built_in else DEFAULT_EMB_DIM)
 
     def batch_size(self, rows: int) -> int:
         """The batch size for a number of training rows."""

@@ -69,8 +69,8 @@ def categories(column: Any) -> Categories:
         ColumnError: the column's type (a list, a struct) has no text form.
     """
     array = plain(column)
-    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     try:
+        encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
         values = encoded.dictionary.cast(pa.large_string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ColumnError(f"a column of type {array.type} cannot be a field") from error

@@ -12,13 +12,11 @@ import pyarrow.parquet
 
 from nas_fusion.data._scan import SPLITS
 from nas_fusion.data._schema import Schema
-from nas_fusion.data._storage import open_array, read_schema
+from nas_fusion.data._storage import check_file_record, open_array, read_schema
 from nas_fusion.errors import DataError
 
 FORMAT_VERSION = 1
 """Of the folder. Raise it when encoding changes: older folders are then made anew."""
-
-ARRAYS = ("ids", "values", "labels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +94,9 @@ class EncodedDataset:
         """
         folder = Path(path)
         content = read_schema(folder, FORMAT_VERSION)
+        if verify:
+            for name, record in content["vocabularies"].items():
+                check_file_record(folder / name, record)
         splits = {name: _open_split(folder, name, content["splits"][name], verify=verify) for name in SPLITS}
         return cls(
             name=content["name"],

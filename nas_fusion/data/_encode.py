@@ -20,7 +20,7 @@ from nas_fusion.data._options import DataOptions
 from nas_fusion.data._scan import SPLITS, Progress, Scan, scan
 from nas_fusion.data._schema import MISSING_ID, UNKNOWN_ID, FieldKind, Schema
 from nas_fusion.data._source import Source
-from nas_fusion.data._storage import ArrayWriter, write_schema
+from nas_fusion.data._storage import ArrayWriter, file_record, write_schema
 
 logger = logging.getLogger("nas_fusion")
 
@@ -41,10 +41,6 @@ def encode(source: Source, options: DataOptions, fingerprint: str, folder: Path,
     writers = SplitWriters(folder, schema, found)
     with writers:
         _transform(source, encoders, found, writers, progress)
-    for position, encoder in enumerate(encoders):
-        if encoder.vocabulary is not None:
-            table = pa.table({"value": encoder.vocabulary.values})
-            pyarrow.parquet.write_table(table, vocabulary_file(folder, position))
     content = {
         "format": FORMAT_VERSION,
         "name": source.name,
@@ -54,6 +50,7 @@ def encode(source: Source, options: DataOptions, fingerprint: str, folder: Path,
         "split_column": found.split_column,
         "schema": schema.to_dict(),
         "splits": writers.records(),
+        "vocabularies": _write_vocabularies(folder, encoders),
         "attainable_auc": found.attainable_auc,
         "statistics": {"fields": [_statistics(e, writers, i) for i, e in enumerate(encoders)]},
     }
@@ -99,6 +96,16 @@ def _transform(source: Source, encoders: list[Encoder], found: Scan, writers: Sp
         writers.append(found.codes[row:end], ids, stacked, found.labels[row:end])
         row = end
         progress("encode", row / total)
+
+
+def _write_vocabularies(folder: Path, encoders: list[Encoder]) -> dict[str, Any]:
+    records = {}
+    for position, encoder in enumerate(encoders):
+        if encoder.vocabulary is not None:
+            file = vocabulary_file(folder, position)
+            pyarrow.parquet.write_table(pa.table({"value": encoder.vocabulary.values}), file)
+            records[file.name] = file_record(file)
+    return records
 
 
 def _check_length(source: Source, rows: int, total: int) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from nas_fusion.data._columns import Categories, ColumnError, all_numbers, categories, is_text, plain
+from nas_fusion.data._columns import Categories, ColumnError, all_numbers, categories, plain
 from nas_fusion.data._counts import ValueCounter
 from nas_fusion.data._options import DataOptions
 from nas_fusion.data._source import Source
@@ -21,8 +20,6 @@ SAMPLE_ROWS = 100_000
 
 MOST_CATEGORIES = 100
 """A column of fractional numbers with more different values than this is bucketed."""
-
-FRACTION = r"[.eE]"
 
 
 def field_rules(source: Source, options: DataOptions, reserved: frozenset[str]) -> dict[str, str]:
@@ -68,7 +65,7 @@ def _fractional(source: Source, names: list[str]) -> set[str]:
         for name in list(counters):
             column = plain(batch.column(name).slice(0, left))
             if isinstance(source, TextSource) or pa.types.is_floating(column.type):
-                _add(source, counters[name], column, name)
+                counters[name].add(_categories(source, column, name))
             else:
                 del counters[name]
         left -= min(left, batch.num_rows)
@@ -77,22 +74,17 @@ def _fractional(source: Source, names: list[str]) -> set[str]:
     return {name for name, counter in counters.items() if _is_fractional(counter)}
 
 
-def _add(source: Source, counter: ValueCounter, column: Any, name: str) -> None:
+def _categories(source: Source, column: Any, name: str) -> Categories:
     try:
-        found: Categories = categories(column)
+        return categories(column)
     except ColumnError as error:
         raise source.column_error(error, name, 0) from error
-    counter.add(found if is_text(column.type) else Categories(_as_fractions(found.values), found.codes))
-
-
-def _as_fractions(values: Any) -> Any:
-    """Arrow writes the float 3.0 as "3"; its type says that it is a fractional number all the same."""
-    whole = np.asarray(pc.match_substring_regex(values, r"^[+-]?\d+$"))
-    return pc.if_else(pa.array(whole), pc.binary_join_element_wise(values, "0", "."), values)
 
 
 def _is_fractional(counter: ValueCounter) -> bool:
+    """Whole numbers do not count: an integer column with missing cells is often stored as floats."""
     values, _ = counter.result()
     if len(values) <= MOST_CATEGORIES or not all_numbers(values):
         return False
-    return bool(pc.any(pc.match_substring_regex(values, FRACTION)).as_py())
+    found = np.asarray(values.cast(pa.float64()))
+    return bool((found != np.floor(found)).any())

@@ -96,6 +96,21 @@ def open_array(path: Path, record: dict[str, Any], *, verify: bool) -> np.memmap
     return array
 
 
+def file_record(path: Path) -> dict[str, int]:
+    """Size and checksum of any other file, for `check_file_record`."""
+    return {"bytes": path.stat().st_size, "crc32": _checksum(path, skip=0)}
+
+
+def check_file_record(path: Path, record: dict[str, int]) -> None:
+    """Compare a file with its record.
+
+    Raises:
+        DataError: it is gone or was changed.
+    """
+    if not path.is_file() or file_record(path) != record:
+        raise DataError("corrupted: size or checksum does not fit", path=path)
+
+
 def _checksum(path: Path, skip: int) -> int:
     crc = 0
     with path.open("rb") as file:

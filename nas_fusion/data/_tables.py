@@ -72,7 +72,13 @@ class FrameSource(Source):
         for start in range(0, len(self._frame), self.chunk_rows):
             part = self._frame.iloc[start : start + self.chunk_rows]
             for column in self.columns:
-                digest.update(hash_pandas_object(part[column], index=False, categorize=False).to_numpy().tobytes())
+                try:
+                    hashed = hash_pandas_object(part[column], index=False, categorize=False)
+                except (TypeError, ValueError) as error:
+                    raise self.error(
+                        f"cells are neither numbers nor texts ({str(error).splitlines()[0]})", column=column
+                    ) from error
+                digest.update(hashed.to_numpy().tobytes())
         return f"{digest.hexdigest()}:{len(self._frame)}"
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:

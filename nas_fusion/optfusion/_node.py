@@ -98,5 +98,5 @@ class OptFusionNode(SupernetNode):
             for m, a in zip(self.connection_choices, self.connection_scores(), strict=True)
         }
         if self.operation_choice is not None:
-            probabilities[self.operation_choice.label] = self.mixture()
+            probabilities[self.operation_choice.label] = {**self.mixture()}
         return probabilities

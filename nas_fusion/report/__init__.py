@@ -4,7 +4,7 @@ from nas_fusion.report._drawing import draw_design
 from nas_fusion.report._frame import COLUMNS, results_frame, write_results_csv
 from nas_fusion.report._html import write_report
 from nas_fusion.report._summary import Spread, StrategySummary, best_cell, summarise
-from nas_fusion.report._table import comparison_table
+from nas_fusion.report._table import comparison_table, comparison_tables
 from nas_fusion.report._verdict import Difference, Verdict, verdict
 from nas_fusion.report._words import design_text
 
@@ -16,6 +16,7 @@ __all__ = [
     "Verdict",
     "best_cell",
     "comparison_table",
+    "comparison_tables",
     "design_text",
     "draw_design",
     "results_frame",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nas_fusion.report._format import MISSING, auc, count, seconds, share_of_attainable
@@ -15,11 +15,28 @@ if TYPE_CHECKING:
     from nas_fusion.report._summary import StrategySummary
 
 
+WIDE = 100
+"""Columns that the whole table needs."""
+
+Column = tuple[str, Callable[["StrategySummary"], str]]
+
+
 def comparison_table(summaries: Sequence[StrategySummary], info: ComparisonInfo) -> Table:
     """A rich table, one row per strategy in the order given; its caption tells data, budget and verdict.
 
-    All numbers fit into 100 columns; a name that does not fit is folded.
+    All numbers fit into `WIDE` columns; a name that does not fit is folded.
     """
+    return _table(summaries, _quality(info) + _cost(), caption(summaries, info))
+
+
+def comparison_tables(summaries: Sequence[StrategySummary], info: ComparisonInfo, width: int) -> list[Table]:
+    """The table for a terminal of `width` columns: whole, or quality and cost one below the other."""
+    if width >= WIDE:
+        return [comparison_table(summaries, info)]
+    return [_table(summaries, _quality(info), None), _table(summaries, _cost(), caption(summaries, info))]
+
+
+def _table(summaries: Sequence[StrategySummary], columns: Sequence[Column], text: str | None) -> Table:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -30,47 +47,37 @@ def comparison_table(summaries: Sequence[StrategySummary], info: ComparisonInfo)
         show_edge=False,
         pad_edge=False,
         collapse_padding=True,
-        caption=escape(caption(summaries, info)),
+        caption=escape(text) if text else None,
         caption_justify="left",
         caption_style="default",
     )
     table.add_column("strategy", overflow="fold", min_width=14)
-    for header in _headers(info):
+    for header, _ in columns:
         table.add_column(header, justify="right", no_wrap=True)
     for summary in summaries:
         name = f"{summary.strategy} (ref.)" if summary.is_reference else summary.strategy
         style = "bold green" if winner is summary else "dim italic" if summary.is_reference else ""
-        table.add_row(escape(name), *_cells(summary, info), style=style)
+        table.add_row(escape(name), *(cell(summary) for _, cell in columns), style=style)
     return table
 
 
-def _headers(info: ComparisonInfo) -> list[str]:
-    share = [] if info.attainable_auc is None else ["attain-\nable %"]
-    return [
-        "valid\nAUC",
-        "test\nAUC",
-        *share,
-        "test\nlogloss",
-        "search\ns",
-        "re-train\ns",
-        "samples\nsearch",
-        "para-\nmeters",
+def _quality(info: ComparisonInfo) -> list[Column]:
+    columns: list[Column] = [
+        ("valid\nAUC", lambda s: f"{s.valid_auc.mean:.4f}"),
+        ("test\nAUC", lambda s: auc(s.test_auc)),
     ]
+    attainable = info.attainable_auc
+    if attainable is not None:
+        columns.append(("attain-\nable %", lambda s: f"{share_of_attainable(s.test_auc.mean, attainable):.1f}"))
+    return [*columns, ("test\nlogloss", lambda s: auc(s.test_logloss))]
 
 
-def _cells(summary: StrategySummary, info: ComparisonInfo) -> list[str]:
-    share = []
-    if info.attainable_auc is not None:
-        share = [f"{share_of_attainable(summary.test_auc.mean, info.attainable_auc):.1f}"]
+def _cost() -> list[Column]:
     return [
-        f"{summary.valid_auc.mean:.4f}",
-        auc(summary.test_auc),
-        *share,
-        auc(summary.test_logloss),
-        MISSING if summary.is_reference else seconds(summary.search_seconds.mean),
-        seconds(summary.retrain_seconds.mean),
-        MISSING if summary.is_reference else count(summary.search_samples.mean),
-        count(summary.parameters.mean),
+        ("search\ns", lambda s: MISSING if s.is_reference else seconds(s.search_seconds.mean)),
+        ("re-train\ns", lambda s: seconds(s.retrain_seconds.mean)),
+        ("samples\nsearch", lambda s: MISSING if s.is_reference else count(s.search_samples.mean)),
+        ("para-\nmeters", lambda s: count(s.parameters.mean)),
     ]
 
 

@@ -1,0 +1,166 @@
+"""A log is encoded once, found again, made anew when damaged, and never left half-written."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nas_fusion.data._prepare as preparing
+from nas_fusion.data import DataOptions, EncodedDataset, SearchData, default_cache, prepare
+from nas_fusion.data._encode import encode as original_encode
+from nas_fusion.data._storage import ArrayWriter
+from nas_fusion.errors import DataError
+
+
+def no_encoding(*_: Any) -> None:
+    raise AssertionError("the log was encoded again")
+
+
+def test_second_call_does_not_encode(
+    clicks: pd.DataFrame, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clicks.to_csv(tmp_path / "log.csv", index=False)
+    first = prepare(tmp_path / "log.csv", cache=cache)
+    monkeypatch.setattr(preparing, "encode", no_encoding)
+    (tmp_path / "elsewhere").mkdir()
+    moved = shutil.move(tmp_path / "log.csv", tmp_path / "elsewhere" / "log.csv")
+    again = prepare(moved, cache=cache)
+    assert (again.path, again.fingerprint) == (first.path, first.fingerprint)
+    np.testing.assert_array_equal(again.train.ids, first.train.ids)
+
+
+@pytest.mark.parametrize(
+    "options", [DataOptions(seed=1), DataOptions(min_count=3), DataOptions(numeric={"price": "scale"})]
+)
+def test_other_options_make_another(options: DataOptions, clicks: pd.DataFrame, cache: Path) -> None:
+    assert prepare(clicks, options, cache=cache).path != prepare(clicks, cache=cache).path
+
+
+def test_other_content_makes_another(clicks: pd.DataFrame, cache: Path) -> None:
+    changed = clicks.copy()
+    changed.loc[3, "user"] = 9999
+    assert prepare(changed, cache=cache).fingerprint != prepare(clicks, cache=cache).fingerprint
+
+
+@pytest.mark.parametrize("victim", ["train_ids.npy", "test_labels.npy", "vocabulary_000.parquet", "schema.json"])
+@pytest.mark.parametrize("harm", ["truncate", "flip", "delete"])
+def test_damage_is_noticed_and_repaired(
+    victim: str, harm: str, clicks: pd.DataFrame, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = prepare(clicks, cache=cache)
+    expected, path = np.array(data.train.ids), data.path / victim
+    content = path.read_bytes()
+    del data
+    if harm == "delete":
+        path.unlink()
+    elif harm == "truncate":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    with pytest.raises(DataError):
+        EncodedDataset.open(path.parent)
+    with caplog.at_level(logging.WARNING, "nas_fusion"):
+        again = prepare(clicks, cache=cache)
+    assert "made anew" in caplog.text
+    assert path.read_bytes() == content
+    np.testing.assert_array_equal(again.train.ids, expected)
+    assert [p.name for p in cache.iterdir()] == [again.path.name]
+
+
+def test_a_full_disk_leaves_nothing_behind(clicks: pd.DataFrame, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(ArrayWriter, "append", full)
+    with pytest.raises(OSError, match="No space left"):
+        prepare(clicks, cache=cache)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_bad_log_leaves_nothing_behind(clicks: pd.DataFrame, cache: Path) -> None:
+    clicks.loc[7, "click"] = 3
+    with pytest.raises(DataError, match="line 8, column 'click'"):
+        prepare(clicks, cache=cache)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_data_set_that_another_process_made_meanwhile_is_used(
+    clicks: pd.DataFrame, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[EncodedDataset] = []
+
+    def slow(*arguments: Any) -> None:
+        monkeypatch.setattr(preparing, "encode", original_encode)
+        others.append(prepare(clicks, cache=cache))
+        original_encode(*arguments)
+
+    monkeypatch.setattr(preparing, "encode", slow)
+    data = prepare(clicks, cache=cache)
+    assert data.path == others[0].path
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_default_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASFUSION_CACHE", str(tmp_path / "there"))
+    assert default_cache() == tmp_path / "there"
+    monkeypatch.delenv("NASFUSION_CACHE")
+    assert default_cache() == Path("~/.cache/nas-fusion").expanduser()
+
+
+def test_progress_goes_through_the_stages(clicks: pd.DataFrame, cache: Path) -> None:
+    seen: list[tuple[str, float]] = []
+    prepare(clicks, cache=cache, progress=lambda stage, share: seen.append((stage, share)))
+    assert list(dict.fromkeys(stage for stage, _ in seen)) == ["read", "count", "encode"]
+    assert all(0 < share <= 1 for _, share in seen)
+    assert dict(seen)["encode"] == 1
+
+
+def test_arrays_are_memory_mapped_and_read_only(clicks: pd.DataFrame, cache: Path) -> None:
+    train = prepare(clicks, DataOptions(numeric={"price": "scale"}), cache=cache).train
+    assert train.values is not None
+    for array, dtype in ((train.ids, np.int32), (train.values, np.float32), (train.labels, np.float32)):
+        assert isinstance(array, np.memmap)
+        assert array.dtype == dtype
+        assert not array.flags.writeable
+    assert train.label_rate == pytest.approx(float(train.labels.mean()))
+
+
+def test_a_search_does_not_see_the_test_rows(clicks: pd.DataFrame, cache: Path) -> None:
+    data = prepare(clicks, cache=cache)
+    view = data.search_view()
+    assert isinstance(view, SearchData)
+    assert not hasattr(view, "test")
+    assert view.train is data.train
+    assert (view.name, view.schema, view.fingerprint) == (data.name, data.schema, data.fingerprint)
+
+
+def test_not_a_data_set(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not an encoded data set"):
+        EncodedDataset.open(tmp_path)
+
+
+def test_reading_memory_does_not_grow_with_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tracemalloc
+
+    from nas_fusion.data._source import Source
+
+    monkeypatch.setattr(Source, "chunk_rows", 1000)
+    peaks = []
+    for rows in (20_000, 200_000):
+        path = tmp_path / f"{rows}.parquet"
+        frame = pd.DataFrame({f"x{i}": np.arange(rows) % 50 for i in range(8)} | {"label": np.arange(rows) // 50 % 2})
+        frame.to_parquet(path, index=False)
+        del frame
+        tracemalloc.start()
+        prepare(path, cache=tmp_path / "cache")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # Labels and splits take a few bytes a row; the 8 fields as int32 alone would take 32.
+    assert peaks[1] - peaks[0] < 8 * 180_000

@@ -1,0 +1,113 @@
+"""Looking up values gives back what was counted, for any texts; streaming statistics equal those of the whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nas_fusion.data import MISSING_ID, UNKNOWN_ID, DataOptions, prepare
+from nas_fusion.data._columns import categories
+from nas_fusion.data._counts import ValueCounter
+from nas_fusion.data._numeric import Moments, QuantileSketch, quantile_bucket
+from nas_fusion.data._vocabulary import Vocabulary
+
+# Short and long texts, zero bytes, several bytes per character, prefixes of each other.
+TEXTS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["a", "a\0", "a\0\0", "12345678", "123456789", "ä", "ääää", "äääää", "0", "00"]),
+    st.integers(-(10**20), 10**20).map(str),
+)
+
+
+RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
+
+
+def large(texts: list[str]) -> pa.Array:
+    return pa.array(texts, pa.large_string())
+
+
+@RELAXED
+@given(st.lists(TEXTS, unique=True), st.lists(TEXTS))
+def test_lookup_equals_a_dictionary(known: list[str], wanted: list[str]) -> None:
+    expected = {text: i + 2 for i, text in enumerate(known)}
+    found = Vocabulary(large(known)).ids(large([*wanted, *known]))
+    assert found.tolist() == [expected.get(text, UNKNOWN_ID) for text in [*wanted, *known]]
+
+
+@RELAXED
+@given(st.lists(st.lists(st.one_of(st.none(), TEXTS))), st.integers(1, 3))
+def test_counting_in_chunks_equals_counting_at_once(chunks: list[list[str | None]], min_count: int) -> None:
+    counter = ValueCounter()
+    for chunk in chunks:
+        counter.add(categories(pa.array(chunk, pa.string())))
+    values, counts = counter.result()
+    expected = Counter(text for chunk in chunks for text in chunk if text)
+    assert dict(zip(values.to_pylist(), counts.tolist(), strict=True)) == expected
+    assert counter.missing == sum(not text for chunk in chunks for text in chunk)
+    kept = Vocabulary.fit(values, counts, min_count).values.to_pylist()
+    assert set(kept) == {text for text, count in expected.items() if count >= min_count}
+    assert [expected[text] for text in kept] == sorted((expected[text] for text in kept), reverse=True)
+
+
+@settings(RELAXED, max_examples=20)
+@given(st.lists(st.one_of(st.none(), st.text(max_size=9)), min_size=30, max_size=60))
+def test_ids_decode_to_the_values(tmp_path_factory: object, column: list[str | None]) -> None:
+    folder: Path = tmp_path_factory.mktemp("cache")  # type: ignore[attr-defined]
+    frame = pd.DataFrame({"x": pd.Series(column, dtype="str"), "label": np.arange(len(column)) % 2})
+    split = np.repeat(["train", "valid", "test"], [len(column) - 8, 4, 4])
+    data = prepare(frame.assign(split=split), DataOptions(min_count=1), cache=folder)
+    words = dict(enumerate(data.vocabulary("x"), start=2))
+    for name, texts in (("train", column[:-8]), ("valid", column[-8:-4]), ("test", column[-4:])):
+        for found, text in zip(getattr(data, name).ids[:, 0].tolist(), texts, strict=True):
+            if not text:
+                assert found == MISSING_ID
+            elif found == UNKNOWN_ID:
+                assert text not in column[:-8]
+            else:
+                assert words[found] == text
+
+
+NUMBERS = st.floats(-1e30, 1e30, allow_nan=False)
+
+
+@RELAXED
+@given(st.lists(st.lists(st.integers(-(10**9), 10**9).map(lambda i: i / 1000), max_size=20), max_size=5))
+def test_moments_of_chunks(chunks: list[list[float]]) -> None:
+    moments = Moments()
+    for chunk in chunks:
+        moments.add(np.array(chunk, np.float64))
+    together = np.array([x for chunk in chunks for x in chunk])
+    if len(together):
+        np.testing.assert_allclose(moments.mean, together.mean(), rtol=1e-9, atol=1e-6)
+        expected = together.std() if len(set(together)) > 1 else 1.0
+        np.testing.assert_allclose(moments.std, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_moments_of_large_numbers_that_differ_little() -> None:
+    x = 1e12 + np.arange(1000, dtype=np.float64)
+    moments = Moments()
+    moments.add(x[:1])
+    moments.add(x[1:])
+    np.testing.assert_allclose([moments.mean, moments.std], [x.mean(), x.std()], rtol=1e-12)
+
+
+@RELAXED
+@given(st.lists(NUMBERS, min_size=1, max_size=200), st.integers(2, 10))
+def test_quantile_buckets_are_monotone_and_none_is_empty(numbers: list[float], buckets: int) -> None:
+    x = np.sort(np.array(numbers))
+    sketch = QuantileSketch()
+    for part in np.array_split(x, 3):
+        sketch.add(part)
+    edges = sketch.edges(buckets)
+    found = quantile_bucket(x, edges)
+    assert list(edges) == sorted(set(edges))
+    assert len(edges) < buckets
+    assert (np.diff(found) >= 0).all()
+    assert set(found.tolist()) == set(range(len(edges) + 1))
