@@ -11,9 +11,11 @@ from nas_fusion.search_spaces._legality import make_legal
 from nas_fusion.search_spaces._nodes import FusionNode, SupernetNode
 from nas_fusion.search_spaces._registry import SPACES
 from nas_fusion.search_spaces.dcnv2 import DCNv2LowRankSpace, DCNv2Space
-from nas_fusion.search_spaces.fusion_space import FusionSpace, LegalChoices
+from nas_fusion.search_spaces.fusion_space import DEFAULT_EMB_DIM, DEFAULT_LEVELS, FusionSpace, LegalChoices
 
 __all__ = [
+    "DEFAULT_EMB_DIM",
+    "DEFAULT_LEVELS",
     "SPACES",
     "DCNv2LowRankSpace",
     "DCNv2Space",

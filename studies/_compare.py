@@ -23,7 +23,7 @@ from nas_fusion.studies._cells import Cell, CellBook
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._searches import load_search, save_search
 from nas_fusion.studies._settings import ComparisonSettings
-from nas_fusion.training import evaluate
+from nas_fusion.training import evaluate, seeded
 
 CellListener = Callable[[CellRecord, int, int], None]
 """Called with each cell, how many are done, and how many there are."""
@@ -98,6 +98,8 @@ class _Runner:
     def __post_init__(self) -> None:
         self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
         self.budget = Budget.parse(self.settings.budget, len(self.dataset.train))
+        with seeded(0):
+            make_space(self.settings, self.dataset)  # a bad option shows before anything is written
 
     def cells(self) -> list[Cell]:
         """All cells in the order in which they run: seed by seed, so that every strategy soon has a first row."""

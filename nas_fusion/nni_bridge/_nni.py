@@ -40,7 +40,8 @@ with warnings.catch_warnings():
     from nni.nas.strategy.base import Strategy
 
 logging.getLogger("nni").setLevel(logging.ERROR)
-logging.getLogger("nni.nas.execution.sequential").setLevel(logging.CRITICAL)  # we report failed candidates ourselves
+for _chatty in ("nni.nas.execution.sequential", "nni.nas.strategy.base"):
+    logging.getLogger(_chatty).setLevel(logging.CRITICAL)  # we report failed candidates and searches ourselves
 
 __all__ = [
     "DARTS",

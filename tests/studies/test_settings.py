@@ -1,0 +1,81 @@
+"""Settings of a comparison: written, read back, compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nas_fusion.data import DataOptions
+from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings, StudyFolder
+from nas_fusion.studies._settings import automatic_batch_size, differences, read_settings
+
+
+def settings() -> ComparisonSettings:
+    return ComparisonSettings(source="log.csv", data=DataOptions(label="click"), strategies=("random", "stacked"))
+
+
+def test_settings_survive_toml(tmp_path: Path) -> None:
+    settings().write(tmp_path / "study.toml", "abc")
+    content, fingerprint = read_settings(tmp_path / "study.toml")
+    assert fingerprint == "abc"
+    assert differences(settings().to_dict(), content) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (replace(settings(), budget="7x"), "budget: '5x' in the study, '7x' asked for"),
+        (replace(settings(), seeds=(0, 1)), r"seeds: \[0, 1, 2\] in the study, \[0, 1\] asked for"),
+        (replace(settings(), model=ModelSettings(levels=2)), "model.levels: 3 in the study, 2 asked for"),
+        (replace(settings(), recipe=RecipeSettings(learning_rate=0.5)), "recipe.learning_rate: 0.001"),
+        (replace(settings(), data=DataOptions(label="click", split_column="part")), "data.split_column: None"),
+    ],
+)
+def test_a_study_says_which_settings_differ(tmp_path: Path, changed: ComparisonSettings, message: str) -> None:
+    folder = StudyFolder(tmp_path)
+    settings().write(folder.settings, "abc")
+    folder.check(settings(), "abc")
+    with pytest.raises(StudyError, match=message):
+        folder.check(changed, "abc")
+
+
+def test_a_study_notices_another_log(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    settings().write(folder.settings, "abc")
+    with pytest.raises(StudyError, match="content has changed"):
+        folder.check(settings(), "abd")
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(StudyError, match="holds no study"):
+        StudyFolder(tmp_path).check(settings(), "abc")
+    with pytest.raises(StudyError, match="is a file"):
+        StudyFolder(tmp_path / "thesis.tex").check(settings(), "abc")
+
+
+def test_a_study_admits_one_process(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "study")
+    with (
+        folder.locked(settings(), "abc"),
+        pytest.raises(StudyError, match="another process"),
+        StudyFolder(tmp_path / "study").locked(settings(), "abc"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(("rows", "size"), [(80_000, 1024), (200_000, 4096), (10**8, 4096), (8_000, 128), (10, 128)])
+def test_automatic_batch_size(rows: int, size: int) -> None:
+    assert automatic_batch_size(rows) == size
+
+
+def test_bad_settings_are_named() -> None:
+    with pytest.raises(OptionError, match="seeds must be different integers"):
+        replace(settings(), seeds=(1, 1))
+    with pytest.raises(OptionError, match="learning_rate must be a positive number, got -1"):
+        replace(settings(), recipe=RecipeSettings(learning_rate=-1))
+    with pytest.raises(OptionError, match="device must be auto"):
+        replace(settings(), device="tpu")
