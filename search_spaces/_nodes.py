@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nas_fusion.design import OPERATION_KEY, OUTPUT, Connection, FusionDesign, connection_label, operation_label
 from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.fused_mixture import fused_mixture, is_covered
 from nas_fusion.nn.fusion import HardFusion, PassThrough, SoftFusion
 from nas_fusion.nn.operations import FusionOperation, OperationDict, Product
 from nas_fusion.nni_bridge import BaseSuperNetModule, MutableModule, ensure_frozen, label_scope, nni
@@ -95,6 +96,7 @@ class SupernetNode(BaseSuperNetModule):
         self.connection_choices, self.operation_choice = node.connection_choices, node.operation_choice
         for mutable in self._own_mutables():
             self.add_mutable(mutable)
+        self._fusable = is_covered(list(self.operations.all().values()))
         self._peers = _Peers.of(memo)
         self._peers.nodes.append(self)
 
@@ -115,6 +117,8 @@ class SupernetNode(BaseSuperNetModule):
         self, inputs: Sequence[Features], gates: Float[Tensor, " input"], weights: Float[Tensor, " operation"] | None
     ) -> Features:
         """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)``; ``m_1 x_1`` where there is no operation."""
+        if weights is not None and self._fusable and _on_cpu_without_autocast(inputs[0]):
+            return fused_mixture(inputs, gates, weights, list(self.operations.all().values()))
         gated = [gate * x for gate, x in zip(gates.unbind(), inputs, strict=True)]
         if weights is None:
             return gated[0]
@@ -158,3 +162,7 @@ class _Peers:
             for node in self.nodes
             for source, score in zip(node.sources, node.connection_scores(), strict=True)
         }
+
+
+def _on_cpu_without_autocast(x: Tensor) -> bool:
+    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")

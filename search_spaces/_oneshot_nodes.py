@@ -44,7 +44,7 @@ class DifferentiableNode(SupernetNode):
 
     def connection_scores(self) -> list[float]:
         """Log-odds of being open."""
-        return [float(logits[0] - logits[1]) for logits in self.connection_logits]
+        return [float(logits[0] - logits[1]) for logits in (p.detach() for p in self.connection_logits)]
 
     def choose(self) -> dict[str, Any]:
         """The most probable value of every choice."""

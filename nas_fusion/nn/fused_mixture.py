@@ -1,0 +1,220 @@
+"""The gated mixture of the four published operations, with a hand-written backward.
+
+For a block with inputs ``x_1 … x_k``, gates ``m_j`` and operation weights ``w`` (add, product, concat, attention)::
+
+    F = Σ_j z_j (w_c C_j + w_a I)ᵀ + w_c c + w_t Σ_j a_j ⊙ z_j + w_p Π_j z_j,      z_j = m_j x_j
+    a_j = softmax(W2_j h_j),  h_j = ReLU(W1_j z_j + b1_j)
+
+the same values and gradients as the operations of `nas_fusion.nn.operations` one by one, cheaper for these reasons:
+
+- "add" is a multiple of the identity and joins the concat's matrix, gates join the matrices: nothing is stacked,
+  concatenated or multiplied by a gate row by row.
+- With ``Q_j = Gᵀ x_j`` (G the gradient of F), which the concat's weight gradient needs anyway, the gradients of the
+  gates and of ``w_a``, ``w_c`` are sums over D × D matrices: ``tr Q_j``, ``⟨C_j, Q_j⟩``; likewise
+  ``⟨W1_j, ∂L/∂W1_j⟩`` for the attention.
+- A closed gate (exactly 0) leaves one matrix product of nine: its ``Q_j``. Its attention is one constant row, because
+  its attention's input is zero.
+- The product is zero as soon as one gate is closed; with exactly one closed, that gate alone gets a gradient from it;
+  with two or more there is nothing to do.
+
+Which gates are closed is read on the host, so this is the path for the CPU; a GPU would wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ProductRule
+
+ORDER: tuple[type[FusionOperation], ...] = (Add, Product, Concat, Attention)
+"""The operations that the fused form covers, in the order of its weights."""
+
+
+def is_covered(operations: Sequence[FusionOperation]) -> bool:
+    """Whether the operations are exactly the four published ones, in the published order."""
+    return tuple(type(operation) for operation in operations) == ORDER
+
+
+def fused_mixture(
+    inputs: Sequence[Features],
+    gates: Float[Tensor, " input"],
+    weights: Float[Tensor, " operation"],
+    operations: Sequence[FusionOperation],
+) -> Features:
+    """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)`` for the operations of `ORDER`.
+
+    Args:
+        inputs: ``x_j``, not yet gated.
+        gates: ``m_j``; 0 closes an input for good in this step.
+        weights: ``w_o``.
+        operations: as `is_covered` demands.
+    """
+    _, product, concat, attention = operations
+    assert isinstance(product, Product)
+    assert isinstance(concat, Concat)
+    assert isinstance(attention, Attention)
+    return _FusedMixture.apply(  # type: ignore[no-any-return]
+        product.rule,
+        gates,
+        weights,
+        concat.linear.weight,
+        concat.linear.bias,
+        attention.hidden_weight,
+        attention.hidden_bias,
+        attention.score_weight,
+        *inputs,
+    )
+
+
+class _FusedMixture(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        rule: ProductRule,
+        gates: Tensor,
+        weights: Tensor,
+        concat: Tensor,
+        concat_bias: Tensor,
+        hidden: Tensor,
+        hidden_bias: Tensor,
+        score: Tensor,
+        *inputs: Tensor,
+    ) -> Tensor:
+        m: list[float] = gates.tolist()
+        w_add, w_product, w_concat, w_attention = weights.tolist()
+        columns = concat.unflatten(1, (len(inputs), -1)).unbind(1)
+        fused = (w_concat * concat_bias).expand_as(inputs[0]).contiguous()
+        saved: list[Tensor] = []
+        for j, x in enumerate(inputs):
+            if m[j] == 0:
+                continue
+            linear = columns[j] * (w_concat * m[j])
+            linear.diagonal().add_(w_add * m[j])
+            fused.addmm_(x, linear.t())
+            h = torch.addmm(hidden_bias[j], x, (m[j] * hidden[j]).t()).relu_()
+            a = torch.softmax(h @ score[j].t(), dim=1)
+            fused.addcmul_(a, x, value=w_attention * m[j])
+            saved += [h, a]
+        product = _Product(rule, m, inputs)
+        if product.is_nonzero:
+            fused.add_(product.value(), alpha=w_product)
+        ctx.rule, ctx.m, ctx.w = rule, m, (w_add, w_product, w_concat, w_attention)
+        ctx.save_for_backward(concat, concat_bias, hidden, hidden_bias, score, *inputs, *saved)
+        ctx.count = len(inputs)
+        return fused
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (g,) = grads
+        g = g.contiguous()
+        concat, concat_bias, hidden, hidden_bias, score, *rest = ctx.saved_tensors
+        inputs, saved = rest[: ctx.count], iter(rest[ctx.count :])
+        m, (w_add, w_product, w_concat, w_attention) = ctx.m, ctx.w
+        columns = concat.unflatten(1, (ctx.count, -1)).unbind(1)
+        row_sum = g.sum(0)
+        d_concat = torch.empty_like(concat)
+        d_columns = d_concat.unflatten(1, (ctx.count, -1)).unbind(1)
+        d_hidden, d_score = torch.zeros_like(hidden), torch.zeros_like(score)
+        d_hidden_bias = torch.zeros_like(hidden_bias)
+        d_gates, d_inputs = g.new_zeros(ctx.count), []
+        d_weights = g.new_zeros(4)
+        d_weights[2] = row_sum @ concat_bias
+        for j, x in enumerate(inputs):
+            q = g.t() @ x
+            trace, overlap = q.diagonal().sum(), (columns[j] * q).sum()
+            d_weights[0] += m[j] * trace
+            d_weights[2] += m[j] * overlap
+            d_gates[j] = w_add * trace + w_concat * overlap
+            torch.mul(q, w_concat * m[j], out=d_columns[j])
+            if m[j] == 0:
+                # The attention's input is zero, so its weights a are the same row for every sample.
+                a_row = torch.softmax(score[j] @ torch.relu(hidden_bias[j]), dim=0)
+                d_gates[j] += w_attention * (a_row @ q.diagonal())
+                d_inputs.append(None)
+                continue
+            h, a = next(saved), next(saved)
+            d_a = g * x
+            attended = torch.dot(a.flatten(), d_a.flatten())
+            d_scores = torch._softmax_backward_data(d_a, a, 1, a.dtype).mul_(w_attention * m[j])
+            torch.mm(d_scores.t(), h, out=d_score[j])
+            d_h = torch.ops.aten.threshold_backward(d_scores @ score[j], h, 0)
+            d_first = d_h.t() @ x
+            torch.mul(d_first, m[j], out=d_hidden[j])
+            torch.sum(d_h, 0, out=d_hidden_bias[j])
+            d_weights[3] += m[j] * attended
+            d_gates[j] += w_attention * attended + (d_first * hidden[j]).sum()
+            linear = columns[j] * (w_concat * m[j])
+            linear.diagonal().add_(w_add * m[j])
+            d_x = torch.addmm(torch.mm(g, linear), d_h, m[j] * hidden[j])
+            d_inputs.append(d_x.addcmul_(g, a, value=w_attention * m[j]))
+        _Product(ctx.rule, m, inputs).backward(g, w_product, d_weights, d_gates, d_inputs)
+        d_bias = w_concat * row_sum
+        return (None, d_gates, d_weights, d_concat, d_bias, d_hidden, d_hidden_bias, d_score, *d_inputs)
+
+
+class _Product:
+    """``Π_j z_j``, and its gradients by products of everything before and everything behind an input."""
+
+    def __init__(self, rule: ProductRule, m: list[float], inputs: Sequence[Tensor]) -> None:
+        self.rule, self.m, self.inputs = rule, m, inputs
+        self.closed = [j for j, gate in enumerate(m) if gate == 0]
+        self.open = [j for j, gate in enumerate(m) if gate != 0]
+
+    @property
+    def is_nonzero(self) -> bool:
+        return not self.closed if self.rule == "zero" else bool(self.open)
+
+    def value(self) -> Tensor:
+        return _product_of([self._factor(j) for j in self.open])
+
+    def _factor(self, j: int) -> Tensor:
+        # "open": z + (1 - m), which is x for an open binary gate; the general form serves relaxed gates too.
+        if self.m[j] == 1:
+            return self.inputs[j]
+        return self.inputs[j] * self.m[j] + (0.0 if self.rule == "zero" else 1 - self.m[j])
+
+    def backward(
+        self, g: Tensor, w: float, d_weights: Tensor, d_gates: Tensor, d_inputs: list[Tensor | None]
+    ) -> None:
+        if self.rule == "zero" and len(self.closed) > 1:
+            return
+        if not self.open and (self.rule == "open" or len(self.m) > 1):
+            return
+        factors = [self._factor(j) for j in self.open]
+        if self.is_nonzero:
+            for j, d_z in zip(self.open, _without_each(g, factors), strict=True):
+                x = self.inputs[j]
+                if j == self.open[0]:
+                    d_weights[1] = (d_z * factors[0]).sum()
+                d_gates[j] += w * ((d_z * x).sum() if self.rule == "zero" else (d_z * (x - 1)).sum())
+                d_input = d_inputs[j]
+                assert d_input is not None
+                d_input.add_(d_z, alpha=w * self.m[j])
+        if self.closed:
+            together = g * _product_of(factors) if factors else g
+            for j in self.closed:
+                x = self.inputs[j] if self.rule == "zero" else self.inputs[j] - 1
+                d_gates[j] += w * (together * x).sum()
+
+
+def _product_of(factors: Sequence[Tensor]) -> Tensor:
+    product = factors[0]
+    for factor in factors[1:]:
+        product = product * factor
+    return product
+
+
+def _without_each(g: Tensor, factors: Sequence[Tensor]) -> list[Tensor]:
+    """For every factor, `g` times all the others."""
+    before, behind = [g], [torch.ones_like(g)]
+    for factor in factors[:-1]:
+        before.append(before[-1] * factor)
+    for factor in reversed(factors[1:]):
+        behind.append(behind[-1] * factor)
+    return [b * a for b, a in zip(before, reversed(behind), strict=True)]
