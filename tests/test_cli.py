@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -181,3 +183,26 @@ def test_seeds() -> None:
     assert parse_seeds("7,") == (7,)
     with pytest.raises(OptionError, match="seeds"):
         parse_seeds("0")
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from nas_fusion.data._storage import ArrayWriter
+
+    def full(self: ArrayWriter, chunk: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+
+    monkeypatch.setattr(ArrayWriter, "append", full)
+    error = failing(capsys, "compare", "--data", "synthetic:500")
+    assert "No space left on device" in error
+    assert list(Path(os.environ["NASFUSION_CACHE"]).rglob("*.npy")) == []
+
+
+def test_a_corrupted_encoded_data_set_is_made_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("data", "--data", "synthetic:500") == 0
+    expected = capsys.readouterr().out
+    array = next(Path(os.environ["NASFUSION_CACHE"]).rglob("*.npy"))
+    array.write_bytes(array.read_bytes()[:-8] + b"garbage!")
+    assert run("data", "--data", "synthetic:500") == 0
+    again = capsys.readouterr()
+    assert again.out == expected
+    assert "corrupt" in again.err.lower() or "checksum" in again.err.lower()

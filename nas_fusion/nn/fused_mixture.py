@@ -122,7 +122,8 @@ class _FusedMixture(torch.autograd.Function):
         d_columns = d_concat.unflatten(1, (ctx.count, -1)).unbind(1)
         d_hidden, d_score = torch.zeros_like(hidden), torch.zeros_like(score)
         d_hidden_bias = torch.zeros_like(hidden_bias)
-        d_gates, d_inputs = g.new_zeros(ctx.count), []
+        d_gates = g.new_zeros(ctx.count)
+        d_inputs: list[Tensor | None] = []
         d_weights = g.new_zeros(4)
         d_weights[2] = row_sum @ concat_bias
         for j, x in enumerate(inputs):

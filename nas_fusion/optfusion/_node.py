@@ -85,7 +85,9 @@ class OptFusionNode(SupernetNode):
 
     def choose(self) -> dict[str, Any]:
         """Open gates, and the operation with the largest β."""
-        choice = {m.label: int(a > 0) for m, a in zip(self.connection_choices, self.connection_scores(), strict=True)}
+        choice: dict[str, Any] = {
+            m.label: int(a > 0) for m, a in zip(self.connection_choices, self.connection_scores(), strict=True)
+        }
         if self.operation_choice is not None:
             mixture = self.mixture()
             choice[self.operation_choice.label] = max(mixture, key=lambda name: mixture[name])
