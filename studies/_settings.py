@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,27 @@ class ComparisonSettings:
         content["data"] = self.data.to_dict()
         plain: dict[str, Any] = _without_none(content)
         return plain
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ComparisonSettings:
+        """The settings that `to_dict` gave, or that were read from a ``study.toml``.
+
+        Raises:
+            OptionError: a value that is not allowed.
+        """
+        data = dict(content["data"])
+        if "fields" in data:
+            data["fields"] = tuple(data["fields"])
+        return cls(
+            **{
+                **content,
+                "data": DataOptions(**data),
+                "strategies": tuple(content["strategies"]),
+                "seeds": tuple(content["seeds"]),
+                "model": ModelSettings(**content["model"]),
+                "recipe": RecipeSettings(**content["recipe"]),
+            }
+        )
 
     def write(self, path: Path, fingerprint: str) -> None:
         """Write ``study.toml``."""

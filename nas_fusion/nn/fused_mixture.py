@@ -59,7 +59,7 @@ def fused_mixture(
     assert isinstance(product, Product)
     assert isinstance(concat, Concat)
     assert isinstance(attention, Attention)
-    return _FusedMixture.apply(  # type: ignore[no-any-return]
+    return _FusedMixture.apply(  # type: ignore[no-untyped-call]
         product.rule,
         gates,
         weights,
@@ -74,7 +74,7 @@ def fused_mixture(
 
 class _FusedMixture(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         rule: ProductRule,
         gates: Tensor,

@@ -22,6 +22,7 @@ def test_settings_survive_toml(tmp_path: Path) -> None:
     content, fingerprint = read_settings(tmp_path / "study.toml")
     assert fingerprint == "abc"
     assert differences(settings().to_dict(), content) == []
+    assert ComparisonSettings.from_dict(content) == settings()
 
 
 @pytest.mark.parametrize(

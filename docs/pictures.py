@@ -1,0 +1,36 @@
+"""Draw the README's pictures from a finished study: ``python docs/pictures.py nasfusion-studies/synthetic``."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from nas_fusion.commands import PIPED_WIDTH
+from nas_fusion.data import prepare
+from nas_fusion.files import write_text
+from nas_fusion.records import CellRecord
+from nas_fusion.report import best_cell, comparison_table, draw_design, summarise
+from nas_fusion.studies import ComparisonSettings, StudyFolder, comparison_info
+from nas_fusion.studies._settings import read_settings
+
+
+def main(study: Path) -> None:
+    """Write ``compare.svg`` and ``design.svg`` beside this file."""
+    folder = StudyFolder(study)
+    records = [CellRecord.from_json(path.read_text("utf-8")) for path in sorted(study.glob("cells/*/cell.json"))]
+    settings = ComparisonSettings.from_dict(read_settings(folder.settings)[0])
+    info = comparison_info(settings, prepare(settings.source, settings.data), None)
+    console = Console(record=True, width=PIPED_WIDTH, file=io.StringIO())
+    console.print(comparison_table(summarise(records), info))
+    here = Path(__file__).parent
+    write_text(here / "compare.svg", console.export_svg(title="nasfusion compare --strategies all"))
+    best = best_cell(records)
+    assert best is not None
+    write_text(here / "design.svg", draw_design(best.design, title=f"{best.strategy}, seed {best.seed}"))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
