@@ -31,8 +31,7 @@ class FusionTPE(Strategy):
         self.seed, self.startup = seed, startup
 
     def _run(self) -> None:
-        sampler = optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=self.startup)
-        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study = self._new_study()
         choices: dict[str, optuna.distributions.BaseDistribution] = {
             label: optuna.distributions.CategoricalDistribution(mutable.values)
             for label, mutable in self.model_space.simplify().items()
@@ -45,6 +44,15 @@ class FusionTPE(Strategy):
                 study.tell(trial, CONSTANT_AUC)
                 continue
             self._try(study, trial)
+
+    def _new_study(self) -> optuna.Study:
+        sampler = optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=self.startup)
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would print that a study was created
+        try:
+            return optuna.create_study(direction="maximize", sampler=sampler)
+        finally:
+            optuna.logging.set_verbosity(verbosity)
 
     def _try(self, study: optuna.Study, trial: optuna.Trial) -> None:
         model: Any = self.model_space.freeze(dict(trial.params))

@@ -180,9 +180,7 @@ class _Product:
             return self.inputs[j]
         return self.inputs[j] * self.m[j] + (0.0 if self.rule == "zero" else 1 - self.m[j])
 
-    def backward(
-        self, g: Tensor, w: float, d_weights: Tensor, d_gates: Tensor, d_inputs: list[Tensor | None]
-    ) -> None:
+    def backward(self, g: Tensor, w: float, d_weights: Tensor, d_gates: Tensor, d_inputs: list[Tensor | None]) -> None:
         if self.rule == "zero" and len(self.closed) > 1:
             return
         if not self.open and (self.rule == "open" or len(self.m) > 1):

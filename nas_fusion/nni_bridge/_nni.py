@@ -13,8 +13,6 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*found to be not a nn.Module.*", category=RuntimeWarning)
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
-    warnings.filterwarnings("ignore", category=UserWarning, message="pkg_resources is deprecated.*")
     import nni
     import nni.nas.strategy
     import nni.nas.strategy.oneshot

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 from nas_fusion.errors import OptionError
 
@@ -26,6 +29,8 @@ class TrainConfig:
         max_epochs: at most.
         patience: stop after this many epochs in a row without a better validation AUC; 0: never.
         lr_drop: after an epoch without a better validation AUC, learning rates are multiplied by this; 1: never.
+        min_improvement: for `patience` and `lr_drop` an epoch is better only if its validation AUC is above the best
+            so far by more than this. The model still ends with the weights of the epoch with the very best AUC.
         gradient_clip: largest norm of the gradient; None: no clipping.
         seed: of the batches' order and of dropout.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -45,6 +50,7 @@ class TrainConfig:
     max_epochs: int = 20
     patience: int = 2
     lr_drop: float = 1.0
+    min_improvement: float = 1e-4
     gradient_clip: float | None = None
     seed: int = 0
     device: str = "auto"
@@ -52,24 +58,30 @@ class TrainConfig:
     max_samples: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "embedding_learning_rate", "gradient_clip"):
+        self._check("a positive number", lambda x: 0 < x < math.inf, "learning_rate")
+        for name in ("embedding_learning_rate", "gradient_clip"):
+            self._check("a positive number or None", lambda x: x is None or 0 < x < math.inf, name)
+        self._check(
+            "zero or a positive number", lambda x: 0 <= x < math.inf, "embedding_l2", "network_l2", "min_improvement"
+        )
+        self._check("a positive integer", lambda x: _is_integer(x) and x >= 1, "batch_size", "max_epochs")
+        self._check("zero or a positive integer", lambda x: _is_integer(x) and x >= 0, "patience", "seed")
+        self._check("a positive integer or None", lambda x: x is None or (_is_integer(x) and x >= 1), "max_samples")
+        self._check("in (0, 1]", lambda x: 0 < x <= 1, "lr_drop")
+        self._check(f"one of {', '.join(PRECISIONS)}", lambda x: x in PRECISIONS, "precision")
+        self._check("auto, cpu, cuda or cuda:N", _is_device, "device")
+
+    def _check(self, expected: str, allowed: Callable[[Any], bool], *names: str) -> None:
+        for name in names:
             value = getattr(self, name)
-            if value is not None and not (value > 0 and math.isfinite(value)):
-                raise OptionError(name, "a positive number", value)
-        for name in ("embedding_l2", "network_l2"):
-            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
-                raise OptionError(name, "zero or a positive number", getattr(self, name))
-        for name in ("batch_size", "max_epochs"):
-            if getattr(self, name) < 1:
-                raise OptionError(name, "a positive integer", getattr(self, name))
-        if self.patience < 0:
-            raise OptionError("patience", "zero or a positive integer", self.patience)
-        if not 0 < self.lr_drop <= 1:
-            raise OptionError("lr_drop", "in (0, 1]", self.lr_drop)
-        if self.max_samples is not None and self.max_samples < 1:
-            raise OptionError("max_samples", "a positive integer", self.max_samples)
-        if self.precision not in PRECISIONS:
-            raise OptionError("precision", f"one of {', '.join(PRECISIONS)}", self.precision)
-        kind, _, number = self.device.partition(":")
-        if self.device not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
-            raise OptionError("device", "auto, cpu, cuda or cuda:N", self.device)
+            if not allowed(value):
+                raise OptionError(name, expected, value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_device(name: str) -> bool:
+    kind, _, number = name.partition(":")
+    return name in ("auto", "cpu", "cuda") or (kind == "cuda" and number.isdecimal())

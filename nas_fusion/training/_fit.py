@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from nas_fusion.files import save_tensors
 from nas_fusion.training._config import TrainConfig
 from nas_fusion.training._meter import SampleMeter
 from nas_fusion.training._metrics import auc_and_logloss
-from nas_fusion.training._module import CTRModule
+from nas_fusion.training._module import CTRModule, full_precision
 from nas_fusion.training._monitor import EpochRecord, ValidationMonitor
 from nas_fusion.training._progress import ProgressBar
 from nas_fusion.training._trainer import make_trainer, torch_device
@@ -102,8 +103,6 @@ def fit(
     train, valid = loaders(data, config)
     trainer = make_trainer(config, callbacks, max_epochs=epochs)
     trainer.fit(module, train, valid)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
     if monitor.best is None:
         raise TrainingError("the training ended without a validation")
     if checkpoint is not None:
@@ -121,29 +120,42 @@ def fit(
 
 def loaders(data: SearchData, config: TrainConfig) -> tuple[BatchLoader, BatchLoader]:
     """Shuffled training batches and validation batches in the order of the rows."""
-    train = BatchLoader(data.train, config.batch_size, shuffle=True, seed=config.seed)
-    return train, BatchLoader(data.valid, config.batch_size)
+    # A copy to a GPU out of pageable memory waits for the steps before it.
+    pin = torch_device(config).type == "cuda"
+    train = BatchLoader(data.train, config.batch_size, shuffle=True, seed=config.seed, pin_memory=pin)
+    return train, BatchLoader(data.valid, config.batch_size, pin_memory=pin)
 
 
-@torch.inference_mode()
-def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.NDArray[np.float32]:
-    """Logits of every row of a split, ``[rows]``; the model is left in the mode and on the device it was."""
-    device, training = torch_device(config), model.training
-    home = next(model.parameters()).device
-    model.to(device).eval()
+def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.NDArray[np.floating]:
+    """Logits of every row of a split, ``[rows]``; the model is left in the modes and on the device it was."""
+    device = torch_device(config)
     autocast = torch.autocast(device.type, torch.bfloat16) if config.precision == "bf16" else nullcontext()
     found = []
-    with autocast:
+    with _evaluating(model, device), torch.inference_mode(), autocast:
         for batch in BatchLoader(split, config.batch_size):
             values = None if batch.values is None else batch.values.to(device)
-            found.append(model(batch.ids.to(device), values).float())
-    model.to(home).train(training)
-    return torch.cat(found).cpu().numpy()
+            found.append(full_precision(model(batch.ids.to(device), values)))
+    return np.asarray(torch.cat(found).cpu().numpy())
+
+
+@contextmanager
+def _evaluating(model: nn.Module, device: torch.device) -> Iterator[None]:
+    # Outside inference mode: weights that are moved inside it could not be trained any more.
+    home = next((p.device for p in model.parameters()), device)
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.to(device).eval()
+        yield
+    finally:
+        model.to(home)
+        for module, training in modes:
+            module.training = training
 
 
 def predict(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.NDArray[np.float64]:
     """Probabilities of a click for every row of a split, ``[rows]``."""
-    return np.asarray(1.0 / (1.0 + np.exp(-predict_logits(model, split, config).astype(np.float64))))
+    logits = predict_logits(model, split, config).astype(np.float64)
+    return np.asarray(np.exp(-np.logaddexp(0.0, -logits)))  # no overflow, however negative a logit is
 
 
 def evaluate(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> Metrics:

@@ -31,9 +31,7 @@ def auc_and_logloss(logits: FloatArray, labels: FloatArray) -> AucLogloss:
     x, y = np.asarray(logits, np.float64), np.asarray(labels, np.float64)
     bad = int((~np.isfinite(x)).sum())
     if bad:
-        raise TrainingError(
-            f"{bad} of {len(x)} predictions are not finite: try a lower learning rate"
-        )
+        raise TrainingError(f"{bad} of {len(x)} predictions are not finite: try a lower learning rate")
     positives = int(y.sum())
     if positives in (0, len(y)):
         raise TrainingError(f"AUC needs both classes, got {positives} positives in {len(y)} rows")

@@ -13,6 +13,11 @@ from nas_fusion.nni_bridge import LightningModule, nni
 from nas_fusion.training._config import TrainConfig
 
 
+def full_precision(logits: Tensor) -> Tensor:
+    """Logits in float32 at least: under autocast a network's are bfloat16, too coarse for a loss or an AUC."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
     """Two groups for Adam: the weights inside a `FieldEmbedding`, and all others."""
     embedding = {id(p) for m in model.modules() if isinstance(m, FieldEmbedding) for p in m.parameters()}
@@ -48,6 +53,12 @@ class CTRModule(LightningModule):
         super().__init__()
         self.config = config
 
+    def set_model(self, model: nn.Module) -> None:
+        """Set the model to train; one in evaluation mode is put into training mode, as Lightning leaves modes alone."""
+        super().set_model(model)
+        if not model.training:
+            model.train()
+
     def forward(self, ids: Tensor, values: Tensor | None = None) -> Tensor:
         """Logits of the model that is set."""
         logits: Tensor = self.model(ids, values)
@@ -55,13 +66,28 @@ class CTRModule(LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Mean loss of a batch."""
-        logits = self(batch.ids, batch.values)
+        logits = full_precision(self(batch.ids, batch.values))
         return functional.binary_cross_entropy_with_logits(logits, batch.labels.to(logits.dtype))
 
     def validation_step(self, batch: Any, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Logits and labels, for `ValidationMonitor`."""
-        return self(batch.ids, batch.values).detach(), batch.labels
+        return full_precision(self(batch.ids, batch.values)).detach(), batch.labels
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """One fused Adam with a group for the embeddings and one for the rest."""
         return torch.optim.Adam(parameter_groups(self.model, self.config), fused=True)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the norm of the gradient of all groups together.
+
+        Lightning's own clipping refuses a fused optimiser under autocast, and one-shot modules call this without a
+        value unless their strategy was given one: the recipe's holds then.
+        """
+        limit = gradient_clip_val or self.config.gradient_clip
+        if limit:
+            nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], limit)

@@ -93,12 +93,15 @@ class ValidationMonitor(pl.Callback):
         self.history.append(record)
         if self.report and nni.get_current_parameter() is not None:
             nni.report_intermediate_result(record.valid_auc)
+        clearly_better = self.best is None or record.valid_auc > self.best.valid_auc + self.config.min_improvement
         if self.best is None or record.valid_auc > self.best.valid_auc:
-            self.best, self._since_best = record, 0
+            self.best = record
             if self.keep_best:
                 self._best_state = {
                     k: v.detach().cpu().clone() for k, v in trained_model(pl_module).state_dict().items()
                 }
+        if clearly_better:
+            self._since_best = 0
         else:
             self._since_best += 1
             self._drop_learning_rates(trainer)
@@ -108,20 +111,19 @@ class ValidationMonitor(pl.Callback):
             self.stopped, trainer.should_stop = "patience", True
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Restore the best weights and report the final result."""
+        """Restore the best weights and report the AUC of the weights that the model has now."""
         if self._best_state:
             trained_model(pl_module).load_state_dict(self._best_state)
             self._best_state = {}
-        if self.report and self.best is not None and nni.get_current_parameter() is not None:
-            nni.report_final_result(self.best.valid_auc)
+        final = self.best if self.keep_best or not self.history else self.history[-1]
+        if self.report and final is not None and nni.get_current_parameter() is not None:
+            nni.report_final_result(final.valid_auc)
 
     def _measure(self, epoch: int) -> EpochRecord:
         loss = float(torch.stack(self._losses).double().mean()) if self._losses else math.nan
         if self._losses and not math.isfinite(loss):
-            raise TrainingError(
-                f"the training loss of epoch {epoch} is {loss}; try a lower learning rate"
-            )
-        logits = torch.cat([logits for logits, _ in self._outputs]).float().cpu().numpy()
+            raise TrainingError(f"the training loss of epoch {epoch} is {loss}; try a lower learning rate")
+        logits = torch.cat([logits for logits, _ in self._outputs]).cpu().numpy()
         labels = torch.cat([labels for _, labels in self._outputs]).cpu().numpy()
         self._outputs, self._losses = [], []
         found = auc_and_logloss(logits, labels)

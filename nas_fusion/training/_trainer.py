@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +12,35 @@ import pytorch_lightning as pl
 import torch
 
 from nas_fusion.errors import OptionError
-from nas_fusion.nni_bridge import Trainer
+from nas_fusion.nni_bridge import nni
 from nas_fusion.training._config import PRECISIONS, TrainConfig
 
 # "GPU available: …", "max_epochs reached" and the like say nothing that the progress bar does not.
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+
+@nni.trace
+class QuietTrainer(pl.Trainer):
+    """Lightning's trainer, traced as NNI wants it, without a warning that is none of ours; an interrupt interrupts."""
+
+    def fit(self, *args: Any, **kwargs: Any) -> None:
+        """Train.
+
+        Raises:
+            KeyboardInterrupt: Lightning turns it into the end of the process, and leaves further ones ignored.
+        """
+        handler = signal.getsignal(signal.SIGINT)
+        with warnings.catch_warnings():
+            # Lightning 2.6 with torch 2.13.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            try:
+                super().fit(*args, **kwargs)
+            except SystemExit as end:
+                if not isinstance(end.__context__, KeyboardInterrupt):
+                    raise
+                signal.signal(signal.SIGINT, handler)
+                raise KeyboardInterrupt from end
 
 
 def torch_device(config: TrainConfig) -> torch.device:
@@ -42,9 +67,20 @@ def make_trainer(config: TrainConfig, callbacks: Sequence[pl.Callback], *, max_e
         callbacks: all of them.
         max_epochs: at most.
         clip: whether the trainer clips the gradient; one-shot modules optimise by hand and clip themselves.
+
+    Raises:
+        OptionError: there is no such device.
     """
     device = torch_device(config)
-    return Trainer(
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="GPU available but not used")  # as the configuration wants it
+        return _make_trainer(config, device, callbacks, max_epochs, clip)
+
+
+def _make_trainer(
+    config: TrainConfig, device: torch.device, callbacks: Sequence[pl.Callback], max_epochs: int, clip: bool
+) -> Any:
+    return QuietTrainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=[device.index or 0] if device.type == "cuda" else 1,
         precision=PRECISIONS[config.precision],

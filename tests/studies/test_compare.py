@@ -58,7 +58,7 @@ def test_the_study_folder_is_complete(finished: Comparison) -> None:
     folder = finished.folder
     for path in (folder.settings, folder.results, folder.report, folder.best_json, folder.best_svg):
         assert path.stat().st_size > 0
-    leftovers = [p for p in folder.path.rglob("*.tmp*")]
+    leftovers = list(folder.path.rglob("*.tmp*"))
     assert leftovers == []
 
 

@@ -1,4 +1,4 @@
-"""``kill -9`` in the middle of a comparison, then the same command: nothing finished is lost, the numbers are the same."""
+"""``kill -9`` in the middle of a comparison, then the same command: nothing finished is lost, the numbers agree."""
 
 from __future__ import annotations
 

@@ -1,0 +1,133 @@
+"""Documents: their code runs, their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nas_fusion.cli import app
+from nas_fusion.data import prepare
+from nas_fusion.search import run_search
+from nas_fusion.strategy import STRATEGIES
+from nas_fusion.testing import tiny_data, tiny_space, tiny_task
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#]+)\)")
+BLOCKS = [
+    pytest.param(document, block, id=f"{document.stem}-{number}")
+    for document in DOCUMENTS
+    for number, block in enumerate(BLOCK.findall(document.read_text("utf-8")))
+    if "compare(" not in block  # has a test of its own
+]
+
+
+def run_block(block: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Run a block as a module that can be found, since NNI looks classes up by module and name."""
+    module = ModuleType("documented")
+    monkeypatch.setitem(sys.modules, "documented", module)
+    exec(compile(block, "documented", "exec"), module.__dict__)
+    return module
+
+
+def block_with(document: str, text: str) -> str:
+    found = [b for b in BLOCK.findall((ROOT / document).read_text("utf-8")) if text in b]
+    assert len(found) == 1
+    return str(found[0])
+
+
+@pytest.fixture(autouse=True)
+def _a_log_in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASFUSION_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    user, shop = rng.integers(0, 12, 600), rng.integers(0, 6, 600)
+    price = rng.gamma(2.0, 3.0, 600)
+    click = rng.random(600) < 0.2 + 0.6 * ((user + shop) % 2)
+    frame = pd.DataFrame({"user": user, "shop": shop, "price": price, "click": click.astype(int)})
+    frame.to_parquet("clicks.parquet")
+
+
+@pytest.mark.parametrize(("document", "block"), BLOCKS)
+def test_python_blocks_run(
+    document: Path, block: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_block(block, monkeypatch)
+    printed = capsys.readouterr().out
+    assert bool(printed) == ("print(" in block)
+
+
+def test_the_readme_compares_a_frame(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    module = run_block(block_with("README.md", "compare("), monkeypatch)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "test AUC" in line]
+    assert len(lines) == 6  # three strategies, two seeds
+    schema = prepare(module.log, module.options).schema
+    assert [(f.name, f.kind.value) for f in schema.fields] == [
+        ("user", "categorical"),
+        ("shop", "categorical"),
+        ("price", "scaled"),
+    ]
+    for name in ("study.toml", "optuna.db", "results.csv", "report.html", "best_design.json", "best_design.svg"):
+        assert Path("clicks-study", name).stat().st_size > 0
+        assert name in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_documented_strategy_searches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module = run_block(block_with("docs/strategies.md", "class HillClimbing"), monkeypatch)
+    task = tiny_task(tiny_data(tmp_path / "cache"), seed=1)
+    first, second = run_search(module.ENTRY, task), run_search(module.ENTRY, task)
+    assert first.candidates == task.candidates
+    assert first.design == second.design
+    distributions = module.ENTRY.distributions()
+    assert set(distributions) == set(module.ENTRY.parameters)
+
+
+@pytest.mark.parametrize("name", ["GatedSpace", "MaximumSpace"])
+def test_the_documented_spaces_can_be_searched(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    space = getattr(run_block(block_with("docs/design-space.md", f"class {name}"), monkeypatch), name)
+    data = tiny_data(tmp_path / "cache")
+    options = {"operations": ("add", "maximum")} if name == "MaximumSpace" else {}
+    task = tiny_task(data, budget="1x")
+    task = type(task)(
+        **{**vars(task), "make_space": lambda: space.for_schema(data.schema, levels=1, emb_dim=2, **options)}
+    )
+    outcome = run_search(STRATEGIES.get("optfusion-hard"), task)
+    made, plain = task.make_space(), tiny_space(data, levels=1)
+    assert made.designs.problem(outcome.design) is None
+    assert {type(m).__name__ for m in made.modules()} - {type(m).__name__ for m in plain.modules()} >= {
+        {"GatedSpace": "GatedBlock", "MaximumSpace": "Maximum"}[name]
+    }
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+def test_links_lead_to_files(document: Path) -> None:
+    targets = [t for t in LINK.findall(document.read_text("utf-8")) if "://" not in t]
+    missing = [t for t in targets if not (document.parent / t).exists()]
+    assert missing == []
+
+
+def test_the_readme_names_every_strategy_and_only_real_options() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    for name, _ in STRATEGIES:
+        assert f"`{name}`" in text, name
+    known = {o for command in app.registered_commands for o in _options(command.callback)}
+    for document in DOCUMENTS:
+        unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", document.read_text("utf-8"))) - known - {"--help"}
+        assert not unknown, f"{document.name}: {unknown}"
+
+
+def _options(command: object) -> set[str]:
+    from typing import get_args, get_type_hints
+
+    hints = get_type_hints(command, include_extras=True)
+    declared = [meta for hint in hints.values() for meta in get_args(hint)[1:]]
+    return {
+        name for option in declared for text in getattr(option, "param_decls", None) or () for name in text.split("/")
+    }

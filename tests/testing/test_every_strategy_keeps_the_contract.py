@@ -1,0 +1,78 @@
+"""The published contract, for every registered strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nas_fusion.data import SearchData
+from nas_fusion.design import FusionDesign
+from nas_fusion.search import run_search
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
+from nas_fusion.testing import StrategyContract, designs_in_fresh_process, resolve_entry, tiny_data, tiny_task
+from nas_fusion.testing._contract import SEED
+
+BUILT_IN = [
+    "optfusion-hard",
+    "optfusion-soft",
+    "optfusion-connections",
+    "optfusion-operations",
+    "random",
+    "evolution",
+    "tpe",
+    "darts",
+    "gumbel-darts",
+    "random-oneshot",
+    "grid",
+    "stacked",
+    "parallel",
+]
+
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+HASH_DEPENDENT = "hash_dependent:ENTRY"
+
+
+@pytest.fixture(scope="module")
+def fresh_designs() -> Iterator[dict[str, FusionDesign]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FIXTURES)
+        yield designs_in_fresh_process([*STRATEGIES.names(), HASH_DEPENDENT], seed=SEED)
+
+
+@pytest.fixture(scope="module")
+def small_log(tmp_path_factory: pytest.TempPathFactory) -> SearchData:
+    return tiny_data(tmp_path_factory.mktemp("nas-fusion"))
+
+
+class TestEveryStrategy(StrategyContract):
+    """One fresh process for all of them: most of its time is spent on imports."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def data(cls, small_log: SearchData) -> SearchData:
+        return small_log
+
+    @pytest.fixture(scope="class", params=STRATEGIES.names())
+    @classmethod
+    def entry(cls, request: pytest.FixtureRequest) -> StrategyEntry:
+        return STRATEGIES.get(request.param)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def fresh_design(cls, entry: StrategyEntry, fresh_designs: dict[str, FusionDesign]) -> FusionDesign:
+        return fresh_designs[entry.name]
+
+
+def test_nothing_built_in_is_left_out() -> None:
+    assert set(BUILT_IN) <= set(STRATEGIES.names())
+
+
+def test_a_design_that_depends_on_the_hash_seed_is_caught(
+    fresh_designs: dict[str, FusionDesign], small_log: SearchData
+) -> None:
+    outcome = run_search(resolve_entry(HASH_DEPENDENT), tiny_task(small_log, seed=SEED))
+    with pytest.raises(AssertionError):
+        StrategyContract().test_a_fresh_process_finds_the_same_design(fresh_designs[HASH_DEPENDENT], outcome)

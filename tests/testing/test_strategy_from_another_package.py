@@ -1,0 +1,125 @@
+"""A strategy in a package of its own: installed, it stands beside the built-in ones and keeps the contract."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nas_fusion.cli import main
+from nas_fusion.registry import Registry, RegistryError
+from nas_fusion.strategy import StrategyEntry
+
+PLUGIN = Path(__file__).resolve().parents[1] / "fixtures" / "strategy_plugin"
+
+AUTHORS_TEST = """
+from nas_fusion.strategy import select_strategies
+from nas_fusion.testing import StrategyContract
+
+class TestHillClimb(StrategyContract):
+    strategy_name = "hillclimb"
+
+class TestByPlace(StrategyContract):
+    strategy_name = "nasfusion_hillclimb:ENTRY"
+
+    def test_a_fresh_process_finds_the_same_design(self):
+        pass  # once is enough
+
+def test_all_includes_it():
+    assert "hillclimb" in [entry.name for entry in select_strategies("all")]
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip has installed the plugin."""
+    source, target = tmp_path_factory.mktemp("source") / "plugin", tmp_path_factory.mktemp("site")
+    shutil.copytree(PLUGIN, source)  # setuptools writes beside what it builds
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet"]
+    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def run(site: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def nasfusion(site: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return run(site, "-c", "import sys; from nas_fusion.cli import main; main(sys.argv[1:])", *arguments, cwd=cwd)
+
+
+def test_it_is_listed(site: Path, tmp_path: Path) -> None:
+    done = nasfusion(site, "strategies", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if "hillclimb" in line)
+    assert "hillclimb *" in line, "it is in --strategies all"
+    assert "multi-trial" in line
+
+
+def test_it_keeps_the_contract_by_the_published_tests(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(AUTHORS_TEST)
+    done = run(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "test_mine.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout
+
+
+def write_broken_plugin(folder: Path, value: str) -> None:
+    information = folder / "broken-0.1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 0.1\n")
+    (information / "entry_points.txt").write_text(f"[nas_fusion.strategies]\nbroken-one = {value}\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("no_such_module_here:ENTRY", "No module named 'no_such_module_here'"),
+        ("json:no_such_name", "no attribute 'no_such_name'"),
+        ("json:__name__", "must be a StrategyEntry, got str"),
+        ("json:JSONDecoder", "must be a StrategyEntry, got JSONDecoder"),
+    ],
+)
+def test_a_broken_plugin_is_named(value: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_broken_plugin(tmp_path, value)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("strategy", "nas_fusion.strategies", StrategyEntry)
+    with pytest.raises(RegistryError, match="'broken-one'") as error:
+        registry.names()
+    assert value in str(error.value)
+    assert reason in str(error.value)
+
+
+def test_a_plugin_cannot_take_a_built_in_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    information = tmp_path / "twice-0.1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: twice\nVersion: 0.1\n")
+    place = "nas_fusion.baselines.entries:ENTRIES"
+    (information / "entry_points.txt").write_text(f"[nas_fusion.strategies]\nrandom = {place}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("strategy", "nas_fusion.strategies", tuple)
+    registry.register("random", ())
+    with pytest.raises(RegistryError, match="'random' is registered twice"):
+        registry.names()
+
+
+def test_the_command_line_says_which_plugin_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_broken_plugin(tmp_path, "no_such_module_here:ENTRY")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("strategy", "nas_fusion.strategies", StrategyEntry)
+    monkeypatch.setattr("nas_fusion.strategy.STRATEGIES", registry)
+    with pytest.raises(SystemExit) as stop:
+        main(["strategies"])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "'broken-one'" in error
+    assert len(error.strip().splitlines()) == 1
