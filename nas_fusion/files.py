@@ -63,12 +63,14 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
     Raises:
         StudyError: the file cannot be read.
     """
+    from pickle import UnpicklingError
+
     import torch
 
     try:
         found: dict[str, Tensor] = torch.load(Path(path), map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise StudyError(f"cannot read {path}: {error}") from error
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        raise StudyError(f"cannot read {path}: {(str(error) or type(error).__name__).splitlines()[0]}") from error
     return found
 
 

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
+from typer.main import get_command
 
 from nas_fusion.cli import app
 from nas_fusion.data import prepare
@@ -117,17 +118,8 @@ def test_the_readme_names_every_strategy_and_only_real_options() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     for name, _ in STRATEGIES:
         assert f"`{name}`" in text, name
-    known = {o for command in app.registered_commands for o in _options(command.callback)}
+    commands = get_command(app).commands.values()  # type: ignore[attr-defined]
+    known = {option for c in commands for p in c.params for option in (*p.opts, *p.secondary_opts)}
     for document in DOCUMENTS:
         unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", document.read_text("utf-8"))) - known - {"--help"}
         assert not unknown, f"{document.name}: {unknown}"
-
-
-def _options(command: object) -> set[str]:
-    from typing import get_args, get_type_hints
-
-    hints = get_type_hints(command, include_extras=True)
-    declared = [meta for hint in hints.values() for meta in get_args(hint)[1:]]
-    return {
-        name for option in declared for text in getattr(option, "param_decls", None) or () for name in text.split("/")
-    }
