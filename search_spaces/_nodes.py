@@ -117,7 +117,7 @@ class SupernetNode(BaseSuperNetModule):
         self, inputs: Sequence[Features], gates: Float[Tensor, " input"], weights: Float[Tensor, " operation"] | None
     ) -> Features:
         """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)``; ``m_1 x_1`` where there is no operation."""
-        if weights is not None and self._fusable and _on_cpu_without_autocast(inputs[0]):
+        if weights is not None and self._fusable and inputs[0].device.type == "cpu":
             return fused_mixture(inputs, gates, weights, list(self.operations.all().values()))
         gated = [gate * x for gate, x in zip(gates.unbind(), inputs, strict=True)]
         if weights is None:
@@ -162,7 +162,3 @@ class _Peers:
             for node in self.nodes
             for source, score in zip(node.sources, node.connection_scores(), strict=True)
         }
-
-
-def _on_cpu_without_autocast(x: Tensor) -> bool:
-    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")

@@ -22,8 +22,8 @@ Which gates are closed is read on the host, so this is the path for the CPU; a G
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -32,13 +32,11 @@ from torch import Tensor
 from nas_fusion.nn.blocks import Features
 from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ProductRule
 
-ORDER: tuple[type[FusionOperation], ...] = (Add, Product, Concat, Attention)
-"""The operations that the fused form covers, in the order of its weights."""
-
 
 def is_covered(operations: Sequence[FusionOperation]) -> bool:
-    """Whether the operations are exactly the four published ones, in the published order."""
-    return tuple(type(operation) for operation in operations) == ORDER
+    """Whether the operations are the four published ones in the published order, with or without the product."""
+    kinds = [type(operation) for operation in operations]
+    return kinds in ([Add, Product, Concat, Attention], [Add, Concat, Attention])
 
 
 def fused_mixture(
@@ -47,36 +45,48 @@ def fused_mixture(
     weights: Float[Tensor, " operation"],
     operations: Sequence[FusionOperation],
 ) -> Features:
-    """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)`` for the operations of `ORDER`.
+    """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)``.
+
+    Under autocast the matrix products are bfloat16 and everything else, the sum over the inputs too, is float32.
 
     Args:
-        inputs: ``x_j``, not yet gated.
+        inputs: ``x_j``, not yet gated; at least one.
         gates: ``m_j``; 0 closes an input for good in this step.
-        weights: ``w_o``.
+        weights: ``w_o``, in the order of `operations`.
         operations: as `is_covered` demands.
     """
-    _, product, concat, attention = operations
-    assert isinstance(product, Product)
+    product = operations[1] if isinstance(operations[1], Product) else None
+    concat, attention = operations[-2:]
     assert isinstance(concat, Concat)
     assert isinstance(attention, Attention)
-    return _FusedMixture.apply(  # type: ignore[no-untyped-call]
-        product.rule,
-        gates,
-        weights,
-        concat.linear.weight,
-        concat.linear.bias,
-        attention.hidden_weight,
-        attention.hidden_bias,
-        attention.score_weight,
-        *inputs,
-    )
+    device = inputs[0].device.type
+    low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    if product is None:
+        weights = torch.cat([weights[:1], weights.new_zeros(1), weights[1:]])
+    with torch.autocast(device, enabled=False):
+        return _FusedMixture.apply(  # type: ignore[no-untyped-call]
+            product.rule if product is not None else "none",
+            low,
+            gates,
+            weights,
+            concat.linear.weight,
+            concat.linear.bias,
+            attention.hidden_weight,
+            attention.hidden_bias,
+            attention.score_weight,
+            *(inputs if low is None else [x.to(concat.linear.weight.dtype) for x in inputs]),
+        )
+
+
+_Rule = ProductRule | Literal["none"]
 
 
 class _FusedMixture(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        rule: ProductRule,
+        rule: _Rule,
+        low: torch.dtype | None,
         gates: Tensor,
         weights: Tensor,
         concat: Tensor,
@@ -88,6 +98,7 @@ class _FusedMixture(torch.autograd.Function):
     ) -> Tensor:
         m: list[float] = gates.tolist()
         w_add, w_product, w_concat, w_attention = weights.tolist()
+        lowered = _to(low)
         columns = concat.unflatten(1, (len(inputs), -1)).unbind(1)
         fused = (w_concat * concat_bias).expand_as(inputs[0]).contiguous()
         saved: list[Tensor] = []
@@ -96,26 +107,35 @@ class _FusedMixture(torch.autograd.Function):
                 continue
             linear = columns[j] * (w_concat * m[j])
             linear.diagonal().add_(w_add * m[j])
-            fused.addmm_(x, linear.t())
-            h = torch.addmm(hidden_bias[j], x, (m[j] * hidden[j]).t()).relu_()
-            a = torch.softmax(h @ score[j].t(), dim=1)
+            x_low = lowered(x)
+            if low is None:
+                fused.addmm_(x, linear.t())
+            else:
+                fused.add_(x_low @ lowered(linear).t())
+            h = torch.addmm(lowered(hidden_bias[j]), x_low, lowered(m[j] * hidden[j]).t()).relu_()
+            a = torch.softmax(h @ lowered(score[j]).t(), dim=1, dtype=x.dtype)
             fused.addcmul_(a, x, value=w_attention * m[j])
             saved += [h, a]
         product = _Product(rule, m, inputs)
         if product.is_nonzero:
             fused.add_(product.value(), alpha=w_product)
-        ctx.rule, ctx.m, ctx.w = rule, m, (w_add, w_product, w_concat, w_attention)
+        ctx.rule, ctx.low, ctx.m, ctx.w = rule, low, m, (w_add, w_product, w_concat, w_attention)
         ctx.save_for_backward(concat, concat_bias, hidden, hidden_bias, score, *inputs, *saved)
         ctx.count = len(inputs)
         return fused
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (g,) = grads
-        g = g.contiguous()
+        with torch.autocast(grads[0].device.type, enabled=False):
+            return _FusedMixture._backward(ctx, grads[0].contiguous())
+
+    @staticmethod
+    def _backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         concat, concat_bias, hidden, hidden_bias, score, *rest = ctx.saved_tensors
         inputs, saved = rest[: ctx.count], iter(rest[ctx.count :])
         m, (w_add, w_product, w_concat, w_attention) = ctx.m, ctx.w
+        lowered = _to(ctx.low)
+        g_low = lowered(g)
         columns = concat.unflatten(1, (ctx.count, -1)).unbind(1)
         row_sum = g.sum(0)
         d_concat = torch.empty_like(concat)
@@ -127,7 +147,8 @@ class _FusedMixture(torch.autograd.Function):
         d_weights = g.new_zeros(4)
         d_weights[2] = row_sum @ concat_bias
         for j, x in enumerate(inputs):
-            q = g.t() @ x
+            x_low = lowered(x)
+            q = (g_low.t() @ x_low).to(g.dtype)
             trace, overlap = q.diagonal().sum(), (columns[j] * q).sum()
             d_weights[0] += m[j] * trace
             d_weights[2] += m[j] * overlap
@@ -142,33 +163,39 @@ class _FusedMixture(torch.autograd.Function):
             h, a = next(saved), next(saved)
             d_a = g * x
             attended = torch.dot(a.flatten(), d_a.flatten())
-            d_scores = torch._softmax_backward_data(d_a, a, 1, a.dtype).mul_(w_attention * m[j])
-            torch.mm(d_scores.t(), h, out=d_score[j])
-            d_h = torch.ops.aten.threshold_backward(d_scores @ score[j], h, 0)
-            d_first = d_h.t() @ x
+            d_scores = lowered(torch._softmax_backward_data(d_a, a, 1, a.dtype).mul_(w_attention * m[j]))
+            d_score[j] = d_scores.t() @ h
+            d_h = torch.ops.aten.threshold_backward(d_scores @ lowered(score[j]), h, 0)
+            d_first = (d_h.t() @ x_low).to(g.dtype)
             torch.mul(d_first, m[j], out=d_hidden[j])
-            torch.sum(d_h, 0, out=d_hidden_bias[j])
+            d_hidden_bias[j] = d_h.sum(0, dtype=g.dtype)
             d_weights[3] += m[j] * attended
             d_gates[j] += w_attention * attended + (d_first * hidden[j]).sum()
             linear = columns[j] * (w_concat * m[j])
             linear.diagonal().add_(w_add * m[j])
-            d_x = torch.addmm(torch.mm(g, linear), d_h, m[j] * hidden[j])
+            d_x = torch.addmm(g_low @ lowered(linear), d_h, lowered(m[j] * hidden[j])).to(g.dtype)
             d_inputs.append(d_x.addcmul_(g, a, value=w_attention * m[j]))
         _Product(ctx.rule, m, inputs).backward(g, w_product, d_weights, d_gates, d_inputs)
         d_bias = w_concat * row_sum
-        return (None, d_gates, d_weights, d_concat, d_bias, d_hidden, d_hidden_bias, d_score, *d_inputs)
+        return (None, None, d_gates, d_weights, d_concat, d_bias, d_hidden, d_hidden_bias, d_score, *d_inputs)
+
+
+def _to(low: torch.dtype | None) -> Callable[[Tensor], Tensor]:
+    return (lambda x: x) if low is None else (lambda x: x.to(low))
 
 
 class _Product:
     """``Π_j z_j``, and its gradients by products of everything before and everything behind an input."""
 
-    def __init__(self, rule: ProductRule, m: list[float], inputs: Sequence[Tensor]) -> None:
+    def __init__(self, rule: _Rule, m: list[float], inputs: Sequence[Tensor]) -> None:
         self.rule, self.m, self.inputs = rule, m, inputs
         self.closed = [j for j, gate in enumerate(m) if gate == 0]
         self.open = [j for j, gate in enumerate(m) if gate != 0]
 
     @property
     def is_nonzero(self) -> bool:
+        if self.rule == "none":
+            return False
         return not self.closed if self.rule == "zero" else bool(self.open)
 
     def value(self) -> Tensor:
@@ -181,7 +208,7 @@ class _Product:
         return self.inputs[j] * self.m[j] + (0.0 if self.rule == "zero" else 1 - self.m[j])
 
     def backward(self, g: Tensor, w: float, d_weights: Tensor, d_gates: Tensor, d_inputs: list[Tensor | None]) -> None:
-        if self.rule == "zero" and len(self.closed) > 1:
+        if self.rule == "none" or (self.rule == "zero" and len(self.closed) > 1):
             return
         if not self.open and (self.rule == "open" or len(self.m) > 1):
             return

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.fused_mixture import fused_mixture, is_covered
 from nas_fusion.nn.operations import FusionOperation, OperationDict
 
 
@@ -53,10 +54,14 @@ class SoftFusion(nn.Module):
     def __init__(self, operations: Mapping[str, FusionOperation], probabilities: Float[Tensor, " operation"]) -> None:
         super().__init__()
         self.operations = OperationDict(operations)
+        self._fusable = is_covered(list(operations.values()))
         self.register_buffer("probabilities", probabilities.detach().clone())
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
         """Mix what the operations give for the open inputs."""
+        if self._fusable and inputs and embedding.device.type == "cpu":
+            gates = self.probabilities.new_ones(len(inputs))
+            return fused_mixture(inputs, gates, self.probabilities, list(self.operations.all().values()))
         mixed = torch.zeros_like(embedding)
         for probability, operation in zip(self.probabilities, self.operations.all().values(), strict=True):
             fused = operation(inputs) if inputs else operation.constant(embedding)

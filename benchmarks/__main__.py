@@ -1,0 +1,55 @@
+"""``python -m benchmarks``: run all benchmarks, or those that are named."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from benchmarks._harness import Options, show
+
+NAMES = {
+    "supernet": "a training step of the supernet against plain torch, by width and by share of closed gates",
+    "derived": "a derived model against its masked form and against the supernet: training step, inference",
+    "embedding": "the optimiser's step for large embedding tables: plain, fused, touched rows",
+    "encoding": "encoding a generated Criteo-format log: rows per second and memory, by size",
+    "loader": "batches alone, and how long a training waits for them",
+    "loop": "what a step costs beside forward, backward and optimiser",
+    "search": "a whole OptFusion search against training the design that it derives",
+}
+
+
+def main() -> None:
+    """Run, print tables, write ``benchmark-results/<name>.json``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Each benchmark prints a table and writes a JSON file; ratios are plain time over ours.",
+        epilog="\n".join(f"{name:10} {what}" for name, what in NAMES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all of them without a name")
+    parser.add_argument("--repeats", type=int, default=9, help="turns of each side (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="small sizes: only to see that everything runs")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda, for supernet and derived (default: %(default)s)")
+    parser.add_argument("--results", type=Path, default=Path("benchmark-results"), help="folder for the JSON files")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 where an aim is missed")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in NAMES]
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    reached = True
+    for name in arguments.names or NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        torch.manual_seed(0)
+        with tempfile.TemporaryDirectory(prefix="nasfusion-bench-") as folder:
+            options = Options(arguments.repeats, arguments.quick, Path(folder), arguments.device)
+            reached &= show(name, module.run(options), arguments.results)
+    sys.exit(0 if reached or not arguments.strict else 1)
+
+
+if __name__ == "__main__":
+    main()
