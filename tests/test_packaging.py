@@ -95,7 +95,7 @@ def test_symlinks_are_relative_and_lead_to_the_folders(name: str) -> None:
 
 def test_tools_look_at_the_whole_package() -> None:
     tools = PROJECT["tool"]
-    assert tools["mypy"]["files"] == ["nas_fusion", "tests"]
+    assert tools["mypy"]["files"] == ["nas_fusion", "tests", "benchmarks"]
     assert set(tools["coverage"]["run"]["source"]) == {"nas_fusion", *OUTSIDE}
 
 
