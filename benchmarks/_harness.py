@@ -87,10 +87,17 @@ def take_turns(sides: Sequence[Action], repeats: int, warm_up: int = 2) -> list[
 
 
 def compare_times(
-    case: str, plain: Action, ours: Action, options: Options, *, aim: float | None = None, **details: Any
+    case: str,
+    plain: Action,
+    ours: Action,
+    options: Options,
+    *,
+    aim: float | None = None,
+    warm_up: int = 2,
+    **details: Any,
 ) -> Row:
     """The ratio of the medians, plain over ours, with both medians and spreads in milliseconds."""
-    first, second = take_turns([plain, ours], options.repeats)
+    first, second = take_turns([plain, ours], options.repeats, warm_up)
     spread = {"plain ms": in_ms(first), "ours ms": in_ms(second)}
     return Row(case, statistics.median(first) / statistics.median(second), "×", aim, {**spread, **details})
 

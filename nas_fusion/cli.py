@@ -5,6 +5,7 @@ Everything slow (torch, NNI, pandas) is imported inside the command that needs i
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,6 +72,12 @@ LearningRateOption = Annotated[float, typer.Option("--lr", help="Adam's learning
 EmbeddingL2Option = Annotated[
     float, typer.Option("--embedding-l2", help="L2 of the embeddings, in the gradient (BARS: 0.05 on frappe).")
 ]
+EmbeddingOptimizerOption = Annotated[
+    str,
+    typer.Option(
+        "--embedding-optimizer", help="adam, or touched-rows-adam: for millions of features, another algorithm."
+    ),
+]
 NetworkL2Option = Annotated[float, typer.Option("--network-l2", help="L2 of the other weights, in the gradient.")]
 BatchSizeOption = Annotated[int, typer.Option("--batch-size", help="0: from the number of rows, at most 4096.", min=0)]
 EpochsOption = Annotated[int, typer.Option("--epochs", help="Most epochs of a re-training.", min=1)]
@@ -112,6 +119,7 @@ def compare(
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
     lr: LearningRateOption = 1e-3,
+    embedding_optimizer: EmbeddingOptimizerOption = "adam",
     embedding_l2: EmbeddingL2Option = 0.0,
     network_l2: NetworkL2Option = 0.0,
     batch_size: BatchSizeOption = 0,
@@ -158,6 +166,7 @@ def search(
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
     lr: LearningRateOption = 1e-3,
+    embedding_optimizer: EmbeddingOptimizerOption = "adam",
     embedding_l2: EmbeddingL2Option = 0.0,
     network_l2: NetworkL2Option = 0.0,
     batch_size: BatchSizeOption = 0,
@@ -190,6 +199,7 @@ def retrain(
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
     lr: LearningRateOption = 1e-3,
+    embedding_optimizer: EmbeddingOptimizerOption = "adam",
     embedding_l2: EmbeddingL2Option = 0.0,
     network_l2: NetworkL2Option = 0.0,
     batch_size: BatchSizeOption = 0,
@@ -247,6 +257,8 @@ def _command_line() -> str:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; errors that nas-fusion raises on purpose become one line and exit code 2."""
+    # Read by torch when it first allocates: huge pages halve the time of a dense step on a large embedding table.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         return app(arguments)
     except NasFusionError as error:

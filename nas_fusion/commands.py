@@ -118,6 +118,7 @@ def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, .
         ),
         recipe=RecipeSettings(
             learning_rate=options["lr"],
+            embedding_optimizer=options["embedding_optimizer"],
             embedding_l2=options["embedding_l2"],
             network_l2=options["network_l2"],
             batch_size=options["batch_size"],

@@ -65,6 +65,7 @@ class RecipeSettings:
 
     Args:
         learning_rate: Adam's.
+        embedding_optimizer: ``adam`` or ``touched-rows-adam``.
         embedding_l2, network_l2: L2 in the gradient, per group.
         batch_size: 0 chooses one from the number of training rows.
         retrain_epochs: at most, when re-training.
@@ -75,6 +76,7 @@ class RecipeSettings:
     """
 
     learning_rate: float = 1e-3
+    embedding_optimizer: str = "adam"
     embedding_l2: float = 0.0
     network_l2: float = 0.0
     batch_size: int = 0
@@ -134,6 +136,7 @@ class ComparisonSettings:
         r = self.recipe
         return TrainConfig(
             learning_rate=r.learning_rate,
+            embedding_optimizer=r.embedding_optimizer,
             embedding_l2=r.embedding_l2,
             network_l2=r.network_l2,
             batch_size=self.batch_size(rows),

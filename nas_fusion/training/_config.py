@@ -13,6 +13,9 @@ from nas_fusion.errors import OptionError
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
 """What `TrainConfig.precision` may be, and Lightning's name for it."""
 
+EMBEDDING_OPTIMIZERS = ("adam", "touched-rows-adam")
+"""What `TrainConfig.embedding_optimizer` may be."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -24,6 +27,8 @@ class TrainConfig:
     Args:
         learning_rate: Adam's, of both groups.
         embedding_learning_rate: of the embeddings, if different.
+        embedding_optimizer: ``adam``, or ``touched-rows-adam`` for tables with millions of rows: only the rows in a
+            batch are stepped (`TouchedRowsAdam`: not the same algorithm).
         embedding_l2, network_l2: added to the gradient times the weight (Adam's coupled ``weight_decay``), per group.
         batch_size: rows of a batch.
         max_epochs: at most.
@@ -44,6 +49,7 @@ class TrainConfig:
 
     learning_rate: float = 1e-3
     embedding_learning_rate: float | None = None
+    embedding_optimizer: str = "adam"
     embedding_l2: float = 0.0
     network_l2: float = 0.0
     batch_size: int = 4096
@@ -69,6 +75,9 @@ class TrainConfig:
         self._check("a positive integer or None", lambda x: x is None or (_is_integer(x) and x >= 1), "max_samples")
         self._check("in (0, 1]", lambda x: 0 < x <= 1, "lr_drop")
         self._check(f"one of {', '.join(PRECISIONS)}", lambda x: x in PRECISIONS, "precision")
+        self._check(
+            f"one of {', '.join(EMBEDDING_OPTIMIZERS)}", lambda x: x in EMBEDDING_OPTIMIZERS, "embedding_optimizer"
+        )
         self._check("auto, cpu, cuda or cuda:N", _is_device, "device")
 
     def _check(self, expected: str, allowed: Callable[[Any], bool], *names: str) -> None:

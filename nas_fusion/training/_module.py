@@ -8,34 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas_fusion.nn.embedding import FieldEmbedding
 from nas_fusion.nni_bridge import LightningModule, nni
 from nas_fusion.training._config import TrainConfig
+from nas_fusion.training._optimizers import clip_gradient, weights_optimizer
 
 
 def full_precision(logits: Tensor) -> Tensor:
     """Logits in float32 at least: under autocast a network's are bfloat16, too coarse for a loss or an AUC."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Two groups for Adam: the weights inside a `FieldEmbedding`, and all others."""
-    embedding = {id(p) for m in model.modules() if isinstance(m, FieldEmbedding) for p in m.parameters()}
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {
-            "name": "embedding",
-            "params": [p for p in parameters if id(p) in embedding],
-            "lr": config.embedding_learning_rate or config.learning_rate,
-            "weight_decay": config.embedding_l2,
-        },
-        {
-            "name": "network",
-            "params": [p for p in parameters if id(p) not in embedding],
-            "lr": config.learning_rate,
-            "weight_decay": config.network_l2,
-        },
-    ]
 
 
 @nni.trace
@@ -74,8 +54,8 @@ class CTRModule(LightningModule):
         return full_precision(self(batch.ids, batch.values)).detach(), batch.labels
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """One fused Adam with a group for the embeddings and one for the rest."""
-        return torch.optim.Adam(parameter_groups(self.model, self.config), fused=True)
+        """One Adam with a group for the embeddings and one for the rest."""
+        return weights_optimizer(self.model, self.config)
 
     def configure_gradient_clipping(
         self,
@@ -90,4 +70,4 @@ class CTRModule(LightningModule):
         """
         limit = gradient_clip_val or self.config.gradient_clip
         if limit:
-            nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], limit)
+            clip_gradient([p for group in optimizer.param_groups for p in group["params"]], limit)
