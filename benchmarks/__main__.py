@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -39,7 +38,6 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("benchmark-results"), help="folder for the JSON files")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where an aim is missed")
     arguments = parser.parse_args()
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does; both sides profit
     unknown = [name for name in arguments.names if name not in NAMES]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")

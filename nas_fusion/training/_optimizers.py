@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from nas_fusion.nn.embedding import FieldEmbedding
 from nas_fusion.training._config import TrainConfig
 
-ROWS_AT_ONCE = 3072
-"""Rows that `TouchedRowsAdam` steps together on a CPU: with their moments they fit into its cache."""
+ELEMENTS_AT_ONCE = 1 << 16
+"""Elements of a table that `TouchedRowsAdam` steps together on a CPU: with their moments they fit into its cache."""
 
 
 class TouchedRowsAdam(torch.optim.Adam):
@@ -83,7 +83,7 @@ class TouchedRowsAdam(torch.optim.Adam):
         rows, gradient = summed_rows(table.grad)
         kept = table, state["moments"], state["row_steps"]
         # A few rows at a time: what is read is still in the processor's cache when it is written back.
-        size = ROWS_AT_ONCE if table.device.type == "cpu" else max(1, len(rows))
+        size = max(1, ELEMENTS_AT_ONCE // table.shape[1] if table.device.type == "cpu" else len(rows))
         for some, part in zip(rows.split(size), gradient.split(size), strict=True):
             # Several times as fast as kept[some].
             new = [tensor.index_select(0, some) for tensor in kept]

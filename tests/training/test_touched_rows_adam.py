@@ -47,9 +47,9 @@ def test_equals_dense_adam_where_every_row_is_looked_up(decay: float) -> None:
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3])
-@pytest.mark.parametrize("rows_at_once", [2, 3072])
-def test_equals_its_definition_row_by_row(decay: float, rows_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nas_fusion.training._optimizers.ROWS_AT_ONCE", rows_at_once)
+@pytest.mark.parametrize("elements_at_once", [2 * WIDTH, 1 << 17])
+def test_equals_its_definition_row_by_row(decay: float, elements_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas_fusion.training._optimizers.ELEMENTS_AT_ONCE", elements_at_once)
     ours, plain = table(sparse=True), table(sparse=False)
     optimiser = TouchedRowsAdam(ours.parameters(), weight_decay=decay, **SETTINGS)
     (beta1, beta2), lr, eps = (0.8, 0.95), 0.05, 1e-6
