@@ -145,11 +145,9 @@ def show(name: str, rows: Iterable[Row], results: Path) -> bool:
         found.append(row)
         print(f"{name}: {row.case}: {_figure(row.figure, row.unit)}", file=sys.stderr, flush=True)
         aim = "" if row.aim is None else f"{'≤' if row.at_most else '≥'} {_figure(row.aim, row.unit)}"
-        style = {True: "green", False: "red", None: ""}[row.reached]
+        style = {True: "green", False: "red", None: "default"}[row.reached]
         details = ", ".join(f"{key} {value}" for key, value in row.details.items())
-        table.add_row(
-            row.case, f"[{style}]{_figure(row.figure, row.unit)}[/]" if style else str(row.figure), aim, details
-        )
+        table.add_row(row.case, f"[{style}]{_figure(row.figure, row.unit)}[/]", aim, details)
     console.print(table)
     results.mkdir(parents=True, exist_ok=True)
     document = {"benchmark": name, "machine": machine(), "rows": [{**asdict(r), "reached": r.reached} for r in found]}

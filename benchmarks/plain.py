@@ -10,9 +10,10 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from nas_fusion.design import FusionDesign
 from nas_fusion.nn import FusionNetwork
 from nas_fusion.optfusion import OptFusionNode
-from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.search_spaces import FusionNode, FusionSpace
 
 
 class PlainGate(torch.autograd.Function):
@@ -66,6 +67,51 @@ def plain_supernet(space: FusionSpace) -> FusionNetwork:
     for block, node in network.nodes.items():
         assert isinstance(node, OptFusionNode)
         nodes[block] = PlainNode(node)
+    return FusionNetwork(
+        copy.deepcopy(network.embedding),
+        nodes,
+        network.sources,
+        {block: copy.deepcopy(module) for block, module in network.blocks.items()},
+        copy.deepcopy(network.head),
+    )
+
+
+class PlainMaskedNode(nn.Module):
+    """One operation on all candidate inputs, closed ones multiplied by zero."""
+
+    gates: Tensor
+
+    def __init__(self, operation: nn.Module, name: str, gates: Tensor) -> None:
+        super().__init__()
+        self.operation, self.name = operation, name
+        self.register_buffer("gates", gates)
+
+    def forward(self, inputs: list[Tensor], embedding: Tensor) -> Tensor:
+        """Stack, mask, merge."""
+        z = torch.stack(inputs, dim=1) * self.gates[:, None]
+        if self.name == "add":
+            return z.sum(1)
+        if self.name == "product":
+            return (z + (1 - self.gates)[:, None]).prod(1) if self.gates.any() else torch.zeros_like(embedding)
+        weights = dict(self.operation.named_parameters())
+        if self.name == "concat":
+            return nn.functional.linear(z.flatten(1), weights["linear.weight"], weights["linear.bias"])
+        hidden = torch.relu(torch.einsum("bkd,khd->bkh", z, weights["hidden_weight"]) + weights["hidden_bias"])
+        attention = torch.softmax(torch.einsum("bkh,kdh->bkd", hidden, weights["score_weight"]), dim=-1)
+        return (attention * z).sum(1)
+
+
+def plain_masked(space: FusionSpace, design: FusionDesign) -> FusionNetwork:
+    """A hard model that keeps every block and every candidate input, and multiplies the closed ones by zero."""
+    network = space.network
+    nodes: dict[str, nn.Module] = {}
+    for block, node in network.nodes.items():
+        assert isinstance(node, FusionNode)
+        kept = design.sources(block)
+        gates = torch.tensor([float(source in kept) for source in network.sources[block]])
+        name = dict(design.operations).get(block, "add")
+        operation = copy.deepcopy(node.operations[name]) if name in ("concat", "attention") else nn.Identity()
+        nodes[block] = PlainMaskedNode(operation, name, gates)
     return FusionNetwork(
         copy.deepcopy(network.embedding),
         nodes,
