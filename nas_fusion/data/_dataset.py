@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from nas_fusion.data._scan import SPLITS
 from nas_fusion.data._schema import Schema
-from nas_fusion.data._storage import check_file_record, open_array, read_schema
+from nas_fusion.data._storage import SCHEMA_FILE, check_file_record, open_array, read_schema
 from nas_fusion.errors import DataError
 
 FORMAT_VERSION = 1
@@ -90,12 +90,23 @@ class EncodedDataset:
             verify: read everything once to compare checksums; else only sizes and shapes are checked.
 
         Raises:
-            DataError: it is none, or it was damaged.
+            DataError: it is none, it was damaged, or it is of another format.
         """
         folder = Path(path)
         content = read_schema(folder, FORMAT_VERSION)
+        try:
+            return cls._from_content(folder, content, verify=verify)
+        except DataError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            problem = f"corrupted: the schema is not complete ({type(error).__name__}: {error})"
+            raise DataError(problem, path=folder / SCHEMA_FILE) from error
+
+    @classmethod
+    def _from_content(cls, folder: Path, content: Mapping[str, Any], *, verify: bool) -> EncodedDataset:
+        vocabularies = content["vocabularies"].items()
         if verify:
-            for name, record in content["vocabularies"].items():
+            for name, record in vocabularies:
                 check_file_record(folder / name, record)
         splits = {name: _open_split(folder, name, content["splits"][name], verify=verify) for name in SPLITS}
         return cls(

@@ -98,7 +98,7 @@ class BatchLoader:
 
     def _in_order(self) -> Iterator[_Rows]:
         for start in range(0, len(self) * self.batch_size, self.batch_size):
-            yield self._slice(start, start + self.batch_size)
+            yield _copied(self._view(start, start + self.batch_size))
 
     def _shuffled(self, epoch: int) -> Iterator[_Rows]:
         rng = np.random.default_rng([self.seed, epoch])
@@ -108,9 +108,9 @@ class BatchLoader:
             for start in range(0, len(self) * self.batch_size, self.batch_size):
                 yield _take(self.split, order[start : start + self.batch_size])
             return
-        carried = self._slice(0, 0)
+        carried = self._view(0, 0)
         for window in self._windows(rng):
-            pool = _concatenate([carried, *(self._slice(start, stop) for start, stop in window)])
+            pool = _concatenate([carried, *(self._view(start, stop) for start, stop in window)])
             # What the last window left over stays in front, so that every row's turn comes.
             first = len(carried.labels)
             order = np.concatenate([np.arange(first), first + rng.permutation(len(pool.labels) - first)])
@@ -130,10 +130,11 @@ class BatchLoader:
             chosen = starts[first : first + per_window]
             yield [(int(s), min(int(s) + size, len(self.split))) for s in chosen]
 
-    def _slice(self, start: int, stop: int) -> _Rows:
+    def _view(self, start: int, stop: int) -> _Rows:
+        """Neighbouring rows where they lie: read-only, in the file."""
         split = self.split
-        values = None if split.values is None else np.array(split.values[start:stop])
-        return _Rows(np.array(split.ids[start:stop]), values, np.array(split.labels[start:stop]))
+        values = None if split.values is None else split.values[start:stop]
+        return _Rows(split.ids[start:stop], values, split.labels[start:stop])
 
     def _to_batch(self, rows: _Rows) -> Batch:
         ids, labels = self._tensor(rows.ids), self._tensor(rows.labels)
@@ -142,6 +143,11 @@ class BatchLoader:
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(array)
         return tensor.pin_memory() if self.pin_memory else tensor
+
+
+def _copied(rows: _Rows) -> _Rows:
+    values = None if rows.values is None else np.array(rows.values)
+    return _Rows(np.array(rows.ids), values, np.array(rows.labels))
 
 
 def _take(rows: EncodedSplit | _Rows, index: npt.NDArray[np.int64]) -> _Rows:

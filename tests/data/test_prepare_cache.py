@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 
 import nas_fusion.data._prepare as preparing
 from nas_fusion.data import DataOptions, EncodedDataset, SearchData, default_cache, prepare
+from nas_fusion.data._dataset import FORMAT_VERSION
 from nas_fusion.data._encode import encode as original_encode
-from nas_fusion.data._storage import ArrayWriter
+from nas_fusion.data._storage import ArrayWriter, read_schema, write_schema
 from nas_fusion.errors import DataError
 
 
@@ -72,6 +74,70 @@ def test_damage_is_noticed_and_repaired(
     assert path.read_bytes() == content
     np.testing.assert_array_equal(again.train.ids, expected)
     assert [p.name for p in cache.iterdir()] == [again.path.name]
+
+
+def forget(*keys: str) -> Callable[[dict[str, Any]], None]:
+    """Take a key out of a schema; the ones before the last lead to it."""
+
+    def change(content: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            content = content[key]
+        del content[keys[-1]]
+
+    return change
+
+
+def older(content: dict[str, Any]) -> None:
+    """What another version would have written, with other keys too."""
+    content["format"] = FORMAT_VERSION - 1
+    del content["splits"], content["schema"]
+
+
+CHANGES = {
+    "older": older,
+    "newer": lambda content: content.update(format=FORMAT_VERSION + 1),
+    "no format": forget("format"),
+    "no splits": forget("splits"),
+    "no validation rows": forget("splits", "valid"),
+    "no ids": forget("splits", "train", "arrays", "ids"),
+    "no shape": forget("splits", "train", "arrays", "ids", "shape"),
+    "no schema": forget("schema"),
+    "no fields": forget("schema", "fields"),
+    "no vocabularies": forget("vocabularies"),
+    "no statistics": forget("statistics"),
+    "no AUC": forget("attainable_auc"),
+    "unknown kind": lambda content: content["schema"]["fields"][0].update(kind="picture"),
+    "unknown key": lambda content: content["schema"]["fields"][0].update(colour="red"),
+    "list for a table": lambda content: content.update(splits=[]),
+    "null for a table": lambda content: content.update(vocabularies=None),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_schema_of_another_form_is_made_anew(
+    change: Callable[[dict[str, Any]], None],
+    verify: bool,
+    clicks: pd.DataFrame,
+    cache: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The checksum fits, so the schema was not damaged: another version wrote it, or somebody by hand."""
+    data = prepare(clicks, cache=cache)
+    expected, path = np.array(data.train.ids), data.path / "schema.json"
+    written = path.read_bytes()
+    content = read_schema(data.path, FORMAT_VERSION)
+    change(content)
+    write_schema(data.path, content)
+    del data
+    with pytest.raises(DataError) as caught:
+        EncodedDataset.open(path.parent, verify=verify)
+    assert caught.value.path == path
+    with caplog.at_level(logging.WARNING, "nas_fusion"):
+        again = prepare(clicks, cache=cache)
+    assert "made anew" in caplog.text
+    assert path.read_bytes() == written
+    np.testing.assert_array_equal(again.train.ids, expected)
 
 
 def test_a_full_disk_leaves_nothing_behind(clicks: pd.DataFrame, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
