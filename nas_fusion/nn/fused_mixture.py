@@ -135,7 +135,11 @@ class _FusedMixture(torch.autograd.Function):
         inputs, saved = rest[: ctx.count], iter(rest[ctx.count :])
         m, (w_add, w_product, w_concat, w_attention) = ctx.m, ctx.w
         lowered = _to(ctx.low)
-        g_low = lowered(g)
+        # Side by side [g | ∂L/∂(W1 x + b1)], the second half anew for every open input: pairs of products become one.
+        width = g.shape[1]
+        both = torch.empty(len(g), 2 * width, dtype=ctx.low or g.dtype, device=g.device)
+        g_low, d_h = both.split(width, dim=1)
+        g_low.copy_(g)
         columns = concat.unflatten(1, (ctx.count, -1)).unbind(1)
         row_sum = g.sum(0)
         d_concat = torch.empty_like(concat)
@@ -148,7 +152,15 @@ class _FusedMixture(torch.autograd.Function):
         d_weights[2] = row_sum @ concat_bias
         for j, x in enumerate(inputs):
             x_low = lowered(x)
-            q = (g_low.t() @ x_low).to(g.dtype)
+            if m[j] == 0:
+                q = (g_low.t() @ x_low).to(g.dtype)
+            else:
+                h, a = next(saved), next(saved)
+                d_a = g * x
+                d_scores = lowered(torch._softmax_backward_data(d_a, a, 1, a.dtype).mul_(w_attention * m[j]))
+                d_score[j] = d_scores.t() @ h
+                torch.ops.aten.threshold_backward.grad_input(d_scores @ lowered(score[j]), h, 0, grad_input=d_h)
+                q, d_first = (both.t() @ x_low).to(g.dtype).split(width)
             trace, overlap = q.diagonal().sum(), (columns[j] * q).sum()
             d_weights[0] += m[j] * trace
             d_weights[2] += m[j] * overlap
@@ -160,20 +172,14 @@ class _FusedMixture(torch.autograd.Function):
                 d_gates[j] += w_attention * (a_row @ q.diagonal())
                 d_inputs.append(None)
                 continue
-            h, a = next(saved), next(saved)
-            d_a = g * x
             attended = torch.dot(a.flatten(), d_a.flatten())
-            d_scores = lowered(torch._softmax_backward_data(d_a, a, 1, a.dtype).mul_(w_attention * m[j]))
-            d_score[j] = d_scores.t() @ h
-            d_h = torch.ops.aten.threshold_backward(d_scores @ lowered(score[j]), h, 0)
-            d_first = (d_h.t() @ x_low).to(g.dtype)
             torch.mul(d_first, m[j], out=d_hidden[j])
             d_hidden_bias[j] = d_h.sum(0, dtype=g.dtype)
             d_weights[3] += m[j] * attended
             d_gates[j] += w_attention * attended + (d_first * hidden[j]).sum()
             linear = columns[j] * (w_concat * m[j])
             linear.diagonal().add_(w_add * m[j])
-            d_x = torch.addmm(g_low @ lowered(linear), d_h, lowered(m[j] * hidden[j])).to(g.dtype)
+            d_x = (both @ lowered(torch.cat([linear, m[j] * hidden[j]]))).to(g.dtype)
             d_inputs.append(d_x.addcmul_(g, a, value=w_attention * m[j]))
         _Product(ctx.rule, m, inputs).backward(g, w_product, d_weights, d_gates, d_inputs)
         d_bias = w_concat * row_sum
