@@ -27,7 +27,7 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
 
     def configure_architecture_optimizers(self) -> torch.optim.Optimizer:
         """Adam without decay on α and β."""
-        return torch.optim.Adam(self.arch_parameters(), lr=self.arch_learning_rate)
+        return torch.optim.Adam(self.arch_parameters(), lr=self.arch_learning_rate, fused=True)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Step weights and architecture on the same batch."""
