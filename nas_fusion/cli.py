@@ -217,6 +217,22 @@ def retrain(
     run_retrain_command(locals())
 
 
+@app.command(epilog=_example("nasfusion ui nasfusion-studies/clicks --port 8080"))
+def ui(
+    study: Annotated[Path | None, typer.Argument(help="Study folder.  [default: list the known ones]")] = None,
+    port: Annotated[int, typer.Option("--port", help="Of loopback; 0: any free one.", min=0, max=65535)] = 0,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser, too.")] = False,
+) -> None:
+    """Show a study in NNI's web UI, also while it runs.
+
+    Every search, candidate and re-training is a trial there: its validation AUC after every epoch is the curve, and
+    every connection and operation is an axis of the hyper-parameter graph. Ctrl-C ends it; the study is not touched.
+    """
+    from nas_fusion.commands import run_ui
+
+    run_ui(locals())
+
+
 @app.command(epilog=_example("nasfusion strategies"))
 def strategies() -> None:
     """List every known strategy, plugins included."""

@@ -290,3 +290,40 @@ def _summary_table(summary: Any) -> Table:
         shares = [f"{share:.1%}" for share in (f.top_share, f.valid_unknown, f.test_unknown)]
         table.add_row(f.name, f.kind.value, f"{f.distinct:,}", f"{f.size:,}", f"{f.missing:,}", *shares)
     return table
+
+
+def run_ui(options: Options) -> None:
+    """``nasfusion ui``."""
+    import time
+    import webbrowser
+
+    with _console() as console:
+        study: Path | None = options["study"]
+        if study is None:
+            _list_studies(console)
+            return
+        from nas_fusion.nni_bridge import web_ui
+        from nas_fusion.studies import StudyFolder
+
+        folder = StudyFolder(study)
+        folder.check_exists()
+        with web_ui(folder.nni, options["port"]) as address:
+            console.print(f"NNI's web UI of {study}: {address}", highlight=False, soft_wrap=True)
+            console.print("Ctrl-C ends it", highlight=False)
+            if options["open_browser"]:
+                webbrowser.open(address)
+            try:
+                while True:
+                    time.sleep(1)
+            except KeyboardInterrupt:
+                console.print("ended")
+
+
+def _list_studies(console: Console) -> None:
+    found = sorted(path.parent for path in DEFAULT_STUDIES.glob("*/study.toml"))
+    if not found:
+        raise OptionError("STUDY", f"a study folder; there is none in {DEFAULT_STUDIES}", "none")
+    for folder in found:
+        cells = len(list(folder.glob("cells/*/cell.json")))
+        console.print(f"{folder}  {cells} finished cells", highlight=False, soft_wrap=True)
+    console.print("show one: nasfusion ui FOLDER", highlight=False)

@@ -105,10 +105,11 @@ class FusionSpace(ModelSpace):
         self.batch_norm, self.dropout = batch_norm, dropout
         embedding = FieldEmbedding(field_sizes, emb_dim, value_fields)
         sample = current_model()
-        if sample is None:
+        self.design = None if sample is None else FusionDesign.from_sample(sample)
+        if self.design is None:
             self.network = self._build(embedding, block_names(levels)[1:], self._full_node, candidate_sources)
         else:
-            self.network = self._build_fixed(embedding, FusionDesign.from_sample(sample))
+            self.network = self._build_fixed(embedding, self.design)
 
     @classmethod
     def for_schema(cls, schema: Any, **options: Any) -> FusionSpace:

@@ -24,6 +24,7 @@ from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._searches import load_search, save_search
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.training import evaluate, seeded
+from nas_fusion.trials import LabelledLog, SilentLog, TrialLog
 
 CellListener = Callable[[CellRecord, int, int], None]
 """Called with each cell, how many are done, and how many there are."""
@@ -80,9 +81,10 @@ def compare(
     """
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
-    runner = _Runner(settings, dataset, study, console)
+    runner = _Runner(settings, dataset, study, console, SilentLog())
     with study.locked(settings, dataset.fingerprint):
-        records = runner.run(listener or (lambda record, done, total: None))
+        with study.recorder(settings) as runner.trials:
+            records = runner.run(listener or (lambda record, done, total: None))
         info = comparison_info(settings, dataset, command)
         _write_results(study, records, info)
     return Comparison(tuple(records), info, study)
@@ -94,6 +96,7 @@ class _Runner:
     dataset: EncodedDataset
     study: StudyFolder
     console: Console | None
+    trials: TrialLog
 
     def __post_init__(self) -> None:
         self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
@@ -154,10 +157,14 @@ class _Runner:
             candidates=self.settings.candidates,
             label=f"{cell.strategy} seed {cell.seed}",
             console=self.console,
+            trials=LabelledLog(self.trials, {"strategy": cell.strategy, "seed": cell.seed}),
         )
         outcome = self._search(entry, task)
-        trained = retrain(entry, outcome, task, self.settings.soft_config(config) if entry.mode == "soft" else config)
-        test = evaluate(trained.model, self.dataset.test, config)
+        recipe = self.settings.soft_config(config) if entry.mode == "soft" else config
+        with task.trials.trial("re-train", outcome.design) as trial:
+            trained = retrain(entry, outcome, task, recipe, lambda record: trial.validated(record.valid_auc))
+            test = evaluate(trained.model, self.dataset.test, config)
+            trial.result(trained.fit.best_valid_auc, test_auc=test.auc, test_logloss=test.logloss)
         record = CellRecord(
             strategy=cell.strategy,
             seed=cell.seed,

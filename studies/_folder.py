@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
+from nas_fusion.design import OPERATIONS, candidate_connections, connection_label, fused_blocks, operation_label
 from nas_fusion.errors import StudyError
+from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
+from nas_fusion.trials import PHASES
 
 
 class StudyFolder:
@@ -17,7 +21,7 @@ class StudyFolder:
 
     ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
     finished cell; ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``results.csv``,
-    ``report.html``, ``best_design.json`` and ``best_design.svg``: the outcome.
+    ``report.html``, ``best_design.json`` and ``best_design.svg``: the outcome; ``nni/``: what NNI's web UI shows.
 
     Args:
         path: the folder.
@@ -28,6 +32,7 @@ class StudyFolder:
         self.settings = self.path / "study.toml"
         self.results = self.path / "results.csv"
         self.report = self.path / "report.html"
+        self.nni = self.path / "nni"
         self.best_json = self.path / "best_design.json"
         self.best_svg = self.path / "best_design.svg"
 
@@ -43,6 +48,27 @@ class StudyFolder:
     def search(self, strategy: str, seed: int) -> Path:
         """Folder of a finished search."""
         return self.path / "searches" / f"{strategy}-{seed}"
+
+    def recorder(self, settings: ComparisonSettings) -> AbstractContextManager[ExperimentRecorder]:
+        """The NNI experiment in ``nni/``, for NNI's web UI."""
+        levels = settings.model.levels
+        axes: dict[str, list[Any]] = {
+            "phase": list(PHASES),
+            "strategy": list(settings.strategies),
+            "seed": list(settings.seeds),
+        }
+        axes |= {connection_label(s, t): [0, 1] for s, t in candidate_connections(levels)}
+        axes |= {operation_label(block): list(OPERATIONS) for block in fused_blocks(levels)}
+        return ExperimentRecorder(self.nni, self.path.name, axes)
+
+    def check_exists(self) -> None:
+        """Refuse a folder without a study.
+
+        Raises:
+            StudyError: there is no ``study.toml``.
+        """
+        if not self.settings.is_file():
+            raise StudyError(f"{self.path} holds no study (no study.toml)")
 
     def check(self, settings: ComparisonSettings, fingerprint: str) -> None:
         """Refuse a folder that belongs to something else. Writes nothing.

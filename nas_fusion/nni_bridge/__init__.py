@@ -7,5 +7,16 @@ from nas_fusion.nni_bridge._engine import BudgetedEngine, refuse_non_finite
 from nas_fusion.nni_bridge._nni import *  # noqa: F403 - the list of names is in the module's __all__
 from nas_fusion.nni_bridge._nni import __all__ as _nni_names
 from nas_fusion.nni_bridge._oneshot import MendedModule, MendedStrategy
+from nas_fusion.nni_bridge._recorder import ExperimentRecorder, experiment_id
+from nas_fusion.nni_bridge._web_ui import web_ui
 
-__all__ = [*_nni_names, "BudgetedEngine", "MendedModule", "MendedStrategy", "refuse_non_finite"]  # noqa: PLE0604
+__all__ = [  # noqa: PLE0604 - the names are strings
+    *_nni_names,
+    "BudgetedEngine",
+    "ExperimentRecorder",
+    "MendedModule",
+    "MendedStrategy",
+    "experiment_id",
+    "refuse_non_finite",
+    "web_ui",
+]

@@ -7,15 +7,14 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from torch import nn
-
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import BudgetedEngine, FunctionalEvaluator, SimplifiedModelSpace, nni
 from nas_fusion.records import TracePoint
 from nas_fusion.search._task import SearchOutcome, SearchTask
 from nas_fusion.search._trace import trace_of
-from nas_fusion.training import TrainConfig, fit
+from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.training import FitResult, TrainConfig, fit
 
 
 def samples_per_candidate(budget: int, candidates: int, batch_size: int) -> int:
@@ -42,19 +41,28 @@ class CandidateTrainer:
     trace: list[TracePoint] = field(default_factory=list)
     start: float = field(default_factory=time.perf_counter)
 
-    def __call__(self, model: nn.Module) -> None:
+    def __call__(self, model: FusionSpace) -> None:
         """Train one candidate and report to NNI."""
         self.started += 1
         seconds, before = time.perf_counter() - self.start, self.samples
         label = f"{self.task.label} {self.started}/{self.task.candidates}"
         try:
-            result = fit(model, self.task.data, self.config, description=label, console=self.task.console)
+            result = self._fit(model, label)
         except TrainingError:
             self.samples += self.config.max_samples or 0  # a failed candidate has spent its share
             raise
         self.samples += result.samples
         self.trace += trace_of(result.history, seconds=seconds, samples=before)
         nni.report_final_result(result.best_valid_auc)
+
+    def _fit(self, model: FusionSpace, label: str) -> FitResult:
+        with self.task.trials.trial("candidate", model.design) as trial:
+            result = fit(
+                model, self.task.data, self.config, description=label, console=self.task.console,
+                on_validation=lambda record: trial.validated(record.valid_auc),
+            )  # fmt: skip
+            trial.result(result.best_valid_auc)
+        return result
 
     def share_left(self) -> bool:
         """Whether the budget pays for another candidate."""

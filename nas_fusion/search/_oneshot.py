@@ -19,6 +19,7 @@ from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 from nas_fusion.search._trace import trace_of
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.training import oneshot_evaluator
+from nas_fusion.trials import Trial
 
 
 def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> SearchOutcome:
@@ -27,6 +28,14 @@ def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> Search
     Raises:
         TrainingError: the supernet's loss or predictions are not finite.
     """
+    with task.trials.trial("search") as trial:
+        outcome = _run_oneshot(entry, strategy, task, trial)
+        trial.found(outcome.design)
+        trial.result(outcome.valid_auc)
+    return outcome
+
+
+def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: Trial) -> SearchOutcome:
     start = time.perf_counter()
     samples = getattr(strategy, "training_samples", task.budget.samples)
     config = replace(task.config, max_samples=samples, patience=entry.patience, lr_drop=1.0)
@@ -34,6 +43,7 @@ def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> Search
     run = oneshot_evaluator(
         task.data, config, description=task.label, console=task.console,
         keep_best=entry.keep_best_epoch, callbacks=(choices,),
+        on_validation=lambda record: trial.validated(record.valid_auc),
     )  # fmt: skip
     space: ModelSpace = task.make_space()
     strategy(RawFormatModelSpace(space, run.evaluator), SequentialExecutionEngine())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from nas_fusion.search._oneshot import run_oneshot
 from nas_fusion.search._task import SearchOutcome, SearchTask
 from nas_fusion.search._trace import trace_of
 from nas_fusion.strategy import BuildContext, StrategyEntry
-from nas_fusion.training import FitResult, TrainConfig, fit, seeded
+from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
 
 
 def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, Any] | None = None) -> SearchOutcome:
@@ -68,7 +68,13 @@ class Retrained:
         return trace_of(self.fit.history)
 
 
-def retrain(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask, config: TrainConfig) -> Retrained:
+def retrain(
+    entry: StrategyEntry,
+    outcome: SearchOutcome,
+    task: SearchTask,
+    config: TrainConfig,
+    on_validation: Callable[[EpochRecord], None] | None = None,
+) -> Retrained:
     """Train the found design for good on the training rows, choosing the epoch on the validation rows.
 
     Hard: one operation per block, from scratch. Soft: the frozen mixture, from the supernet's weights.
@@ -88,6 +94,13 @@ def retrain(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask, conf
             OptFusion().mutate_model(space)
             space.load_state_dict(outcome.soft.weights)
             model = space.derive(outcome.design, mode="soft", mixture=outcome.soft.mixture)
-        result = fit(model, task.data, config, description=f"{task.label} re-train", console=task.console)
+        result = fit(
+            model,
+            task.data,
+            config,
+            description=f"{task.label} re-train",
+            console=task.console,
+            on_validation=on_validation,
+        )
     seconds = time.perf_counter() - start
     return Retrained(model, result, seconds, sum(p.numel() for p in model.parameters()))

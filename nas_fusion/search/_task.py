@@ -15,6 +15,7 @@ from nas_fusion.records import TracePoint
 from nas_fusion.search._budget import Budget
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.training import TrainConfig
+from nas_fusion.trials import SilentLog, TrialLog
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class SearchTask:
         candidates: into how many candidates a multi-trial strategy divides the budget.
         label: what progress bars call this search.
         console: where progress bars appear; None for none.
+        trials: told of every training.
     """
 
     data: SearchData
@@ -38,6 +40,7 @@ class SearchTask:
     candidates: int = 10
     label: str = ""
     console: Console | None = None
+    trials: TrialLog = field(default_factory=SilentLog)
 
     @property
     def seed(self) -> int:

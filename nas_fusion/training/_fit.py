@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +73,7 @@ def fit(
     description: str = "",
     console: Console | None = None,
     checkpoint: Path | None = None,
+    on_validation: Callable[[EpochRecord], None] | None = None,
 ) -> FitResult:
     """Train `model` on the training rows; it ends with the weights of the epoch with the best validation AUC.
 
@@ -84,6 +85,7 @@ def fit(
         config: the recipe.
         description, console: of a progress bar; no bar without a console.
         checkpoint: where to write the best weights.
+        on_validation: called with every validation.
 
     Raises:
         TrainingError: the loss or a prediction is not finite.
@@ -92,7 +94,7 @@ def fit(
     torch.manual_seed(config.seed)
     start = time.perf_counter()
     meter = SampleMeter(config.max_samples)
-    monitor = ValidationMonitor(config, meter, report=False)
+    monitor = ValidationMonitor(config, meter, report=False, on_validation=on_validation)
     epochs = epochs_for(config, len(data.train))
     callbacks: list[Any] = [meter, monitor]
     if console is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,10 +55,20 @@ class ValidationMonitor(pl.Callback):
         meter: counts the samples.
         keep_best: end with the weights of the epoch with the best validation AUC (else with the last).
         report: tell NNI of every validation and of the final result.
+        on_validation: called with every validation.
     """
 
-    def __init__(self, config: TrainConfig, meter: SampleMeter, *, keep_best: bool = True, report: bool = True) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        meter: SampleMeter,
+        *,
+        keep_best: bool = True,
+        report: bool = True,
+        on_validation: Callable[[EpochRecord], None] | None = None,
+    ) -> None:
         self.config, self.meter, self.keep_best, self.report = config, meter, keep_best, report
+        self.on_validation = on_validation
         self.history: list[EpochRecord] = []
         self.best: EpochRecord | None = None
         self.stopped = "epochs"
@@ -91,6 +102,8 @@ class ValidationMonitor(pl.Callback):
         """
         record = self._measure(trainer.current_epoch + 1)
         self.history.append(record)
+        if self.on_validation is not None:
+            self.on_validation(record)
         if self.report and nni.get_current_parameter() is not None:
             nni.report_intermediate_result(record.valid_auc)
         clearly_better = self.best is None or record.valid_auc > self.best.valid_auc + self.config.min_improvement

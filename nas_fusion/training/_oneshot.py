@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from nas_fusion.training._config import TrainConfig
 from nas_fusion.training._fit import epochs_for, loaders
 from nas_fusion.training._meter import SampleMeter
 from nas_fusion.training._module import CTRModule
-from nas_fusion.training._monitor import ValidationMonitor
+from nas_fusion.training._monitor import EpochRecord, ValidationMonitor
 from nas_fusion.training._progress import ProgressBar
 from nas_fusion.training._trainer import make_trainer
 
@@ -45,6 +45,7 @@ def oneshot_evaluator(
     console: Console | None = None,
     keep_best: bool = True,
     callbacks: Sequence[pl.Callback] = (),
+    on_validation: Callable[[EpochRecord], None] | None = None,
 ) -> OneShotRun:
     """Make an evaluator with the same recipe as `fit`.
 
@@ -54,10 +55,11 @@ def oneshot_evaluator(
         description, console: of a progress bar; no bar without a console.
         keep_best: end with the supernet of the epoch with the best validation AUC (else with the last).
         callbacks: more of them.
+        on_validation: called with every validation.
     """
     torch.manual_seed(config.seed)
     meter = SampleMeter(config.max_samples)
-    monitor = ValidationMonitor(config, meter, keep_best=keep_best)
+    monitor = ValidationMonitor(config, meter, keep_best=keep_best, on_validation=on_validation)
     epochs = epochs_for(config, len(data.train))
     watching: list[Any] = [meter, monitor, *callbacks]
     if console is not None:

@@ -1,0 +1,202 @@
+"""What is recorded shows in NNI's manager, and the manager shows it to this machine alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+import pytest
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import OptionError, StudyError, TrainingError
+from nas_fusion.nni_bridge import ExperimentRecorder, web_ui
+
+AXES: dict[str, list[Any]] = {
+    "phase": ["search", "candidate"],
+    "strategy": ["a", "b"],
+    "seed": [0, 1],
+    "cross1/embedding": [0, 1],
+}
+DESIGN = FusionDesign.build(1, [("embedding", "cross1"), ("cross1", "output")], "add")
+
+Api = Callable[[str], Any]
+
+
+def recorder(folder: Path) -> ExperimentRecorder:
+    return ExperimentRecorder(folder, "a study", AXES)
+
+
+def ask(address: str, path: str, **headers: str) -> Any:
+    request = urllib.request.Request(f"{address}/api/v1/nni/{path}", headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    with recorder(tmp_path / "nni") as log:
+        with log.trial("candidate", DESIGN, strategy="a", seed=0) as trial:
+            for auc in (0.6, 0.7):
+                trial.validated(auc)
+            trial.result(0.7)
+        with log.trial("re-train", DESIGN, strategy="a", seed=0) as trial:
+            trial.result(0.72, test_auc=0.71)
+        with log.trial("candidate", DESIGN, strategy="b", seed=1) as trial:
+            trial.validated(math.nan)
+            trial.result(math.nan)
+        with pytest.raises(TrainingError), log.trial("search", strategy="b", seed=0):
+            raise TrainingError("the loss is nan")
+        with log.trial("search", strategy="b", seed=1) as trial:
+            trial.found(DESIGN)
+            trial.result(0.65)
+    return tmp_path / "nni"
+
+
+@pytest.fixture
+def address(recorded: Path) -> Iterator[str]:
+    with web_ui(recorded) as found:
+        yield found
+
+
+def parameters(job: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(job["hyperParameters"][0])["parameters"]
+    return found
+
+
+def test_every_trial_shows_with_its_own_parameters_and_state(address: str) -> None:
+    jobs = sorted(ask(address, "trial-jobs"), key=lambda job: job["sequenceId"])
+    assert [job["status"] for job in jobs] == ["SUCCEEDED", "SUCCEEDED", "FAILED", "FAILED", "SUCCEEDED"]
+    assert [(parameters(j)["strategy"], parameters(j)["seed"]) for j in jobs] == [
+        ("a", 0), ("a", 0), ("b", 1), ("b", 0), ("b", 1),
+    ]  # fmt: skip
+    assert jobs[3]["message"] == "TrainingError: the loss is nan"
+    for job in (jobs[0], jobs[4]):
+        assert DESIGN.to_sample().items() <= parameters(job).items()
+
+
+def test_the_curve_and_the_final_metric(address: str) -> None:
+    jobs = sorted(ask(address, "trial-jobs"), key=lambda job: job["sequenceId"])
+    curve = [m for m in ask(address, "metric-data") if m["trialJobId"] == jobs[0]["trialJobId"]]
+    values = [json.loads(json.loads(m["data"])) for m in curve if m["type"] == "PERIODICAL"]
+    assert values == [0.6, 0.7]
+    finals = [json.loads(json.loads(job["finalMetricData"][0]["data"])) for job in (jobs[0], jobs[1], jobs[4])]
+    assert finals == [0.7, {"default": 0.72, "test_auc": 0.71}, 0.65]
+
+
+def test_a_result_that_is_not_finite_is_a_failure_and_has_no_final_metric(address: str) -> None:
+    job = next(j for j in ask(address, "trial-jobs") if j["sequenceId"] == 2)
+    assert job["status"] == "FAILED"
+    assert job["message"] == "no finite validation AUC"
+    assert not job.get("finalMetricData")
+
+
+def test_every_parameter_is_an_axis(address: str) -> None:
+    space = ask(address, "experiment")["params"]["searchSpace"]
+    assert {name: axis["_value"] for name, axis in space.items()} == AXES
+
+
+def test_a_running_study_shows_new_trials(recorded: Path) -> None:
+    with recorder(recorded) as log, web_ui(recorded) as address:
+        assert len(ask(address, "trial-jobs")) == 5
+        with log.trial("candidate", DESIGN, strategy="a", seed=1) as trial:
+            jobs = ask(address, "trial-jobs")
+            assert [j["status"] for j in jobs if j["sequenceId"] == 5] == ["RUNNING"]
+            trial.result(0.8)
+        jobs = ask(address, "trial-jobs")
+        assert [j["status"] for j in jobs if j["sequenceId"] == 5] == ["SUCCEEDED"]
+
+
+def test_what_was_running_when_the_recorder_was_killed_is_failed(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from nas_fusion.nni_bridge import ExperimentRecorder\n"
+        f"log = ExperimentRecorder(Path(sys.argv[1]), 'a study', {AXES!r}).__enter__()\n"
+        "with log.trial('search', strategy='a', seed=0) as trial:\n"
+        "    trial.validated(.6); os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with recorder(tmp_path), web_ui(tmp_path) as address:
+        (job,) = ask(address, "trial-jobs")
+    assert (job["status"], job["message"]) == ("FAILED", "the process was interrupted")
+
+
+def answers(address: str) -> bool:
+    try:
+        ask(address, "check-status")
+    except (URLError, ConnectionError):
+        return False
+    return True
+
+
+def other_address() -> str | None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        found = str(probe.getsockname()[0])
+    return None if found.startswith("127.") else found
+
+
+def test_the_manager_cannot_be_reached_from_another_address(address: str) -> None:
+    other = other_address()
+    if other is None:
+        pytest.skip("this machine has no address but loopback")
+    port = int(address.rpartition(":")[2])
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((other, port), timeout=5)
+
+
+@pytest.mark.parametrize("path", ["trial-file/x/..%2F..%2F..%2Fetc%2Fpasswd", "trial-file/x/%2e%2e/%2e%2e/a", "%"])
+def test_paths_that_climb_are_refused(address: str, path: str) -> None:
+    with pytest.raises(HTTPError, match="403"):
+        ask(address, path)
+
+
+def test_requests_that_name_another_host_are_refused(address: str) -> None:
+    assert ask(address, "check-status")["status"] == "VIEWED"
+    with pytest.raises(HTTPError, match="403"):
+        ask(address, "check-status", Host="evil.example")
+
+
+def test_a_killed_nasfusion_takes_the_manager_with_it(recorded: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from nas_fusion.nni_bridge import web_ui\n"
+        "with web_ui(Path(sys.argv[1])) as address: print(address, flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code, str(recorded)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    assert ask(address, "check-status")["status"] == "VIEWED"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 5
+    while answers(address) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not answers(address)
+
+
+def test_a_folder_without_an_experiment_and_a_taken_port_are_named(recorded: Path, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no recorded experiment"), web_ui(tmp_path / "nothing"):
+        pass
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OptionError, match=f"port.*{port}"), web_ui(recorded, port):
+            pass
