@@ -1,12 +1,15 @@
 """NNI's manager in view mode, on loopback only: the web UI of a recorded experiment.
 
 The manager is started as NNI starts it, with ``guard.js`` in front, which binds it to loopback, refuses paths that
-climb out of their folder and requests that name another host, and ends it with this process. NNI's own ``nnictl view``
-would do none of that, and would list the experiment in the user's home folder.
+climb out of their folder and requests that name another host, and ends it with this process; ``nnictl view`` does none
+of that. The manager looks its experiment up in a list in the user's home folder, and its pages stay empty if it is not
+there: it is given a home folder of its own, with a list of one.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 import subprocess
 import sys
@@ -20,6 +23,7 @@ from urllib.error import URLError
 import nni_node
 
 from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.files import write_text
 from nas_fusion.nni_bridge._recorder import experiment_id
 
 GUARD = Path(__file__).with_name("guard.js")
@@ -52,10 +56,13 @@ def web_ui(folder: Path, port: int = 0) -> Iterator[str]:
     port = _check_free(port) if port else free_port()
     log = folder / experiment / "log" / "web_ui.log"
     log.parent.mkdir(exist_ok=True)
+    home = log.parent / "home"
+    _list_experiment(home, folder.resolve(), experiment, port)
     with log.open("w", encoding="utf-8") as output:
         manager = subprocess.Popen(
             _command(folder.resolve(), experiment, port),
             cwd=_node_folder(),
+            env={**os.environ, "HOME": str(home.resolve()), "USERPROFILE": str(home.resolve())},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -90,6 +97,25 @@ def _command(folder: Path, experiment: str, port: int) -> list[str]:
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     return [str(node), "--require", str(GUARD), "main.js", *arguments]
+
+
+def _list_experiment(home: Path, folder: Path, experiment: str, port: int) -> None:
+    entry = {
+        "id": experiment,
+        "port": port,
+        "startTime": int(time.time() * 1000),
+        "endTime": "N/A",
+        "status": "VIEWED",
+        "platform": "local",
+        "experimentName": folder.parent.name,
+        "tag": [],
+        "pid": os.getpid(),
+        "webuiUrl": [],
+        "logDir": str(folder),
+        "prefixUrl": None,
+    }
+    (home / "nni-experiments").mkdir(parents=True, exist_ok=True)
+    write_text(home / "nni-experiments" / ".experiment", json.dumps({experiment: entry}))
 
 
 def _check_free(port: int) -> int:

@@ -106,6 +106,11 @@ def test_every_parameter_is_an_axis(address: str) -> None:
     assert {name: axis["_value"] for name, axis in space.items()} == AXES
 
 
+def test_the_manager_finds_its_experiment_without_the_users_home(address: str) -> None:
+    assert ask(address, "experiment-metadata")["id"] == ask(address, "experiment")["id"]
+    assert [e["id"] for e in ask(address, "experiments-info")] == [ask(address, "experiment")["id"]]
+
+
 def test_a_running_study_shows_new_trials(recorded: Path) -> None:
     with recorder(recorded) as log, web_ui(recorded) as address:
         assert len(ask(address, "trial-jobs")) == 5
