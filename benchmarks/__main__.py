@@ -19,6 +19,7 @@ NAMES = {
     "encoding": "encoding a generated Criteo-format log: rows per second and memory, by size",
     "loader": "batches alone, and how long a training waits for them",
     "loop": "what a step costs beside forward, backward and optimiser",
+    "recording": "the share of a comparison that recording for NNI's web UI takes",
     "search": "a whole OptFusion search against training the design that it derives",
 }
 
