@@ -90,6 +90,9 @@ LrDropOption = Annotated[
 ClipOption = Annotated[float, typer.Option("--gradient-clip", help="Largest norm of the gradient; 0: none.", min=0)]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="32, bf16 or 64.")]
+StudyArgument = Annotated[Path | None, typer.Argument(help="Study folder.  [default: list the known ones]")]
+PortOption = Annotated[int, typer.Option("--port", help="Of loopback; 0: any free one.", min=0, max=65535)]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open a browser, too.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 
 
@@ -219,9 +222,9 @@ def retrain(
 
 @app.command(epilog=_example("nasfusion ui nasfusion-studies/clicks --port 8080"))
 def ui(
-    study: Annotated[Path | None, typer.Argument(help="Study folder.  [default: list the known ones]")] = None,
-    port: Annotated[int, typer.Option("--port", help="Of loopback; 0: any free one.", min=0, max=65535)] = 0,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open a browser, too.")] = False,
+    study: StudyArgument = None,
+    port: PortOption = 0,
+    open_browser: OpenOption = False,
 ) -> None:
     """Show a study in NNI's web UI, also while it runs.
 
@@ -231,6 +234,22 @@ def ui(
     from nas_fusion.commands import run_ui
 
     run_ui(locals())
+
+
+@app.command(epilog=_example("nasfusion dashboard nasfusion-studies/clicks --open"))
+def dashboard(
+    study: StudyArgument = None,
+    port: PortOption = 0,
+    open_browser: OpenOption = False,
+) -> None:
+    """Show a study in Optuna's dashboard, also while it runs.
+
+    Every cell (strategy and seed) is a trial there, with its validation AUC by epoch, its test figures, its design and
+    the drawing of it; the comparison's own figures stand on the study's page. Ctrl-C ends it.
+    """
+    from nas_fusion.commands import run_dashboard
+
+    run_dashboard(locals())
 
 
 @app.command(epilog=_example("nasfusion strategies"))

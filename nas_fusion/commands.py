@@ -294,13 +294,10 @@ def _summary_table(summary: Any) -> Table:
 
 def run_ui(options: Options) -> None:
     """``nasfusion ui``."""
-    import time
-    import webbrowser
-
     with _console() as console:
         study: Path | None = options["study"]
         if study is None:
-            _list_studies(console)
+            _list_studies(console, "ui")
             return
         from nas_fusion.nni_bridge import web_ui
         from nas_fusion.studies import StudyFolder
@@ -308,22 +305,43 @@ def run_ui(options: Options) -> None:
         folder = StudyFolder(study)
         folder.check_exists()
         with web_ui(folder.nni, options["port"]) as address:
-            console.print(f"NNI's web UI of {study}: {address}", highlight=False, soft_wrap=True)
-            console.print("Ctrl-C ends it", highlight=False)
-            if options["open_browser"]:
-                webbrowser.open(address)
-            try:
-                while True:
-                    time.sleep(1)
-            except KeyboardInterrupt:
-                console.print("ended")
+            _serve(console, f"NNI's web UI of {study}", address, options)
 
 
-def _list_studies(console: Console) -> None:
+def run_dashboard(options: Options) -> None:
+    """``nasfusion dashboard``."""
+    with _console() as console:
+        study: Path | None = options["study"]
+        if study is None:
+            _list_studies(console, "dashboard")
+            return
+        from nas_fusion.studies import StudyFolder, dashboard
+
+        with dashboard(StudyFolder(study), options["port"]) as address:
+            _serve(console, f"Optuna's dashboard of {study}", address, options)
+
+
+def _serve(console: Console, what: str, address: str, options: Options) -> None:
+    """Say where, and wait for Ctrl-C."""
+    import time
+    import webbrowser
+
+    console.print(f"{what}: {address}", highlight=False, soft_wrap=True)
+    console.print("Ctrl-C ends it", highlight=False)
+    if options["open_browser"]:
+        webbrowser.open(address)
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        console.print("ended")
+
+
+def _list_studies(console: Console, command: str) -> None:
     found = sorted(path.parent for path in DEFAULT_STUDIES.glob("*/study.toml"))
     if not found:
         raise OptionError("STUDY", f"a study folder; there is none in {DEFAULT_STUDIES}", "none")
     for folder in found:
         cells = len(list(folder.glob("cells/*/cell.json")))
         console.print(f"{folder}  {cells} finished cells", highlight=False, soft_wrap=True)
-    console.print("show one: nasfusion ui FOLDER", highlight=False)
+    console.print(f"show one: nasfusion {command} FOLDER", highlight=False)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import optuna
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
+from optuna_dashboard import save_plotly_graph_object
 
 from nas_fusion.records import CellRecord
 
@@ -31,10 +35,13 @@ class CellBook:
     Args:
         storage_url: Optuna's storage.
         cells: all cells, in the order in which they are to run.
+        artifacts: folder for what dashboards show beside a cell's figures.
     """
 
-    def __init__(self, storage_url: str, cells: Sequence[Cell]) -> None:
+    def __init__(self, storage_url: str, cells: Sequence[Cell], artifacts: Path) -> None:
         self.cells = list(cells)
+        artifacts.mkdir(exist_ok=True)
+        self._artifacts = FileSystemArtifactStore(artifacts)
         self.study = optuna.create_study(
             study_name=STUDY_NAME, storage=storage_url, direction="maximize", load_if_exists=True
         )
@@ -60,8 +67,12 @@ class CellBook:
             self.study.tell(trial, state=TrialState.FAIL)
             self._enqueue([found])
 
-    def finish(self, trial: optuna.Trial, record: CellRecord) -> None:
-        """Mark a cell as finished."""
+    def finish(self, trial: optuna.Trial, record: CellRecord, folder: Path) -> None:
+        """Mark a cell as finished; its re-training is the curve, design and drawing in its folder are artifacts."""
+        for epoch, point in enumerate(record.retrain_history, start=1):
+            trial.report(point.valid_auc, step=epoch)
+        for name in ("design.svg", "design.json"):
+            upload_artifact(artifact_store=self._artifacts, file_path=str(folder / name), study_or_trial=trial)
         for name in ("test_auc", "test_logloss", "valid_logloss", "search_seconds", "retrain_seconds"):
             trial.set_user_attr(name, getattr(record, name))
         trial.set_user_attr("design", str(record.design))
@@ -71,6 +82,11 @@ class CellBook:
         """Mark a cell as failed; it stays to be done."""
         trial.set_user_attr("error", reason)
         self.study.tell(trial, state=TrialState.FAIL)
+
+    def publish(self, figures: Mapping[str, Any]) -> None:
+        """Put figures (plotly) beside the cells in dashboards; one of the same name is replaced."""
+        for name, figure in figures.items():
+            save_plotly_graph_object(self.study, figure, graph_object_id=name)
 
     def repeat(self, cell: Cell) -> None:
         """Put a finished cell whose folder is gone back into the queue."""

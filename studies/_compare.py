@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NasFusionError, StudyError
 from nas_fusion.files import new_folder, save_tensors, write_text
 from nas_fusion.records import CellRecord, ComparisonInfo
-from nas_fusion.report import best_cell, draw_design, write_report, write_results_csv
+from nas_fusion.report import best_cell, comparison_figures, draw_design, write_report, write_results_csv
 from nas_fusion.search import Budget, SearchOutcome, SearchTask, retrain, run_search
 from nas_fusion.search_spaces import SPACES, FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
@@ -87,6 +87,7 @@ def compare(
             records = runner.run(listener or (lambda record, done, total: None))
         info = comparison_info(settings, dataset, command)
         _write_results(study, records, info)
+        runner.book.publish(comparison_figures(records, info))
     return Comparison(tuple(records), info, study)
 
 
@@ -97,6 +98,7 @@ class _Runner:
     study: StudyFolder
     console: Console | None
     trials: TrialLog
+    book: CellBook = field(init=False)
 
     def __post_init__(self) -> None:
         self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
@@ -110,7 +112,7 @@ class _Runner:
 
     def run(self, listener: CellListener) -> list[CellRecord]:
         cells = self.cells()
-        book = CellBook(self.study.storage_url, cells)
+        book = self.book = CellBook(self.study.storage_url, cells, self.study.artifacts)
         done = book.done()
         records: dict[Cell, CellRecord] = {}
         for cell in cells:
@@ -143,7 +145,7 @@ class _Runner:
         except NasFusionError as error:
             book.fail(trial, str(error))
             raise StudyError(f"{cell.strategy}, seed {cell.seed}: {error}") from error
-        book.finish(trial, record)
+        book.finish(trial, record, self.study.cell(cell.strategy, cell.seed))
         return record
 
     def _compute(self, cell: Cell) -> CellRecord:

@@ -21,7 +21,8 @@ class StudyFolder:
 
     ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
     finished cell; ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``results.csv``,
-    ``report.html``, ``best_design.json`` and ``best_design.svg``: the outcome; ``nni/``: what NNI's web UI shows.
+    ``report.html``, ``best_design.json`` and ``best_design.svg``: the outcome; ``nni/`` and
+    ``artifacts/``: what NNI's web UI and Optuna's dashboard show.
 
     Args:
         path: the folder.
@@ -33,6 +34,7 @@ class StudyFolder:
         self.results = self.path / "results.csv"
         self.report = self.path / "report.html"
         self.nni = self.path / "nni"
+        self.artifacts = self.path / "artifacts"
         self.best_json = self.path / "best_design.json"
         self.best_svg = self.path / "best_design.svg"
 

@@ -1,5 +1,6 @@
 """Tables, figures, the HTML report and drawings of designs."""
 
+from nas_fusion.report._comparison_figures import comparison_figures
 from nas_fusion.report._drawing import draw_design
 from nas_fusion.report._frame import COLUMNS, results_frame, write_results_csv
 from nas_fusion.report._html import write_report
@@ -15,6 +16,7 @@ __all__ = [
     "StrategySummary",
     "Verdict",
     "best_cell",
+    "comparison_figures",
     "comparison_table",
     "comparison_tables",
     "design_text",

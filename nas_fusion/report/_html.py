@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from nas_fusion.files import write_text
 from nas_fusion.report import _sections
-from nas_fusion.report._curves import Cost, gate_history, operation_history, search_curves, seed_dots
-from nas_fusion.report._figures import auc_figure, gates_figure, operations_figure, search_figure, styles
-from nas_fusion.report._frame import by_strategy
+from nas_fusion.report._comparison_figures import COSTS, comparison_figures
+from nas_fusion.report._curves import gate_history, operation_history
+from nas_fusion.report._figures import gates_figure, operations_figure
 from nas_fusion.report._style import CSS
 from nas_fusion.report._summary import StrategySummary, summarise
 from nas_fusion.report._verdict import verdict
@@ -64,7 +64,7 @@ def report_html(records: Sequence[CellRecord], info: ComparisonInfo) -> str:
     body = [
         _sections.heading(info, found),
         _sections.question(summaries, info),
-        *([_sections.results(summaries, info, found), _figures(records, summaries, info)] if summaries else []),
+        *([_sections.results(summaries, info, found), _figures(records, info)] if summaries else []),
         *([_sections.designs(summaries), _histories(summaries)] if summaries else []),
         _sections.settings(info),
     ]
@@ -76,18 +76,15 @@ def report_html(records: Sequence[CellRecord], info: ComparisonInfo) -> str:
     )
 
 
-def _figures(records: Sequence[CellRecord], summaries: Sequence[StrategySummary], info: ComparisonInfo) -> str:
-    style = styles(list(by_strategy(records)), {s.strategy for s in summaries if s.is_reference})
-    dots = auc_figure(seed_dots(records, summaries), style, info.attainable_auc)
+def _figures(records: Sequence[CellRecord], info: ComparisonInfo) -> str:
+    figures = comparison_figures(records, info)
     caption = "<b>Test AUC.</b> Dots: single seeds; diamond and bar: mean ± standard deviation. Best validation on top."
-    costs: tuple[Cost, ...] = ("seconds", "samples")
-    curves = "".join(
-        f'<div class="card">{_embed(search_figure(search_curves(records, by), style, by), f"search-{by}")}</div>'
-        for by in costs
-    )
+    dots = _embed(figures["test-auc"], "test-auc")
+    names = [f"search-{by}" for by in COSTS]
+    curves = "".join(f'<div class="card">{_embed(figures[name], name)}</div>' for name in names)
     return (
         "<section><h2>In pictures</h2><noscript><p>The figures need JavaScript; it is in this file.</p></noscript>"
-        f'<figure><figcaption>{caption}</figcaption><div class="card">{_embed(dots, "test-auc")}</div></figure>'
+        f'<figure><figcaption>{caption}</figcaption><div class="card">{dots}</div></figure>'
         f'<figure><figcaption>{_CURVE_CAPTION}</figcaption><div class="pair">{curves}</div></figure></section>'
     )
 

@@ -1,0 +1,70 @@
+"""Optuna's dashboard of a study folder, on loopback only."""
+
+from __future__ import annotations
+
+import socketserver
+import wsgiref.simple_server
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any
+
+import optuna
+from optuna.artifacts import FileSystemArtifactStore
+from optuna_dashboard import wsgi
+
+from nas_fusion.errors import OptionError
+from nas_fusion.studies._folder import StudyFolder
+
+HOST = "127.0.0.1"
+_LOCAL_NAMES = {"127.0.0.1", "localhost"}
+
+
+@contextmanager
+def dashboard(study: StudyFolder, port: int = 0) -> Iterator[str]:
+    """Serve the study, also while it runs; yields the address.
+
+    Args:
+        study: a study folder.
+        port: of loopback; 0 for any free one.
+
+    Raises:
+        StudyError: the folder holds no study.
+        OptionError: the port is taken.
+    """
+    study.check_exists()
+    study.artifacts.mkdir(exist_ok=True)
+    storage = optuna.storages.RDBStorage(study.storage_url)
+    app = _only_for_this_machine(wsgi(storage, artifact_store=FileSystemArtifactStore(study.artifacts)))
+    try:
+        server = wsgiref.simple_server.make_server(HOST, port, app, _Server, _Silent)
+    except (OSError, OverflowError) as error:
+        raise OptionError("port", "a port that is free and allowed, or 0 for any free one", port) from error
+    with server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://{HOST}:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    daemon_threads = True
+
+
+class _Silent(wsgiref.simple_server.WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Not a line for every request."""
+
+
+def _only_for_this_machine(app: Callable[..., Any]) -> Callable[..., Any]:
+    # A page from elsewhere whose name was made to point at this machine has that name in its Host header.
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        if environ.get("HTTP_HOST", "").rpartition(":")[0] not in _LOCAL_NAMES:
+            start_response("403 Forbidden", [("Content-Type", "text/plain")])
+            return [b"refused"]
+        return app(environ, start_response)
+
+    return guarded
