@@ -93,6 +93,14 @@ PrecisionOption = Annotated[str, typer.Option("--precision", help="32, bf16 or 6
 StudyArgument = Annotated[Path | None, typer.Argument(help="Study folder.  [default: list the known ones]")]
 PortOption = Annotated[int, typer.Option("--port", help="Of loopback; 0: any free one.", min=0, max=65535)]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open a browser, too.")]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        help="Optuna's storage, to share with workers: postgresql://…, mysql://…, journal:///FILE, grpc://HOST:PORT.  "
+        "[default: SQLite in the study folder]",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 
 
@@ -131,9 +139,13 @@ def compare(
     lr_drop: LrDropOption = 0.1,
     gradient_clip: ClipOption = 0.0,
     soft_lr: Annotated[float, typer.Option("--soft-lr", help="Of soft re-training; 0: a tenth of --lr.")] = 0.0,
+    tune: Annotated[
+        int, typer.Option("--tune", help="Tuning trials for every strategy, before its cells run.", min=0)
+    ] = 0,
     study: Annotated[
         Path | None, typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>]")
     ] = None,
+    storage: StorageOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "32",
 ) -> None:
@@ -220,6 +232,79 @@ def retrain(
     run_retrain_command(locals())
 
 
+@app.command(epilog=_example("nasfusion tune --strategy optfusion-hard --trials 20 --data clicks.parquet"))
+def tune(
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")
+    ] = "optfusion-hard",
+    trials: Annotated[int, typer.Option("--trials", help="How many; the first is the defaults.", min=1)] = 20,
+    data: DataOption = "synthetic",
+    format: FormatOption = "auto",
+    label: LabelOption = None,
+    split_column: SplitColumnOption = None,
+    split: SplitOption = "random",
+    numeric: NumericOption = None,
+    min_count: MinCountOption = 2,
+    seed: SeedOption = 0,
+    budget: BudgetOption = "5x",
+    candidates: CandidatesOption = 10,
+    space: SpaceOption = "dcn",
+    levels: LevelsOption = 3,
+    emb_dim: EmbDimOption = 0,
+    product: ProductOption = "zero",
+    batch_norm: BatchNormOption = False,
+    dropout: DropoutOption = 0.0,
+    lr: LearningRateOption = 1e-3,
+    embedding_optimizer: EmbeddingOptimizerOption = "adam",
+    embedding_l2: EmbeddingL2Option = 0.0,
+    network_l2: NetworkL2Option = 0.0,
+    batch_size: BatchSizeOption = 0,
+    epochs: EpochsOption = 20,
+    patience: PatienceOption = 2,
+    lr_drop: LrDropOption = 0.1,
+    gradient_clip: ClipOption = 0.0,
+    study: Annotated[
+        Path | None,
+        typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>-tune-<strategy>]"),
+    ] = None,
+    storage: StorageOption = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "32",
+) -> None:
+    """Tune a strategy's hyperparameters, and the recipe's, with Optuna.
+
+    A trial is a search and a re-training; its value is the validation AUC. Trials that fall behind are stopped early.
+    The options of the recipe are where tuning starts from. The same command goes on where it was stopped; with
+    `--storage`, any number of `nasfusion worker` processes take part.
+    """
+    from nas_fusion.commands import run_tune
+
+    run_tune(locals())
+
+
+@app.command(epilog=_example("nasfusion worker --storage postgresql://user@host/nasfusion --study clicks"))
+def worker(
+    storage: Annotated[str, typer.Option("--storage", help="Optuna's storage that the coordinator uses, too.")],
+    study: Annotated[str, typer.Option("--study", help="The study's name: that of the coordinator's study folder.")],
+    data: Annotated[
+        str | None, typer.Option("--data", help="The same log, where this machine has it.  [default: the same path]")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", help="Where its cells and weights go.  [default: nasfusion-studies/<study>]"),
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = None,
+) -> None:
+    """Help with a comparison or a tuning that `compare` or `tune` coordinates with the same `--storage`.
+
+    Cells and tuning trials are claimed one by one, by any number of workers on any machines; one whose worker dies is
+    done by another. Ends when there is nothing left to do.
+    """
+    from nas_fusion.commands import run_worker
+
+    run_worker(locals())
+
+
 @app.command(epilog=_example("nasfusion ui nasfusion-studies/clicks --port 8080"))
 def ui(
     study: StudyArgument = None,
@@ -239,6 +324,7 @@ def ui(
 @app.command(epilog=_example("nasfusion dashboard nasfusion-studies/clicks --open"))
 def dashboard(
     study: StudyArgument = None,
+    storage: StorageOption = None,
     port: PortOption = 0,
     open_browser: OpenOption = False,
 ) -> None:

@@ -108,6 +108,7 @@ def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, .
         seeds=seeds,
         budget=options.get("budget", "5x"),
         candidates=options.get("candidates", 10),
+        tune=options.get("tune", 0),
         model=ModelSettings(
             space=options["space"],
             levels=options["levels"],
@@ -152,8 +153,9 @@ def run_compare(options: Options, command: str) -> None:
         console.print(_data_line(options["data"], dataset), highlight=False)
         console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
         result = compare(
-            settings, dataset, folder, console=console if console.is_terminal else None,
-            listener=partial(_print_cell, console), command=command,
+            settings, dataset, folder, storage=options["storage"],
+            console=console if console.is_terminal else None,
+            listener=partial(_print_cell, console), tuning_listener=partial(_print_tuning, console), command=command,
         )  # fmt: skip
         console.print()
         for table in comparison_tables(summarise(result.records), result.info, console.width):
@@ -180,6 +182,93 @@ def _print_cell(console: Console, record: Any, done: int, total: int) -> None:
     line += f"  valid {record.valid_auc:.4f}  test {record.test_auc:.4f}"
     line += f"  search {record.search_seconds:.1f} s, re-train {record.retrain_seconds:.1f} s"
     console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_tuning(console: Console, strategy: str, done: int, total: int, outcome: str) -> None:
+    line = f"[{done:>{len(str(total))}}/{total}] tuning of {strategy:<16} {outcome}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def run_tune(options: Options) -> None:
+    """``nasfusion tune``."""
+    with _console() as console:
+        from nas_fusion.strategy import STRATEGIES
+        from nas_fusion.studies import tune
+
+        entry = STRATEGIES.get(options["strategy"])
+        settings = _settings({**options, "tune": options["trials"]}, (entry.name,), (options["seed"],))
+        dataset = _prepare(console, options)
+        plain = default_study(options["data"])
+        folder = options["study"] or plain.with_name(f"{plain.name}-tune-{entry.name}")
+        console.print(_data_line(options["data"], dataset), highlight=False)
+        console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
+        result = tune(
+            settings, dataset, folder, storage=options["storage"],
+            console=console if console.is_terminal else None, listener=partial(_print_tuning, console),
+        )  # fmt: skip
+        console.print(_tuning_table(result, settings, entry))
+        for line in tuning_words(result):
+            console.print(line, highlight=False, soft_wrap=True)
+        console.print(f"written: {folder / 'tuned.json'}", highlight=False, soft_wrap=True)
+
+
+def _tuning_table(result: Any, settings: Any, entry: Any) -> Table:
+    from nas_fusion.studies import Hyperparameters
+
+    defaults = Hyperparameters(settings, entry).defaults()
+    table = Table(title=f"Tuning of {entry.name}")
+    table.add_column("hyperparameter")
+    table.add_column("default", justify="right")
+    table.add_column("best trial", justify="right")
+    for name, value in result.values.items():
+        table.add_row(name, _figure(defaults[name]), _figure(value))
+    default_auc = "failed" if result.default_valid_auc is None else f"{result.default_valid_auc:.4f}"
+    table.add_row("validation AUC", default_auc, f"{result.valid_auc:.4f}", style="bold")
+    return table
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def tuning_words(result: Any) -> list[str]:
+    """What a tuning came to, in sentences."""
+    lines = [f"{result.trials} trials, {result.pruned} pruned, {result.failed} failed, {result.seconds:.0f} s"]
+    if result.default_valid_auc is None:
+        lines.append("the defaults could not be trained")
+    elif result.valid_auc > result.default_valid_auc:
+        gain = result.valid_auc - result.default_valid_auc
+        lines.append(
+            f"{gain:.4f} above the defaults on validation rows, with one seed: the best of {result.trials} is an "
+            "optimistic number, so compare over several seeds before you believe it"
+        )
+    else:
+        lines.append("no trial was better than the defaults")
+    return lines
+
+
+def run_worker(options: Options) -> None:
+    """``nasfusion worker``."""
+    with _console() as console:
+        from dataclasses import replace
+
+        from nas_fusion.data import prepare
+        from nas_fusion.studies import find_announced, open_storage, work_on
+
+        storage = open_storage(options["storage"])
+        study = find_announced(storage, options["study"])
+        if options["device"]:
+            study = replace(study, settings=replace(study.settings, device=options["device"]))
+        dataset = prepare(options["data"] or study.settings.source, study.settings.data)
+        folder = options["folder"] or DEFAULT_STUDIES / study.name
+        console.print(f"working on {study.name}; cells go to {folder}", highlight=False, soft_wrap=True)
+        work_on(
+            study, storage, dataset, folder,
+            console=console if console.is_terminal else None,
+            cell_listener=lambda words: console.print(words, highlight=False, markup=False, soft_wrap=True),
+            tuning_listener=partial(_print_tuning, console),
+        )  # fmt: skip
+        console.print("nothing is left to do")
 
 
 def run_search_command(options: Options) -> None:
@@ -317,7 +406,7 @@ def run_dashboard(options: Options) -> None:
             return
         from nas_fusion.studies import StudyFolder, dashboard
 
-        with dashboard(StudyFolder(study), options["port"]) as address:
+        with dashboard(StudyFolder(study), options["port"], options["storage"]) as address:
             _serve(console, f"Optuna's dashboard of {study}", address, options)
 
 

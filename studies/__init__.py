@@ -3,19 +3,33 @@
 if __name__ != "nas_fusion.studies":
     raise ImportError("import this package as nas_fusion.studies, not as `studies`")
 
-from nas_fusion.studies._compare import Comparison, compare, comparison_info, make_space
+from nas_fusion.studies._compare import Comparison, compare, comparison_info
 from nas_fusion.studies._dashboard import dashboard
 from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._settings import ComparisonSettings, ModelSettings, RecipeSettings
+from nas_fusion.studies._shared import Announced, find_announced
+from nas_fusion.studies._storage import open_storage
+from nas_fusion.studies._tune import tune
+from nas_fusion.studies._tuning import TuningResult
+from nas_fusion.studies._work import make_space
+from nas_fusion.studies._worker import work_on
 
 __all__ = [
+    "Announced",
     "Comparison",
     "ComparisonSettings",
+    "Hyperparameters",
     "ModelSettings",
     "RecipeSettings",
     "StudyFolder",
+    "TuningResult",
     "compare",
     "comparison_info",
     "dashboard",
+    "find_announced",
     "make_space",
+    "open_storage",
+    "tune",
+    "work_on",
 ]

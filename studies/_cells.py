@@ -1,21 +1,32 @@
-"""Which cells are done: an Optuna study with one trial per cell."""
+"""Which cells are done: an Optuna study with one trial per cell, shared by any number of processes."""
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.artifacts import FileSystemArtifactStore, upload_artifact
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from optuna_dashboard import save_plotly_graph_object
 
+from nas_fusion.errors import StudyError
 from nas_fusion.records import CellRecord
+from nas_fusion.studies._leases import DIED, Watch, deaths, declare_dead, held, storage_id, take
+from nas_fusion.studies._storage import open_study
 
-STUDY_NAME = "comparison"
+MAX_DEATHS = 3
+"""A cell that has cost so many processes their lives is not tried again by the others."""
+
+_RECORD = "nas-fusion:record"
+_RECORD_PART = 50_000
+"""Some databases cut longer texts."""
 
 
 @dataclass(frozen=True, order=True)
@@ -26,62 +37,158 @@ class Cell:
     seed: int
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A cell that this process has taken."""
+
+    cell: Cell
+    trial: optuna.Trial
+    trial_id: int
+
+
 class CellBook:
     """The cells of a comparison in Optuna's storage, which is the truth about what is finished.
 
     A cell is a trial with the parameters ``strategy`` and ``seed`` and the validation AUC after re-training as its
-    value. Every cell waits as an enqueued trial, so that dashboards show what is still to come.
+    value. Every cell waits as an enqueued trial, so that dashboards show what is still to come. A process claims a
+    waiting cell (Optuna lets one of them win) and holds it while it computes; a cell whose process died is enqueued
+    again by whoever notices first.
 
     Args:
-        storage_url: Optuna's storage.
+        storage: Optuna's storage.
+        name: of the study.
         cells: all cells, in the order in which they are to run.
         artifacts: folder for what dashboards show beside a cell's figures.
+        watch: notices dead processes.
     """
 
-    def __init__(self, storage_url: str, cells: Sequence[Cell], artifacts: Path) -> None:
+    def __init__(
+        self, storage: BaseStorage, name: str, cells: Sequence[Cell], artifacts: Path, watch: Watch | None = None
+    ) -> None:
         self.cells = list(cells)
         artifacts.mkdir(exist_ok=True)
+        self._folder = artifacts
         self._artifacts = FileSystemArtifactStore(artifacts)
-        self.study = optuna.create_study(
-            study_name=STUDY_NAME, storage=storage_url, direction="maximize", load_if_exists=True
-        )
-        self._distributions: dict[str, BaseDistribution] = {
-            "strategy": CategoricalDistribution(list(dict.fromkeys(c.strategy for c in cells))),
-            "seed": CategoricalDistribution(list(dict.fromkeys(c.seed for c in cells))),
+        self._storage, self._watch = storage, watch or Watch()
+        self.study = open_study(storage, name)
+        self._choices: dict[str, list[Any]] = {
+            "strategy": list(dict.fromkeys(c.strategy for c in cells)),
+            "seed": list(dict.fromkeys(c.seed for c in cells)),
         }
-        self._fail_interrupted()
-        self._enqueue(c for c in self.cells if c not in self.done() | self._in_state(TrialState.WAITING))
+
+    def enqueue_missing(self) -> None:
+        """Let every cell wait that is neither done nor waiting nor running."""
+        self.revive()
+        known = self.done() | self._in_state(TrialState.WAITING) | self._in_state(TrialState.RUNNING)
+        self._enqueue(cell for cell in self.cells if cell not in known)
 
     def done(self) -> set[Cell]:
         """The finished cells."""
         return self._in_state(TrialState.COMPLETE)
 
-    def start(self, cell: Cell) -> optuna.Trial:
-        """Take a cell's trial out of the queue."""
-        while True:
-            trial = self.study.ask(self._distributions)
-            found = _cell_of(trial.params)
-            if found == cell:
-                return trial
-            # Another order than last time (cells are enqueued once): put the other cell back and go on.
+    def pending(self) -> set[Cell]:
+        """The cells that wait or run."""
+        return self._in_state(TrialState.WAITING) | self._in_state(TrialState.RUNNING)
+
+    def claim(self) -> Claim | None:
+        """Take the next waiting cell; None if there is none."""
+        for waiting in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            trial_id = storage_id(self._storage, self.study, waiting.number)
+            if not take(self._storage, trial_id):
+                continue
+            trial = optuna.Trial(self.study, trial_id)
+            for name, choices in self._choices.items():
+                trial.suggest_categorical(name, choices)
+            claim = Claim(_cell_of(trial.params), trial, trial_id)
+            if not self._is_duplicate(claim):
+                return claim
             self.study.tell(trial, state=TrialState.FAIL)
-            self._enqueue([found])
+        return None
 
-    def finish(self, trial: optuna.Trial, record: CellRecord, folder: Path) -> None:
-        """Mark a cell as finished; its re-training is the curve, design and drawing in its folder are artifacts."""
-        for epoch, point in enumerate(record.retrain_history, start=1):
-            trial.report(point.valid_auc, step=epoch)
-        for name in ("design.svg", "design.json"):
-            upload_artifact(artifact_store=self._artifacts, file_path=str(folder / name), study_or_trial=trial)
-        for name in ("test_auc", "test_logloss", "valid_logloss", "search_seconds", "retrain_seconds"):
-            trial.set_user_attr(name, getattr(record, name))
-        trial.set_user_attr("design", str(record.design))
-        self.study.tell(trial, record.valid_auc)
+    def holding(self, claim: Claim) -> Any:
+        """A context in which others see that this process computes the cell."""
+        return held(self._storage, claim.trial_id)
 
-    def fail(self, trial: optuna.Trial, reason: str) -> None:
-        """Mark a cell as failed; it stays to be done."""
-        trial.set_user_attr("error", reason)
-        self.study.tell(trial, state=TrialState.FAIL)
+    def finish(self, claim: Claim, record: CellRecord, folder: Path, *, remote: bool = False) -> bool:
+        """Mark a cell as finished; its re-training is the curve, design and drawing in its folder are artifacts.
+
+        Args:
+            claim: the cell.
+            record: its result.
+            folder: the cell's.
+            remote: put the record into the storage, for a coordinator that does not see the folder.
+
+        Returns:
+            False if this process had been taken for dead, and the result does not count.
+        """
+        trial = claim.trial
+        try:
+            if remote:
+                self._store_record(claim, record)
+            for epoch, point in enumerate(record.retrain_history, start=1):
+                trial.report(point.valid_auc, step=epoch)
+            for name in ("design.svg", "design.json"):
+                upload_artifact(artifact_store=self._artifacts, file_path=str(folder / name), study_or_trial=trial)
+            for name in ("test_auc", "test_logloss", "valid_logloss", "search_seconds", "retrain_seconds"):
+                trial.set_user_attr(name, getattr(record, name))
+            trial.set_user_attr("design", str(record.design))
+            return self._storage.set_trial_state_values(claim.trial_id, TrialState.COMPLETE, [record.valid_auc])
+        except UpdateFinishedTrialError:
+            return False
+
+    def fail(self, claim: Claim, reason: str) -> None:
+        """Mark a cell as failed; it is not tried again before the next start."""
+        claim.trial.set_user_attr("error", reason)
+        self.study.tell(claim.trial, state=TrialState.FAIL)
+
+    def release(self, claim: Claim) -> None:
+        """Give a cell back that this process could not finish for reasons of its own."""
+        if declare_dead(self._storage, claim.trial_id):
+            self._enqueue([claim.cell])
+
+    def revive(self) -> list[Cell]:
+        """Let the cells wait again whose processes are gone; the cells."""
+        revived = []
+        for trial in self._watch.dead(self.study):
+            cell = self._cell(trial)
+            if cell is None or not declare_dead(self._storage, storage_id(self._storage, self.study, trial.number)):
+                continue
+            if deaths(t for t in self.study.get_trials(deepcopy=False) if self._cell(t) == cell) <= MAX_DEATHS:
+                self._enqueue([cell])
+                revived.append(cell)
+        return revived
+
+    def failures(self) -> dict[Cell, str]:
+        """Cells that are neither done nor pending, and why."""
+        lost = set(self.cells) - self.done() - self.pending()
+        reasons = dict.fromkeys(lost, "it was never run")
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+            cell = self._cell(trial)
+            if cell in lost:
+                died = f"{MAX_DEATHS + 1} processes died of it" if trial.system_attrs.get(DIED) else ""
+                reasons[cell] = trial.user_attrs.get("error") or died or reasons[cell]
+        return reasons
+
+    def remote_record(self, cell: Cell) -> CellRecord | None:
+        """The result of a finished cell that a worker put into the storage.
+
+        Raises:
+            StudyError: it cannot be read.
+        """
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            if self._cell(trial) == cell and f"{_RECORD}:0" in trial.system_attrs:
+                return _read_record(trial)
+        return None
+
+    def copy_artifacts(self, cell: Cell, folder: Path) -> None:
+        """Let dashboards beside this folder show the artifacts of a cell that was computed beside another."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            if self._cell(trial) != cell:
+                continue
+            for meta in get_all_artifact_meta(trial, storage=self._storage):
+                if not (self._folder / meta.artifact_id).exists():
+                    with (folder / meta.filename).open("rb") as content:
+                        self._artifacts.write(meta.artifact_id, content)
 
     def publish(self, figures: Mapping[str, Any]) -> None:
         """Put figures (plotly) beside the cells in dashboards; one of the same name is replaced."""
@@ -90,15 +197,25 @@ class CellBook:
 
     def repeat(self, cell: Cell) -> None:
         """Put a finished cell whose folder is gone back into the queue."""
-        self._enqueue([cell])
+        self._enqueue([cell], again=True)
 
-    def _fail_interrupted(self) -> None:
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            self.study.tell(trial.number, state=TrialState.FAIL)
+    def _is_duplicate(self, claim: Claim) -> bool:
+        # Two coordinators that start together may enqueue a cell twice.
+        again = claim.trial.user_attrs.get("again", False)
+        known = (TrialState.RUNNING,) if again else (TrialState.RUNNING, TrialState.COMPLETE)
+        others = self.study.get_trials(deepcopy=False, states=known)
+        return any(self._cell(t) == claim.cell and t.number < claim.trial.number for t in others)
 
-    def _enqueue(self, cells: Iterable[Cell]) -> None:
+    def _store_record(self, claim: Claim, record: CellRecord) -> None:
+        text = base64.b64encode(zlib.compress(record.to_json().encode())).decode()
+        for number, start in enumerate(range(0, len(text), _RECORD_PART)):
+            part = text[start : start + _RECORD_PART]
+            self._storage.set_trial_system_attr(claim.trial_id, f"{_RECORD}:{number}", part)
+
+    def _enqueue(self, cells: Iterable[Cell], *, again: bool = False) -> None:
         for cell in cells:
-            self.study.enqueue_trial({"strategy": cell.strategy, "seed": cell.seed})
+            params = {"strategy": cell.strategy, "seed": cell.seed}
+            self.study.enqueue_trial(params, user_attrs={"again": True} if again else None)
 
     def _in_state(self, state: TrialState) -> set[Cell]:
         found = (self._cell(trial) for trial in self.study.get_trials(deepcopy=False, states=(state,)))
@@ -107,6 +224,17 @@ class CellBook:
     def _cell(self, trial: FrozenTrial) -> Cell | None:
         params = trial.params or trial.system_attrs.get("fixed_params", {})
         return _cell_of(params) if {"strategy", "seed"} <= set(params) else None
+
+
+def _read_record(trial: FrozenTrial) -> CellRecord:
+    parts: list[str] = []
+    while f"{_RECORD}:{len(parts)}" in trial.system_attrs:
+        parts.append(trial.system_attrs[f"{_RECORD}:{len(parts)}"])
+    try:
+        text = zlib.decompress(base64.b64decode("".join(parts), validate=True)).decode()
+    except (ValueError, zlib.error) as error:
+        raise StudyError(f"the record of trial {trial.number} in the storage cannot be read: {error}") from error
+    return CellRecord.from_json(text)
 
 
 def _cell_of(params: dict[str, object]) -> Cell:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import NasFusionError, StudyError
-from nas_fusion.files import new_folder, save_tensors, write_text
+from nas_fusion.errors import StudyError
+from nas_fusion.files import new_folder, write_text
+from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report import best_cell, comparison_figures, draw_design, write_report, write_results_csv
-from nas_fusion.search import Budget, SearchOutcome, SearchTask, retrain, run_search
-from nas_fusion.search_spaces import SPACES, FusionSpace
-from nas_fusion.strategy import STRATEGIES, StrategyEntry
+from nas_fusion.search import Budget
 from nas_fusion.studies._cells import Cell, CellBook
 from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._searches import load_search, save_search
 from nas_fusion.studies._settings import ComparisonSettings
-from nas_fusion.training import evaluate, seeded
-from nas_fusion.trials import LabelledLog, SilentLog, TrialLog
-
-CellListener = Callable[[CellRecord, int, int], None]
-"""Called with each cell, how many are done, and how many there are."""
+from nas_fusion.studies._shared import announce
+from nas_fusion.studies._storage import open_storage
+from nas_fusion.studies._work import CellListener, TuningListener, Work, replay, write_record
 
 _PACKAGES = ("nas-fusion", "torch", "nni", "pytorch-lightning", "optuna", "numpy")
 
@@ -41,28 +35,15 @@ class Comparison:
     folder: StudyFolder
 
 
-def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionSpace:
-    """The search space of a comparison, with fresh weights from the current random state."""
-    model = settings.model
-    space: FusionSpace = SPACES.get(model.space)(
-        field_sizes=list(dataset.schema.field_sizes),
-        value_fields=list(dataset.schema.value_fields),
-        levels=model.levels,
-        emb_dim=settings.emb_dim,
-        product=model.product,
-        batch_norm=model.batch_norm,
-        dropout=model.dropout,
-    )
-    return space
-
-
 def compare(
     settings: ComparisonSettings,
     dataset: EncodedDataset,
     folder: str | Path,
     *,
+    storage: str | None = None,
     console: Console | None = None,
     listener: CellListener | None = None,
+    tuning_listener: TuningListener | None = None,
     command: str | None = None,
 ) -> Comparison:
     """Run every cell that is not done yet, then write the results.
@@ -70,9 +51,11 @@ def compare(
     Args:
         settings: what is compared on what.
         dataset: the encoded log.
-        folder: the study folder; an unfinished comparison in it goes on.
+        folder: the study folder; an unfinished comparison in it goes on. Its name is the study's name in the storage.
+        storage: URL of Optuna's storage, which workers may share; in the folder if not given.
         console: where progress bars appear; None for none.
         listener: told of every cell, those that were done before included.
+        tuning_listener: told of every tuning trial of this process.
         command: the command that repeats the comparison, for the report.
 
     Raises:
@@ -81,131 +64,79 @@ def compare(
     """
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
-    runner = _Runner(settings, dataset, study, console, SilentLog())
+    work = Work(settings, dataset, study, study.name, console=console)
     with study.locked(settings, dataset.fingerprint):
-        with study.recorder(settings) as runner.trials:
-            records = runner.run(listener or (lambda record, done, total: None))
+        work.connect(open_storage(storage or study.storage_url))
+        with study.recorder(settings) as recorder:
+            work.trials = recorder
+            records, book = _run(work, recorder, listener, tuning_listener)
         info = comparison_info(settings, dataset, command)
         _write_results(study, records, info)
-        runner.book.publish(comparison_figures(records, info))
+        book.publish(comparison_figures(records, info))
     return Comparison(tuple(records), info, study)
 
 
+def _run(
+    work: Work, recorder: ExperimentRecorder, listener: CellListener | None, tuning_listener: TuningListener | None
+) -> tuple[list[CellRecord], CellBook]:
+    book = work.book()
+    announce(book.study, work.settings, work.dataset.fingerprint)
+    table = _Table(work, book, recorder, listener or (lambda record, done, total: None))
+    table.collect()
+    for cell in table.lost():
+        book.repeat(cell)
+    book.enqueue_missing()  # before the tuning, so that workers know that there will be something to do
+    work.adopt(work.tune(tuning_listener or (lambda strategy, done, total, words: None)))
+    work.run_cells(book, lambda words: table.collect())
+    failures = book.failures()
+    if failures:
+        raise StudyError("; ".join(f"{c.strategy}, seed {c.seed}: {why}" for c, why in sorted(failures.items())))
+    return table.in_order(), book
+
+
 @dataclass
-class _Runner:
-    settings: ComparisonSettings
-    dataset: EncodedDataset
-    study: StudyFolder
-    console: Console | None
-    trials: TrialLog
-    book: CellBook = field(init=False)
+class _Table:
+    """The cells that are finished, whoever computed them."""
 
-    def __post_init__(self) -> None:
-        self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
-        self.budget = Budget.parse(self.settings.budget, len(self.dataset.train))
-        with seeded(0):
-            make_space(self.settings, self.dataset)  # a bad option shows before anything is written
+    work: Work
+    book: CellBook
+    recorder: ExperimentRecorder
+    listener: CellListener
+    records: dict[Cell, CellRecord] = field(default_factory=dict)
 
-    def cells(self) -> list[Cell]:
-        """All cells in the order in which they run: seed by seed, so that every strategy soon has a first row."""
-        return [Cell(name, seed) for seed in self.settings.seeds for name in self.entries]
+    def collect(self) -> None:
+        """Read the cells that were finished since the last time."""
+        done = self.book.done()
+        for cell in self.book.cells:
+            if cell in done and cell not in self.records:
+                record = self.work.load(cell) or self._restore(cell)
+                if record is not None:
+                    self._add(cell, record)
+                    self.book.copy_artifacts(cell, self.work.folder.cell(cell.strategy, cell.seed))
 
-    def run(self, listener: CellListener) -> list[CellRecord]:
-        cells = self.cells()
-        book = self.book = CellBook(self.study.storage_url, cells, self.study.artifacts)
-        done = book.done()
-        records: dict[Cell, CellRecord] = {}
-        for cell in cells:
-            record = self._load(cell) if cell in done else None
-            if record is None:
-                if cell in done:
-                    book.repeat(cell)
-                record = self._run_cell(book, cell)
-            records[cell] = record
-            self._write_csv(records)
-            listener(record, len(records), len(cells))
-        return self._in_table_order(records)
+    def lost(self) -> list[Cell]:
+        """Finished cells whose result is nowhere."""
+        return [cell for cell in self.book.cells if cell in self.book.done() and cell not in self.records]
 
-    def _in_table_order(self, records: dict[Cell, CellRecord]) -> list[CellRecord]:
-        order = [Cell(name, seed) for name in self.entries for seed in self.settings.seeds]
-        return [records[cell] for cell in order if cell in records]
+    def in_order(self) -> list[CellRecord]:
+        """The records in the order of the table."""
+        settings = self.work.settings
+        order = [Cell(name, seed) for name in settings.strategies for seed in settings.seeds]
+        return [self.records[cell] for cell in order if cell in self.records]
 
-    def _write_csv(self, records: dict[Cell, CellRecord]) -> None:
-        write_results_csv(self._in_table_order(records), self.study.results)
-
-    def _load(self, cell: Cell) -> CellRecord | None:
-        path = self.study.cell(cell.strategy, cell.seed) / "cell.json"
-        return CellRecord.from_json(path.read_text("utf-8")) if path.exists() else None
-
-    def _run_cell(self, book: CellBook, cell: Cell) -> CellRecord:
-        trial = book.start(cell)
-        try:
-            # A cell that was written but not yet marked as done when the process was killed is not run again.
-            record = self._load(cell) or self._compute(cell)
-        except NasFusionError as error:
-            book.fail(trial, str(error))
-            raise StudyError(f"{cell.strategy}, seed {cell.seed}: {error}") from error
-        book.finish(trial, record, self.study.cell(cell.strategy, cell.seed))
+    def _restore(self, cell: Cell) -> CellRecord | None:
+        record = self.book.remote_record(cell)
+        if record is not None:
+            with new_folder(self.work.folder.cell(cell.strategy, cell.seed)) as folder:
+                write_record(folder, record)
         return record
 
-    def _compute(self, cell: Cell) -> CellRecord:
-        entry = self.entries[cell.strategy]
-        config = self.settings.train_config(len(self.dataset.train), cell.seed)
-        task = SearchTask(
-            data=self.dataset.search_view(),
-            make_space=partial(make_space, self.settings, self.dataset),
-            config=config,
-            budget=self.budget,
-            candidates=self.settings.candidates,
-            label=f"{cell.strategy} seed {cell.seed}",
-            console=self.console,
-            trials=LabelledLog(self.trials, {"strategy": cell.strategy, "seed": cell.seed}),
-        )
-        outcome = self._search(entry, task)
-        recipe = self.settings.soft_config(config) if entry.mode == "soft" else config
-        with task.trials.trial("re-train", outcome.design) as trial:
-            trained = retrain(entry, outcome, task, recipe, lambda record: trial.validated(record.valid_auc))
-            test = evaluate(trained.model, self.dataset.test, config)
-            trial.result(trained.fit.best_valid_auc, test_auc=test.auc, test_logloss=test.logloss)
-        record = CellRecord(
-            strategy=cell.strategy,
-            seed=cell.seed,
-            kind=entry.kind,
-            design=outcome.design,
-            mode=entry.mode,
-            search_valid_auc=outcome.valid_auc,
-            valid_auc=trained.fit.best_valid_auc,
-            valid_logloss=trained.fit.best_valid_logloss,
-            test_auc=test.auc,
-            test_logloss=test.logloss,
-            search_seconds=outcome.seconds,
-            retrain_seconds=trained.seconds,
-            search_samples=outcome.samples,
-            retrain_samples=trained.fit.samples,
-            parameters=trained.parameters,
-            candidates=outcome.candidates,
-            trace=outcome.trace,
-            retrain_history=trained.history,
-            shares_search_with=entry.shares_search_with,
-            details=outcome.details,
-        )
-        with new_folder(self.study.cell(cell.strategy, cell.seed)) as folder:
-            save_tensors(folder / "model.pt", trained.model.state_dict())
-            write_text(folder / "design.json", record.design.to_json() + "\n")
-            write_text(folder / "design.svg", draw_design(record.design, title=f"{cell.strategy}, seed {cell.seed}"))
-            write_text(folder / "cell.json", record.to_json())
-        return record
-
-    def _search(self, entry: StrategyEntry, task: SearchTask) -> SearchOutcome:
-        shared = any(e.shares_search_with == entry.search_name for e in self.entries.values())
-        if not shared:
-            return run_search(entry, task)
-        folder = self.study.search(entry.search_name, task.seed)
-        outcome = load_search(folder)
-        if outcome is None:
-            outcome = run_search(STRATEGIES.get(entry.search_name), task)
-            save_search(folder, outcome)
-        return outcome
+    def _add(self, cell: Cell, record: CellRecord) -> None:
+        self.records[cell] = record
+        if not self.recorder.succeeded(phase="re-train", strategy=cell.strategy, seed=cell.seed):
+            replay(record, self.recorder)
+        write_results_csv(self.in_order(), self.work.folder.results)
+        self.listener(record, len(self.records), len(self.book.cells))
 
 
 def comparison_info(settings: ComparisonSettings, dataset: EncodedDataset, command: str | None) -> ComparisonInfo:

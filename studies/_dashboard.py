@@ -9,33 +9,34 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
-import optuna
 from optuna.artifacts import FileSystemArtifactStore
 from optuna_dashboard import wsgi
 
 from nas_fusion.errors import OptionError
 from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._storage import open_storage
 
 HOST = "127.0.0.1"
 _LOCAL_NAMES = {"127.0.0.1", "localhost"}
 
 
 @contextmanager
-def dashboard(study: StudyFolder, port: int = 0) -> Iterator[str]:
+def dashboard(study: StudyFolder, port: int = 0, storage: str | None = None) -> Iterator[str]:
     """Serve the study, also while it runs; yields the address.
 
     Args:
         study: a study folder.
         port: of loopback; 0 for any free one.
+        storage: URL of Optuna's storage, if it is not the one in the folder.
 
     Raises:
-        StudyError: the folder holds no study.
+        StudyError: the folder holds no study, or the storage cannot be reached.
         OptionError: the port is taken.
     """
     study.check_exists()
     study.artifacts.mkdir(exist_ok=True)
-    storage = optuna.storages.RDBStorage(study.storage_url)
-    app = _only_for_this_machine(wsgi(storage, artifact_store=FileSystemArtifactStore(study.artifacts)))
+    found = open_storage(storage or study.storage_url)
+    app = _only_for_this_machine(wsgi(found, artifact_store=FileSystemArtifactStore(study.artifacts)))
     try:
         server = wsgiref.simple_server.make_server(HOST, port, app, _Server, _Silent)
     except (OSError, OverflowError) as error:

@@ -35,8 +35,14 @@ class StudyFolder:
         self.report = self.path / "report.html"
         self.nni = self.path / "nni"
         self.artifacts = self.path / "artifacts"
+        self.tuned = self.path / "tuned.json"
         self.best_json = self.path / "best_design.json"
         self.best_svg = self.path / "best_design.svg"
+
+    @property
+    def name(self) -> str:
+        """The study's name in a storage."""
+        return self.path.resolve().name
 
     @property
     def storage_url(self) -> str:
@@ -97,6 +103,20 @@ class StudyFolder:
                 f"Different: {'; '.join(found)}"
             )
 
+    def join(self, settings: ComparisonSettings, fingerprint: str) -> None:
+        """Create the folder with its ``study.toml`` if it is new, beside others that may work in it.
+
+        Raises:
+            StudyError: the folder belongs to something else, or cannot be written.
+        """
+        self.check(settings, fingerprint)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StudyError(f"cannot write to {self.path}: {error.strerror or error}") from error
+        if not self.settings.exists():
+            settings.write(self.settings, fingerprint)
+
     @contextmanager
     def locked(self, settings: ComparisonSettings, fingerprint: str) -> Iterator[None]:
         """Hold the folder for this process; create it with its ``study.toml`` if it is new.
@@ -111,6 +131,8 @@ class StudyFolder:
                     settings.write(self.settings, fingerprint)
                 yield
         except Timeout as error:
-            raise StudyError(f"another process is working on {self.path}") from error
+            raise StudyError(
+                f"another process is working on {self.path}; `nasfusion worker` helps it, through a storage they share"
+            ) from error
         except OSError as error:
             raise StudyError(f"cannot write to {self.path}: {error.strerror or error}") from error

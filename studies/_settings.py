@@ -98,6 +98,7 @@ class ComparisonSettings:
         seeds: one cell per strategy and seed.
         budget: per strategy and seed; see `nas_fusion.search.Budget.parse`.
         candidates: into how many candidates a multi-trial strategy divides its budget.
+        tune: tuning trials per strategy, before its cells.
         model: the search space.
         recipe: how models are trained.
         device, precision: as in `nas_fusion.training.TrainConfig`.
@@ -109,6 +110,7 @@ class ComparisonSettings:
     seeds: tuple[int, ...] = (0, 1, 2)
     budget: str = "5x"
     candidates: int = 10
+    tune: int = 0
     model: ModelSettings = ModelSettings()
     recipe: RecipeSettings = RecipeSettings()
     device: str = "auto"
@@ -119,6 +121,8 @@ class ComparisonSettings:
             raise OptionError("seeds", "different integers, at least one", self.seeds)
         if self.candidates < 1:
             raise OptionError("candidates", "a positive integer", self.candidates)
+        if self.tune < 0:
+            raise OptionError("tune", "zero or a positive integer", self.tune)
         self.train_config(rows=1)  # validates the recipe early
 
     @property

@@ -25,7 +25,7 @@ from typing import Any
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import StudyError
-from nas_fusion.trials import Trial
+from nas_fusion.trials import StoppedEarly, Trial
 
 _SCHEMA = """
 create table TrialJobEvent (timestamp integer, trialJobId text, event text, data text, logPath text,
@@ -101,6 +101,9 @@ class ExperimentRecorder:
         trial = _RecordedTrial(self, {"phase": phase, **parameters}, design)
         try:
             yield trial
+        except StoppedEarly as stop:
+            trial.end("EARLY_STOPPED", str(stop))
+            raise
         except BaseException as error:
             trial.end("FAILED", f"{type(error).__name__}: {error}")
             raise
@@ -108,6 +111,14 @@ class ExperimentRecorder:
             trial.end("SUCCEEDED")
         else:
             trial.end("FAILED", "no finite validation AUC")
+
+    def succeeded(self, **parameters: Any) -> bool:
+        """Whether a trial with these parameters (among others) has ended well."""
+        rows = self._database.execute(
+            "select data from TrialJobEvent where data is not null and trialJobId in"
+            " (select trialJobId from TrialJobEvent where event = 'SUCCEEDED')"
+        ).fetchall()
+        return any(parameters.items() <= json.loads(data)["parameters"].items() for (data,) in rows)
 
     def next_sequence(self) -> int:
         """The number of a new trial."""
@@ -135,7 +146,7 @@ class ExperimentRecorder:
     def _fail_interrupted(self) -> None:
         events = self._database.execute(
             "select trialJobId, max(sequenceId) from TrialJobEvent group by trialJobId"
-            " having sum(event in ('SUCCEEDED', 'FAILED')) = 0"
+            " having sum(event in ('SUCCEEDED', 'FAILED', 'EARLY_STOPPED')) = 0"
         ).fetchall()
         for trial, sequence in events:
             self.write_event(trial, "FAILED", sequence, message="the process was interrupted")

@@ -69,7 +69,7 @@ def test_results_hold_a_row_per_cell(finished: Comparison) -> None:
 
 
 def test_optuna_knows_every_cell(finished: Comparison) -> None:
-    study = optuna.load_study(study_name="comparison", storage=finished.folder.storage_url)
+    study = optuna.load_study(study_name="study", storage=finished.folder.storage_url)
     complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
     by_cell = {(t.params["strategy"], t.params["seed"]): t.value for t in complete}
     assert by_cell == {(r.strategy, r.seed): r.valid_auc for r in finished.records}

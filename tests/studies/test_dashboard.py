@@ -56,7 +56,7 @@ def get(address: str, path: str, **headers: str) -> Any:
 
 def study(address: str) -> tuple[int, dict[str, Any]]:
     (summary,) = json.loads(get(address, "api/studies"))["study_summaries"]
-    assert summary["study_name"] == "comparison"
+    assert summary["study_name"] == "study"
     number = summary["study_id"]
     return number, json.loads(get(address, f"api/studies/{number}"))
 

@@ -1,0 +1,83 @@
+"""What tuning may change: the recipe's and the model's hyperparameters, alike for all, and a strategy's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
+from nas_fusion.errors import OptionError
+from nas_fusion.strategy import StrategyEntry
+from nas_fusion.studies._settings import ComparisonSettings
+
+_RECIPE = ("learning_rate", "embedding_l2", "network_l2")
+_L2 = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+_DROPOUT = (0.0, 0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """The hyperparameters of one strategy in one comparison.
+
+    Every strategy may tune learning rate, L2 of both groups, dropout and embedding width, over the same ranges around
+    the comparison's own values, and beside them what its entry's `distributions` offer.
+
+    Args:
+        settings: the comparison's.
+        entry: the strategy.
+
+    Raises:
+        OptionError: the entry offers a name that the recipe has, or one that is no parameter of it.
+    """
+
+    settings: ComparisonSettings
+    entry: StrategyEntry
+
+    def __post_init__(self) -> None:
+        for name in self.entry.distributions():
+            if name in self._common() or name not in self.entry.parameters:
+                raise OptionError(
+                    f"distributions of {self.entry.name}", "names of its parameters, none of them the recipe's", name
+                )
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Name → where it may lie; the comparison's own values are inside."""
+        return {**self.entry.distributions(), **self._common()}
+
+    def defaults(self) -> dict[str, Any]:
+        """What is used without tuning."""
+        recipe = {name: getattr(self.settings.recipe, name) for name in _RECIPE}
+        own = {name: self.entry.parameters[name] for name in self.entry.distributions()}
+        return {**own, **recipe, "dropout": self.settings.model.dropout, "emb_dim": self.settings.emb_dim}
+
+    def apply(self, values: Mapping[str, Any]) -> tuple[ComparisonSettings, dict[str, Any]]:
+        """The comparison with tuned values, and the parameters for the strategy.
+
+        Raises:
+            OptionError: a name is unknown.
+        """
+        unknown = set(values) - set(self.distributions())
+        if unknown:
+            raise OptionError("hyperparameter", f"one of {', '.join(self.distributions())}", sorted(unknown)[0])
+        recipe = {name: value for name, value in values.items() if name in _RECIPE}
+        model = {name: value for name, value in values.items() if name in ("dropout", "emb_dim")}
+        tuned = replace(
+            self.settings, recipe=replace(self.settings.recipe, **recipe), model=replace(self.settings.model, **model)
+        )
+        return tuned, {name: value for name, value in values.items() if name not in {**recipe, **model}}
+
+    def _common(self) -> dict[str, BaseDistribution]:
+        recipe, width = self.settings.recipe, self.settings.emb_dim
+        return {
+            "learning_rate": FloatDistribution(recipe.learning_rate / 10, recipe.learning_rate * 10, log=True),
+            "embedding_l2": _choices(_L2, recipe.embedding_l2),
+            "network_l2": _choices(_L2, recipe.network_l2),
+            "dropout": _choices(_DROPOUT, self.settings.model.dropout),
+            "emb_dim": _choices((max(2, width // 2), width * 2), width),
+        }
+
+
+def _choices(values: tuple[float, ...], own: float) -> CategoricalDistribution:
+    return CategoricalDistribution(sorted({*values, own}))

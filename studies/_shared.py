@@ -1,0 +1,70 @@
+"""What a study's storage says of the study, so that workers need no settings of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import optuna
+from optuna.storages import BaseStorage
+
+from nas_fusion.errors import StudyError
+from nas_fusion.studies._settings import ComparisonSettings, differences
+from nas_fusion.studies._storage import open_study
+from nas_fusion.studies._tuning import tuning_name
+
+_SETTINGS, _FINGERPRINT, _PURPOSE = "settings", "fingerprint", "purpose"
+COMPARISON, TUNING = "comparison", "tuning"
+
+
+def announce(study: optuna.Study, settings: ComparisonSettings, fingerprint: str, purpose: str = COMPARISON) -> None:
+    """Put the settings into the storage.
+
+    Raises:
+        StudyError: a study of this name is there with other settings or data.
+    """
+    known = study.user_attrs
+    if _SETTINGS in known:
+        found = differences(settings.to_dict(), known[_SETTINGS])
+        if not found and known[_FINGERPRINT] != fingerprint:
+            found = ["the log's content"]
+        if found:
+            raise StudyError(
+                f"the storage has a study {study.study_name!r} with other settings; choose another --study. "
+                f"Different: {'; '.join(found)}"
+            )
+    study.set_user_attr(_SETTINGS, settings.to_dict())
+    study.set_user_attr(_FINGERPRINT, fingerprint)
+    study.set_user_attr(_PURPOSE, purpose)
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A study that somebody has announced in a storage.
+
+    Args:
+        name: of the study.
+        settings: all of it.
+        fingerprint: of the encoded data.
+        purpose: `COMPARISON`, or `TUNING` without cells.
+    """
+
+    name: str
+    settings: ComparisonSettings
+    fingerprint: str
+    purpose: str
+
+
+def find_announced(storage: BaseStorage, name: str) -> Announced:
+    """What was announced under a name.
+
+    Raises:
+        StudyError: there is no such study, or it was not made by nas-fusion.
+    """
+    known = [summary.study_name for summary in optuna.get_all_study_summaries(storage)]
+    tunings = [other for other in sorted(known) if other.startswith(tuning_name(name, ""))]
+    study = open_study(storage, name if name in known or not tunings else tunings[0], create=False)
+    attributes = study.user_attrs
+    if _SETTINGS not in attributes:
+        raise StudyError(f"study {name!r} in the storage was not made by nas-fusion")
+    settings = ComparisonSettings.from_dict(attributes[_SETTINGS])
+    return Announced(name, settings, attributes[_FINGERPRINT], attributes[_PURPOSE])

@@ -1,0 +1,64 @@
+"""Tune one strategy's hyperparameters in a study folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from nas_fusion.data import EncodedDataset
+from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.files import write_text
+from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._settings import ComparisonSettings
+from nas_fusion.studies._shared import TUNING, announce
+from nas_fusion.studies._storage import open_storage
+from nas_fusion.studies._tuning import TuningResult
+from nas_fusion.studies._work import TuningListener, Work
+
+
+def tune(
+    settings: ComparisonSettings,
+    dataset: EncodedDataset,
+    folder: str | Path,
+    *,
+    storage: str | None = None,
+    console: Console | None = None,
+    listener: TuningListener | None = None,
+) -> TuningResult:
+    """Search hyperparameters with which the strategy's designs reach a better validation AUC after re-training.
+
+    Training and validation rows only; the first trial is the defaults. A tuning that was stopped goes on.
+
+    Args:
+        settings: one strategy, one seed, and the number of trials.
+        dataset: the encoded log.
+        folder: the study folder; the outcome is ``tuned.json`` in it.
+        storage: URL of Optuna's storage, which workers may share; in the folder if not given.
+        console: where progress bars appear; None for none.
+        listener: told of every trial of this process.
+
+    Raises:
+        OptionError: not one strategy, or no trials.
+        StudyError: the folder belongs to other settings or to another process, or nothing could be trained.
+    """
+    if len(settings.strategies) != 1:
+        raise OptionError("strategy", "one strategy", ", ".join(settings.strategies))
+    if settings.tune < 1:
+        raise OptionError("trials", "a positive integer", settings.tune)
+    study = StudyFolder(folder)
+    study.check(settings, dataset.fingerprint)
+    work = Work(settings, dataset, study, study.name, console=console)
+    with study.locked(settings, dataset.fingerprint):
+        work.connect(open_storage(storage or study.storage_url))
+        for tuning in work.tunings():
+            announce(tuning.study, settings, dataset.fingerprint, TUNING)
+        with study.recorder(settings) as work.trials:
+            (tuning,) = work.tune(listener or (lambda strategy, done, total, words: None))
+        result = tuning.result()
+        if result is None:
+            raise StudyError(f"none of the {settings.tune} trials could be trained; a lower --lr?")
+        write_text(study.tuned, json.dumps(asdict(result), indent=1) + "\n")
+    return result

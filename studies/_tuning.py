@@ -1,0 +1,272 @@
+"""Tuning one strategy's hyperparameters: an Optuna study, shared by any number of processes.
+
+The *slot* of a trial, 0, 1, …, is its place in the tuning; it decides on its random numbers. Slot 0 is the defaults. A
+trial whose process died leaves its slot free for another, so that a tuning that was killed and goes on proposes what an
+undisturbed one would have proposed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.pruners import MedianPruner
+from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.studies._leases import DIED, Watch, declare_dead, held, storage_id
+from nas_fusion.studies._storage import open_study
+from nas_fusion.trials import StoppedEarly, Trial, TrialLog
+
+STARTUP_TRIALS = 6
+"""Trials at random (the first: the defaults) before the estimator and the pruner take over."""
+
+_SLOT = "nas-fusion:slot"
+
+
+def tuning_name(study: str, strategy: str) -> str:
+    """What a strategy's tuning is called in the storage."""
+    return f"{study} / tuning of {strategy}"
+
+
+@dataclass(frozen=True)
+class TuningClaim:
+    """A trial that this process has taken.
+
+    Args:
+        trial: Optuna's.
+        trial_id: the storage's number of it.
+        slot: its place in the tuning.
+        values: its hyperparameters.
+    """
+
+    trial: optuna.Trial
+    trial_id: int
+    slot: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """How a tuning ended.
+
+    Args:
+        values: of the best trial.
+        valid_auc: of the best trial, after re-training; the largest of many, so an optimistic number.
+        default_valid_auc: of the defaults, tried alike; None if they could not be trained.
+        trials, pruned, failed: how many in all, stopped early, failed.
+        seconds, samples: spent by all trials; a pruned trial's samples are those of its finished trainings.
+    """
+
+    values: Mapping[str, Any]
+    valid_auc: float
+    default_valid_auc: float | None
+    trials: int
+    pruned: int
+    failed: int
+    seconds: float
+    samples: int
+
+
+@dataclass
+class Tuning:
+    """The trials of one tuning in Optuna's storage.
+
+    Args:
+        storage: Optuna's storage.
+        study_name: the comparison's or tuning's name.
+        strategy: what is tuned.
+        distributions: where each hyperparameter may lie.
+        defaults: what the first trial tries.
+        trials: how many, failed ones included.
+        seed: of the proposals.
+        watch: notices dead processes.
+    """
+
+    storage: BaseStorage
+    study_name: str
+    strategy: str
+    distributions: Mapping[str, BaseDistribution]
+    defaults: Mapping[str, Any]
+    trials: int
+    seed: int
+    watch: Watch = field(default_factory=Watch)
+
+    def __post_init__(self) -> None:
+        self.study = open_study(self.storage, tuning_name(self.study_name, self.strategy))
+        self.study.pruner = MedianPruner(n_startup_trials=STARTUP_TRIALS - 1, n_min_trials=3)
+
+    def finished(self) -> bool:
+        """Whether every slot has an outcome."""
+        return len(self._used(running=False)) >= self.trials
+
+    def claim(self) -> TuningClaim | None:
+        """Start the next trial; None if none is left to start."""
+        for dead in self.watch.dead(self.study):
+            declare_dead(self.storage, storage_id(self.storage, self.study, dead.number))
+        if len(self._used()) >= self.trials:
+            return None
+        trial = self.study.ask()
+        trial_id = storage_id(self.storage, self.study, trial.number)
+        slot = self._free_slot(trial.number)
+        self.storage.set_trial_system_attr(trial_id, _SLOT, slot)
+        if slot >= self.trials:  # another process took the last one at the same moment
+            declare_dead(self.storage, trial_id)
+            return None
+        self.study.sampler = self._sampler(slot)
+        values = {name: _suggest(trial, name, where) for name, where in self.distributions.items()}
+        return TuningClaim(trial, trial_id, slot, values)
+
+    def holding(self, claim: TuningClaim) -> AbstractContextManager[None]:
+        """A context in which others see that this process runs the trial."""
+        return held(self.storage, claim.trial_id)
+
+    def finish(self, claim: TuningClaim, valid_auc: float, attributes: Mapping[str, Any]) -> None:
+        """The trial is done."""
+        self._end(claim, TrialState.COMPLETE, attributes, valid_auc)
+
+    def prune(self, claim: TuningClaim, attributes: Mapping[str, Any]) -> None:
+        """The trial was stopped early; Optuna takes its last report as its value."""
+        self._end(claim, TrialState.PRUNED, attributes)
+
+    def fail(self, claim: TuningClaim, reason: str) -> None:
+        """The trial cannot be trained; it keeps its slot."""
+        self._end(claim, TrialState.FAIL, {"error": reason})
+
+    def release(self, claim: TuningClaim) -> None:
+        """Give back a trial that this process could not finish for reasons of its own."""
+        declare_dead(self.storage, claim.trial_id)
+
+    def counts(self) -> tuple[int, int, int]:
+        """Trials with an outcome; those of them that were pruned; that failed."""
+        ended = self._used(running=False)
+        states = [t.state for t in ended]
+        return len(ended), states.count(TrialState.PRUNED), states.count(TrialState.FAIL)
+
+    def result(self) -> TuningResult | None:
+        """The outcome so far; None without a completed trial."""
+        ended = self._used(running=False)
+        complete = [t for t in ended if t.state == TrialState.COMPLETE and t.value is not None]
+        if not complete:
+            return None
+        best = max(complete, key=lambda t: (t.value, -t.number))
+        defaults = [t.value for t in complete if t.system_attrs.get(_SLOT) == 0]
+        number, pruned, failed = self.counts()
+        return TuningResult(
+            values=best.params,
+            valid_auc=float(best.value or 0.0),
+            default_valid_auc=defaults[0] if defaults else None,
+            trials=number,
+            pruned=pruned,
+            failed=failed,
+            seconds=sum(t.duration.total_seconds() for t in ended if t.duration),
+            samples=sum(int(t.user_attrs.get("samples", 0)) for t in ended),
+        )
+
+    def _end(
+        self, claim: TuningClaim, state: TrialState, attributes: Mapping[str, Any], value: float | None = None
+    ) -> None:
+        try:
+            for name, attribute in attributes.items():
+                claim.trial.set_user_attr(name, attribute)
+            self.study.tell(claim.trial, value, state=state)
+        except UpdateFinishedTrialError:
+            return  # taken for dead meanwhile: another process has the slot now
+
+    def _used(self, *, running: bool = True) -> list[FrozenTrial]:
+        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+        trials = self.study.get_trials(deepcopy=False, states=(*states, TrialState.RUNNING) if running else states)
+        return [t for t in trials if not t.system_attrs.get(DIED)]
+
+    def _free_slot(self, number: int) -> int:
+        taken = {t.system_attrs.get(_SLOT) for t in self._used() if t.number != number}
+        return next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+    def _sampler(self, slot: int) -> BaseSampler:
+        seed = int(np.random.SeedSequence([self.seed, slot]).generate_state(1)[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            if slot == 0:
+                return PartialFixedSampler(dict(self.defaults), RandomSampler(seed=seed))
+            # Trials that others still run count as bad ones, so that two processes do not try the same.
+            return TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, constant_liar=True)
+
+
+def _suggest(trial: optuna.Trial, name: str, where: BaseDistribution) -> Any:
+    if isinstance(where, FloatDistribution):
+        return trial.suggest_float(name, where.low, where.high, step=where.step, log=where.log)
+    if isinstance(where, IntDistribution):
+        return trial.suggest_int(name, where.low, where.high, step=where.step, log=where.log)
+    assert isinstance(where, CategoricalDistribution), where
+    return trial.suggest_categorical(name, where.choices)
+
+
+class TuningLog:
+    """Reports a trial's validations to Optuna, and stops it when the pruner says so.
+
+    Steps 1 … `search_steps` belong to the search (epochs of a supernet, or candidates by their best so far), those
+    behind them to the re-training, so that trials are compared at like stages.
+
+    Args:
+        claim: the trial.
+        search_steps: the most steps that the search takes.
+        log: who is told as well.
+    """
+
+    def __init__(self, claim: TuningClaim, search_steps: int, log: TrialLog) -> None:
+        self._claim, self._search_steps, self._log = claim, search_steps, log
+        self._candidates, self._best_candidate = 0, 0.0
+
+    @contextmanager
+    def trial(self, phase: str, design: FusionDesign | None = None, **parameters: Any) -> Iterator[Trial]:
+        """See `nas_fusion.trials.TrialLog`."""
+        with self._log.trial(phase, design, **parameters) as inner:
+            yield _TuningTrial(self, phase, inner)
+
+    def validated(self, phase: str, epoch: int, valid_auc: float) -> None:
+        """An epoch of a search or a re-training."""
+        if phase != "candidate":
+            self._report(min(epoch, self._search_steps) if phase == "search" else self._search_steps + epoch, valid_auc)
+
+    def candidate_ended(self, valid_auc: float | None) -> None:
+        """The end of a candidate."""
+        self._candidates += 1
+        self._best_candidate = max(self._best_candidate, valid_auc or 0.0)
+        self._report(self._candidates, self._best_candidate)
+
+    def _report(self, step: int, valid_auc: float) -> None:
+        if not np.isfinite(valid_auc):
+            return
+        self._claim.trial.report(valid_auc, step)
+        if self._claim.trial.should_prune():
+            raise StoppedEarly(f"worse than half of the trials at step {step}")
+
+
+class _TuningTrial:
+    def __init__(self, log: TuningLog, phase: str, inner: Trial) -> None:
+        self._log, self._phase, self._inner, self._epoch = log, phase, inner, 0
+
+    def validated(self, valid_auc: float) -> None:
+        """Pass it on."""
+        self._inner.validated(valid_auc)
+        self._epoch += 1
+        self._log.validated(self._phase, self._epoch, valid_auc)
+
+    def found(self, design: FusionDesign) -> None:
+        """Pass it on."""
+        self._inner.found(design)
+
+    def result(self, valid_auc: float | None, **more: float) -> None:
+        """Pass it on."""
+        self._inner.result(valid_auc, **more)
+        if self._phase == "candidate":
+            self._log.candidate_ended(valid_auc)

@@ -1,0 +1,326 @@
+"""Doing what a study asks for, cell by cell and tuning trial by tuning trial, alone or beside other processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from filelock import FileLock
+from optuna.storages import BaseStorage
+from rich.console import Console
+
+from nas_fusion.data import EncodedDataset
+from nas_fusion.errors import NasFusionError, StudyError
+from nas_fusion.files import new_folder, save_tensors, write_text
+from nas_fusion.records import CellRecord
+from nas_fusion.report import draw_design
+from nas_fusion.search import Budget, Retrained, SearchOutcome, SearchTask, retrain, run_search
+from nas_fusion.search_spaces import SPACES, FusionSpace
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
+from nas_fusion.studies._cells import Cell, CellBook, Claim
+from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._hyperparameters import Hyperparameters
+from nas_fusion.studies._leases import Watch
+from nas_fusion.studies._searches import load_search, save_search
+from nas_fusion.studies._settings import ComparisonSettings
+from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
+from nas_fusion.training import Metrics, TrainConfig, epochs_for, evaluate, seeded
+from nas_fusion.trials import LabelledLog, SilentLog, StoppedEarly, TrialLog
+
+POLL_SECONDS = 0.5
+
+CellListener = Callable[[CellRecord, int, int], None]
+"""Called with each cell, how many are done, and how many there are."""
+
+TuningListener = Callable[[str, int, int, str], None]
+"""Called with each tuning trial: strategy, how many are done, how many there are, and its outcome in words."""
+
+
+def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionSpace:
+    """The search space of a comparison, with fresh weights from the current random state."""
+    model = settings.model
+    space: FusionSpace = SPACES.get(model.space)(
+        field_sizes=list(dataset.schema.field_sizes),
+        value_fields=list(dataset.schema.value_fields),
+        levels=model.levels,
+        emb_dim=settings.emb_dim,
+        product=model.product,
+        batch_norm=model.batch_norm,
+        dropout=model.dropout,
+    )
+    return space
+
+
+@dataclass(frozen=True)
+class _Trained:
+    outcome: SearchOutcome
+    retrained: Retrained
+    test: Metrics | None
+
+    @property
+    def samples(self) -> int:
+        return self.outcome.samples + self.retrained.fit.samples
+
+
+@dataclass
+class Work:
+    """A study on this machine.
+
+    Args:
+        settings: what is compared on what.
+        dataset: the encoded log.
+        folder: where cells are written.
+        name: of the study in the storage.
+        console: where progress bars appear; None for none.
+        trials: told of every training.
+        remote: results go through the storage, too, since the coordinator may not see the folder.
+        watch: notices dead processes.
+
+    Raises:
+        OptionError: a setting that cannot be used.
+    """
+
+    settings: ComparisonSettings
+    dataset: EncodedDataset
+    folder: StudyFolder
+    name: str
+    console: Console | None = None
+    trials: TrialLog = field(default_factory=SilentLog)
+    remote: bool = False
+    watch: Watch = field(default_factory=Watch)
+
+    def __post_init__(self) -> None:
+        self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
+        self.budget = Budget.parse(self.settings.budget, len(self.dataset.train))
+        with seeded(0):
+            make_space(self.settings, self.dataset)  # a bad option shows before anything is written
+        self.hyperparameters = {n: Hyperparameters(self.settings, e) for n, e in self.entries.items()}
+        self._tuned: dict[str, dict[str, Any]] = {}
+
+    def connect(self, storage: BaseStorage) -> None:
+        """Say where cells and tuning trials are claimed."""
+        self.storage = storage
+
+    def cells(self) -> list[Cell]:
+        """All cells in the order in which they run: seed by seed, so that every strategy soon has a first row."""
+        return [Cell(name, seed) for seed in self.settings.seeds for name in self.entries]
+
+    def book(self) -> CellBook:
+        """The cells in the storage."""
+        return CellBook(self.storage, self.name, self.cells(), self.folder.artifacts, self.watch)
+
+    def tunings(self) -> list[Tuning]:
+        """The tunings that come before the cells."""
+        if not self.settings.tune:
+            return []
+        return [
+            Tuning(
+                self.storage, self.name, name, h.distributions(), h.defaults(), self.settings.tune,
+                self.settings.seeds[0], self.watch,
+            )
+            for name, h in self.hyperparameters.items()
+        ]  # fmt: skip
+
+    def tune(self, listener: TuningListener) -> list[Tuning]:
+        """Do tuning trials until every tuning has all of its own, those of other processes included."""
+        tunings = self.tunings()
+        while not all(t.finished() for t in tunings):
+            if not any(self._tuning_step(t, listener) for t in tunings):
+                time.sleep(POLL_SECONDS)
+        return tunings
+
+    def adopt(self, tunings: list[Tuning]) -> None:
+        """Use what the tunings found.
+
+        Raises:
+            StudyError: a tuning has no trial that could be trained.
+        """
+        for tuning in tunings:
+            result = tuning.result()
+            if result is None:
+                raise StudyError(f"none of the tuning trials of {tuning.strategy} could be trained")
+            self._tuned[tuning.strategy] = asdict(result)
+
+    def run_cells(self, book: CellBook, on_step: Callable[[str | None], None]) -> None:
+        """Compute cells until none waits or runs, those of other processes included.
+
+        Args:
+            book: the cells.
+            on_step: called with a line about each cell of this process, and with None while others are waited for.
+        """
+        while True:
+            book.revive()
+            claim = book.claim()
+            if claim is not None:
+                on_step(self._run_claimed(book, claim))
+                continue
+            on_step(None)
+            if not book.pending():
+                return
+            time.sleep(POLL_SECONDS)
+
+    def load(self, cell: Cell) -> CellRecord | None:
+        """A cell that was written."""
+        path = self.folder.cell(cell.strategy, cell.seed) / "cell.json"
+        return CellRecord.from_json(path.read_text("utf-8")) if path.exists() else None
+
+    def _run_claimed(self, book: CellBook, claim: Claim) -> str:
+        cell = claim.cell
+        name = f"{cell.strategy}, seed {cell.seed}"
+        try:
+            with book.holding(claim):
+                # A cell that was written but not yet marked as done when the process was killed is not run again.
+                record = self.load(cell) or self._compute(cell)
+                counts = book.finish(claim, record, self.folder.cell(cell.strategy, cell.seed), remote=self.remote)
+        except NasFusionError as error:
+            book.fail(claim, str(error))
+            return f"{name}: failed: {error}"
+        except BaseException:
+            book.release(claim)
+            raise
+        return f"{name}: valid {record.valid_auc:.4f}" + ("" if counts else ", too late: another process has it")
+
+    def _tuning_step(self, tuning: Tuning, listener: TuningListener) -> bool:
+        claim = tuning.claim()
+        if claim is None:
+            return False
+        try:
+            with tuning.holding(claim):
+                words = self._try(tuning, claim)
+        except BaseException:
+            tuning.release(claim)
+            raise
+        listener(tuning.strategy, tuning.counts()[0], tuning.trials, words)
+        return True
+
+    def _try(self, tuning: Tuning, claim: TuningClaim) -> str:
+        entry, seed = self.entries[tuning.strategy], self.settings.seeds[0]
+        labels = {"strategy": entry.name, "seed": seed, "tuning_trial": claim.slot}
+        settings, parameters = self.hyperparameters[entry.name].apply(claim.values)
+        config = settings.train_config(len(self.dataset.train), seed)
+        log = TuningLog(claim, self._search_steps(entry, config), LabelledLog(self.trials, labels))
+        task = replace(
+            self._task(settings, config, f"{entry.name} tuning {claim.slot + 1}/{tuning.trials}"), trials=log
+        )
+        try:
+            found = self._search_and_retrain(entry, task, settings, parameters)
+        except StoppedEarly as stop:
+            tuning.prune(claim, {})
+            return f"pruned: {stop}"
+        except NasFusionError as error:
+            tuning.fail(claim, str(error))
+            return f"failed: {error}"
+        valid_auc = found.retrained.fit.best_valid_auc
+        tuning.finish(claim, valid_auc, {"design": str(found.outcome.design), "samples": found.samples})
+        return f"valid {valid_auc:.4f}"
+
+    def _search_steps(self, entry: StrategyEntry, config: TrainConfig) -> int:
+        if entry.kind == "multi-trial":
+            return self.settings.candidates
+        bounded = replace(config, max_samples=self.budget.samples)
+        return epochs_for(bounded, len(self.dataset.train)) if entry.kind == "one-shot" else 0
+
+    def _task(self, settings: ComparisonSettings, config: TrainConfig, label: str) -> SearchTask:
+        return SearchTask(
+            data=self.dataset.search_view(),
+            make_space=partial(make_space, settings, self.dataset),
+            config=config,
+            budget=self.budget,
+            candidates=settings.candidates,
+            label=label,
+            console=self.console,
+        )
+
+    def _search_and_retrain(
+        self,
+        entry: StrategyEntry,
+        task: SearchTask,
+        settings: ComparisonSettings,
+        parameters: dict[str, Any],
+        *,
+        with_test: bool = False,
+    ) -> _Trained:
+        outcome = run_search(entry, task, parameters) if parameters or self.settings.tune else self._search(entry, task)
+        recipe = settings.soft_config(task.config) if entry.mode == "soft" else task.config
+        with task.trials.trial("re-train", outcome.design) as trial:
+            trained = retrain(entry, outcome, task, recipe, lambda record: trial.validated(record.valid_auc))
+            test = evaluate(trained.model, self.dataset.test, task.config) if with_test else None
+            figures = {} if test is None else {"test_auc": test.auc, "test_logloss": test.logloss}
+            trial.result(trained.fit.best_valid_auc, **figures)
+        return _Trained(outcome, trained, test)
+
+    def _compute(self, cell: Cell) -> CellRecord:
+        entry, tuned = self.entries[cell.strategy], self._tuned.get(cell.strategy, {})
+        settings, parameters = self.hyperparameters[entry.name].apply(tuned.get("values", {}))
+        config = settings.train_config(len(self.dataset.train), cell.seed)
+        task = replace(
+            self._task(settings, config, f"{cell.strategy} seed {cell.seed}"),
+            trials=LabelledLog(self.trials, {"strategy": cell.strategy, "seed": cell.seed}),
+        )
+        found = self._search_and_retrain(entry, task, settings, parameters, with_test=True)
+        outcome, trained, test = found.outcome, found.retrained, found.test
+        assert test is not None, "asked for"
+        record = CellRecord(
+            strategy=cell.strategy,
+            seed=cell.seed,
+            kind=entry.kind,
+            design=outcome.design,
+            mode=entry.mode,
+            search_valid_auc=outcome.valid_auc,
+            valid_auc=trained.fit.best_valid_auc,
+            valid_logloss=trained.fit.best_valid_logloss,
+            test_auc=test.auc,
+            test_logloss=test.logloss,
+            search_seconds=outcome.seconds,
+            retrain_seconds=trained.seconds,
+            search_samples=outcome.samples,
+            retrain_samples=trained.fit.samples,
+            parameters=trained.parameters,
+            candidates=outcome.candidates,
+            trace=outcome.trace,
+            retrain_history=trained.history,
+            shares_search_with=None if tuned else entry.shares_search_with,
+            details={**outcome.details, **({"tuning": tuned} if tuned else {})},
+        )
+        with new_folder(self.folder.cell(cell.strategy, cell.seed)) as folder:
+            save_tensors(folder / "model.pt", trained.model.state_dict())
+            write_record(folder, record)
+        return record
+
+    def _search(self, entry: StrategyEntry, task: SearchTask) -> SearchOutcome:
+        shared = any(e.shares_search_with == entry.search_name for e in self.entries.values())
+        if not shared:
+            return run_search(entry, task)
+        folder = self.folder.search(entry.search_name, task.seed)
+        folder.parent.mkdir(exist_ok=True)
+        # Processes that share the folder take turns, and the second finds what the first has found.
+        with FileLock(folder.parent / f".{folder.name}.lock"):
+            outcome = load_search(folder)
+            if outcome is None:
+                outcome = run_search(STRATEGIES.get(entry.search_name), task)
+                save_search(folder, outcome)
+        return outcome
+
+
+def write_record(folder: Any, record: CellRecord) -> None:
+    """Write a cell's record, design and drawing into its folder."""
+    write_text(folder / "design.json", record.design.to_json() + "\n")
+    write_text(folder / "design.svg", draw_design(record.design, title=f"{record.strategy}, seed {record.seed}"))
+    write_text(folder / "cell.json", record.to_json())
+
+
+def replay(record: CellRecord, log: TrialLog) -> None:
+    """Tell a log of a cell that another process computed."""
+    labels = LabelledLog(log, {"strategy": record.strategy, "seed": record.seed})
+    if record.kind == "one-shot" and record.shares_search_with is None:
+        with labels.trial("search", record.design) as trial:
+            for point in record.trace:
+                trial.validated(point.valid_auc)
+            trial.result(record.search_valid_auc)
+    with labels.trial("re-train", record.design) as trial:
+        for point in record.retrain_history:
+            trial.validated(point.valid_auc)
+        trial.result(record.valid_auc, test_auc=record.test_auc, test_logloss=record.test_logloss)
