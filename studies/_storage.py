@@ -49,7 +49,7 @@ def open_storage(url: str) -> BaseStorage:
 
 def _journal(path: str, url: str) -> JournalStorage:
     file = Path(path)
-    if not path or not file.parent.is_dir():
+    if not path or file.is_dir() or not file.parent.is_dir():
         raise OptionError("storage", "journal:///FILE in a folder that exists", url)
     return JournalStorage(JournalFileBackend(str(file)))
 

@@ -89,6 +89,7 @@ class Tuning:
         defaults: what the first trial tries.
         trials: how many, failed ones included.
         seed: of the proposals.
+        search_steps: the most steps that a search takes: epochs of a supernet, or candidates.
         watch: notices dead processes.
     """
 
@@ -99,11 +100,14 @@ class Tuning:
     defaults: Mapping[str, Any]
     trials: int
     seed: int
+    search_steps: int
     watch: Watch = field(default_factory=Watch)
 
     def __post_init__(self) -> None:
         self.study = open_study(self.storage, tuning_name(self.study_name, self.strategy))
-        self.study.pruner = MedianPruner(n_startup_trials=STARTUP_TRIALS - 1, n_min_trials=3)
+        # A search, and a re-training's first epoch, say little about how the re-training ends.
+        warmup = self.search_steps + 2
+        self.study.pruner = MedianPruner(n_startup_trials=STARTUP_TRIALS - 1, n_warmup_steps=warmup, n_min_trials=3)
 
     def finished(self) -> bool:
         """Whether every slot has an outcome."""
@@ -248,7 +252,7 @@ class TuningLog:
             return
         self._claim.trial.report(valid_auc, step)
         if self._claim.trial.should_prune():
-            raise StoppedEarly(f"worse than half of the trials at step {step}")
+            raise StoppedEarly(f"worse than half of the trials in epoch {step - self._search_steps} of the re-training")
 
 
 class _TuningTrial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -27,7 +28,7 @@ from nas_fusion.studies._leases import Watch
 from nas_fusion.studies._searches import load_search, save_search
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
-from nas_fusion.training import Metrics, TrainConfig, epochs_for, evaluate, seeded
+from nas_fusion.training import Metrics, TrainConfig, evaluate, seeded
 from nas_fusion.trials import LabelledLog, SilentLog, StoppedEarly, TrialLog
 
 POLL_SECONDS = 0.5
@@ -119,7 +120,7 @@ class Work:
         return [
             Tuning(
                 self.storage, self.name, name, h.distributions(), h.defaults(), self.settings.tune,
-                self.settings.seeds[0], self.watch,
+                self.settings.seeds[0], self._search_steps(self.entries[name]), self.watch,
             )
             for name, h in self.hyperparameters.items()
         ]  # fmt: skip
@@ -201,7 +202,7 @@ class Work:
         labels = {"strategy": entry.name, "seed": seed, "tuning_trial": claim.slot}
         settings, parameters = self.hyperparameters[entry.name].apply(claim.values)
         config = settings.train_config(len(self.dataset.train), seed)
-        log = TuningLog(claim, self._search_steps(entry, config), LabelledLog(self.trials, labels))
+        log = TuningLog(claim, tuning.search_steps, LabelledLog(self.trials, labels))
         task = replace(
             self._task(settings, config, f"{entry.name} tuning {claim.slot + 1}/{tuning.trials}"), trials=log
         )
@@ -217,11 +218,11 @@ class Work:
         tuning.finish(claim, valid_auc, {"design": str(found.outcome.design), "samples": found.samples})
         return f"valid {valid_auc:.4f}"
 
-    def _search_steps(self, entry: StrategyEntry, config: TrainConfig) -> int:
+    def _search_steps(self, entry: StrategyEntry) -> int:
         if entry.kind == "multi-trial":
             return self.settings.candidates
-        bounded = replace(config, max_samples=self.budget.samples)
-        return epochs_for(bounded, len(self.dataset.train)) if entry.kind == "one-shot" else 0
+        epochs = math.ceil(self.budget.samples / len(self.dataset.train))
+        return epochs if entry.kind == "one-shot" else 0
 
     def _task(self, settings: ComparisonSettings, config: TrainConfig, label: str) -> SearchTask:
         return SearchTask(

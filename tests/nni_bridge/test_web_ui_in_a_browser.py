@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from nas_fusion.design import FusionDesign, candidate_connections, connection_label, operation_label
 from nas_fusion.nni_bridge import ExperimentRecorder, web_ui
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 LEVELS = 1
 CONNECTIONS = [connection_label(s, t) for s, t in candidate_connections(LEVELS)]
 AXES: dict[str, list[Any]] = {
@@ -25,29 +20,6 @@ AXES: dict[str, list[Any]] = {
 }
 DESIGN = FusionDesign.build(LEVELS, [("embedding", "deep1"), ("deep1", "output")], "concat")
 CURVE = (0.61, 0.68, 0.74)
-WAIT_MS = 30_000
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    found = browser.new_page(viewport={"width": 1500, "height": 1300})
-    # Fonts and icons come from elsewhere; a machine without a network must not wait for them.
-    found.route(lambda url: not url.startswith("http://127.0.0.1"), lambda route: route.abort())
-    found.set_default_timeout(WAIT_MS)
-    yield found
-    found.close()
 
 
 def record(log: ExperimentRecorder) -> None:

@@ -1,0 +1,229 @@
+"""Claiming cells: one winner, dead processes noticed, results that travel through the storage."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.records import CellRecord, TracePoint
+from nas_fusion.studies import open_storage
+from nas_fusion.studies._cells import MAX_DEATHS, Cell, CellBook
+from nas_fusion.studies._leases import BEAT, OWNER, Watch, held, storage_id, this_process
+from nas_fusion.studies._shared import announce, find_announced
+from nas_fusion.studies._storage import open_study, without_password
+from tests.studies.test_compare import SETTINGS
+
+CELLS = [Cell("random", 0), Cell("darts", 0)]
+ELSEWHERE: dict[str, Any] = {"machine": "another machine", "pid": 1, "started": 0.0}
+
+
+def storage_url(tmp_path: Path, kind: str = "sqlite") -> str:
+    return f"{kind}:///{tmp_path}/storage"
+
+
+def book(tmp_path: Path, grace: float = 60.0, cells: list[Cell] = CELLS, kind: str = "sqlite") -> CellBook:
+    found = CellBook(open_storage(storage_url(tmp_path, kind)), "study", cells, tmp_path / "artifacts", Watch(grace))
+    found.enqueue_missing()
+    return found
+
+
+def record(cell: Cell, **changes: Any) -> CellRecord:
+    values: dict[str, Any] = {
+        "strategy": cell.strategy, "seed": cell.seed, "kind": "one-shot", "mode": "hard",
+        "design": FusionDesign.build(1, [("embedding", "deep1"), ("deep1", "output")], "concat"),
+        "search_valid_auc": 0.7, "valid_auc": 0.75, "valid_logloss": 0.5, "test_auc": 0.74, "test_logloss": 0.51,
+        "search_seconds": 1.0, "retrain_seconds": 2.0, "search_samples": 10, "retrain_samples": 20, "parameters": 30,
+        "candidates": 0, "retrain_history": (TracePoint(1.0, 10, 0.75),),
+        "details": {"gates": [{f"connection {i}": i / 7 for i in range(500)} for _ in range(40)]},
+    }  # fmt: skip
+    return CellRecord(**values | changes)
+
+
+def write(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for name in ("design.svg", "design.json"):
+        (folder / name).write_text("content")
+    return folder
+
+
+_TAKE = """
+import sys
+from nas_fusion.studies import open_storage
+from nas_fusion.studies._leases import take
+storage = open_storage(sys.argv[1])
+sys.stdin.readline()
+print([number for number in map(int, sys.argv[2].split(",")) if take(storage, number)], flush=True)
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_every_trial_has_one_winner(tmp_path: Path, kind: str) -> None:
+    storage = open_storage(storage_url(tmp_path, kind))
+    study = open_study(storage, "study")
+    for number in range(20):
+        study.enqueue_trial({"x": number})
+    ids = [storage_id(storage, study, t.number) for t in study.get_trials()]
+    command = [sys.executable, "-c", _TAKE, storage_url(tmp_path, kind), ",".join(map(str, ids))]
+    racers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    time.sleep(3)  # until all have imported and wait
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    won = [number for racer in racers for number in eval(racer.communicate(timeout=60)[0])]
+    assert sorted(won) == sorted(ids)
+
+
+def test_cells_are_claimed_in_order_and_once(tmp_path: Path) -> None:
+    found = book(tmp_path)
+    claims = [found.claim(), found.claim(), found.claim()]
+    assert [c.cell if c else None for c in claims] == [*CELLS, None]
+    assert found.pending() == set(CELLS)
+
+
+def test_a_cell_of_a_dead_process_of_this_machine_is_free_at_once(tmp_path: Path) -> None:
+    found = book(tmp_path, cells=CELLS[:1])
+    claim = found.claim()
+    assert claim is not None
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process() | {"pid": gone.pid})
+    assert found.claim() is None
+    assert found.revive() == [claim.cell]
+    assert found.revive() == [], "only once"
+    again = found.claim()
+    assert again is not None
+    assert again.cell == claim.cell
+
+
+def test_a_cell_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
+    found = book(tmp_path, grace=0.0, cells=CELLS[:1])
+    claim = found.claim()
+    assert claim is not None
+    with found.holding(claim):
+        for _ in range(3):
+            assert found.revive() == []
+            time.sleep(0.01)
+
+
+def test_another_machine_is_dead_when_its_heartbeat_stands_still(tmp_path: Path) -> None:
+    found = book(tmp_path, grace=0.2, cells=CELLS[:1])
+    claim = found.claim()
+    assert claim is not None
+    found._storage.set_trial_system_attr(claim.trial_id, OWNER, ELSEWHERE)
+    for count in range(4):
+        found._storage.set_trial_system_attr(claim.trial_id, BEAT, count)
+        assert found.revive() == []
+        time.sleep(0.1)
+    time.sleep(0.15)
+    assert found.revive() == [claim.cell]
+
+
+def test_a_process_says_that_it_lives(tmp_path: Path) -> None:
+    found = book(tmp_path, cells=CELLS[:1])
+    claim = found.claim()
+    assert claim is not None
+    with held(found._storage, claim.trial_id, beat_seconds=0.05):
+        time.sleep(0.3)
+    attributes = found.study.trials[0].system_attrs
+    assert attributes[OWNER] == this_process()
+    assert attributes[BEAT] >= 2
+
+
+def test_the_result_of_a_process_that_was_taken_for_dead_does_not_count(tmp_path: Path) -> None:
+    found = book(tmp_path, grace=0.0, cells=CELLS[:1])
+    claim = found.claim()
+    assert claim is not None
+    found._storage.set_trial_system_attr(claim.trial_id, OWNER, ELSEWHERE)
+    found.revive()
+    time.sleep(0.01)
+    assert found.revive() == [claim.cell]
+    assert not found.finish(claim, record(claim.cell), write(tmp_path / "cell"))
+    assert found.done() == set()
+    again = found.claim()
+    assert again is not None
+    assert found.finish(again, record(claim.cell), tmp_path / "cell")
+    assert found.done() == {claim.cell}
+
+
+def test_a_cell_that_kills_is_given_up(tmp_path: Path) -> None:
+    found = book(tmp_path, cells=CELLS[:1])
+    for _ in range(MAX_DEATHS + 1):
+        claim = found.claim()
+        assert claim is not None
+        found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process() | {"started": 1.0})
+        found.revive()
+    assert found.claim() is None
+    assert found.failures() == {CELLS[0]: f"{MAX_DEATHS + 1} processes died of it"}
+    found.enqueue_missing()
+    assert found.claim() is not None, "the next start tries again"
+
+
+def test_two_coordinators_make_no_cell_twice(tmp_path: Path) -> None:
+    first = book(tmp_path)
+    first._enqueue(CELLS)  # what a second one adds that started at the same moment
+    claims = [first.claim(), first.claim()]
+    assert [c.cell for c in claims if c] == CELLS
+    assert first.claim() is None
+    states = [t.state for t in first.study.trials]
+    assert states.count(TrialState.RUNNING) == 2
+    assert states.count(TrialState.FAIL) == 2
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_record_travels_through_the_storage(tmp_path: Path, kind: str) -> None:
+    found = book(tmp_path, kind=kind)
+    claim = found.claim()
+    assert claim is not None
+    expected = record(claim.cell)
+    found.finish(claim, expected, write(tmp_path / "cell"), remote=True)
+    elsewhere = CellBook(open_storage(storage_url(tmp_path, kind)), "study", CELLS, tmp_path / "other")
+    assert elsewhere.remote_record(claim.cell) == expected
+    assert elsewhere.remote_record(CELLS[1]) is None
+    elsewhere.copy_artifacts(claim.cell, tmp_path / "cell")
+    assert len(list((tmp_path / "other").iterdir())) == 2
+
+
+def test_a_failed_cell_says_why(tmp_path: Path) -> None:
+    found = book(tmp_path)
+    claim = found.claim()
+    assert claim is not None
+    found.fail(claim, "the loss is nan")
+    assert found.failures() == {claim.cell: "the loss is nan"}
+
+
+@pytest.mark.parametrize("url", ["nonsense", "journal:///", "journal:///no/such/folder/file", "what://ever/db"])
+def test_a_bad_storage_is_named(url: str) -> None:
+    with pytest.raises(OptionError, match=r"(?s)storage.*" + url.split(":", maxsplit=1)[0]):
+        open_storage(url)
+
+
+def test_a_storage_out_of_reach_is_named_without_its_password() -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(StudyError, match=r"me:\*\*\*@127\.0\.0\.1.*cannot be reached") as caught:
+        open_storage("postgresql://me:secret@127.0.0.1:1/db")
+    assert "secret" not in str(caught.value)
+    assert without_password("postgresql://h/db") == "postgresql://h/db"
+
+
+def test_a_worker_finds_settings_and_data_in_the_storage(tmp_path: Path) -> None:
+    storage = open_storage(storage_url(tmp_path))
+    announce(open_study(storage, "mine"), SETTINGS, "fingerprint")
+    found = find_announced(storage, "mine")
+    assert (found.settings, found.fingerprint, found.purpose) == (SETTINGS, "fingerprint", "comparison")
+    with pytest.raises(StudyError, match="no study 'other'; there are: mine"):
+        find_announced(storage, "other")
+    with pytest.raises(StudyError, match=r"other settings.*the log's content"):
+        announce(open_study(storage, "mine"), SETTINGS, "another")
+    optuna.create_study(study_name="foreign", storage=storage)
+    with pytest.raises(StudyError, match="'foreign' in the storage was not made by nas-fusion"):
+        find_announced(storage, "foreign")

@@ -1,0 +1,101 @@
+"""A comparison in NNI's web UI and in Optuna's dashboard, running and finished, in headless Chromium."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from nas_fusion.nni_bridge import web_ui
+from nas_fusion.studies import StudyFolder, dashboard
+
+COMMAND = (
+    "compare --data synthetic:20000 --levels 1 --emb-dim 4 --budget 3x --candidates 3 --epochs 8 --patience 0 "
+    "--seeds 2 --device cpu --strategies random,optfusion-hard --study apples"
+)
+CELLS = 2 * 4
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], StudyFolder]]:
+    """A comparison that goes on while the first test looks at it."""
+    folder = tmp_path_factory.mktemp("pages")
+    found = subprocess.Popen(
+        [sys.executable, "-c", "import sys; from nas_fusion.cli import main; main(sys.argv[1:])", *COMMAND.split()],
+        cwd=folder,
+        env={**os.environ, "NASFUSION_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+    )
+    yield found, StudyFolder(folder / "apples")
+    found.kill()
+    found.wait()
+
+
+@pytest.fixture(scope="module")
+def finished(process: tuple[subprocess.Popen[bytes], StudyFolder]) -> StudyFolder:
+    assert process[0].wait(200) == 0
+    return process[1]
+
+
+def wait_for_text(page: Any, text: str) -> None:
+    """Wait for a text whose words may stand in several elements."""
+    page.wait_for_function("text => document.body.innerText.split(/\\s+/).join(' ').includes(text)", arg=text)
+
+
+def test_a_running_comparison(process: tuple[subprocess.Popen[bytes], StudyFolder], page: Any) -> None:
+    running, study = process
+    deadline = time.monotonic() + 100
+    while not study.cell("random", 0).exists():
+        assert time.monotonic() < deadline, "no cell was finished"
+        assert running.poll() is None, "it ended too soon"
+        time.sleep(0.05)
+    with web_ui(study.nni) as address:
+        page.goto(f"{address}/detail")
+        page.get_by_text("SUCCEEDED").first.wait_for()
+        before = page.get_by_text("SUCCEEDED").count()
+    with dashboard(study) as address:
+        page.goto(f"{address}/dashboard")
+        page.get_by_text("apples").first.wait_for()
+    assert before >= 4, "three candidates and a re-training"
+    assert running.poll() is None, "it ended before anybody had looked"
+
+
+def test_overview_of_a_finished_comparison(finished: StudyFolder, page: Any) -> None:
+    results = pd.read_csv(finished.results)
+    trials = 2 * 3 + 2 * 1 + CELLS  # candidates, searches, re-trainings
+    with web_ui(finished.nni) as address:
+        page.goto(f"{address}/oview")
+        best = results[["valid_auc", "search_valid_auc"]].max().max()
+        wait_for_text(page, f"{best:.6f} Best metric")
+        wait_for_text(page, f"Succeeded {trials} {trials}/99999")
+
+
+def test_axes_and_curves_of_a_finished_comparison(finished: StudyFolder, page: Any) -> None:
+    with web_ui(finished.nni) as address:
+        page.goto(f"{address}/detail")
+        page.get_by_text("Hyper-parameter", exact=True).click()
+        page.locator("text=cross1/operation").first.wait_for()
+        axes = set(page.locator("svg text").all_text_contents())
+        assert {"strategy", "seed", "output/deep1", "cross1/embedding", "output/operation"} <= axes
+        page.get_by_text("Intermediate result", exact=True).click()
+        page.locator("canvas").first.wait_for()
+
+
+def test_optunas_dashboard_of_a_finished_comparison(finished: StudyFolder, page: Any) -> None:
+    with dashboard(finished) as address:
+        page.goto(f"{address}/dashboard")
+        page.get_by_text("apples").first.click()
+        page.locator("#plot-history .main-svg").first.wait_for()
+        page.locator(".js-plotly-plot", has_text="test AUC").first.wait_for()  # the comparison's own figure
+        wait_for_text(page, "validation AUC")
+        page.goto(f"{address}/dashboard/studies/1/trials")
+        page.get_by_text("Trial 0").first.wait_for()
+        page.get_by_text("design.svg").first.wait_for()

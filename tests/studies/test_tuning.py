@@ -1,0 +1,251 @@
+"""Tuning: the defaults first, the same proposals after a kill, pruning, and tuned cells in a comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState
+
+from nas_fusion.data import DataOptions, EncodedDataset, prepare
+from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.strategy import STRATEGIES
+from nas_fusion.studies import (
+    ComparisonSettings,
+    Hyperparameters,
+    ModelSettings,
+    RecipeSettings,
+    StudyFolder,
+    compare,
+    open_storage,
+    tune,
+    work_on,
+)  # fmt: skip
+from nas_fusion.studies._shared import TUNING, find_announced
+from nas_fusion.studies._tuning import STARTUP_TRIALS, Tuning, TuningLog
+from nas_fusion.trials import SilentLog, StoppedEarly
+
+SETTINGS = ComparisonSettings(
+    source="synthetic:2000",
+    data=DataOptions(),
+    strategies=("optfusion-hard",),
+    seeds=(0,),
+    budget="1x",
+    candidates=2,
+    tune=3,
+    model=ModelSettings(levels=1, emb_dim=2),
+    recipe=RecipeSettings(learning_rate=0.01, retrain_epochs=2),
+    device="cpu",
+)
+WHERE = {"x": FloatDistribution(0.0, 1.0)}
+DEFAULTS = {"x": 0.5}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
+    return prepare("synthetic:2000", cache=tmp_path_factory.mktemp("cache"))
+
+
+def tuning(tmp_path: Path, trials: int = 12, name: str = "storage") -> Tuning:
+    return Tuning(open_storage(f"sqlite:///{tmp_path}/{name}"), "study", "mine", WHERE, DEFAULTS, trials, 0, 1)
+
+
+def value_of(values: Mapping[str, Any]) -> float:
+    return 1 - abs(values["x"] - 0.3)
+
+
+def run(found: Tuning, trials: int | None = None) -> list[float]:
+    tried: list[float] = []
+    while (trials is None or len(tried) < trials) and (claim := found.claim()) is not None:
+        tried.append(claim.values["x"])
+        found.finish(claim, value_of(claim.values), {})
+    return tried
+
+
+def test_the_defaults_are_tried_first_and_the_best_is_kept(tmp_path: Path) -> None:
+    found = tuning(tmp_path)
+    tried = run(found)
+    assert tried[0] == DEFAULTS["x"]
+    assert len(tried) == len(set(tried)) == 12
+    result = found.result()
+    assert result is not None
+    assert found.finished()
+    assert result.valid_auc == max(value_of({"x": x}) for x in tried)
+    assert result.default_valid_auc == value_of(DEFAULTS)
+    assert (result.trials, result.pruned, result.failed) == (12, 0, 0)
+
+
+def test_a_killed_tuning_proposes_what_an_undisturbed_one_does(tmp_path: Path) -> None:
+    undisturbed = run(tuning(tmp_path, name="undisturbed"))
+    killed = run(tuning(tmp_path), trials=8)
+    found = tuning(tmp_path)
+    lost = found.claim()
+    assert lost is not None
+    found.release(lost)  # what a watcher does about a process that is gone
+    assert killed + run(tuning(tmp_path)) == undisturbed
+    assert lost.values["x"] == undisturbed[8]
+
+
+def test_more_trials_go_on_where_fewer_ended(tmp_path: Path) -> None:
+    whole = run(tuning(tmp_path, 12, "whole"))
+    assert run(tuning(tmp_path, 7)) + run(tuning(tmp_path, 12)) == whole
+
+
+def test_a_failed_trial_keeps_its_slot(tmp_path: Path) -> None:
+    found = tuning(tmp_path, trials=3)
+    claim = found.claim()
+    assert claim is not None
+    found.fail(claim, "the loss is nan")
+    assert len(run(found)) == 2
+    result = found.result()
+    assert result is not None
+    assert (result.trials, result.failed, result.default_valid_auc) == (3, 1, None)
+
+
+def test_processes_that_start_together_get_different_slots(tmp_path: Path) -> None:
+    a, b = tuning(tmp_path, trials=2), tuning(tmp_path, trials=2)
+    first, second = a.claim(), b.claim()
+    assert first is not None
+    assert second is not None
+    assert {first.slot, second.slot} == {0, 1}
+    assert a.claim() is None
+    assert b.claim() is None
+    assert not a.finished()
+
+
+def test_what_falls_behind_is_stopped_at_like_stages(tmp_path: Path) -> None:
+    found = tuning(tmp_path, trials=20)
+    for _ in range(STARTUP_TRIALS):
+        claim = found.claim()
+        assert claim is not None
+        log = TuningLog(claim, found.search_steps, SilentLog())
+        train(log, [0.6], [0.7, 0.8, 0.9])
+        found.finish(claim, 0.9, {})
+    claim = found.claim()
+    assert claim is not None
+    log = TuningLog(claim, found.search_steps, SilentLog())
+    with pytest.raises(StoppedEarly, match="epoch 2 of the re-training"):  # searches and first epochs say little
+        train(log, [0.51], [0.6, 0.7])
+    found.prune(claim, {})
+    assert found.study.trials[-1].state == TrialState.PRUNED
+    assert found.counts() == (STARTUP_TRIALS + 1, 1, 0)
+
+
+def train(log: TuningLog, search: list[float], retraining: list[float]) -> None:
+    with log.trial("search") as trial:
+        for auc in search:
+            trial.validated(auc)
+    with log.trial("re-train") as trial:
+        for auc in retraining:
+            trial.validated(auc)
+
+
+def test_candidates_are_compared_by_their_best_so_far(tmp_path: Path) -> None:
+    found = replace(tuning(tmp_path), search_steps=3)
+    claim = found.claim()
+    assert claim is not None
+    log = TuningLog(claim, 3, SilentLog())
+    for auc in (0.6, None, 0.7):
+        with log.trial("candidate") as trial:
+            trial.validated(0.99)
+            trial.result(auc)
+    train(log, [], [0.8])
+    assert found.study.trials[-1].intermediate_values == {1: 0.6, 2: 0.6, 3: 0.7, 4: 0.8}
+
+
+@pytest.mark.parametrize("name", [name for name, _ in STRATEGIES])
+def test_defaults_lie_inside_what_tuning_may_try(name: str) -> None:
+    h = Hyperparameters(SETTINGS, STRATEGIES.get(name))
+    for hyperparameter, where in h.distributions().items():
+        internal = where.to_internal_repr(h.defaults()[hyperparameter])
+        assert where._contains(internal), hyperparameter
+
+
+def test_tuned_values_reach_recipe_model_and_strategy() -> None:
+    h = Hyperparameters(SETTINGS, STRATEGIES.get("optfusion-hard"))
+    settings, parameters = h.apply({"learning_rate": 0.02, "dropout": 0.3, "emb_dim": 4, "gate_start": 0.1})
+    assert settings.recipe == replace(SETTINGS.recipe, learning_rate=0.02)
+    assert settings.model == replace(SETTINGS.model, dropout=0.3, emb_dim=4)
+    assert parameters == {"gate_start": 0.1}
+    assert h.apply({}) == (SETTINGS, {})
+    with pytest.raises(OptionError, match="nonsense"):
+        h.apply({"nonsense": 1})
+
+
+def test_a_plugins_distributions_are_checked() -> None:
+    entry = replace(
+        STRATEGIES.get("random"), distributions=lambda: {"learning_rate": FloatDistribution(0, 1)}
+    )  # fmt: skip
+    with pytest.raises(OptionError, match=r"distributions of random.*learning_rate"):
+        Hyperparameters(SETTINGS, entry)
+
+
+def test_tune_is_the_same_again_and_goes_on(dataset: EncodedDataset, tmp_path: Path) -> None:
+    outcomes: list[str] = []
+    first = tune(SETTINGS, dataset, tmp_path / "a", listener=lambda s, done, total, words: outcomes.append(words))
+    assert len(outcomes) == 3
+    assert json.loads((tmp_path / "a" / "tuned.json").read_text())["valid_auc"] == first.valid_auc
+    again = tune(SETTINGS, dataset, tmp_path / "a", listener=lambda s, done, total, words: outcomes.append(words))
+    assert len(outcomes) == 3, "nothing was left to do"
+    assert again == first
+    other = tune(SETTINGS, dataset, tmp_path / "b")
+    assert (other.values, other.valid_auc, other.samples) == (first.values, first.valid_auc, first.samples)
+
+
+def test_a_worker_does_the_trials_of_a_tuning(dataset: EncodedDataset, tmp_path: Path) -> None:
+    expected = tune(SETTINGS, dataset, tmp_path / "a")
+    url = f"journal://{tmp_path}/journal"
+    done: list[str] = []
+    tune(replace(SETTINGS, tune=1), dataset, tmp_path / "b" / "study", storage=url)
+    # The coordinator's next command asks for more; here the worker is first.
+    study = find_announced(open_storage(url), "study")
+    assert study.purpose == TUNING
+    study = replace(study, settings=SETTINGS)
+    work_on(
+        study, open_storage(url), dataset, tmp_path / "w", tuning_listener=lambda s, d, total, words: done.append(words)
+    )
+    assert len(done) == 2
+    with pytest.raises(StudyError, match="data differ"):
+        work_on(replace(study, fingerprint="x"), open_storage(url), dataset, tmp_path / "w")
+    tunings = tuning_of(url)
+    assert tunings.valid_auc == expected.valid_auc
+
+
+def tuning_of(url: str) -> Any:
+    h = Hyperparameters(SETTINGS, STRATEGIES.get("optfusion-hard"))
+    found = Tuning(open_storage(url), "study", "optfusion-hard", h.distributions(), h.defaults(), 3, 0, 1).result()
+    assert found is not None
+    return found
+
+
+def test_a_comparison_tunes_every_strategy_alike(dataset: EncodedDataset, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, strategies=("random", "optfusion-soft", "parallel"), tune=2)
+    result = compare(settings, dataset, tmp_path / "study")
+    for record in result.records:
+        tuned = record.details["tuning"]
+        assert tuned["trials"] == 2
+        h = Hyperparameters(settings, STRATEGIES.get(record.strategy))
+        assert set(tuned["values"]) == set(h.distributions())
+        # The same seed, data and values: the cell is the best trial once more.
+        assert record.valid_auc == tuned["valid_auc"]
+    for name in settings.strategies:
+        study = StudyFolder(tmp_path / "study")
+        known = open_storage(study.storage_url).get_all_studies()
+        assert f"study / tuning of {name}" in {s.study_name for s in known}
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [({"strategies": ("random", "darts")}, "strategy.*one strategy"), ({"tune": 0}, "trials.*positive")],
+)
+def test_a_tuning_without_sense_is_refused(
+    dataset: EncodedDataset, tmp_path: Path, changes: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(OptionError, match=match):
+        tune(replace(SETTINGS, **changes), dataset, tmp_path / "study")
+    assert not (tmp_path / "study").exists()
