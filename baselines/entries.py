@@ -11,7 +11,7 @@ from nas_fusion.baselines._grid import FusionGridSearch
 from nas_fusion.baselines._handmade import parallel, stacked
 from nas_fusion.baselines._random_oneshot import FusionRandomOneShot
 from nas_fusion.baselines._tpe import FusionTPE
-from nas_fusion.nni_bridge import Random, RegularizedEvolution
+from nas_fusion.nni_bridge import MendedEvolution, Random
 from nas_fusion.strategy import BuildContext, StrategyEntry
 
 DEFAULT_DARTS_LEARNING_RATE = 0.02
@@ -28,7 +28,7 @@ def _random(context: BuildContext) -> Any:
 def _evolution(context: BuildContext, population: int, tournament: float, mutation_prob: float, crossover: bool) -> Any:
     # A budget of few candidates still has to leave some for mutation: at most half of them are the first population.
     size = max(2, min(population, context.candidates // 2))
-    return RegularizedEvolution(
+    return MendedEvolution(
         population_size=size,
         sample_size=max(1, round(tournament * size)),
         mutation_prob=mutation_prob,

@@ -88,6 +88,12 @@ LrDropOption = Annotated[
     float, typer.Option("--lr-drop", help="Learning rate's factor after an epoch without a better AUC.")
 ]
 ClipOption = Annotated[float, typer.Option("--gradient-clip", help="Largest norm of the gradient; 0: none.", min=0)]
+ConcurrencyOption = Annotated[
+    int,
+    typer.Option(
+        "--concurrency", help="Candidates that a multi-trial strategy proposes before it hears of a result.", min=1
+    ),
+]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="32, bf16 or 64.")]
 StudyArgument = Annotated[Path | None, typer.Argument(help="Study folder.  [default: list the known ones]")]
@@ -146,6 +152,14 @@ def compare(
         Path | None, typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>]")
     ] = None,
     storage: StorageOption = None,
+    engine: Annotated[
+        str,
+        typer.Option("--engine", help="in-process, or nni: NNI's training service runs --concurrency trials at once."),
+    ] = "in-process",
+    concurrency: ConcurrencyOption = 1,
+    nni_config: Annotated[
+        Path | None, typer.Option("--nni-config", help="NNI's own configuration (YAML), for services elsewhere.")
+    ] = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "32",
 ) -> None:

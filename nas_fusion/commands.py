@@ -108,6 +108,7 @@ def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, .
         seeds=seeds,
         budget=options.get("budget", "5x"),
         candidates=options.get("candidates", 10),
+        concurrency=options.get("concurrency", 1),
         tune=options.get("tune", 0),
         model=ModelSettings(
             space=options["space"],
@@ -154,6 +155,7 @@ def run_compare(options: Options, command: str) -> None:
         console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
         result = compare(
             settings, dataset, folder, storage=options["storage"],
+            engine=options["engine"], nni_config=options["nni_config"],
             console=console if console.is_terminal else None,
             listener=partial(_print_cell, console), tuning_listener=partial(_print_tuning, console), command=command,
         )  # fmt: skip

@@ -54,6 +54,30 @@ class SearchData:
     valid: EncodedSplit
     fingerprint: str
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the encoded data set."""
+        return Path(str(self.train.labels.filename)).parent.resolve()
+
+    @classmethod
+    def open(cls, path: str | Path, fingerprint: str) -> SearchData:
+        """Open what another process sees as its `folder`; sizes and shapes are checked, the test rows not touched.
+
+        Args:
+            path: the folder.
+            fingerprint: of the data set that is expected there.
+
+        Raises:
+            DataError: there is none, another one, or a damaged one.
+        """
+        folder = Path(path)
+        content = read_schema(folder, FORMAT_VERSION)
+        if content.get("fingerprint") != fingerprint:
+            problem = f"another data set: expected fingerprint {fingerprint}, found {content.get('fingerprint')}"
+            raise DataError(problem, path=folder)
+        train, valid = (_open_split(folder, s, content["splits"][s], verify=False) for s in ("train", "valid"))
+        return cls(content["name"], Schema.from_dict(content["schema"]), train, valid, fingerprint)
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedDataset:

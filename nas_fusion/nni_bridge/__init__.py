@@ -3,20 +3,39 @@
 The rest of the project imports NNI's names from here.
 """
 
-from nas_fusion.nni_bridge._engine import BudgetedEngine, refuse_non_finite
+from nas_fusion.nni_bridge._engine import BudgetedEngine, CandidateSpace, refuse_non_finite
+from nas_fusion.nni_bridge._evolution import MendedEvolution
+from nas_fusion.nni_bridge._manager import guarded
 from nas_fusion.nni_bridge._nni import *  # noqa: F403 - the list of names is in the module's __all__
 from nas_fusion.nni_bridge._nni import __all__ as _nni_names
 from nas_fusion.nni_bridge._oneshot import MendedModule, MendedStrategy
 from nas_fusion.nni_bridge._recorder import ExperimentRecorder, experiment_id
+from nas_fusion.nni_bridge._training_service import (
+    ServiceSettings,
+    TrainingServiceRun,
+    TrialEnd,
+    python_command,
+    training_service,
+)
+from nas_fusion.nni_bridge._trial import TrialChannel
 from nas_fusion.nni_bridge._web_ui import web_ui
 
 __all__ = [  # noqa: PLE0604 - the names are strings
     *_nni_names,
     "BudgetedEngine",
+    "CandidateSpace",
     "ExperimentRecorder",
+    "MendedEvolution",
     "MendedModule",
     "MendedStrategy",
+    "ServiceSettings",
+    "TrainingServiceRun",
+    "TrialChannel",
+    "TrialEnd",
     "experiment_id",
+    "guarded",
+    "python_command",
     "refuse_non_finite",
+    "training_service",
     "web_ui",
 ]

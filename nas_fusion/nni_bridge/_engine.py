@@ -5,37 +5,88 @@
 - NaN compares as the best model in NNI's ``sorted(..., reverse=True)`` and is never below a tournament's winner: a
   final metric that is not finite makes the model fail, and no strategy sees it.
 - It counts models, not samples.
+- A model's first weights come from whatever state torch's generator is in, so from the models that were trained before
+  it: `CandidateSpace` leaves making the model to the evaluator.
+
+Candidates are run in *waves*: as many as there may be at once are proposed before the first is run, and their results
+come in the order of the proposals. So a strategy proposes the same, however the candidates of a wave are run.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from nas_fusion.errors import TrainingError
-from nas_fusion.nni_bridge._nni import FinalMetricEvent, ModelEventType, ModelStatus, SequentialExecutionEngine
+from nas_fusion.errors import OptionError, TrainingError
+from nas_fusion.nni_bridge._nni import (
+    FinalMetricEvent,
+    ModelEventType,
+    ModelStatus,
+    SequentialExecutionEngine,
+    SimplifiedModelSpace,
+)
 
 logger = logging.getLogger("nas_fusion")
 
 
+class CandidateSpace(SimplifiedModelSpace):
+    """NNI's simplified space, which hands the evaluator the candidate itself, not a model of it."""
+
+    def execute(self) -> Any:
+        """Evaluate the candidate; its model is made by its `executable_model`, by whoever needs one."""
+        return self.evaluator.evaluate(self)
+
+
 class BudgetedEngine(SequentialExecutionEngine):
-    """Run one candidate after the other in this process until a budget is spent.
+    """Run candidates, wave by wave, until a budget is spent.
 
     Args:
         budget_left: whether another candidate may be started.
         max_models: the most candidates, however cheap they are.
+        concurrency: candidates of a wave.
+        start_wave: called with the candidates of a wave before the evaluator is, one after the other.
+
+    Raises:
+        OptionError: `concurrency` is less than 1.
     """
 
-    def __init__(self, budget_left: Callable[[], bool], max_models: int | None = None) -> None:
+    def __init__(
+        self,
+        budget_left: Callable[[], bool],
+        max_models: int | None = None,
+        concurrency: int = 1,
+        start_wave: Callable[[Sequence[Any]], None] | None = None,
+    ) -> None:
         super().__init__(max_model_count=max_models)
-        self._budget_left = budget_left
+        if concurrency < 1:
+            raise OptionError("concurrency", "a positive integer", concurrency)
+        self.concurrency = concurrency
+        self._budget_left, self._start_wave = budget_left, start_wave
+        self._wave: list[Any] = []
         self.register_model_event_callback(ModelEventType.FinalMetric, refuse_non_finite)
 
     def budget_available(self) -> bool:
         """Whether another candidate may be started."""
         return bool(super().budget_available()) and self._budget_left()
+
+    def submit_models(self, *models: Any) -> None:
+        """Take candidates; a wave that is complete is run."""
+        for model in models:
+            self._model_count += 1
+            self._history.append(model)
+            self._wave.append(model)
+            if len(self._wave) == self.concurrency:
+                self.wait_models()
+
+    def wait_models(self, *models: Any) -> None:
+        """Run what has been proposed and not been run."""
+        wave, self._wave = self._wave, []
+        if wave and self._start_wave is not None:
+            self._start_wave(wave)
+        for model in wave:
+            self._run_single_model(model)
 
     def _run_single_model(self, model: Any) -> None:
         try:

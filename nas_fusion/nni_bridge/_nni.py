@@ -33,6 +33,7 @@ with warnings.catch_warnings():
         RawFormatModelSpace,
         SimplifiedModelSpace,
         current_model,
+        model_context,
     )
     from nni.nas.strategy import DARTS, GridSearch, GumbelDARTS, Random, RandomOneShot, RegularizedEvolution
     from nni.nas.strategy.base import Strategy
@@ -73,6 +74,7 @@ __all__ = [
     "current_model",
     "ensure_frozen",
     "label_scope",
+    "model_context",
     "nni",
     "no_default_hook",
 ]

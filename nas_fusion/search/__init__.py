@@ -4,7 +4,19 @@ The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 """
 
 from nas_fusion.search._budget import Budget
+from nas_fusion.search._engines import Engine, InProcess, TrainingService
 from nas_fusion.search._run import Retrained, retrain, run_search
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 
-__all__ = ["Budget", "Retrained", "SearchOutcome", "SearchTask", "SoftStart", "retrain", "run_search"]
+__all__ = [
+    "Budget",
+    "Engine",
+    "InProcess",
+    "Retrained",
+    "SearchOutcome",
+    "SearchTask",
+    "SoftStart",
+    "TrainingService",
+    "retrain",
+    "run_search",
+]

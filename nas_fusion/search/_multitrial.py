@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
-from nas_fusion.nni_bridge import BudgetedEngine, FunctionalEvaluator, SimplifiedModelSpace, nni
+from nas_fusion.nni_bridge import BudgetedEngine, CandidateSpace, FunctionalEvaluator, nni
 from nas_fusion.records import TracePoint
+from nas_fusion.search._candidates import CandidateTraining, TrainingAsTrials, TrainingHere
+from nas_fusion.search._engines import InProcess
 from nas_fusion.search._task import SearchOutcome, SearchTask
-from nas_fusion.search._trace import trace_of
-from nas_fusion.search_spaces import FusionSpace
-from nas_fusion.training import FitResult, TrainConfig, fit
+from nas_fusion.training import TrainConfig
 
 
 def samples_per_candidate(budget: int, candidates: int, batch_size: int) -> int:
@@ -32,37 +34,30 @@ class CandidateTrainer:
     Args:
         task: the search that the candidates belong to.
         config: the recipe of one candidate, with its share of the budget.
+        training: how and where a candidate is trained.
     """
 
     task: SearchTask
     config: TrainConfig
+    training: CandidateTraining
     samples: int = 0
     started: int = 0
     trace: list[TracePoint] = field(default_factory=list)
-    start: float = field(default_factory=time.perf_counter)
+    problem: str = ""
 
-    def __call__(self, model: FusionSpace) -> None:
+    def __call__(self, candidate: Any) -> None:
         """Train one candidate and report to NNI."""
         self.started += 1
-        seconds, before = time.perf_counter() - self.start, self.samples
         label = f"{self.task.label} {self.started}/{self.task.candidates}"
         try:
-            result = self._fit(model, label)
-        except TrainingError:
+            result = self.training.train(candidate, label)
+        except TrainingError as error:
             self.samples += self.config.max_samples or 0  # a failed candidate has spent its share
+            self.problem = str(error)
             raise
+        self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]
         self.samples += result.samples
-        self.trace += trace_of(result.history, seconds=seconds, samples=before)
-        nni.report_final_result(result.best_valid_auc)
-
-    def _fit(self, model: FusionSpace, label: str) -> FitResult:
-        with self.task.trials.trial("candidate", model.design) as trial:
-            result = fit(
-                model, self.task.data, self.config, description=label, console=self.task.console,
-                on_validation=lambda record: trial.validated(record.valid_auc),
-            )  # fmt: skip
-            trial.result(result.best_valid_auc)
-        return result
+        nni.report_final_result(result.valid_auc)
 
     def share_left(self) -> bool:
         """Whether the budget pays for another candidate."""
@@ -74,16 +69,20 @@ def run_multitrial(strategy: Any, task: SearchTask) -> SearchOutcome:
 
     Raises:
         TrainingError: no candidate could be trained.
+        StudyError: NNI's service cannot run trials.
     """
     start = time.perf_counter()
     share = samples_per_candidate(task.budget.samples, task.candidates, task.config.batch_size)
-    trainer = CandidateTrainer(task, replace(task.config, max_samples=share, patience=0, lr_drop=1.0))
-    engine = BudgetedEngine(trainer.share_left, max_models=task.candidates)
-    space = SimplifiedModelSpace.from_model(task.make_space(), FunctionalEvaluator(trainer))
-    strategy(space, engine)
+    config = replace(task.config, max_samples=share, patience=0, lr_drop=1.0)
+    with _training(task, config, start) as training:
+        trainer = CandidateTrainer(task, config, training)
+        engine = BudgetedEngine(trainer.share_left, task.candidates, task.engine.concurrency, training.start)
+        strategy(CandidateSpace.from_model(task.make_space(), FunctionalEvaluator(trainer)), engine)
+        engine.wait_models()
     best = engine.best_model()
     if best is None:
-        raise TrainingError(f"none of {trainer.started} candidates could be trained; lower the learning rate?")
+        problem = f"none of {trainer.started} candidates could be trained; lower the learning rate?"
+        raise TrainingError(f"{problem} The last one: {trainer.problem}" if trainer.problem else problem)
     models = [{"design": str(FusionDesign.from_sample(m.sample)), "valid_auc": m.metric} for m in engine.list_models()]
     return SearchOutcome(
         design=FusionDesign.from_sample(best.sample).check(),
@@ -94,3 +93,12 @@ def run_multitrial(strategy: Any, task: SearchTask) -> SearchOutcome:
         candidates=trainer.started,
         details={"candidates": models},
     )
+
+
+@contextmanager
+def _training(task: SearchTask, config: TrainConfig, start: float) -> Iterator[CandidateTraining]:
+    if isinstance(task.engine, InProcess):
+        yield TrainingHere(task, config, start)
+        return
+    with task.engine.running() as run, ExitStack() as until:
+        yield TrainingAsTrials(task, config, start, task.engine, run, until)

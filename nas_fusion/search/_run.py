@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -12,8 +13,10 @@ from torch import nn
 from nas_fusion.errors import OptionError
 from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import TracePoint
+from nas_fusion.search._engines import TrainingService
 from nas_fusion.search._multitrial import run_multitrial
 from nas_fusion.search._oneshot import run_oneshot
+from nas_fusion.search._oneshot_trial import run_oneshot_as_trial
 from nas_fusion.search._task import SearchOutcome, SearchTask
 from nas_fusion.search._trace import trace_of
 from nas_fusion.strategy import BuildContext, StrategyEntry
@@ -32,8 +35,9 @@ def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, 
         parameters: hyperparameters of the strategy that differ from its defaults.
 
     Raises:
-        OptionError: a parameter is unknown.
+        OptionError: a parameter is unknown, or the space or the engine's configuration cannot be used.
         TrainingError: nothing could be trained.
+        StudyError: NNI's service cannot run trials.
     """
     chosen = entry.with_parameters(parameters or {})
     with seeded(task.seed):
@@ -48,8 +52,12 @@ def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, 
             samples=task.budget.samples,
             valid_rows=len(task.data.valid),
         )
-        strategy = entry.build(context, **chosen)
-        outcome = run_multitrial(strategy, task) if entry.kind == "multi-trial" else run_oneshot(entry, strategy, task)
+        if entry.kind == "one-shot" and isinstance(task.engine, TrainingService):
+            outcome = run_oneshot_as_trial(entry, task, chosen, task.engine)
+        else:
+            strategy = entry.build(context, **chosen)
+            run = run_multitrial if entry.kind == "multi-trial" else partial(run_oneshot, entry)
+            outcome = run(strategy, task)
     return replace(outcome, details={"parameters": chosen, **outcome.details})
 
 

@@ -13,6 +13,7 @@ from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
 from nas_fusion.records import TracePoint
 from nas_fusion.search._budget import Budget
+from nas_fusion.search._engines import Engine, InProcess
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.training import TrainConfig
 from nas_fusion.trials import SilentLog, TrialLog
@@ -31,6 +32,7 @@ class SearchTask:
         label: what progress bars call this search.
         console: where progress bars appear; None for none.
         trials: told of every training.
+        engine: where the trainings run.
     """
 
     data: SearchData
@@ -41,6 +43,7 @@ class SearchTask:
     label: str = ""
     console: Console | None = None
     trials: TrialLog = field(default_factory=SilentLog)
+    engine: Engine = field(default_factory=InProcess)
 
     @property
     def seed(self) -> int:

@@ -1,0 +1,167 @@
+"""Training the candidates of a multi-trial search: here, or as trials of an NNI service."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from rich.console import Console
+from torch import nn
+
+from nas_fusion.data import SearchData
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import TrainingError
+from nas_fusion.nni_bridge import TrainingServiceRun, TrialEnd
+from nas_fusion.records import TracePoint
+from nas_fusion.search._engines import TrainingService
+from nas_fusion.search._orders import failure_of, task_order, trial_parameters
+from nas_fusion.search._task import SearchTask
+from nas_fusion.search._trace import trace_of
+from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
+from nas_fusion.trials import Trial
+
+
+class TrainedCandidate(NamedTuple):
+    """What a candidate's training gave; the trace counts seconds of the search and samples of the candidate."""
+
+    valid_auc: float
+    samples: int
+    trace: tuple[TracePoint, ...]
+
+
+class CandidateTraining(Protocol):
+    """A way to train candidates: a wave is started, then each of its candidates is asked for, in the same order."""
+
+    def start(self, wave: Sequence[Any]) -> None:
+        """Start training these candidates."""
+
+    def train(self, candidate: Any, label: str) -> TrainedCandidate:
+        """The next candidate's result.
+
+        Raises:
+            TrainingError: it could not be trained.
+        """
+
+
+def fit_candidate(
+    make_model: Callable[[], nn.Module],
+    data: SearchData,
+    config: TrainConfig,
+    on_validation: Callable[[EpochRecord], None],
+    *,
+    label: str = "",
+    console: Console | None = None,
+) -> FitResult:
+    """Train a candidate from first weights that depend on the seed alone, not on what was trained before it.
+
+    Raises:
+        TrainingError: the loss or a prediction is not finite.
+    """
+    with seeded(config.seed):
+        model = make_model()
+    return fit(model, data, config, description=label, console=console, on_validation=on_validation)
+
+
+@dataclass
+class TrainingHere:
+    """One candidate after the other, in this process.
+
+    Args:
+        task: the search.
+        config: the recipe of one candidate.
+        start_time: of the search.
+    """
+
+    task: SearchTask
+    config: TrainConfig
+    start_time: float
+
+    def start(self, wave: Sequence[Any]) -> None:
+        """Nothing yet."""
+
+    def train(self, candidate: Any, label: str) -> TrainedCandidate:
+        """See `CandidateTraining`."""
+        seconds = time.perf_counter() - self.start_time
+        with self.task.trials.trial("candidate", FusionDesign.from_sample(candidate.sample)) as trial:
+            result = fit_candidate(
+                candidate.executable_model, self.task.data, self.config,
+                lambda record: trial.validated(record.valid_auc), label=label, console=self.task.console,
+            )  # fmt: skip
+            trial.result(result.best_valid_auc)
+        return TrainedCandidate(result.best_valid_auc, result.samples, trace_of(result.history, seconds=seconds))
+
+
+@dataclass
+class _Sent:
+    """A candidate that was sent to NNI's service."""
+
+    outcome: Path
+    told: ExitStack
+    trial: Trial
+    trace: list[TracePoint] = field(default_factory=list)
+    end: TrialEnd = field(default_factory=TrialEnd)
+
+
+@dataclass
+class TrainingAsTrials:
+    """A wave of candidates at once, each a trial of an NNI service.
+
+    Validations are told as they come, results in the order of the candidates.
+
+    Args:
+        task: the search.
+        config: the recipe of one candidate.
+        start_time: of the search.
+        service: its engine.
+        run: the running service.
+        until: tells the end of trials that are still open when the search ends with an error.
+    """
+
+    task: SearchTask
+    config: TrainConfig
+    start_time: float
+    service: TrainingService
+    run: TrainingServiceRun
+    until: ExitStack
+    _wave: list[_Sent] = field(default_factory=list)
+
+    def start(self, wave: Sequence[Any]) -> None:
+        """Train all of them; returns when the last one has ended."""
+        designs = [FusionDesign.from_sample(candidate.sample) for candidate in wave]
+        order = task_order(self.task, self.config, wave[0].model, self.service)
+        self._wave = [self._sent(design) for design in designs]
+        parameters = [
+            trial_parameters("candidate", order, sent.outcome, design)
+            for sent, design in zip(self._wave, designs, strict=True)
+        ]
+        ends = self.run.run(parameters, self._on_metric)
+        for sent, end in zip(self._wave, ends, strict=True):
+            sent.end = end
+
+    def train(self, candidate: Any, label: str) -> TrainedCandidate:
+        """See `CandidateTraining`."""
+        sent = self._wave.pop(0)
+        with sent.told:
+            if not sent.end.succeeded:
+                raise failure_of(sent.end, sent.outcome, self.run.folder)
+            valid_auc = float(sent.end.final["default"])
+            if not all(math.isfinite(auc) for auc in (valid_auc, *(point.valid_auc for point in sent.trace))):
+                raise TrainingError(f"trial {sent.end.name} reported a validation AUC of {valid_auc}")
+            sent.trial.result(valid_auc)
+        return TrainedCandidate(valid_auc, int(sent.end.final["samples"]), tuple(sent.trace))
+
+    def _sent(self, design: FusionDesign) -> _Sent:
+        told = self.until.enter_context(ExitStack())
+        trial = told.enter_context(self.task.trials.trial("candidate", design))
+        return _Sent(self.run.new_outcome(), told, trial)
+
+    def _on_metric(self, position: int, value: Any) -> None:
+        sent, valid_auc = self._wave[position], float(value["default"])
+        seconds = time.perf_counter() - self.start_time
+        sent.trace.append(TracePoint(seconds, int(value["samples"]), valid_auc))
+        sent.trial.validated(valid_auc)

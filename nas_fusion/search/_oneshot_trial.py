@@ -1,0 +1,55 @@
+"""Run a one-shot strategy as one trial of an NNI service."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from nas_fusion.nni_bridge import TrainingServiceRun
+from nas_fusion.search._engines import TrainingService
+from nas_fusion.search._orders import check_registered, failure_of, task_order, trial_parameters
+from nas_fusion.search._saved import load_search
+from nas_fusion.search._task import SearchOutcome, SearchTask
+from nas_fusion.strategy import StrategyEntry
+from nas_fusion.trials import Trial
+
+
+def run_oneshot_as_trial(
+    entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, Any], service: TrainingService
+) -> SearchOutcome:
+    """The same search as `run_oneshot`, in a trial's process, which leaves its outcome in a folder.
+
+    Raises:
+        UnknownNameError: the strategy is not registered, so a trial cannot find it.
+        TrainingError: the supernet's loss or predictions are not finite.
+        StudyError: the trial could not run.
+    """
+    check_registered(entry)
+    start = time.perf_counter()
+    with service.running() as run, task.trials.trial("search") as trial:
+        outcome = _run(entry, task, parameters, service, run, trial)
+        trial.found(outcome.design)
+        trial.result(outcome.valid_auc)
+    return replace(outcome, seconds=time.perf_counter() - start)
+
+
+def _run(
+    entry: StrategyEntry,
+    task: SearchTask,
+    parameters: Mapping[str, Any],
+    service: TrainingService,
+    run: TrainingServiceRun,
+    trial: Trial,
+) -> SearchOutcome:
+    order = task_order(task, task.config, task.make_space(), service)
+    folder = run.new_outcome()
+    sent = trial_parameters("search", order, folder, strategy=entry.name, parameters=dict(parameters))
+    (end,) = run.run([sent], lambda _, value: trial.validated(float(value)))
+    outcome = load_search(folder) if end.succeeded else None
+    if outcome is None:
+        raise failure_of(end, folder, run.folder)
+    shutil.rmtree(folder)
+    return outcome

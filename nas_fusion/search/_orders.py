@@ -1,0 +1,158 @@
+"""What a trial of an NNI service is told to do: an *order*, made of plain values, and what it hands back.
+
+An order carries nothing that is pickled: NNI would unpickle whatever comes to it as such.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nas_fusion.data import SearchData
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import OptionError, StudyError, TrainingError
+from nas_fusion.files import write_text
+from nas_fusion.nni_bridge import TrialEnd
+from nas_fusion.search._budget import Budget
+from nas_fusion.search._engines import TrainingService
+from nas_fusion.search._task import SearchTask
+from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
+from nas_fusion.training import TrainConfig
+
+_FAILURE = "failure.json"
+
+
+def task_order(task: SearchTask, config: TrainConfig, space: Any, service: TrainingService) -> dict[str, Any]:
+    """What every trial of a search has to know.
+
+    Args:
+        task: the search.
+        config: the recipe of the training.
+        space: the search space, or anything else that carries NNI's trace of its arguments.
+        service: which is to run the trial.
+
+    Raises:
+        OptionError: the space cannot be made again from plain values.
+    """
+    kind = space.trace_symbol
+    order = {
+        "data": str(task.data.folder),
+        "fingerprint": task.data.fingerprint,
+        "space": f"{kind.__module__}:{kind.__qualname__}",
+        "space_arguments": list(space.trace_args),
+        "space_options": dict(space.trace_kwargs),
+        "config": asdict(config),
+        "budget": task.budget.samples,
+        "candidates": task.candidates,
+        "label": task.label,
+        "threads": service.threads or torch.get_num_threads(),
+    }
+    try:
+        json.dumps(order, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise OptionError("the space's arguments", f"plain values for a trial ({error})", space.trace_kwargs) from error
+    if kind.__module__ == "__main__":
+        raise OptionError("the space's class", "in a module that a trial can import", order["space"])
+    return order
+
+
+def trial_parameters(
+    phase: str, order: Mapping[str, Any], outcome: Path, design: FusionDesign | None = None, **more: Any
+) -> dict[str, Any]:
+    """A trial's parameters as NNI shows them: phase, label and design beside the order.
+
+    Args:
+        phase: one of `nas_fusion.trials.PHASES`.
+        order: see `task_order`.
+        outcome: the folder in which the trial leaves what it found, or why it failed.
+        design: of a candidate.
+        more: parts of this trial's order.
+    """
+    shown = {} if design is None else design.to_sample()
+    if design is not None:
+        more["design"] = design.to_json()
+    return {"phase": phase, "label": order["label"], **shown, "order": {**order, **more, "outcome": str(outcome)}}
+
+
+def read_task(order: Mapping[str, Any]) -> SearchTask:
+    """The task of an order, in the trial's process.
+
+    Raises:
+        DataError: the data set is not there, or another one.
+        OptionError: the space is none.
+    """
+    return SearchTask(
+        data=SearchData.open(order["data"], order["fingerprint"]),
+        make_space=lambda: make_space(order),
+        config=TrainConfig(**order["config"]),
+        budget=Budget(order["budget"]),
+        candidates=order["candidates"],
+        label=order["label"],
+    )
+
+
+def make_space(order: Mapping[str, Any]) -> FusionSpace:
+    """The space of an order, with fresh weights from the current random state.
+
+    Raises:
+        OptionError: it is none.
+    """
+    module, _, name = order["space"].partition(":")
+    try:
+        kind: Any = import_module(module)
+        for part in name.split("."):
+            kind = getattr(kind, part)
+    except (ImportError, AttributeError) as error:
+        raise OptionError("the space's class", f"one that can be imported here ({error})", order["space"]) from error
+    if not (isinstance(kind, type) and issubclass(kind, FusionSpace)):
+        raise OptionError("the space's class", "a FusionSpace", order["space"])
+    space: FusionSpace = kind(*order["space_arguments"], **order["space_options"])
+    return space
+
+
+def check_registered(entry: StrategyEntry) -> None:
+    """A trial finds a strategy by its name.
+
+    Raises:
+        UnknownNameError: it is not registered.
+    """
+    STRATEGIES.get(entry.name)
+
+
+def write_failure(order: Mapping[str, Any], error: BaseException) -> None:
+    """Leave the reason of a failure where the search looks for it.
+
+    Raises:
+        StudyError: the folder cannot be written.
+    """
+    folder = Path(order["outcome"])
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"training": isinstance(error, TrainingError), "message": str(error), "kind": type(error).__name__}
+    write_text(folder / _FAILURE, json.dumps(content))
+
+
+def failure_of(end: TrialEnd, outcome: Path, folder: Path) -> TrainingError | StudyError:
+    """The reason of a trial's failure: a `TrainingError` is a failed training, a `StudyError` anything else.
+
+    Args:
+        end: how it ended.
+        outcome: see `trial_parameters`.
+        folder: NNI's, of the experiment.
+    """
+    try:
+        content = json.loads((outcome / _FAILURE).read_text("utf-8"))
+    except FileNotFoundError:
+        how = "without a final metric" if end.status == "SUCCEEDED" else f"as {end.status} without giving a reason"
+        return TrainingError(f"trial {end.name} ended {how}; what it printed is in NNI's web UI, or below {folder}")
+    shutil.rmtree(outcome)
+    if content["training"]:
+        return TrainingError(content["message"])
+    return StudyError(f"trial {end.name} could not run: {content['kind']}: {content['message']}")

@@ -1,0 +1,56 @@
+"""The outcome of a search in a folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import StudyError
+from nas_fusion.files import load_tensors, new_folder, save_tensors, write_text
+from nas_fusion.records import TracePoint
+from nas_fusion.search._task import SearchOutcome, SoftStart
+
+_OUTCOME, _WEIGHTS = "outcome.json", "supernet.pt"
+
+
+def save_search(folder: Path, outcome: SearchOutcome) -> None:
+    """Keep a search that ended.
+
+    Raises:
+        StudyError: the folder cannot be written.
+    """
+    content = {
+        "design": json.loads(outcome.design.to_json()),
+        "valid_auc": outcome.valid_auc,
+        "trace": [asdict(point) for point in outcome.trace],
+        "samples": outcome.samples,
+        "seconds": outcome.seconds,
+        "candidates": outcome.candidates,
+        "mixture": outcome.soft.mixture if outcome.soft else None,
+        "details": outcome.details,
+    }
+    with new_folder(folder) as temporary:
+        if outcome.soft:
+            save_tensors(temporary / _WEIGHTS, outcome.soft.weights)
+        write_text(temporary / _OUTCOME, json.dumps(content, indent=1))
+
+
+def load_search(folder: Path) -> SearchOutcome | None:
+    """A search that ended earlier, or None.
+
+    Raises:
+        StudyError: the folder is there but cannot be read.
+    """
+    if not folder.exists():
+        return None
+    try:
+        content = json.loads((folder / _OUTCOME).read_text("utf-8"))
+        mixture = content.pop("mixture")
+        content["design"] = FusionDesign.from_json(json.dumps(content["design"]))
+        content["trace"] = tuple(TracePoint(**point) for point in content["trace"])
+        soft = SoftStart(load_tensors(folder / _WEIGHTS), mixture) if mixture is not None else None
+        return SearchOutcome(soft=soft, **content)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{folder}: a search that cannot be read; delete the folder to repeat it ({error})") from error
