@@ -16,7 +16,7 @@ PHASES = ("search", "candidate", "re-train")
 """A one-shot search; the short training of one candidate of a multi-trial search; the training of a found design."""
 
 
-class StoppedEarly(Exception):  # noqa: N818 - nothing went wrong
+class StoppedEarly(Exception):
     """Raised out of a `TrialLog` to end a training that is not worth going on (a tuning's pruner)."""
 
 

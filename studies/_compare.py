@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import platform
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal, get_args
 
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import StudyError
+from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import new_folder, write_text
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo
@@ -22,6 +24,8 @@ from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._work import CellListener, TuningListener, Work, replay, write_record
+
+EngineName = Literal["in-process", "nni"]
 
 _PACKAGES = ("nas-fusion", "torch", "nni", "pytorch-lightning", "optuna", "numpy")
 
@@ -41,6 +45,8 @@ def compare(
     folder: str | Path,
     *,
     storage: str | None = None,
+    engine: EngineName = "in-process",
+    nni_config: Path | None = None,
     console: Console | None = None,
     listener: CellListener | None = None,
     tuning_listener: TuningListener | None = None,
@@ -53,6 +59,9 @@ def compare(
         dataset: the encoded log.
         folder: the study folder; an unfinished comparison in it goes on. Its name is the study's name in the storage.
         storage: URL of Optuna's storage, which workers may share; in the folder if not given.
+        engine: ``"in-process"``, or ``"nni"``: candidates and one-shot searches are trials of NNI's training service,
+            `settings.concurrency` at once. The results are the same.
+        nni_config: NNI's own configuration (YAML), for services on other machines.
         console: where progress bars appear; None for none.
         listener: told of every cell, those that were done before included.
         tuning_listener: told of every tuning trial of this process.
@@ -60,15 +69,21 @@ def compare(
 
     Raises:
         StudyError: the folder belongs to other settings, or to another process.
+        OptionError: an unknown engine, or a configuration that NNI refuses.
         NasFusionError: a cell could not be run; the others are kept.
     """
+    if engine not in get_args(EngineName) or (nni_config is not None and engine != "nni"):
+        raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
     work = Work(settings, dataset, study, study.name, console=console)
     with study.locked(settings, dataset.fingerprint):
         work.connect(open_storage(storage or study.storage_url))
-        with study.recorder(settings) as recorder:
+        with study.recorder(settings) as recorder, ExitStack() as stack:
             work.trials = recorder
+            if engine == "nni":
+                work.engine = study.training_service(settings, nni_config)
+                stack.enter_context(work.engine.running())
             records, book = _run(work, recorder, listener, tuning_listener)
         info = comparison_info(settings, dataset, command)
         _write_results(study, records, info)

@@ -12,8 +12,15 @@ from filelock import FileLock, Timeout
 from nas_fusion.design import OPERATIONS, candidate_connections, connection_label, fused_blocks, operation_label
 from nas_fusion.errors import StudyError
 from nas_fusion.nni_bridge import ExperimentRecorder
+from nas_fusion.search import TrainingService
 from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
 from nas_fusion.trials import PHASES
+
+
+def design_axes(levels: int) -> dict[str, list[Any]]:
+    """Every connection and operation with its possible values, as axes of the web UI's graph."""
+    connections = {connection_label(s, t): [0, 1] for s, t in candidate_connections(levels)}
+    return connections | {operation_label(block): list(OPERATIONS) for block in fused_blocks(levels)}
 
 
 class StudyFolder:
@@ -59,15 +66,22 @@ class StudyFolder:
 
     def recorder(self, settings: ComparisonSettings) -> AbstractContextManager[ExperimentRecorder]:
         """The NNI experiment in ``nni/``, for NNI's web UI."""
-        levels = settings.model.levels
         axes: dict[str, list[Any]] = {
             "phase": list(PHASES),
             "strategy": list(settings.strategies),
             "seed": list(settings.seeds),
         }
-        axes |= {connection_label(s, t): [0, 1] for s, t in candidate_connections(levels)}
-        axes |= {operation_label(block): list(OPERATIONS) for block in fused_blocks(levels)}
-        return ExperimentRecorder(self.nni, self.path.name, axes)
+        return ExperimentRecorder(self.nni, self.path.name, axes | design_axes(settings.model.levels))
+
+    def training_service(self, settings: ComparisonSettings, config_file: Path | None) -> TrainingService:
+        """NNI's own engine; its files are in ``nni-service/``."""
+        return TrainingService(
+            self.path / "nni-service",
+            concurrency=settings.concurrency,
+            config_file=config_file,
+            axes=design_axes(settings.model.levels),
+            name=self.name,
+        )
 
     def check_exists(self) -> None:
         """Refuse a folder without a study.

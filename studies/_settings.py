@@ -98,6 +98,7 @@ class ComparisonSettings:
         seeds: one cell per strategy and seed.
         budget: per strategy and seed; see `nas_fusion.search.Budget.parse`.
         candidates: into how many candidates a multi-trial strategy divides its budget.
+        concurrency: how many candidates a multi-trial strategy proposes before it hears of the first one's result.
         tune: tuning trials per strategy, before its cells.
         model: the search space.
         recipe: how models are trained.
@@ -110,6 +111,7 @@ class ComparisonSettings:
     seeds: tuple[int, ...] = (0, 1, 2)
     budget: str = "5x"
     candidates: int = 10
+    concurrency: int = 1
     tune: int = 0
     model: ModelSettings = ModelSettings()
     recipe: RecipeSettings = RecipeSettings()
@@ -121,6 +123,8 @@ class ComparisonSettings:
             raise OptionError("seeds", "different integers, at least one", self.seeds)
         if self.candidates < 1:
             raise OptionError("candidates", "a positive integer", self.candidates)
+        if self.concurrency < 1:
+            raise OptionError("concurrency", "a positive integer", self.concurrency)
         if self.tune < 0:
             raise OptionError("tune", "zero or a positive integer", self.tune)
         self.train_config(rows=1)  # validates the recipe early
@@ -191,8 +195,20 @@ class ComparisonSettings:
         write_text(path, tomli_w.dumps(content))
 
 
+def complete(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as plain values; those that did not exist when they were written have their defaults.
+
+    Raises:
+        StudyError: they were written by a version that had others.
+    """
+    try:
+        return ComparisonSettings.from_dict(content).to_dict()
+    except (KeyError, TypeError) as error:
+        raise StudyError(f"settings of another version of nas-fusion: {error}") from error
+
+
 def read_settings(path: Path) -> tuple[dict[str, Any], str]:
-    """The settings in a ``study.toml`` as plain values, and the fingerprint of the data.
+    """The settings in a ``study.toml`` as plain values (see `complete`), and the fingerprint of the data.
 
     Raises:
         StudyError: the file cannot be read.
@@ -204,7 +220,10 @@ def read_settings(path: Path) -> tuple[dict[str, Any], str]:
         raise StudyError(f"{path}: not the settings of a study: {error}") from error
     if version != FORMAT_VERSION:
         raise StudyError(f"{path}: format must be {FORMAT_VERSION}, got {version!r}")
-    return content, str(fingerprint)
+    try:
+        return complete(content), str(fingerprint)
+    except StudyError as error:
+        raise StudyError(f"{path}: {error}") from error
 
 
 def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:

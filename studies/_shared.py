@@ -8,7 +8,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from nas_fusion.errors import StudyError
-from nas_fusion.studies._settings import ComparisonSettings, differences
+from nas_fusion.studies._settings import ComparisonSettings, complete, differences
 from nas_fusion.studies._storage import open_study
 from nas_fusion.studies._tuning import tuning_name
 
@@ -24,7 +24,7 @@ def announce(study: optuna.Study, settings: ComparisonSettings, fingerprint: str
     """
     known = study.user_attrs
     if _SETTINGS in known:
-        found = differences(settings.to_dict(), known[_SETTINGS])
+        found = differences(settings.to_dict(), complete(known[_SETTINGS]))
         if not found and known[_FINGERPRINT] != fingerprint:
             found = ["the log's content"]
         if found:

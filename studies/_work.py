@@ -18,7 +18,7 @@ from nas_fusion.errors import NasFusionError, StudyError
 from nas_fusion.files import new_folder, save_tensors, write_text
 from nas_fusion.records import CellRecord
 from nas_fusion.report import draw_design
-from nas_fusion.search import Budget, Retrained, SearchOutcome, SearchTask, retrain, run_search
+from nas_fusion.search import Budget, Engine, InProcess, Retrained, SearchOutcome, SearchTask, retrain, run_search
 from nas_fusion.search_spaces import SPACES, FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies._cells import Cell, CellBook, Claim
@@ -77,6 +77,7 @@ class Work:
         name: of the study in the storage.
         console: where progress bars appear; None for none.
         trials: told of every training.
+        engine: where the trainings of searches run; in this process if not given.
         remote: results go through the storage, too, since the coordinator may not see the folder.
         watch: notices dead processes.
 
@@ -90,6 +91,7 @@ class Work:
     name: str
     console: Console | None = None
     trials: TrialLog = field(default_factory=SilentLog)
+    engine: Engine | None = None
     remote: bool = False
     watch: Watch = field(default_factory=Watch)
 
@@ -233,6 +235,7 @@ class Work:
             candidates=settings.candidates,
             label=label,
             console=self.console,
+            engine=InProcess(settings.concurrency),
         )
 
     def _search_and_retrain(
@@ -260,6 +263,7 @@ class Work:
         task = replace(
             self._task(settings, config, f"{cell.strategy} seed {cell.seed}"),
             trials=LabelledLog(self.trials, {"strategy": cell.strategy, "seed": cell.seed}),
+            engine=self.engine or InProcess(settings.concurrency),
         )
         found = self._search_and_retrain(entry, task, settings, parameters, with_test=True)
         outcome, trained, test = found.outcome, found.retrained, found.test

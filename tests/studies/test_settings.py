@@ -50,6 +50,19 @@ def test_a_study_notices_another_log(tmp_path: Path) -> None:
         folder.check(settings(), "abd")
 
 
+def test_a_study_of_an_older_version_has_the_defaults_of_newer_settings(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    settings().write(folder.settings, "abc")
+    text = folder.settings.read_text("utf-8")
+    folder.settings.write_text(text.replace("concurrency = 1\n", ""), "utf-8")
+    folder.check(settings(), "abc")
+    with pytest.raises(StudyError, match="concurrency: 1 in the study, 2 asked for"):
+        folder.check(replace(settings(), concurrency=2), "abc")
+    folder.settings.write_text("future = 3\n" + text, "utf-8")
+    with pytest.raises(StudyError, match=r"study\.toml: settings of another version.*future"):
+        folder.check(settings(), "abc")
+
+
 def test_a_folder_with_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(StudyError, match="holds no study"):

@@ -1,0 +1,52 @@
+"""``--engine nni`` finds what the engine in this process finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nas_fusion.data import prepare
+from nas_fusion.errors import OptionError
+from nas_fusion.studies import ComparisonSettings, compare
+from tests.studies.test_compare import SETTINGS, without_times
+
+TWO_AT_ONCE = replace(
+    SETTINGS, strategies=("random", "evolution", "optfusion-hard"), seeds=(0,), candidates=6, concurrency=2
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_both_engines_give_the_same_designs_and_figures(tmp_path: Path) -> None:
+    dataset = prepare("synthetic:3000", cache=tmp_path / "cache")
+    here = compare(TWO_AT_ONCE, dataset, tmp_path / "here")
+    there = compare(TWO_AT_ONCE, dataset, tmp_path / "there", engine="nni")
+    pd.testing.assert_frame_equal(
+        without_times(there.folder.results), without_times(here.folder.results), check_exact=True
+    )
+    assert [r.design for r in there.records] == [r.design for r in here.records]
+    assert [r.details.get("candidates") for r in there.records] == [r.details.get("candidates") for r in here.records]
+
+
+def test_concurrency_matters_to_strategies_that_learn_from_results(tmp_path: Path) -> None:
+    """So it is a setting of the comparison, and not of the engine."""
+    dataset = prepare("synthetic:3000", cache=tmp_path / "cache")
+    settings = replace(TWO_AT_ONCE, strategies=("evolution",))
+    two = compare(settings, dataset, tmp_path / "two").records[0]
+    one = compare(replace(settings, concurrency=1), dataset, tmp_path / "one").records[0]
+    designs = [[c["design"] for c in r.details["candidates"]] for r in (one, two)]
+    assert designs[0][:3] == designs[1][:3], "the first population"
+    assert designs[0] != designs[1]
+
+
+def test_a_configuration_without_its_engine_is_refused(tmp_path: Path) -> None:
+    dataset = prepare("synthetic:3000", cache=tmp_path / "cache")
+    settings: ComparisonSettings = TWO_AT_ONCE
+    with pytest.raises(OptionError, match=r"engine.*in-process"):
+        compare(settings, dataset, tmp_path / "study", nni_config=tmp_path / "nni.yml")
+    with pytest.raises(OptionError, match="engine"):
+        compare(settings, dataset, tmp_path / "study", engine="cloud")  # type: ignore[arg-type]
+    assert not (tmp_path / "study").exists()
