@@ -276,6 +276,7 @@ def run_worker(options: Options) -> None:
 def run_search_command(options: Options) -> None:
     """``nasfusion search``."""
     with _console() as console:
+        from nas_fusion.design import FusionDesign
         from nas_fusion.files import write_text
         from nas_fusion.report import design_text, draw_design
         from nas_fusion.search import Budget, SearchTask, run_search
@@ -297,11 +298,14 @@ def run_search_command(options: Options) -> None:
         outcome = run_search(entry, task)
         out: Path = options["out"]
         write_text(out, outcome.design.to_json() + "\n")
-        write_text(out.with_suffix(".svg"), draw_design(outcome.design, title=f"{entry.name}, seed {task.seed}"))
+        written = [out]
+        if isinstance(outcome.design, FusionDesign):
+            written.append(out.with_suffix(".svg"))
+            write_text(written[-1], draw_design(outcome.design, title=f"{entry.name}, seed {task.seed}"))
         console.print(design_text(outcome.design), highlight=False, markup=False)
         found = "" if outcome.valid_auc is None else f"; validation AUC while searching {outcome.valid_auc:.4f}"
         console.print(f"{outcome.samples:,} samples in {outcome.seconds:.1f} s{found}", highlight=False)
-        console.print(f"written: {out}, {out.with_suffix('.svg')}", highlight=False, soft_wrap=True)
+        console.print(f"written: {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
 
 
 def run_retrain_command(options: Options) -> None:

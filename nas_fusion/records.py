@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from nas_fusion.design import FusionDesign
+from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.errors import NasFusionError, OptionError, StudyError
 
 KINDS = ("one-shot", "multi-trial", "reference")
@@ -23,11 +23,14 @@ class TracePoint:
         seconds: wall-clock since the search (or the re-training) began.
         samples: rows seen since then, every pass over a row counted.
         valid_auc: AUC on the validation split.
+        test_auc: of the same model on the test split, measured after the search for the report alone; None where it
+            was not measured.
     """
 
     seconds: float
     samples: int
     valid_auc: float
+    test_auc: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class CellRecord:
         strategy: registered name.
         seed: the seed of search and re-training.
         kind: ``one-shot``, ``multi-trial`` or ``reference`` (a hand-made design, nothing is searched).
-        design: the searched design; a soft cell has one too (each block's operation of the largest weight).
+        design: the searched design; a soft cell has one too (each block's operation of the largest weight). A
+            hand-made model, or a strategy with a space of its own, has an `Architecture`.
         mode: ``hard`` or ``soft``.
         search_valid_auc: best validation AUC while searching; None where nothing was searched.
         valid_auc, valid_logloss, test_auc, test_logloss: after re-training.
@@ -49,6 +53,8 @@ class CellRecord:
         trace: validations while searching.
         retrain_history: validations while re-training.
         shares_search_with: the strategy whose search this cell used instead of one of its own.
+        cost: what the model costs, by name (`nas_fusion.cost`): ``multiply_adds`` per row, ``latency_ms_1`` and
+            ``latency_ms_4096`` (milliseconds per batch of 1 and 4096 rows), ``training_rows_per_second``.
         details: anything else that JSON can hold: hyperparameters, ``gates`` and ``operations`` per epoch, …
 
     Raises:
@@ -58,7 +64,7 @@ class CellRecord:
     strategy: str
     seed: int
     kind: str
-    design: FusionDesign
+    design: Found
     mode: str
     search_valid_auc: float | None
     valid_auc: float
@@ -74,6 +80,7 @@ class CellRecord:
     trace: tuple[TracePoint, ...] = ()
     retrain_history: tuple[TracePoint, ...] = ()
     shares_search_with: str | None = None
+    cost: Mapping[str, float] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,7 +95,7 @@ class CellRecord:
         content["design"] = json.loads(self.design.to_json())
         content["trace"] = [asdict(p) for p in self.trace]
         content["retrain_history"] = [asdict(p) for p in self.retrain_history]
-        content["details"] = dict(self.details)
+        content["cost"], content["details"] = dict(self.cost), dict(self.details)
         return json.dumps({"format": FORMAT_VERSION, **content}, indent=2)
 
     @classmethod
@@ -103,7 +110,7 @@ class CellRecord:
             version = content.pop("format")
             if version != FORMAT_VERSION:
                 raise StudyError(f"cell format must be {FORMAT_VERSION}, got {version!r}")
-            content["design"] = FusionDesign.from_json(json.dumps(content["design"]))
+            content["design"] = found_from_json(json.dumps(content["design"]))
             for name in ("trace", "retrain_history"):
                 content[name] = tuple(TracePoint(**p) for p in content[name])
             return cls(**content)

@@ -30,8 +30,11 @@ from nas_fusion.registry import Registry
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+    from torch import nn
 
+    from nas_fusion.architecture import Architecture, Found
     from nas_fusion.design import FusionDesign
+    from nas_fusion.nn import Fields
     from nas_fusion.search_spaces import DesignSet
     from nas_fusion.training import TrainConfig
 
@@ -50,6 +53,7 @@ class BuildContext:
         config: the training recipe.
         samples: the whole budget in samples.
         valid_rows: rows of the validation split.
+        fields: the fields of the data, and the width of their embeddings.
     """
 
     seed: int
@@ -58,6 +62,7 @@ class BuildContext:
     config: TrainConfig
     samples: int
     valid_rows: int
+    fields: Fields
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ class StrategyEntry:
         kind: ``"one-shot"`` (one supernet), ``"multi-trial"`` (one candidate after the other) or ``"reference"``
             (a hand-made design, nothing is searched).
         summary: one line.
-        build: makes a fresh NNI strategy from the context and the parameters; for a reference, the design itself.
+        build: makes a fresh NNI strategy from the context and the parameters; for a reference, the design itself, made
+            from the `DesignSet`. With a space of its own (`make_model`): an object with ``search(task) ->
+            SearchOutcome``; for a reference, the `Architecture`, made from the context and the parameters.
         parameters: its hyperparameters and their defaults.
         distributions: returns the Optuna distributions of the hyperparameters.
         in_all: whether ``--strategies all`` includes it.
@@ -77,6 +84,9 @@ class StrategyEntry:
         shares_search_with: the entry whose search this one uses (OptFusion soft uses OptFusion's).
         keep_best_epoch: for one-shot: derive from the epoch with the best validation AUC, not from the last.
         patience: for one-shot: stop after this many epochs without a better validation AUC; 0 spends the budget.
+        make_model: for a strategy that has a space of its own, or a hand-made model: makes the model of an
+            `Architecture` with fresh weights from the current random state, called with ``(ids, values)``, returning
+            logits ``[batch]``. None for strategies over the fusion space.
 
     Raises:
         OptionError: kind or mode is unknown.
@@ -93,12 +103,25 @@ class StrategyEntry:
     shares_search_with: str | None = None
     keep_best_epoch: bool = False
     patience: int = 0
+    make_model: Callable[[Architecture, Fields], nn.Module] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("one-shot", "multi-trial", "reference"):
             raise OptionError("kind", "'one-shot', 'multi-trial' or 'reference'", self.kind)
         if self.mode not in ("hard", "soft"):
             raise OptionError("mode", "'hard' or 'soft'", self.mode)
+        if self.mode == "soft" and self.has_own_space:
+            raise OptionError("mode", "'hard' for a strategy with a space of its own", self.mode)
+
+    @property
+    def has_own_space(self) -> bool:
+        """Whether it finds an `Architecture` instead of a design of the fusion space."""
+        return self.make_model is not None
+
+    @property
+    def is_always_compared(self) -> bool:
+        """Whether every comparison has it: the hand-made designs of the fusion space itself."""
+        return self.kind == "reference" and not self.has_own_space
 
     @property
     def search_name(self) -> str:
@@ -117,8 +140,15 @@ class StrategyEntry:
                 raise OptionError(f"parameter of {self.name}", f"one of: {known}", name)
         return {**self.parameters, **given}
 
+    def reference(self, context: BuildContext, parameters: Mapping[str, Any]) -> Found:
+        """The design or the architecture of a reference."""
+        if self.has_own_space:
+            architecture: Architecture = self.build(context, **parameters)
+            return architecture
+        return self.reference_design(context.designs)
+
     def reference_design(self, designs: DesignSet) -> FusionDesign:
-        """The design of a reference."""
+        """The design of a reference that is a point of the fusion space."""
         design: FusionDesign = self.build(designs)
         return designs.check(design)
 
@@ -135,22 +165,30 @@ STRATEGIES: Registry[StrategyEntry] = Registry(
 """Every known strategy by name."""
 
 
-def select_strategies(text: str) -> list[StrategyEntry]:
-    """The entries that ``--strategies`` names: ``all``, or names with commas between them.
+GROUPS: Mapping[str, Callable[[StrategyEntry], bool]] = {
+    "all": lambda entry: True,
+    "searches": lambda entry: entry.kind != "reference",
+    "models": lambda entry: entry.kind == "reference",
+}
+"""What ``--strategies`` may name beside strategies: groups of those that are ``in_all``."""
 
-    References always stand behind the searched ones.
+
+def select_strategies(text: str) -> list[StrategyEntry]:
+    """The entries that ``--strategies`` names: a group (`GROUPS`), names, or both, with commas between them.
+
+    References always stand behind the searched ones, and the hand-made designs of the space are always among them.
 
     Raises:
         UnknownNameError: a name is not registered; the nearest is offered.
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise OptionError("strategies", "'all' or names with commas between them", text)
+        raise OptionError("strategies", f"names, or {', '.join(GROUPS)}, with commas between them", text)
     chosen: dict[str, StrategyEntry] = {}
     for name in names:
-        if name == "all":
-            chosen.update((n, entry) for n, entry in STRATEGIES if entry.in_all)
+        if name in GROUPS:
+            chosen.update((n, entry) for n, entry in STRATEGIES if entry.in_all and GROUPS[name](entry))
         else:
             chosen[name] = STRATEGIES.get(name)
-    chosen.update((n, entry) for n, entry in STRATEGIES if entry.kind == "reference")
+    chosen.update((n, entry) for n, entry in STRATEGIES if entry.is_always_compared)
     return sorted(chosen.values(), key=lambda entry: entry.kind == "reference")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
-from nas_fusion.design import FusionDesign
+from nas_fusion.architecture import Found
 
 PHASES = ("search", "candidate", "re-train")
 """A one-shot search; the short training of one candidate of a multi-trial search; the training of a found design."""
@@ -26,7 +26,7 @@ class Trial(Protocol):
     def validated(self, valid_auc: float) -> None:
         """Tell of an epoch's validation AUC."""
 
-    def found(self, design: FusionDesign) -> None:
+    def found(self, design: Found) -> None:
         """Tell which design it is, where it was not known at the beginning (a one-shot search)."""
 
     def result(self, valid_auc: float | None, **more: float) -> None:
@@ -36,7 +36,7 @@ class Trial(Protocol):
 class TrialLog(Protocol):
     """Somebody who wants to be told."""
 
-    def trial(self, phase: str, design: FusionDesign | None = None, **parameters: Any) -> AbstractContextManager[Trial]:
+    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> AbstractContextManager[Trial]:
         """A training begins now and ends with the block; an exception out of the block is its failure.
 
         Args:
@@ -52,7 +52,7 @@ class SilentTrial:
     def validated(self, valid_auc: float) -> None:
         """Do nothing."""
 
-    def found(self, design: FusionDesign) -> None:
+    def found(self, design: Found) -> None:
         """Do nothing."""
 
     def result(self, valid_auc: float | None, **more: float) -> None:
@@ -63,7 +63,7 @@ class SilentLog:
     """Nobody is told."""
 
     @contextmanager
-    def trial(self, phase: str, design: FusionDesign | None = None, **parameters: Any) -> Iterator[Trial]:
+    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
         """Do nothing."""
         yield SilentTrial()
 
@@ -79,6 +79,6 @@ class LabelledLog:
     def __init__(self, log: TrialLog, parameters: Mapping[str, Any]) -> None:
         self._log, self._parameters = log, dict(parameters)
 
-    def trial(self, phase: str, design: FusionDesign | None = None, **parameters: Any) -> AbstractContextManager[Trial]:
+    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> AbstractContextManager[Trial]:
         """A trial with the cell's parameters."""
         return self._log.trial(phase, design, **self._parameters, **parameters)

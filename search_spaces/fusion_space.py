@@ -20,7 +20,7 @@ from nas_fusion.design import (
     fused_blocks,
 )
 from nas_fusion.errors import DesignError, OptionError
-from nas_fusion.nn import CrossBlock, DeepBlock, FieldEmbedding, FusionNetwork, HardFusion, PassThrough
+from nas_fusion.nn import CrossBlock, DeepBlock, FieldEmbedding, Fields, FusionNetwork, HardFusion, PassThrough
 from nas_fusion.nn.operations import BUILT_IN, FusionOperation, Product, ProductRule
 from nas_fusion.nni_bridge import (
     DARTS,
@@ -115,6 +115,11 @@ class FusionSpace(ModelSpace):
     def for_schema(cls, schema: Any, **options: Any) -> FusionSpace:
         """The space for the fields of a `nas_fusion.data.Schema`; `options` as for the constructor."""
         return cls(field_sizes=list(schema.field_sizes), value_fields=list(schema.value_fields), **options)
+
+    @property
+    def fields(self) -> Fields:
+        """The fields of the data, and the width of their embeddings."""
+        return self.network.embedding.fields
 
     def make_shallow(self, width: int) -> nn.Module:
         """A new shallow block: called with the fused input and the embedding, both ``[batch, width]``."""

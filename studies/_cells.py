@@ -128,7 +128,8 @@ class CellBook:
             for epoch, point in enumerate(record.retrain_history, start=1):
                 trial.report(point.valid_auc, step=epoch)
             for name in ("design.svg", "design.json"):
-                upload_artifact(artifact_store=self._artifacts, file_path=str(folder / name), study_or_trial=trial)
+                if (folder / name).exists():  # what is no design of the fusion space has no drawing
+                    upload_artifact(artifact_store=self._artifacts, file_path=str(folder / name), study_or_trial=trial)
             for name in ("test_auc", "test_logloss", "valid_logloss", "search_seconds", "retrain_seconds"):
                 trial.set_user_attr(name, getattr(record, name))
             trial.set_user_attr("design", str(record.design))

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
+from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import new_folder, write_text
 from nas_fusion.nni_bridge import ExperimentRecorder
@@ -181,5 +182,6 @@ def _write_results(study: StudyFolder, records: list[CellRecord], info: Comparis
     best = best_cell(records)
     assert best is not None, "a comparison has at least one cell"
     write_text(study.best_json, best.design.to_json() + "\n")
-    write_text(study.best_svg, draw_design(best.design, title=f"{best.strategy}, seed {best.seed}"))
+    if isinstance(best.design, FusionDesign):
+        write_text(study.best_svg, draw_design(best.design, title=f"{best.strategy}, seed {best.seed}"))
     write_report(records, info, study.report)

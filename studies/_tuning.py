@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPE
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from nas_fusion.design import FusionDesign
+from nas_fusion.architecture import Found
 from nas_fusion.studies._leases import DIED, Watch, declare_dead, held, storage_id
 from nas_fusion.studies._storage import open_study
 from nas_fusion.trials import StoppedEarly, Trial, TrialLog
@@ -231,7 +231,7 @@ class TuningLog:
         self._candidates, self._best_candidate = 0, 0.0
 
     @contextmanager
-    def trial(self, phase: str, design: FusionDesign | None = None, **parameters: Any) -> Iterator[Trial]:
+    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
         """See `nas_fusion.trials.TrialLog`."""
         with self._log.trial(phase, design, **parameters) as inner:
             yield _TuningTrial(self, phase, inner)
@@ -265,7 +265,7 @@ class _TuningTrial:
         self._epoch += 1
         self._log.validated(self._phase, self._epoch, valid_auc)
 
-    def found(self, design: FusionDesign) -> None:
+    def found(self, design: Found) -> None:
         """Pass it on."""
         self._inner.found(design)
 

@@ -14,6 +14,7 @@ from optuna.storages import BaseStorage
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
+from nas_fusion.design import FusionDesign
 from nas_fusion.errors import NasFusionError, StudyError
 from nas_fusion.files import new_folder, save_tensors, write_text
 from nas_fusion.records import CellRecord
@@ -313,7 +314,8 @@ class Work:
 def write_record(folder: Any, record: CellRecord) -> None:
     """Write a cell's record, design and drawing into its folder."""
     write_text(folder / "design.json", record.design.to_json() + "\n")
-    write_text(folder / "design.svg", draw_design(record.design, title=f"{record.strategy}, seed {record.seed}"))
+    if isinstance(record.design, FusionDesign):
+        write_text(folder / "design.svg", draw_design(record.design, title=f"{record.strategy}, seed {record.seed}"))
     write_text(folder / "cell.json", record.to_json())
 
 

@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from nas_fusion.cli import app
 from nas_fusion.data import prepare
+from nas_fusion.design import FusionDesign
 from nas_fusion.search import run_search
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
@@ -101,6 +102,7 @@ def test_the_documented_spaces_can_be_searched(name: str, monkeypatch: pytest.Mo
     )
     outcome = run_search(STRATEGIES.get("optfusion-hard"), task)
     made, plain = task.make_space(), tiny_space(data, levels=1)
+    assert isinstance(outcome.design, FusionDesign)
     assert made.designs.problem(outcome.design) is None
     assert {type(m).__name__ for m in made.modules()} - {type(m).__name__ for m in plain.modules()} >= {
         {"GatedSpace": "GatedBlock", "MaximumSpace": "Maximum"}[name]

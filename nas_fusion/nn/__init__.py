@@ -1,7 +1,7 @@
 """Building blocks of a CTR model: embedding, blocks, fusion operations, and the network that wires them."""
 
 from nas_fusion.nn.blocks import CrossBlock, DeepBlock, LowRankCrossBlock, MatrixCrossBlock
-from nas_fusion.nn.embedding import FieldEmbedding
+from nas_fusion.nn.embedding import FieldEmbedding, Fields
 from nas_fusion.nn.fusion import HardFusion, PassThrough, SoftFusion
 from nas_fusion.nn.network import FusionNetwork
 from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ProductRule
@@ -13,6 +13,7 @@ __all__ = [
     "CrossBlock",
     "DeepBlock",
     "FieldEmbedding",
+    "Fields",
     "FusionNetwork",
     "FusionOperation",
     "HardFusion",

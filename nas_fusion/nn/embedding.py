@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +13,21 @@ from nas_fusion.errors import OptionError
 
 EMBEDDING_STD = 1e-2
 """Standard deviation of the initial embeddings (OptFusion, published setting)."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The fields of a log, and how wide their embeddings are: what the input of a model is made from.
+
+    Args:
+        sizes: number of ids of each field (`Schema.field_sizes`).
+        value_fields: indices of the scaled numeric fields (`Schema.value_fields`).
+        emb_dim: width of one field's vector.
+    """
+
+    sizes: tuple[int, ...]
+    value_fields: tuple[int, ...] = ()
+    emb_dim: int = 10
 
 
 class FieldEmbedding(nn.Module):
@@ -53,6 +69,11 @@ class FieldEmbedding(nn.Module):
     def like_new(self) -> FieldEmbedding:
         """An embedding of the same fields with new vectors, of the same type and on the same device."""
         return FieldEmbedding(self.field_sizes, self.emb_dim, self.value_fields).to(self.table.weight)
+
+    @property
+    def fields(self) -> Fields:
+        """What it embeds."""
+        return Fields(self.field_sizes, self.value_fields, self.emb_dim)
 
     def forward(
         self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nas_fusion.design import FusionDesign
+from nas_fusion.architecture import Found
 from nas_fusion.errors import StudyError
 from nas_fusion.trials import StoppedEarly, Trial
 
@@ -96,7 +96,7 @@ class ExperimentRecorder:
         self._write_profile()
 
     @contextmanager
-    def trial(self, phase: str, design: FusionDesign | None = None, **parameters: Any) -> Iterator[Trial]:
+    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
         """See `nas_fusion.trials.TrialLog`."""
         trial = _RecordedTrial(self, {"phase": phase, **parameters}, design)
         try:
@@ -186,7 +186,7 @@ class ExperimentRecorder:
 
 
 class _RecordedTrial:
-    def __init__(self, recorder: ExperimentRecorder, parameters: dict[str, Any], design: FusionDesign | None) -> None:
+    def __init__(self, recorder: ExperimentRecorder, parameters: dict[str, Any], design: Found | None) -> None:
         self._recorder, self._parameters = recorder, parameters
         self._id, self._number, self._epochs = _identifier(5), recorder.next_sequence(), 0
         self.succeeded = False
@@ -197,7 +197,7 @@ class _RecordedTrial:
         self._recorder.write_metric(self._id, self._number, "PERIODICAL", self._epochs, _finite(valid_auc))
         self._epochs += 1
 
-    def found(self, design: FusionDesign) -> None:
+    def found(self, design: Found) -> None:
         """The design's axes get their values."""
         self._recorder.rewrite_parameters(self._id, self._data(design))
 
@@ -213,8 +213,9 @@ class _RecordedTrial:
         """The trial is over."""
         self._recorder.write_event(self._id, event, self._number, message=message)
 
-    def _data(self, design: FusionDesign | None) -> str:
-        parameters = self._parameters | (design.to_sample() if design is not None else {})
+    def _data(self, design: Found | None) -> str:
+        shown = {} if design is None else design.to_sample()
+        parameters = self._parameters | shown
         return json.dumps(
             {
                 "parameter_id": self._number,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from nas_fusion.architecture import Architecture
 from nas_fusion.report._drawing import draw_design
 from nas_fusion.report._format import MISSING, auc, count, seconds, share_of_attainable
 from nas_fusion.report._summary import StrategySummary
@@ -146,6 +147,8 @@ def designs(summaries: Sequence[StrategySummary]) -> str:
 
 def _design(summary: StrategySummary) -> str:
     cell = summary.best
+    if isinstance(cell.design, Architecture):
+        return _architecture(summary, cell.design)
     words = "".join(f"<li>{_unbroken(escape(w))}</li>" for w in design_words(cell.design))
     soft = ""
     if cell.mode == "soft":
@@ -159,6 +162,18 @@ def _design(summary: StrategySummary) -> str:
     return (
         f'<div class="design"><h3>{escape(summary.strategy)}</h3><p class="note">{numbers}</p>{soft}'
         f'<div class="card drawing">{draw_design(cell.design)}</div><ul class="words">{words}</ul></div>'
+    )
+
+
+def _architecture(summary: StrategySummary, found: Architecture) -> str:
+    cell = summary.best
+    numbers = (
+        f"seed {cell.seed}, validation AUC {cell.valid_auc:.4f}, test AUC {cell.test_auc:.4f}, "
+        f"{count(cell.parameters)} parameters"
+    )
+    return (
+        f'<div class="design"><h3>{escape(summary.strategy)}</h3><p class="note">{numbers}</p>'
+        f"<p>{escape(found.text)}</p></div>"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nas_fusion.architecture import Architecture, Found
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, block_names, fused_blocks
 
 _PHRASES = {
@@ -24,8 +25,8 @@ def dead_blocks(design: FusionDesign) -> tuple[str, ...]:
     return tuple(b for b in block_names(design.levels) if b not in live)
 
 
-def design_text(design: FusionDesign) -> str:
-    """A small drawing for terminals: one line per live block, in the order of the computation.
+def design_text(design: Found) -> str:
+    """A small drawing for terminals: one line per live block, in the order of the computation; an architecture's text.
 
     ::
 
@@ -35,6 +36,8 @@ def design_text(design: FusionDesign) -> str:
         output    <- concat(embedding, deep1)
         cut: cross1 (cannot reach the output)
     """
+    if isinstance(design, Architecture):
+        return design.text
     live = design.live_blocks()
     width = max(len(b) for b in live)
     lines = []

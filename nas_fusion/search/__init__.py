@@ -5,7 +5,7 @@ The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess, TrainingService
-from nas_fusion.search._run import Retrained, retrain, run_search
+from nas_fusion.search._run import Retrained, build_context, new_model, retrain, run_search
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "SearchTask",
     "SoftStart",
     "TrainingService",
+    "build_context",
+    "new_model",
     "retrain",
     "run_search",
 ]

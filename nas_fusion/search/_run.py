@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from nas_fusion.architecture import Architecture, Found
 from nas_fusion.errors import OptionError
 from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import TracePoint
@@ -19,6 +20,7 @@ from nas_fusion.search._oneshot import run_oneshot
 from nas_fusion.search._oneshot_trial import run_oneshot_as_trial
 from nas_fusion.search._task import SearchOutcome, SearchTask
 from nas_fusion.search._trace import trace_of
+from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import BuildContext, StrategyEntry
 from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
 
@@ -41,24 +43,32 @@ def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, 
     """
     chosen = entry.with_parameters(parameters or {})
     with seeded(task.seed):
-        designs = task.make_space().designs
+        context = build_context(task)
         if entry.kind == "reference":
-            return SearchOutcome(entry.reference_design(designs), None, (), 0, 0.0, 0)
-        context = BuildContext(
-            seed=task.seed,
-            candidates=task.candidates,
-            designs=designs,
-            config=task.config,
-            samples=task.budget.samples,
-            valid_rows=len(task.data.valid),
-        )
-        if entry.kind == "one-shot" and isinstance(task.engine, TrainingService):
+            outcome = SearchOutcome(entry.reference(context, chosen), None, (), 0, 0.0, 0)
+        elif entry.has_own_space:
+            outcome = entry.build(context, **chosen).search(task)
+        elif entry.kind == "one-shot" and isinstance(task.engine, TrainingService):
             outcome = run_oneshot_as_trial(entry, task, chosen, task.engine)
         else:
             strategy = entry.build(context, **chosen)
             run = run_multitrial if entry.kind == "multi-trial" else partial(run_oneshot, entry)
             outcome = run(strategy, task)
     return replace(outcome, details={"parameters": chosen, **outcome.details})
+
+
+def build_context(task: SearchTask) -> BuildContext:
+    """What an entry may know of a task when it builds its strategy."""
+    space = task.make_space()
+    return BuildContext(
+        seed=task.seed,
+        candidates=task.candidates,
+        designs=space.designs,
+        config=task.config,
+        samples=task.budget.samples,
+        valid_rows=len(task.data.valid),
+        fields=space.fields,
+    )
 
 
 @dataclass(frozen=True)
@@ -93,15 +103,7 @@ def retrain(
     """
     start = time.perf_counter()
     with seeded(config.seed):
-        space = task.make_space()
-        if entry.mode == "hard":
-            model = space.derive(outcome.design, weights=False)
-        else:
-            if outcome.soft is None:
-                raise OptionError("mode", "'hard' for a strategy without a mixture of operations", entry.mode)
-            OptFusion().mutate_model(space)
-            space.load_state_dict(outcome.soft.weights)
-            model = space.derive(outcome.design, mode="soft", mixture=outcome.soft.mixture)
+        model = _model_of(entry, outcome, task)
         result = fit(
             model,
             task.data,
@@ -112,3 +114,28 @@ def retrain(
         )
     seconds = time.perf_counter() - start
     return Retrained(model, result, seconds, sum(p.numel() for p in model.parameters()))
+
+
+def _model_of(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask) -> nn.Module:
+    space = task.make_space()
+    if entry.mode == "hard":
+        return new_model(entry, outcome.design, space)
+    if outcome.soft is None or isinstance(outcome.design, Architecture):
+        raise OptionError("mode", "'hard' for a strategy without a mixture of operations", entry.mode)
+    OptFusion().mutate_model(space)
+    space.load_state_dict(outcome.soft.weights)
+    return space.derive(outcome.design, mode="soft", mixture=outcome.soft.mixture)
+
+
+def new_model(entry: StrategyEntry, found: Found, space: FusionSpace) -> nn.Module:
+    """The model of what an entry found, with fresh weights from the current random state.
+
+    Raises:
+        OptionError: an architecture of an entry that makes none.
+        DesignError: the design is not one of the space.
+    """
+    if not isinstance(found, Architecture):
+        return space.derive(found, weights=False)
+    if entry.make_model is None:
+        raise OptionError(f"the architecture of {entry.name}", "made by an entry with a space of its own", found.model)
+    return entry.make_model(found, space.fields)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from nas_fusion.design import FusionDesign
+from nas_fusion.architecture import found_from_json
 from nas_fusion.errors import StudyError
 from nas_fusion.files import load_tensors, new_folder, save_tensors, write_text
 from nas_fusion.records import TracePoint
@@ -48,7 +48,7 @@ def load_search(folder: Path) -> SearchOutcome | None:
     try:
         content = json.loads((folder / _OUTCOME).read_text("utf-8"))
         mixture = content.pop("mixture")
-        content["design"] = FusionDesign.from_json(json.dumps(content["design"]))
+        content["design"] = found_from_json(json.dumps(content["design"]))
         content["trace"] = tuple(TracePoint(**point) for point in content["trace"])
         soft = SoftStart(load_tensors(folder / _WEIGHTS), mixture) if mixture is not None else None
         return SearchOutcome(soft=soft, **content)

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from torch import Tensor
 
+from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData
-from nas_fusion.design import FusionDesign
 from nas_fusion.records import TracePoint
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess
@@ -64,7 +64,7 @@ class SearchOutcome:
     """A design and what it cost.
 
     Args:
-        design: legal.
+        design: a legal design of the space, or an architecture of the strategy's own space.
         valid_auc: the best validation AUC seen while searching (a supernet's, or a candidate's after its short
             training); None for a reference.
         trace: every validation while searching.
@@ -75,7 +75,7 @@ class SearchOutcome:
         details: JSON-able facts for the report (gates per epoch, candidates, …).
     """
 
-    design: FusionDesign
+    design: Found
     valid_auc: float | None
     trace: tuple[TracePoint, ...]
     samples: int

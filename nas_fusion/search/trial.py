@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from nas_fusion.architecture import Found
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import StudyError
 from nas_fusion.nni_bridge import TrialChannel, model_context
@@ -35,7 +36,7 @@ class _ReportingTrial:
     def validated(self, valid_auc: float) -> None:
         self._channel.intermediate(valid_auc)
 
-    def found(self, design: FusionDesign) -> None:
+    def found(self, design: Found) -> None:
         """It is in the outcome."""
 
     def result(self, valid_auc: float | None, **more: float) -> None:
@@ -47,7 +48,7 @@ class _ReportingLog:
         self._channel = channel
 
     @contextmanager
-    def trial(self, phase: str, design: FusionDesign | None = None, **parameters: Any) -> Iterator[Trial]:
+    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
         yield _ReportingTrial(self._channel)
 
 

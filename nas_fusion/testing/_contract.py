@@ -15,11 +15,12 @@ import pytest
 import torch
 from optuna.distributions import CategoricalDistribution
 
-from nas_fusion.data import SearchData
+from nas_fusion.architecture import Found, found_from_json
+from nas_fusion.data import BatchLoader, SearchData
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
-from nas_fusion.search import SearchOutcome, SearchTask, run_search
-from nas_fusion.strategy import BuildContext, StrategyEntry
+from nas_fusion.search import SearchOutcome, SearchTask, build_context, new_model, run_search
+from nas_fusion.strategy import StrategyEntry
 from nas_fusion.testing._fresh import designs_in_fresh_process
 from nas_fusion.testing._task import BATCH_SIZE, resolve_entry, tiny_data, tiny_task
 
@@ -65,7 +66,7 @@ class StrategyContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def fresh_design(cls) -> FusionDesign:
+    def fresh_design(cls) -> Found:
         """What the same search finds in a fresh process."""
         name = cls.strategy_name
         return designs_in_fresh_process([name], seed=SEED)[name]
@@ -82,7 +83,7 @@ class StrategyContract:
         assert again.valid_auc == outcome.valid_auc
         assert [(p.samples, p.valid_auc) for p in again.trace] == [(p.samples, p.valid_auc) for p in outcome.trace]
 
-    def test_a_fresh_process_finds_the_same_design(self, fresh_design: FusionDesign, outcome: SearchOutcome) -> None:
+    def test_a_fresh_process_finds_the_same_design(self, fresh_design: Found, outcome: SearchOutcome) -> None:
         """No order of a set, hash seed or global state may decide."""
         assert fresh_design == outcome.design
 
@@ -94,11 +95,17 @@ class StrategyContract:
 
     # A design of the space -------------------------------------------------------------------------------------
 
-    def test_design_is_legal_and_of_the_space(self, task: SearchTask, outcome: SearchOutcome) -> None:
+    def test_design_is_legal_and_of_the_space(
+        self, entry: StrategyEntry, task: SearchTask, outcome: SearchOutcome
+    ) -> None:
         """The design can be trained, and can be written and read."""
-        designs = task.make_space().designs
-        assert designs.problem(outcome.design) is None
-        assert FusionDesign.from_json(outcome.design.to_json()) == outcome.design
+        if isinstance(outcome.design, FusionDesign):
+            assert task.make_space().designs.problem(outcome.design) is None
+        else:
+            batch = next(iter(BatchLoader(task.data.valid, 8)))
+            model = new_model(entry, outcome.design, task.make_space())
+            assert model(batch.ids, batch.values).shape == (8,)
+        assert found_from_json(outcome.design.to_json()) == outcome.design
 
     def test_soft_strategies_leave_a_mixture(self, entry: StrategyEntry, outcome: SearchOutcome) -> None:
         """Soft re-training needs the supernet's weights and a distribution over operations per block."""
@@ -173,7 +180,7 @@ class StrategyContract:
         """Whatever tuning proposes can be built; a wrong value raises an OptionError, and none of these is wrong."""
         if entry.kind == "reference":
             return
-        context = _context(task)
+        context = build_context(task)
         for name, distribution in entry.distributions().items():
             for value in _ends(distribution):
                 strategy = entry.build(context, **entry.with_parameters({name: value}))
@@ -183,17 +190,6 @@ class StrategyContract:
 def _random_states() -> tuple[Any, ...]:
     _, keys, *rest = np.random.get_state()  # noqa: NPY002 - the global state is what is looked at
     return random.getstate(), np.asarray(keys).tolist(), rest, torch.get_rng_state().tolist()
-
-
-def _context(task: SearchTask) -> BuildContext:
-    return BuildContext(
-        seed=task.seed,
-        candidates=task.candidates,
-        designs=task.make_space().designs,
-        config=task.config,
-        samples=task.budget.samples,
-        valid_rows=len(task.data.valid),
-    )
 
 
 def _ends(distribution: Any) -> list[Any]:

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from nas_fusion.design import FusionDesign
+from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.errors import TrainingError
 
 
-def designs_in_fresh_process(names: Sequence[str], *, seed: int = 0) -> dict[str, FusionDesign]:
+def designs_in_fresh_process(names: Sequence[str], *, seed: int = 0) -> dict[str, Found]:
     """Run the contract's search in a fresh process, which has another hash seed too.
 
     Args:
@@ -30,4 +30,4 @@ def designs_in_fresh_process(names: Sequence[str], *, seed: int = 0) -> dict[str
         raise TrainingError(f"the fresh process ended with {done.returncode}: {done.stderr[-2000:]}")
     # A strategy that prints is another test's business: the answer is the last line.
     found = json.loads(done.stdout.splitlines()[-1])
-    return {name: FusionDesign.from_json(text) for name, text in found.items()}
+    return {name: found_from_json(text) for name, text in found.items()}

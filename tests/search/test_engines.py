@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import DataError, OptionError, StudyError, TrainingError, UnknownNameError
@@ -36,7 +37,7 @@ class Notes:
         self.trials: list[dict[str, Any]] = []
 
     @contextmanager
-    def trial(self, phase: str, design: FusionDesign | None = None, **parameters: Any) -> Iterator[Trial]:
+    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
         note = _Note(phase, design)
         self.trials.append(note.content)
         try:
@@ -47,13 +48,13 @@ class Notes:
 
 
 class _Note:
-    def __init__(self, phase: str, design: FusionDesign | None) -> None:
+    def __init__(self, phase: str, design: Found | None) -> None:
         self.content: dict[str, Any] = {"phase": phase, "design": design, "curve": []}
 
     def validated(self, valid_auc: float) -> None:
         self.content["curve"].append(valid_auc)
 
-    def found(self, design: FusionDesign) -> None:
+    def found(self, design: Found) -> None:
         self.content["design"] = design
 
     def result(self, valid_auc: float | None, **more: float) -> None:

@@ -92,6 +92,7 @@ def test_searches_keep_to_one_budget(finished: Comparison, dataset: EncodedDatas
 
 def test_test_auc_is_that_of_the_kept_weights(finished: Comparison, dataset: EncodedDataset) -> None:
     record = next(r for r in finished.records if r.strategy == "random")
+    assert isinstance(record.design, FusionDesign)
     model = make_space(SETTINGS, dataset).derive(record.design, weights=False)
     model.load_state_dict(load_tensors(finished.folder.cell("random", record.seed) / "model.pt"))
     metrics = evaluate(model, dataset.test, SETTINGS.train_config(len(dataset.train)))

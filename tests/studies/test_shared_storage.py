@@ -12,11 +12,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
 import pandas as pd
 import pytest
+from optuna.storages import BaseStorage, RDBStorage
 
 from nas_fusion.studies import open_storage
 
@@ -109,10 +111,22 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def running(storage: str) -> dict[int, list[int]]:
+@contextmanager
+def watching(url: str) -> Iterator[BaseStorage]:
+    """The storage, whose connections end with the block: a server has few of them."""
+    storage = open_storage(url)
+    try:
+        yield storage
+    finally:
+        if isinstance(storage, RDBStorage):
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def running(storage: BaseStorage) -> dict[int, list[int]]:
     """Process → the cells that it runs now."""
     try:
-        study = optuna.load_study(study_name="study", storage=open_storage(storage))
+        study = optuna.load_study(study_name="study", storage=storage)
     except KeyError:
         return {}
     found: dict[int, list[int]] = {}
@@ -123,16 +137,21 @@ def running(storage: str) -> dict[int, list[int]]:
     return found
 
 
-def shared_comparison(tmp_path: Path, storage: str, alone: Path) -> None:
+def shared_comparison(tmp_path: Path, url: str, alone: Path) -> None:
     """A coordinator and three workers, one of which is killed while it computes a cell."""
+    with watching(url) as storage:
+        _shared_comparison(tmp_path, url, storage, alone)
+
+
+def _shared_comparison(tmp_path: Path, url: str, storage: BaseStorage, alone: Path) -> None:
     cache = alone / "cache"
-    coordinator = start(tmp_path / "coordinator", cache, f"{COMMAND} --storage {storage}")
+    coordinator = start(tmp_path / "coordinator", cache, f"{COMMAND} --storage {url}")
     deadline = time.monotonic() + SECONDS
     while not running(storage):
         assert coordinator.poll() is None, "the coordinator ended before it began"
         assert time.monotonic() < deadline, "the coordinator did not begin"
         time.sleep(0.1)
-    worker = f"worker --storage {storage} --study study --device cpu"
+    worker = f"worker --storage {url} --study study --device cpu"
     workers = [start(tmp_path / f"worker{n}", cache, f"{worker} --folder cells") for n in range(3)]
     victim: subprocess.Popen[str] | None = None
     while victim is None:
@@ -146,7 +165,7 @@ def shared_comparison(tmp_path: Path, storage: str, alone: Path) -> None:
     codes = [p.returncode for p in (coordinator, *workers) if p is not victim]
     assert codes == [0, 0, 0], outputs
 
-    study = optuna.load_study(study_name="study", storage=open_storage(storage))
+    study = optuna.load_study(study_name="study", storage=storage)
     complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     cells = Counter((t.params["strategy"], t.params["seed"]) for t in complete)
     assert len(cells) == CELLS

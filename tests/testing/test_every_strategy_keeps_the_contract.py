@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData
-from nas_fusion.design import FusionDesign
 from nas_fusion.search import run_search
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import StrategyContract, designs_in_fresh_process, resolve_entry, tiny_data, tiny_task
@@ -36,7 +36,7 @@ HASH_DEPENDENT = "hash_dependent:ENTRY"
 
 
 @pytest.fixture(scope="module")
-def fresh_designs() -> Iterator[dict[str, FusionDesign]]:
+def fresh_designs() -> Iterator[dict[str, Found]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(FIXTURES)
         yield designs_in_fresh_process([*STRATEGIES.names(), HASH_DEPENDENT], seed=SEED)
@@ -62,7 +62,7 @@ class TestEveryStrategy(StrategyContract):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def fresh_design(cls, entry: StrategyEntry, fresh_designs: dict[str, FusionDesign]) -> FusionDesign:
+    def fresh_design(cls, entry: StrategyEntry, fresh_designs: dict[str, Found]) -> Found:
         return fresh_designs[entry.name]
 
 
@@ -71,7 +71,7 @@ def test_nothing_built_in_is_left_out() -> None:
 
 
 def test_a_design_that_depends_on_the_hash_seed_is_caught(
-    fresh_designs: dict[str, FusionDesign], small_log: SearchData
+    fresh_designs: dict[str, Found], small_log: SearchData
 ) -> None:
     outcome = run_search(resolve_entry(HASH_DEPENDENT), tiny_task(small_log, seed=SEED))
     with pytest.raises(AssertionError):
