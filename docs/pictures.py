@@ -11,6 +11,7 @@ from rich.console import Console
 
 from nas_fusion.commands import PIPED_WIDTH
 from nas_fusion.data import prepare
+from nas_fusion.design import FusionDesign
 from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord
 from nas_fusion.report import best_cell, comparison_table, draw_design, summarise
@@ -31,6 +32,7 @@ def main(study: Path) -> None:
     write_text(here / "compare.svg", re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL))  # load nothing
     best = best_cell(records)
     assert best is not None
+    assert isinstance(best.design, FusionDesign), "the pictures show a design of the fusion space"
     write_text(here / "design.svg", draw_design(best.design, title=f"{best.strategy}, seed {best.seed}"))
 
 
