@@ -16,7 +16,7 @@ from nas_fusion.statistics._paired import holm, paired_t, pairs_needed, spread_o
 
 SMALLEST_DIFFERENCE = 0.0005
 """A smaller difference in AUC is of no practical use: good models for public logs lie within .003 of each other, runs
-of one model differ by .0008, and the literature calls .001 an improvement (Cheng et al. 2016, Guo et al. 2017)."""
+of one model differ by .0008, and the literature calls .001 an improvement (Song et al., *AutoInt*, CIKM 2019)."""
 
 Call = Literal["better", "worse", "tie", "unknown"]
 _OPPOSITE: dict[Call, Call] = {"better": "worse", "worse": "better", "tie": "tie", "unknown": "unknown"}

@@ -18,10 +18,10 @@ TYPICAL, LARGE = 0.0008, 0.005
 @pytest.mark.parametrize("sd", [TYPICAL, LARGE])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_identical_strategies_tie_in_95_of_100_comparisons(seed: int, sd: float) -> None:
-    """4,000 comparisons at 8 seeds; .967 expected, with a standard error of .003."""
-    found = simulate(4000, seed, sd=sd)
+    """2,000 comparisons at 8 seeds; .967 expected, with a standard error of .004."""
+    found = simulate(2000, seed, sd=sd)
     assert found.tie >= 0.95
-    assert found.tie <= 0.98  # and not because nothing is ever called
+    assert found.tie <= 0.985  # and not because nothing is ever called
     assert abs(found.better - found.worse) < 0.015
 
 
@@ -51,22 +51,22 @@ def test_hundred_comparisons() -> None:
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 20])
 def test_identical_strategies_tie_at_any_number_of_seeds(seeds: int) -> None:
-    """4,000 comparisons; between .967 (20 seeds) and .986 (2) expected."""
-    assert simulate(4000, 1, seeds=seeds).tie >= 0.95
+    """2,000 comparisons; between .967 (20 seeds) and .986 (2) expected."""
+    assert simulate(2000, 1, seeds=seeds).tie >= 0.95
 
 
 @pytest.mark.parametrize("sd", [TYPICAL, LARGE])
 @pytest.mark.parametrize("seeds", [3, 5, 8])
 def test_twelve_identical_strategies_are_all_ties(seeds: int, sd: float) -> None:
-    """A reference fixed beforehand, 600 comparisons of 12: at most .04 with any false call, standard error .008."""
-    found = simulate(600, 2, seeds=seeds, sd=sd, strategies=12)
+    """A reference fixed beforehand, 300 comparisons of 12: at most .04 with any false call, standard error .011."""
+    found = simulate(300, 2, seeds=seeds, sd=sd, strategies=12)
     assert found.family <= 0.065
     assert found.tie >= 0.99
 
 
 def test_the_best_of_twelve_identical_strategies_is_no_better() -> None:
-    """The reference is the luckiest of 12. Corrected for the 11 comparisons alone, .13 have a false call."""
-    naive = simulate_chosen(300, 3, correct=False)
+    """The reference is the luckiest of 12. Corrected for the 11 comparisons alone, .13 to .15 have a false call."""
+    naive = simulate_chosen(200, 3, correct=False)
     assert naive.family > 0.08
-    found = simulate_chosen(300, 3, correct=True)
+    found = simulate_chosen(200, 3, correct=True)
     assert found.family <= 0.05
