@@ -23,7 +23,7 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 
 LAYERS = (
     {"errors"},
-    {"design", "registry", "files"},
+    {"design", "registry", "files", "statistics"},
     {"trials"},
     {"records", "data", "nn", "nni_bridge"},
     {"training"},

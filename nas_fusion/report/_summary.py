@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +43,7 @@ class StrategySummary:
         valid_auc, test_auc, valid_logloss, test_logloss: after re-training.
         search_valid_auc: while searching; None where nothing was searched.
         search_seconds, retrain_seconds, search_samples, retrain_samples, parameters, candidates: the cost.
+        test_auc_by_seed: seed → test AUC, for comparisons by pairs.
         best: the record of the seed with the highest validation AUC (the first of equals).
     """
 
@@ -62,6 +63,7 @@ class StrategySummary:
     retrain_samples: Spread
     parameters: Spread
     candidates: Spread
+    test_auc_by_seed: Mapping[int, float]
     best: CellRecord
 
     @property
@@ -95,6 +97,7 @@ def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
         retrain_samples=Spread.of(r.retrain_samples for r in group),
         parameters=Spread.of(r.parameters for r in group),
         candidates=Spread.of(r.candidates for r in group),
+        test_auc_by_seed={r.seed: r.test_auc for r in group},
         best=min(group, key=lambda r: _validation_rank(r.valid_auc)),
     )
 

@@ -1,0 +1,27 @@
+"""What a comparison's numbers can tell: intervals, paired tests, ranks and verdicts; numpy and scipy alone."""
+
+from nas_fusion.statistics._comparison import (
+    SMALLEST_DIFFERENCE,
+    PairedComparison,
+    compare_with_reference,
+)
+from nas_fusion.statistics._data_sets import compare_over_data_sets
+from nas_fusion.statistics._interval import Interval, bootstrap_interval, interquartile_mean
+from nas_fusion.statistics._paired import holm, pairs_needed
+from nas_fusion.statistics._ranks import average_ranks, cliques, critical_difference, friedman
+
+__all__ = [
+    "SMALLEST_DIFFERENCE",
+    "Interval",
+    "PairedComparison",
+    "average_ranks",
+    "bootstrap_interval",
+    "cliques",
+    "compare_over_data_sets",
+    "compare_with_reference",
+    "critical_difference",
+    "friedman",
+    "holm",
+    "interquartile_mean",
+    "pairs_needed",
+]
