@@ -93,6 +93,28 @@ class DesignSet:
             if mutated != design and mutated.is_legal:
                 return mutated
 
+    def change(self, design: FusionDesign, rng: np.random.Generator | int) -> FusionDesign:
+        """A legal design that differs in one choice that matters: a connection into a live block, or its operation.
+
+        Half of the changes are of a connection, half of an operation, where there is another one to choose.
+        """
+        self.check(design)
+        rng = np.random.default_rng(rng)
+        while True:
+            changed = self._with_one_change(design, rng)
+            if changed.is_legal and changed.pruned() != design.pruned():
+                return changed
+
+    def _with_one_change(self, design: FusionDesign, rng: np.random.Generator) -> FusionDesign:
+        present, operations = set(design.connections), dict(design.operations)
+        if len(self.operations) > 1 and rng.random() < 0.5:
+            block = str(rng.choice([b for b in design.live_blocks() if b in operations]))
+            operations[block] = str(rng.choice([o for o in self.operations if o != operations[block]]))
+        else:
+            candidates = candidate_connections(self.levels)
+            present ^= {candidates[int(rng.integers(len(candidates)))]}
+        return FusionDesign.build(self.levels, present, operations)
+
     def __iter__(self) -> Iterator[FusionDesign]:
         """Every legal design, in a fixed order; meant for small sets."""
         connections, blocks = candidate_connections(self.levels), fused_blocks(self.levels)

@@ -7,10 +7,11 @@ arXiv 2411.15731.
 from nas_fusion.nni_bridge import nni
 from nas_fusion.optfusion._gates import binary_gate
 from nas_fusion.optfusion._node import OptFusionNode, SupernetOptions
+from nas_fusion.optfusion._proposals import propose
 from nas_fusion.optfusion.strategy import OptFusion
 
 # NNI has no registry of strategies; users look for one in its namespace.
 nni.nas.strategy.OptFusion = OptFusion
 nni.nas.strategy.oneshot.OptFusion = OptFusion
 
-__all__ = ["OptFusion", "OptFusionNode", "SupernetOptions", "binary_gate"]
+__all__ = ["OptFusion", "OptFusionNode", "SupernetOptions", "binary_gate", "propose"]

@@ -19,10 +19,14 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         training_module: the evaluator's Lightning module, which trains the weights.
         arch_learning_rate: of the Adam that trains α and β, without decay.
         gradient_clip: clip the norm of the weights' gradient; None for no clipping.
+        warm_up: samples on which the weights are trained before the architecture moves.
     """
 
-    def __init__(self, training_module: Any, arch_learning_rate: float, gradient_clip: float | None = None) -> None:
+    def __init__(
+        self, training_module: Any, arch_learning_rate: float, gradient_clip: float | None = None, warm_up: int = 0
+    ) -> None:
         super().__init__(training_module)
+        self.warm_up, self._seen = warm_up, 0
         self.arch_learning_rate, self.gradient_clip = arch_learning_rate, gradient_clip
 
     def configure_architecture_optimizers(self) -> torch.optim.Optimizer:
@@ -35,5 +39,7 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         architecture.zero_grad()
         loss: Tensor = self.training_module.training_step(batch, batch_idx)
         self.advance_optimization(loss, batch_idx, self.gradient_clip)
-        architecture.step()
+        if self._seen >= self.warm_up:
+            architecture.step()
+        self._seen += len(batch.labels)
         return loss

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from nas_fusion.errors import OptionError
+from nas_fusion.nn import Product, ProductRule
 from nas_fusion.nn.blocks import Features
 from nas_fusion.optfusion._gates import binary_gate
 from nas_fusion.search_spaces import FusionNode, SupernetNode
@@ -26,17 +27,21 @@ class SupernetOptions:
         search: ``"both"``; or the ablations ``"connections"`` (every block merges by `operation`) and
             ``"operations"`` (every connection stays open).
         operation: the operation of the ablation "connections".
+        product: what a product does with a closed input (`nas_fusion.nn.Product`); None: as the space says.
     """
 
     gate_start: float = 0.5
     search: Searched = "both"
     operation: str = "add"
+    product: ProductRule | None = None
 
     def __post_init__(self) -> None:
         if self.search not in ("both", "connections", "operations"):
             raise OptionError("search", "'both', 'connections' or 'operations'", self.search)
         if not self.gate_start > 0:
             raise OptionError("gate_start", "a positive number (gates start open)", self.gate_start)
+        if self.product not in (None, "zero", "open"):
+            raise OptionError("product", "'zero', 'open' or None", self.product)
 
 
 class OptFusionNode(SupernetNode):
@@ -50,6 +55,9 @@ class OptFusionNode(SupernetNode):
 
     def __init__(self, node: FusionNode, memo: dict[str, Any], options: SupernetOptions) -> None:
         super().__init__(node, memo)
+        for operation in self.operations.all().values():
+            if isinstance(operation, Product) and options.product is not None:
+                operation.rule = options.product
         self.search = options.search
         self.alpha = nn.Parameter(torch.full((len(self.sources),), options.gate_start))
         self.alpha.requires_grad_(options.search != "operations")

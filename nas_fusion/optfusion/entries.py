@@ -46,6 +46,29 @@ def _entry(name: str, summary: str, search: Searched = "both", **options: Any) -
     )
 
 
+SUPERNET_SHARE = 0.2
+"""The refined variant trains its supernet on at most this share of the budget; its candidates share the rest."""
+
+WARM_UP = 0.25
+"""The refined variant trains the weights alone on this share of the supernet's samples."""
+
+
+def _refined(
+    context: BuildContext, supernet_share: float, warm_up: float, proposed_share: float, **own: Any
+) -> OptFusion:
+    samples = max(1, round(supernet_share * context.samples))
+    return OptFusion(
+        operation=context.designs.operations[0],
+        gradient_clip=context.config.gradient_clip,
+        product="open",
+        warm_up=round(warm_up * samples),
+        training_samples=samples,
+        refinement=context.candidates,
+        proposed_share=proposed_share,
+        **own,
+    )
+
+
 HARD, SOFT = "optfusion-hard", "optfusion-soft"
 
 ENTRIES = (
@@ -55,6 +78,26 @@ ENTRIES = (
         "OptFusion; the frozen mixture of operations, re-trained from the supernet's weights",
         mode="soft",
         shares_search_with=HARD,
+    ),
+    StrategyEntry(
+        name="optfusion-refined",
+        kind="one-shot",
+        summary="OptFusion, then candidates that its gates and mixtures propose, and changes of the best one",
+        build=_refined,
+        parameters={
+            **_PARAMETERS,
+            "supernet_share": SUPERNET_SHARE,
+            "warm_up": WARM_UP,
+            "proposed_share": 0.5,
+        },
+        distributions=lambda: {
+            **_distributions(),
+            "supernet_share": FloatDistribution(0.05, 0.6),
+            "warm_up": FloatDistribution(0.0, 0.6),
+            "proposed_share": FloatDistribution(0.1, 1.0),
+        },
+        keep_best_epoch=True,
+        patience=PUBLISHED_PATIENCE,
     ),
     _entry(
         "optfusion-connections",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from torch import nn
 
+from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
+from nas_fusion.nn import ProductRule
 from nas_fusion.nni_bridge import MendedStrategy, OneShotStrategy, nni, no_default_hook
 from nas_fusion.optfusion._lightning import OptFusionModule
 from nas_fusion.optfusion._node import OptFusionNode, Searched, SupernetOptions
-from nas_fusion.search_spaces import FusionNode
+from nas_fusion.optfusion._proposals import propose
+from nas_fusion.search_spaces import DesignSet, FusionNode
 
 DEFAULT_ARCH_LEARNING_RATE = 0.03
 """Between the published rates (0.3 on Criteo, 0.1 on Avazu, 0.01 on KDD12)."""
@@ -34,6 +38,13 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         search: ``"both"``, or an ablation: ``"connections"`` or ``"operations"`` only.
         operation: what every block merges by in the ablation "connections".
         gradient_clip: clip the norm of the weights' gradient.
+        product: what a product does with a closed input while searching; None: as the space says.
+        warm_up: samples on which the weights are trained before the architecture moves.
+        training_samples: samples to train the supernet on; None: the whole budget.
+        refinement: train so many candidates with what the supernet leaves of the budget, and take the best
+            (`nas_fusion.search`); 0: the derived design stands.
+        proposed_share: the share of them that is drawn from the supernet's gates and mixtures; the others are changes
+            of the best candidate so far.
 
     Raises:
         OptionError: an argument is out of its range.
@@ -46,12 +57,25 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         search: Searched = "both",
         operation: str = "add",
         gradient_clip: float | None = None,
+        product: ProductRule | None = None,
+        warm_up: int = 0,
+        training_samples: int | None = None,
+        refinement: int = 0,
+        proposed_share: float = 0.5,
     ) -> None:
         super().__init__()
         if not arch_learning_rate > 0:
             raise OptionError("arch_learning_rate", "a positive number", arch_learning_rate)
-        self.arch_learning_rate, self.gradient_clip = arch_learning_rate, gradient_clip
-        self.options = SupernetOptions(gate_start, search, operation)
+        for name, value in (("warm_up", warm_up), ("refinement", refinement)):
+            if value < 0:
+                raise OptionError(name, "zero or a positive integer", value)
+        if not 0 <= proposed_share <= 1:
+            raise OptionError("proposed_share", "from 0 to 1", proposed_share)
+        self.arch_learning_rate, self.gradient_clip, self.warm_up = arch_learning_rate, gradient_clip, warm_up
+        self.options = SupernetOptions(gate_start, search, operation, product)
+        self.refinement, self.proposed_share = refinement, proposed_share
+        if training_samples is not None:
+            self.training_samples = training_samples
 
     def default_mutation_hooks(self) -> list[Callable[..., Any]]:
         """Replace fusion nodes; refuse any other mutable, which would silently stay as it is."""
@@ -64,7 +88,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
 
     def configure_oneshot_module(self, training_module: Any) -> OptFusionModule:
         """Wrap the evaluator's Lightning module."""
-        return OptFusionModule(training_module, self.arch_learning_rate, self.gradient_clip)
+        return OptFusionModule(training_module, self.arch_learning_rate, self.gradient_clip, self.warm_up)
 
     def mixture(self) -> dict[str, dict[str, float]]:
         """``softmax(β)`` by block and operation after the search, as a soft model needs it."""
@@ -77,6 +101,12 @@ class OptFusion(MendedStrategy, OneShotStrategy):
             for node in self._nodes()
             for choice, alpha in zip(node.connection_choices, node.connection_scores(), strict=True)
         }
+
+    def proposals(self, designs: DesignSet, rng: np.random.Generator) -> Iterator[FusionDesign]:
+        """The derived design, then designs drawn as gates and mixtures weigh them, without end (see `propose`)."""
+        derived = FusionDesign.from_sample(next(iter(self.list_models())).sample)
+        gates = {(s, n.block): a for n in self._nodes() for s, a in zip(n.sources, n.connection_scores(), strict=True)}
+        return propose(derived, gates, self.mixture(), self.options.gate_start, designs, rng)
 
     def _nodes(self) -> list[OptFusionNode]:
         return [m for m in self.supernet.modules() if isinstance(m, OptFusionNode)]

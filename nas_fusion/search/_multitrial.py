@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,13 +14,9 @@ from nas_fusion.nni_bridge import BudgetedEngine, CandidateSpace, FunctionalEval
 from nas_fusion.records import TracePoint
 from nas_fusion.search._candidates import CandidateTraining, TrainingAsTrials, TrainingHere
 from nas_fusion.search._engines import InProcess
+from nas_fusion.search._shares import samples_per_candidate
 from nas_fusion.search._task import SearchOutcome, SearchTask
 from nas_fusion.training import TrainConfig
-
-
-def samples_per_candidate(budget: int, candidates: int, batch_size: int) -> int:
-    """A candidate's share of the budget in whole batches, at least one."""
-    return max(1, math.floor(budget / candidates / batch_size)) * batch_size
 
 
 @dataclass

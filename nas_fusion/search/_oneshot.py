@@ -15,6 +15,7 @@ from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine
 from nas_fusion.records import TracePoint
 from nas_fusion.search._choices import ChoiceRecorder
+from nas_fusion.search._refine import Refinable, refine
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 from nas_fusion.search._trace import trace_of
 from nas_fusion.strategy import StrategyEntry
@@ -52,7 +53,7 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
     if sample is None:
         raise TrainingError(f"{entry.name} derived no design")
     trace = _ranking_trace(ranked, run.meter.samples, task) if ranked else trace_of(run.monitor.history)
-    return SearchOutcome(
+    outcome = SearchOutcome(
         design=FusionDesign.from_sample(sample).check(),
         valid_auc=max((p.valid_auc for p in trace), default=None),
         trace=trace,
@@ -61,6 +62,24 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
         candidates=len(ranked),
         soft=_soft_start(strategy),
         details=choices.details(),
+    )
+    return _refined(outcome, strategy, task, start) if getattr(strategy, "refinement", 0) else outcome
+
+
+def _refined(outcome: SearchOutcome, strategy: Refinable, task: SearchTask, start: float) -> SearchOutcome:
+    found = refine(strategy, task, outcome.samples, start)
+    best = found.best
+    trace = (*outcome.trace, *found.trace)
+    return replace(
+        outcome,
+        design=outcome.design if best is None else best[0],
+        valid_auc=max((p.valid_auc for p in trace), default=None),
+        trace=trace,
+        samples=outcome.samples + found.samples,
+        seconds=time.perf_counter() - start,
+        candidates=len(found.designs),
+        soft=None,
+        details={**outcome.details, "derived": str(outcome.design), "candidates": found.details},
     )
 
 

@@ -19,6 +19,7 @@ from torch import nn
 from nas_fusion.data import BatchLoader, EncodedSplit, SearchData
 from nas_fusion.errors import TrainingError
 from nas_fusion.files import save_tensors
+from nas_fusion.training._annealing import AnnealedRate
 from nas_fusion.training._config import TrainConfig
 from nas_fusion.training._meter import SampleMeter
 from nas_fusion.training._metrics import auc_and_logloss
@@ -97,6 +98,8 @@ def fit(
     monitor = ValidationMonitor(config, meter, report=False, on_validation=on_validation)
     epochs = epochs_for(config, len(data.train))
     callbacks: list[Any] = [meter, monitor]
+    if config.max_samples is not None and config.anneal_from < 1:
+        callbacks.append(AnnealedRate(meter, config.max_samples, config.anneal_from))
     if console is not None:
         total = config.max_samples or epochs * len(data.train)
         callbacks.append(ProgressBar(console, description, total, meter, monitor))

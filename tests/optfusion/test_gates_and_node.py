@@ -98,7 +98,20 @@ def test_export_is_legal_even_if_everything_closed() -> None:
     assert space.contains(sample)
 
 
+def test_a_product_may_leave_closed_inputs_out_while_searching() -> None:
+    _, published = supernet()
+    _, improved = supernet(product="open")
+    for nodes, rule in ((published, "zero"), (improved, "open")):
+        assert {n.operations["product"].rule for n in nodes.values() if n.operations} == {rule}
+
+
 def test_bad_options_are_named() -> None:
+    with pytest.raises(OptionError, match="product must be"):
+        supernet(product="none")
+    with pytest.raises(OptionError, match="warm_up must be zero or a positive integer, got -1"):
+        OptFusion(warm_up=-1)
+    with pytest.raises(OptionError, match="proposed_share must be from 0 to 1, got 2"):
+        OptFusion(proposed_share=2)
     with pytest.raises(OptionError, match="arch_learning_rate must be a positive number, got 0"):
         OptFusion(arch_learning_rate=0)
     with pytest.raises(OptionError, match="search must be"):

@@ -19,6 +19,7 @@ BUILT_IN = [
     "optfusion-soft",
     "optfusion-connections",
     "optfusion-operations",
+    "optfusion-refined",
     "random",
     "evolution",
     "tpe",

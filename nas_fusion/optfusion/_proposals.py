@@ -1,0 +1,48 @@
+"""Designs drawn as a supernet's gates and mixtures weigh them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from nas_fusion.design import Connection, FusionDesign, candidate_connections, fused_blocks
+from nas_fusion.search_spaces import DesignSet, make_legal
+
+
+def propose(
+    derived: FusionDesign,
+    gates: Mapping[Connection, float],
+    mixture: Mapping[str, Mapping[str, float]],
+    gate_start: float,
+    designs: DesignSet,
+    rng: np.random.Generator,
+) -> Iterator[FusionDesign]:
+    """The derived design, then draws around it, without end.
+
+    A connection is open with the probability ``sigmoid(α / gate_start)``: one half where its gate is about to close,
+    .73 where the gate stands as it started. A block's operation is drawn from ``softmax(β)``.
+
+    Args:
+        derived: the design of all gates and largest weights.
+        gates: α by connection.
+        mixture: ``softmax(β)`` by block and operation.
+        gate_start: the α with which gates started.
+        designs: of the space.
+        rng: source of randomness.
+    """
+    yield derived
+    connections, blocks = candidate_connections(designs.levels), fused_blocks(designs.levels)
+    alpha = np.array([gates[c] for c in connections])
+    # tanh: no overflow, however far a gate has gone.
+    open_probability = 0.5 * (1 + np.tanh(alpha / gate_start / 2))
+    while True:
+        is_open = rng.random(len(connections)) < open_probability
+        operations = {b: str(rng.choice(list(mixture[b]), p=_normalised(mixture[b]))) for b in blocks}
+        opened = [c for c, keep in zip(connections, is_open, strict=True) if keep]
+        yield make_legal(FusionDesign.build(designs.levels, opened, operations), gates)
+
+
+def _normalised(weights: Mapping[str, float]) -> np.ndarray:
+    values = np.array(list(weights.values()))
+    return np.asarray(values / values.sum())

@@ -1,0 +1,103 @@
+"""What follows a supernet: candidates that it proposes, and changes of the best one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas_fusion.data import SearchData
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import TrainingError
+from nas_fusion.search import SearchOutcome, _refine, run_search
+from nas_fusion.strategy import STRATEGIES
+from nas_fusion.testing import tiny_data, tiny_task
+
+CANDIDATES = 6
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> SearchData:
+    return tiny_data(tmp_path_factory.mktemp("data"))
+
+
+def search(data: SearchData, budget: str = "9x", **parameters: Any) -> SearchOutcome:
+    task = tiny_task(data, seed=5, budget=budget, candidates=CANDIDATES)
+    return run_search(STRATEGIES.get("optfusion-refined"), task, parameters)
+
+
+def test_the_best_candidate_is_taken_and_the_budget_kept(data: SearchData) -> None:
+    found = search(data)
+    candidates = found.details["candidates"]
+    assert len(candidates) == found.candidates == CANDIDATES
+    assert candidates[0]["design"] == found.details["derived"]
+    assert len({c["design"] for c in candidates}) == CANDIDATES
+    best = max(candidates, key=lambda c: c["valid_auc"])
+    assert str(found.design) == best["design"]
+    assert found.samples <= 9 * len(data.train)
+
+
+def test_what_the_supernet_leaves_is_shared_alike(data: SearchData, monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = []
+    plain = _refine.fit_candidate
+
+    def noted(make: Any, rows: Any, config: Any, *rest: Any, **more: Any) -> Any:
+        configs.append(config)
+        return plain(make, rows, config, *rest, **more)
+
+    monkeypatch.setattr(_refine, "fit_candidate", noted)
+    search(data)
+    assert len({c.max_samples for c in configs}) == 1
+    assert {(c.patience, c.anneal_from) for c in configs} == {(0, 0.0)}
+
+
+def test_later_candidates_are_changes_of_the_best_so_far(data: SearchData, monkeypatch: pytest.MonkeyPatch) -> None:
+    bases: list[FusionDesign] = []
+    plain = _refine.DesignSet.change
+
+    def noted(designs: Any, design: FusionDesign, rng: Any) -> FusionDesign:
+        bases.append(design)
+        return plain(designs, design, rng)
+
+    monkeypatch.setattr(_refine.DesignSet, "change", noted)
+    found = search(data, proposed_share=0.5)
+    candidates = found.details["candidates"]
+    first = max(candidates[: CANDIDATES // 2], key=lambda c: c["valid_auc"])
+    assert str(bases[0]) == first["design"]
+
+
+def test_a_failed_candidate_has_spent_its_share(data: SearchData, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = search(data)
+    plain, calls = _refine.fit_candidate, []
+
+    def second_fails(make: Any, rows: Any, config: Any, *rest: Any, **more: Any) -> Any:
+        calls.append(config.max_samples)
+        if len(calls) == 2:
+            raise TrainingError("not finite")
+        return plain(make, rows, config, *rest, **more)
+
+    monkeypatch.setattr(_refine, "fit_candidate", second_fails)
+    found = search(data)
+    assert found.details["candidates"][1]["valid_auc"] is None
+    assert found.samples == whole.samples
+    assert found.candidates == CANDIDATES
+
+
+def test_a_budget_without_a_batch_left_keeps_the_derived_design(data: SearchData) -> None:
+    task = replace(tiny_task(data, seed=5, candidates=CANDIDATES))
+    task = replace(task, budget=replace(task.budget, samples=task.config.batch_size))
+    found = run_search(STRATEGIES.get("optfusion-refined"), task, {"supernet_share": 0.6})
+    assert found.candidates == 0
+    assert str(found.design) == found.details["derived"]
+
+
+def test_it_can_be_kept_and_read_again(data: SearchData, tmp_path: Path) -> None:
+    from nas_fusion.search._saved import load_search, save_search
+
+    found = search(data, budget="4x")
+    save_search(tmp_path / "search", found)
+    again = load_search(tmp_path / "search")
+    assert again is not None
+    assert (again.design, again.trace, again.samples) == (found.design, found.trace, found.samples)
