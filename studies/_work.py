@@ -34,6 +34,9 @@ from nas_fusion.trials import LabelledLog, SilentLog, StoppedEarly, TrialLog
 
 POLL_SECONDS = 0.5
 
+MANY_EPOCHS = 1_000_000
+"""More than a supernet is trained for in a budget of seconds; tuning counts the steps of a re-training behind them."""
+
 CellListener = Callable[[CellRecord, int, int], None]
 """Called with each cell, how many are done, and how many there are."""
 
@@ -223,9 +226,11 @@ class Work:
 
     def _search_steps(self, entry: StrategyEntry) -> int:
         if entry.kind == "multi-trial":
-            return self.settings.candidates
-        epochs = math.ceil(self.budget.samples / len(self.dataset.train))
-        return epochs if entry.kind == "one-shot" else 0
+            return self.budget.candidates or self.settings.candidates
+        if entry.kind == "reference":
+            return 0
+        samples = self.budget.samples
+        return MANY_EPOCHS if samples is None else math.ceil(samples / len(self.dataset.train))
 
     def _task(self, settings: ComparisonSettings, config: TrainConfig, label: str) -> SearchTask:
         return SearchTask(

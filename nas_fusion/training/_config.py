@@ -42,6 +42,7 @@ class TrainConfig:
         precision: ``32``, ``bf16`` (autocast) or ``64``.
         max_samples: stop, with a last validation, at the first batch that reaches this many training rows; None: no
             such bound.
+        max_seconds: the same for wall-clock seconds, validations included; None: no such bound.
 
     Raises:
         OptionError: a value is out of its range.
@@ -62,10 +63,11 @@ class TrainConfig:
     device: str = "auto"
     precision: str = "32"
     max_samples: int | None = None
+    max_seconds: float | None = None
 
     def __post_init__(self) -> None:
         self._check("a positive number", lambda x: 0 < x < math.inf, "learning_rate")
-        for name in ("embedding_learning_rate", "gradient_clip"):
+        for name in ("embedding_learning_rate", "gradient_clip", "max_seconds"):
             self._check("a positive number or None", lambda x: x is None or 0 < x < math.inf, name)
         self._check(
             "zero or a positive number", lambda x: 0 <= x < math.inf, "embedding_l2", "network_l2", "min_improvement"
