@@ -29,6 +29,8 @@ class GumbelDartsModule(MendedModule, GumbelDartsLightningModule):
     Where seconds end the training, the temperature falls with the part of them that is spent.
     """
 
+    temperature_scheduler: Any
+
     def on_train_start(self) -> None:
         """Find out what says how much is spent."""
         super().on_train_start()

@@ -158,6 +158,17 @@ def compare(
     tune: Annotated[
         int, typer.Option("--tune", help="Tuning trials for every strategy, before its cells run.", min=0)
     ] = 0,
+    anytime_test: Annotated[
+        bool,
+        typer.Option(
+            "--anytime-test/--no-anytime-test",
+            help="Measure the test AUC of a search's best models so far when it is over, for the curves.",
+        ),
+    ] = True,
+    importance: Annotated[
+        bool,
+        typer.Option("--importance/--no-importance", help="Measure what each connection of a found design is worth."),
+    ] = True,
     study: Annotated[
         Path | None, typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>]")
     ] = None,

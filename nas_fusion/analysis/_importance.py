@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,9 +61,8 @@ def spaced(split: EncodedSplit, rows: int) -> EncodedSplit:
     if len(split) <= rows:
         return split
     chosen = np.linspace(0, len(split) - 1, rows).round().astype(np.int64)
-    values = None if split.values is None else split.values[chosen]
-    labels = split.labels[chosen]
-    return EncodedSplit(split.ids[chosen], values, labels, int(labels.sum()))
+    arrays: list[Any] = [None if array is None else array[chosen] for array in (split.ids, split.values, split.labels)]
+    return EncodedSplit(*arrays, positives=int(arrays[2].sum()))
 
 
 @contextmanager

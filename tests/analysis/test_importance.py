@@ -68,7 +68,7 @@ def built_again(model: FusionNetwork, source: str, target: str) -> FusionNetwork
             nodes[block] = SoftFusion(operations, node.probabilities)
         sources[block] = [model.sources[block][j] for j in kept]
     parts = copy.deepcopy((model.embedding, dict(model.blocks), model.head))
-    return FusionNetwork(parts[0], nodes, sources, parts[1], parts[2]).eval()  # type: ignore[arg-type]
+    return FusionNetwork(parts[0], nodes, sources, parts[1], parts[2]).eval()
 
 
 @pytest.mark.parametrize("kind", ["mixed", "add", "product", "concat", "attention", "soft"])
