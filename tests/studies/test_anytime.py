@@ -69,9 +69,14 @@ def test_a_candidate_that_fails_is_given_up(data: SearchData, tmp_path: Path) ->
     kept = SavedIncumbents(tmp_path)
     first, second = TracePoint(1.0, 1, 0.6), TracePoint(3.0, 3, 0.7)
     kept.keep(model_of(data, 0), first)
-    with pytest.raises(TrainingError, match="nan"), kept.attempt():
-        kept.keep(model_of(data, 1), TracePoint(2.0, 2, 0.9))
-        raise TrainingError("the loss is nan")
+
+    def fail() -> None:
+        with kept.attempt():
+            kept.keep(model_of(data, 1), TracePoint(2.0, 2, 0.9))
+            raise TrainingError("the loss is nan")
+
+    with pytest.raises(TrainingError, match="nan"):
+        fail()
     with kept.attempt():
         kept.keep(model_of(data, 2), second)
     assert list(kept.measure(data.valid, CONFIG)) == [(1.0, 0.6), (3.0, 0.7)]
