@@ -62,7 +62,7 @@ def spaced(split: EncodedSplit, rows: int) -> EncodedSplit:
         return split
     chosen = np.linspace(0, len(split) - 1, rows).round().astype(np.int64)
     arrays: list[Any] = [None if array is None else array[chosen] for array in (split.ids, split.values, split.labels)]
-    return EncodedSplit(*arrays, positives=int(arrays[2].sum()))
+    return EncodedSplit(arrays[0], arrays[1], arrays[2], int(arrays[2].sum()))
 
 
 @contextmanager
