@@ -13,6 +13,8 @@ from nas_fusion.nni_bridge import (
     MendedStrategy,
     nni,
 )
+from nas_fusion.training import SampleMeter
+from nas_fusion.training._fit import UNBOUNDED
 
 _NEVER = 2**62
 
@@ -22,7 +24,32 @@ class DartsModule(MendedModule, DartsLightningModule):
 
 
 class GumbelDartsModule(MendedModule, GumbelDartsLightningModule):
-    """NNI's Gumbel-DARTS search with ordered architecture parameters and a validation step."""
+    """NNI's Gumbel-DARTS search with ordered architecture parameters and a validation step.
+
+    Where seconds end the training, the temperature falls with the part of them that is spent.
+    """
+
+    temperature_scheduler: Any
+
+    def on_train_start(self) -> None:
+        """Find out what says how much is spent."""
+        super().on_train_start()
+        if not isinstance(self.temperature_scheduler, _Cooling):
+            meter = next(c for c in self.trainer.callbacks if isinstance(c, SampleMeter))
+            self.temperature_scheduler = _Cooling(self.temperature_scheduler, meter)
+
+
+class _Cooling:
+    """NNI's temperature schedule, for trainings without a number of epochs, too."""
+
+    def __init__(self, scheduler: Any, meter: SampleMeter) -> None:
+        self._scheduler, self._meter = scheduler, meter
+
+    def step(self, current: int, total: int) -> float:
+        """The temperature of epoch `current` of `total`; -1: of an unknown number."""
+        if total == UNBOUNDED:
+            return float(self._scheduler.step(min(self._meter.share, 1.0), 1))
+        return float(self._scheduler.step(current, total))
 
 
 @nni.trace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from nas_fusion.nni_bridge import (
 )
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.search_spaces._oneshot_nodes import SampledNode
+from nas_fusion.stopwatch import Stopwatch
 from nas_fusion.training import auc_and_logloss
 
 
@@ -60,13 +60,18 @@ class FusionRandomOneShot(MendedStrategy, RandomOneShot):
         designs: how many designs to rank.
         seed: of the ranked designs (the paths of the training follow torch's generator).
         training_samples: samples to train the supernet on; None: as the trainer says.
+        watch: of the search; once its limit is reached no further design is ranked (one always is).
     """
 
-    def __init__(self, designs: int, seed: int, training_samples: int | None = None) -> None:
+    def __init__(
+        self, designs: int, seed: int, training_samples: int | None = None, watch: Stopwatch | None = None
+    ) -> None:
         super().__init__()
         if designs < 1:
             raise OptionError("designs", "a positive integer", designs)
         self.designs, self.seed, self.training_samples = designs, seed, training_samples
+        self.watch = watch or Stopwatch()
+        self.derive_passes = designs
         self.ranking: list[RankedDesign] = []
 
     def configure_oneshot_module(self, training_module: Any) -> RandomOneShotModule:
@@ -74,7 +79,6 @@ class FusionRandomOneShot(MendedStrategy, RandomOneShot):
         return RandomOneShotModule(training_module)
 
     def _run(self) -> None:
-        self._start = time.perf_counter()
         super()._run()
         space = self.supernet
         assert isinstance(space, FusionSpace)
@@ -84,7 +88,9 @@ class FusionRandomOneShot(MendedStrategy, RandomOneShot):
         for _ in range(self.designs):
             design = space.designs.sample(rng)
             auc = _shared_weight_auc(space, design, loader)
-            self.ranking.append(RankedDesign(design, auc, time.perf_counter() - self._start))
+            self.ranking.append(RankedDesign(design, auc, self.watch.elapsed))
+            if self.watch.left <= 0:
+                break
 
     def list_models(self, sort: bool = True, limit: int | None = 1) -> Iterator[RawFormatModelSpace]:
         """The best ranked design.

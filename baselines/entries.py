@@ -57,10 +57,12 @@ def _gumbel(
 
 
 def _random_oneshot(context: BuildContext, designs: int) -> FusionRandomOneShot:
+    if context.samples is None:  # the runner stops the training so early that the ranking has time
+        return FusionRandomOneShot(designs, context.seed, watch=context.watch)
     affordable = int(RANKING_SHARE * context.samples / context.valid_rows)
     ranked = max(1, min(designs, affordable))
     training = max(1, context.samples - ranked * context.valid_rows)
-    return FusionRandomOneShot(ranked, context.seed, training)
+    return FusionRandomOneShot(ranked, context.seed, training, context.watch)
 
 
 ENTRIES = (

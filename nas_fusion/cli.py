@@ -63,10 +63,20 @@ ProductOption = Annotated[
 BatchNormOption = Annotated[bool, typer.Option("--batch-norm/--no-batch-norm", help="Batch norm in the deep blocks.")]
 DropoutOption = Annotated[float, typer.Option("--dropout", help="Dropout in the deep blocks.", min=0, max=0.99)]
 BudgetOption = Annotated[
-    str, typer.Option("--budget", help="Samples seen while searching: 5x (passes over the training rows), 400k, 3M.")
+    str,
+    typer.Option(
+        "--budget",
+        help="Per search: samples seen (5x: passes over the training rows, 400k, 3M), candidate trainings of one pass "
+        "(12c, or 12c:0.5x of another size) or seconds (600s, 10m; not exactly repeatable).",
+    ),
 ]
 CandidatesOption = Annotated[
-    int, typer.Option("--candidates", help="Candidates among which a multi-trial strategy divides the budget.", min=1)
+    int,
+    typer.Option(
+        "--candidates",
+        help="Candidates among which a multi-trial strategy divides the budget; one like 12c decides it itself.",
+        min=1,
+    ),
 ]
 LearningRateOption = Annotated[float, typer.Option("--lr", help="Adam's learning rate.")]
 EmbeddingL2Option = Annotated[
@@ -148,6 +158,17 @@ def compare(
     tune: Annotated[
         int, typer.Option("--tune", help="Tuning trials for every strategy, before its cells run.", min=0)
     ] = 0,
+    anytime_test: Annotated[
+        bool,
+        typer.Option(
+            "--anytime-test/--no-anytime-test",
+            help="Measure the test AUC of a search's best models so far when it is over, for the curves.",
+        ),
+    ] = True,
+    importance: Annotated[
+        bool,
+        typer.Option("--importance/--no-importance", help="Measure what each connection of a found design is worth."),
+    ] = True,
     study: Annotated[
         Path | None, typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>]")
     ] = None,

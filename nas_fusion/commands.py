@@ -110,6 +110,8 @@ def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, .
         candidates=options.get("candidates", 10),
         concurrency=options.get("concurrency", 1),
         tune=options.get("tune", 0),
+        anytime_test=options.get("anytime_test", True),
+        importance=options.get("importance", True),
         model=ModelSettings(
             space=options["space"],
             levels=options["levels"],

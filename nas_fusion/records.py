@@ -46,7 +46,7 @@ class CellRecord:
         mode: ``hard`` or ``soft``.
         search_valid_auc: best validation AUC while searching; None where nothing was searched.
         valid_auc, valid_logloss, test_auc, test_logloss: after re-training.
-        search_seconds, retrain_seconds: wall-clock.
+        search_seconds, retrain_seconds: wall-clock; deriving and tuning have accounts of their own.
         search_samples, retrain_samples: rows seen, every pass counted.
         parameters: trainable weights of the re-trained model.
         candidates: number of candidate designs evaluated.
@@ -55,7 +55,13 @@ class CellRecord:
         shares_search_with: the strategy whose search this cell used instead of one of its own.
         cost: what the model costs, by name (`nas_fusion.cost`): ``multiply_adds`` per row, ``latency_ms_1`` and
             ``latency_ms_4096`` (milliseconds per batch of 1 and 4096 rows), ``training_rows_per_second``.
-        details: anything else that JSON can hold: hyperparameters, ``gates`` and ``operations`` per epoch, …
+        details: anything else that JSON can hold: hyperparameters, ``gates`` and ``operations`` per epoch, …;
+            ``supernet_valid_auc`` and ``derived_valid_auc``: the supernet in the state from which the design was
+            derived, and the derived design with the supernet's weights, before re-training; ``importance``:
+            validation AUC lost when one connection of the re-trained model is closed, by ``"source -> target"``.
+        derive_seconds, derive_samples: between the end of a supernet's training and a design, measuring the derived
+            design for the report included.
+        tuning_seconds, tuning_samples: of the strategy's tuning, which is done once for all its seeds.
 
     Raises:
         OptionError: `kind` or `mode` is unknown.
@@ -82,6 +88,10 @@ class CellRecord:
     shares_search_with: str | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    derive_seconds: float = 0.0
+    derive_samples: int = 0
+    tuning_seconds: float = 0.0
+    tuning_samples: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nas_fusion.errors import OptionError
 from nas_fusion.registry import Registry
+from nas_fusion.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -51,18 +52,20 @@ class BuildContext:
         candidates: for a multi-trial strategy, how many candidates the budget pays for.
         designs: the designs of the space.
         config: the training recipe.
-        samples: the whole budget in samples.
+        samples: the whole budget in samples; None for a budget in seconds.
         valid_rows: rows of the validation split.
         fields: the fields of the data, and the width of their embeddings.
+        watch: runs since the search began, and knows how many seconds are left of a budget in seconds.
     """
 
     seed: int
     candidates: int
     designs: DesignSet
     config: TrainConfig
-    samples: int
+    samples: int | None
     valid_rows: int
     fields: Fields
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._work import CellListener, TuningListener, Work, replay, write_record
 
 EngineName = Literal["in-process", "nni"]
+
+logger = logging.getLogger("nas_fusion")
 
 _PACKAGES = ("nas-fusion", "torch", "nni", "pytorch-lightning", "optuna", "numpy")
 
@@ -78,6 +81,11 @@ def compare(
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
     work = Work(settings, dataset, study, study.name, console=console)
+    if not work.budget.is_repeatable:
+        logger.warning(
+            "a budget in seconds depends on the machine and on what else it does: finished cells are kept, but a cell "
+            "that is run again, or a comparison that is repeated, gives other numbers"
+        )
     with study.locked(settings, dataset.fingerprint):
         work.connect(open_storage(storage or study.storage_url))
         with study.recorder(settings) as recorder, ExitStack() as stack:
@@ -163,6 +171,7 @@ def comparison_info(settings: ComparisonSettings, dataset: EncodedDataset, comma
     content = settings.to_dict()
     content["recipe"]["batch_size"] = settings.batch_size(rows[0])
     content["model"]["emb_dim"] = settings.emb_dim
+    content["candidates"] = budget.candidates or settings.candidates
     return ComparisonInfo(
         data=settings.source,
         rows=rows,
@@ -170,12 +179,18 @@ def comparison_info(settings: ComparisonSettings, dataset: EncodedDataset, comma
         features=dataset.schema.num_features,
         label_rate=sum(s.label_rate * len(s) for s in splits) / sum(rows),
         attainable_auc=dataset.attainable_auc,
-        budget=f"{budget.samples:,} samples seen while searching, per strategy and seed",
+        budget=budget_words(budget),
         seeds=settings.seeds,
         settings=content,
         versions={name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
         command=command,
     )
+
+
+def budget_words(budget: Budget) -> str:
+    """A budget for the table and the report, with what a reader has to know about it."""
+    words = f"{budget}, per strategy and seed"
+    return words if budget.is_repeatable else f"{words} (by the clock: the same comparison again would differ)"
 
 
 def _write_results(study: StudyFolder, records: list[CellRecord], info: ComparisonInfo) -> None:

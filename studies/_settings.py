@@ -100,6 +100,8 @@ class ComparisonSettings:
         candidates: into how many candidates a multi-trial strategy divides its budget.
         concurrency: how many candidates a multi-trial strategy proposes before it hears of the first one's result.
         tune: tuning trials per strategy, before its cells.
+        anytime_test: measure the test AUC of every incumbent of a search when it is over, for the anytime curves.
+        importance: measure what every connection of a re-trained model is worth on validation rows.
         model: the search space.
         recipe: how models are trained.
         device, precision: as in `nas_fusion.training.TrainConfig`.
@@ -113,6 +115,8 @@ class ComparisonSettings:
     candidates: int = 10
     concurrency: int = 1
     tune: int = 0
+    anytime_test: bool = True
+    importance: bool = True
     model: ModelSettings = ModelSettings()
     recipe: RecipeSettings = RecipeSettings()
     device: str = "auto"

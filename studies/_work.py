@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 from optuna.storages import BaseStorage
 from rich.console import Console
 
+from nas_fusion.analysis import connection_importance
 from nas_fusion.data import EncodedDataset
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import NasFusionError, StudyError
 from nas_fusion.files import new_folder, save_tensors, write_text
+from nas_fusion.nn import FusionNetwork
 from nas_fusion.records import CellRecord
 from nas_fusion.report import draw_design
 from nas_fusion.search import Budget, Engine, InProcess, Retrained, SearchOutcome, SearchTask, retrain, run_search
 from nas_fusion.search_spaces import SPACES, FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
+from nas_fusion.studies._anytime import (
+    SavedIncumbents,
+    TestFigures,
+    incumbents_folder,
+    read_figures,
+    with_test_figures,
+    write_figures,
+)
 from nas_fusion.studies._cells import Cell, CellBook, Claim
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
@@ -33,6 +45,9 @@ from nas_fusion.training import Metrics, TrainConfig, evaluate, seeded
 from nas_fusion.trials import LabelledLog, SilentLog, StoppedEarly, TrialLog
 
 POLL_SECONDS = 0.5
+
+MANY_EPOCHS = 1_000_000
+"""More than a supernet is trained for in a budget of seconds; tuning counts the steps of a re-training behind them."""
 
 CellListener = Callable[[CellRecord, int, int], None]
 """Called with each cell, how many are done, and how many there are."""
@@ -223,9 +238,11 @@ class Work:
 
     def _search_steps(self, entry: StrategyEntry) -> int:
         if entry.kind == "multi-trial":
-            return self.settings.candidates
-        epochs = math.ceil(self.budget.samples / len(self.dataset.train))
-        return epochs if entry.kind == "one-shot" else 0
+            return self.budget.candidates or self.settings.candidates
+        if entry.kind == "reference":
+            return 0
+        samples = self.budget.samples
+        return MANY_EPOCHS if samples is None else math.ceil(samples / len(self.dataset.train))
 
     def _task(self, settings: ComparisonSettings, config: TrainConfig, label: str) -> SearchTask:
         return SearchTask(
@@ -266,9 +283,11 @@ class Work:
             trials=LabelledLog(self.trials, {"strategy": cell.strategy, "seed": cell.seed}),
             engine=self.engine or InProcess(settings.concurrency),
         )
-        found = self._search_and_retrain(entry, task, settings, parameters, with_test=True)
+        with self._keeping_incumbents(entry, task) as (task, figures):
+            found = self._search_and_retrain(entry, task, settings, parameters, with_test=True)
         outcome, trained, test = found.outcome, found.retrained, found.test
         assert test is not None, "asked for"
+        details = {**outcome.details, **self._importance(trained, task.config)}
         record = CellRecord(
             strategy=cell.strategy,
             seed=cell.seed,
@@ -280,25 +299,54 @@ class Work:
             valid_logloss=trained.fit.best_valid_logloss,
             test_auc=test.auc,
             test_logloss=test.logloss,
-            search_seconds=outcome.seconds,
+            search_seconds=outcome.seconds - outcome.derive_seconds,
             retrain_seconds=trained.seconds,
-            search_samples=outcome.samples,
+            search_samples=outcome.samples - outcome.derive_samples,
             retrain_samples=trained.fit.samples,
             parameters=trained.parameters,
             candidates=outcome.candidates,
-            trace=outcome.trace,
+            trace=with_test_figures(outcome.trace, figures),
             retrain_history=trained.history,
             shares_search_with=None if tuned else entry.shares_search_with,
-            details={**outcome.details, **({"tuning": tuned} if tuned else {})},
+            details={**details, **({"tuning": tuned} if tuned else {})},
+            derive_seconds=outcome.derive_seconds + outcome.measure_seconds,
+            derive_samples=outcome.derive_samples + outcome.measure_samples,
+            tuning_seconds=tuned.get("seconds", 0.0),
+            tuning_samples=tuned.get("samples", 0),
         )
         with new_folder(self.folder.cell(cell.strategy, cell.seed)) as folder:
             save_tensors(folder / "model.pt", trained.model.state_dict())
             write_record(folder, record)
         return record
 
+    def _importance(self, trained: Retrained, config: TrainConfig) -> dict[str, Any]:
+        if not self.settings.importance or not isinstance(trained.model, FusionNetwork):
+            return {}
+        return {"importance": connection_importance(trained.model, self.dataset.valid, config)}
+
+    @contextmanager
+    def _keeping_incumbents(self, entry: StrategyEntry, task: SearchTask) -> Iterator[tuple[SearchTask, TestFigures]]:
+        """A task that keeps its incumbents, and their test AUCs, which are there behind the block."""
+        figures: dict[tuple[float, float], float] = {}
+        if not self.settings.anytime_test or entry.kind == "reference":
+            yield task, figures
+            return
+        with incumbents_folder(self.folder.path, f"{entry.name}-{task.seed}") as folder:
+            incumbents = SavedIncumbents(folder)
+            yield replace(task, incumbents=incumbents), figures
+            if self._is_shared(entry):
+                figures |= read_figures(self._figures_of(entry, task))
+            figures |= incumbents.measure(self.dataset.test, task.config)
+
+    def _is_shared(self, entry: StrategyEntry) -> bool:
+        return any(e.shares_search_with == entry.search_name for e in self.entries.values())
+
+    def _figures_of(self, entry: StrategyEntry, task: SearchTask) -> Path:
+        folder = self.folder.search(entry.search_name, task.seed)
+        return folder.with_name(f"{folder.name}.test.json")
+
     def _search(self, entry: StrategyEntry, task: SearchTask) -> SearchOutcome:
-        shared = any(e.shares_search_with == entry.search_name for e in self.entries.values())
-        if not shared:
+        if not self._is_shared(entry):
             return run_search(entry, task)
         folder = self.folder.search(entry.search_name, task.seed)
         folder.parent.mkdir(exist_ok=True)
@@ -307,6 +355,10 @@ class Work:
             outcome = load_search(folder)
             if outcome is None:
                 outcome = run_search(STRATEGIES.get(entry.search_name), task)
+                # The search is over, and another process may be the one that uses it next.
+                if isinstance(task.incumbents, SavedIncumbents):
+                    figures = task.incumbents.measure(self.dataset.test, task.config)
+                    write_figures(self._figures_of(entry, task), figures)
                 save_search(folder, outcome)
         return outcome
 

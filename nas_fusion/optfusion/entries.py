@@ -56,13 +56,14 @@ WARM_UP = 0.25
 def _refined(
     context: BuildContext, supernet_share: float, warm_up: float, proposed_share: float, **own: Any
 ) -> OptFusion:
-    samples = max(1, round(supernet_share * context.samples))
+    # Of a budget in seconds nobody knows beforehand how many samples it is: then there is no warm-up.
+    samples = round(supernet_share * (context.samples or 0))
     return OptFusion(
         operation=context.designs.operations[0],
         gradient_clip=context.config.gradient_clip,
         product="open",
         warm_up=round(warm_up * samples),
-        training_samples=samples,
+        training_share=supernet_share,
         refinement=context.candidates,
         proposed_share=proposed_share,
         **own,

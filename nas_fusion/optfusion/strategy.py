@@ -40,7 +40,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         gradient_clip: clip the norm of the weights' gradient.
         product: what a product does with a closed input while searching; None: as the space says.
         warm_up: samples on which the weights are trained before the architecture moves.
-        training_samples: samples to train the supernet on; None: the whole budget.
+        training_share: the share of the budget on which the supernet is trained.
         refinement: train so many candidates with what the supernet leaves of the budget, and take the best
             (`nas_fusion.search`); 0: the derived design stands.
         proposed_share: the share of them that is drawn from the supernet's gates and mixtures; the others are changes
@@ -59,7 +59,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         gradient_clip: float | None = None,
         product: ProductRule | None = None,
         warm_up: int = 0,
-        training_samples: int | None = None,
+        training_share: float = 1.0,
         refinement: int = 0,
         proposed_share: float = 0.5,
     ) -> None:
@@ -71,11 +71,12 @@ class OptFusion(MendedStrategy, OneShotStrategy):
                 raise OptionError(name, "zero or a positive integer", value)
         if not 0 <= proposed_share <= 1:
             raise OptionError("proposed_share", "from 0 to 1", proposed_share)
+        if not 0 < training_share <= 1:
+            raise OptionError("training_share", "above 0, at most 1", training_share)
         self.arch_learning_rate, self.gradient_clip, self.warm_up = arch_learning_rate, gradient_clip, warm_up
         self.options = SupernetOptions(gate_start, search, operation, product)
         self.refinement, self.proposed_share = refinement, proposed_share
-        if training_samples is not None:
-            self.training_samples = training_samples
+        self.training_share = training_share
 
     def default_mutation_hooks(self) -> list[Callable[..., Any]]:
         """Replace fusion nodes; refuse any other mutable, which would silently stay as it is."""

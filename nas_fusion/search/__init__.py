@@ -5,6 +5,7 @@ The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess, TrainingService
+from nas_fusion.search._incumbents import Incumbents, NoIncumbents
 from nas_fusion.search._run import Retrained, build_context, new_model, retrain, run_search
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 
@@ -12,6 +13,8 @@ __all__ = [
     "Budget",
     "Engine",
     "InProcess",
+    "Incumbents",
+    "NoIncumbents",
     "Retrained",
     "SearchOutcome",
     "SearchTask",

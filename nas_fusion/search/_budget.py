@@ -8,37 +8,97 @@ from dataclasses import dataclass
 
 from nas_fusion.errors import OptionError
 
+_SAMPLES = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[xkM]?)")
+_CANDIDATES = re.compile(r"(?P<number>\d+) ?(?:c|candidates?)(?:: ?(?P<each>\S+))?")
+_SECONDS = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smh])")
 _SUFFIX = {"": 1, "k": 1_000, "M": 1_000_000}
-_FORM = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[xkM]?)")
+_SECONDS_OF = {"s": 1, "m": 60, "h": 3600}
+_FORMS = (
+    "samples (passes like 5x, or 400000, 400k, 3M), candidate trainings (12c, or 12c:0.5x with another size than one "
+    "pass) or seconds (600s, 10m, 1h)"
+)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """A number of samples seen while searching, the same for every strategy.
+    """What a search may spend, deriving its design included; the same for every strategy.
 
-    A *sample seen* is a row that passes through a model for learning (training batches, and the validation batches
-    on which DARTS trains its architecture) or for ranking designs inside a supernet. The one validation pass that
-    every strategy makes after an epoch or a candidate is not counted.
+    Either a number of *samples seen*: rows that pass through a model for learning (training batches, and the
+    validation batches on which DARTS trains its architecture) or for ranking designs inside a supernet. The one
+    validation pass that every strategy makes after an epoch or a candidate is not counted. A budget in candidate
+    trainings is such a number, too: it says how many candidates there are and how many samples each of them gets, and
+    a one-shot search may see as many samples as all of them together.
+
+    Or a number of wall-clock seconds, validations included. A repeated search then differs from the first one.
 
     Args:
-        samples: how many.
+        samples: how many; None for a budget in seconds.
+        seconds: how many; None for a budget in samples.
+        candidates: of a budget in candidate trainings, how many there are.
+
+    Raises:
+        OptionError: neither samples nor seconds, or both, or not above zero.
     """
 
-    samples: int
+    samples: int | None = None
+    seconds: float | None = None
+    candidates: int | None = None
 
     def __post_init__(self) -> None:
-        if self.samples < 1:
+        if (self.samples is None) == (self.seconds is None):
+            raise OptionError("budget", "either samples or seconds", (self.samples, self.seconds))
+        if self.samples is not None and self.samples < 1:
             raise OptionError("budget", "at least one sample", self.samples)
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise OptionError("budget", "a positive number of seconds", self.seconds)
+        if self.candidates is not None and (self.candidates < 1 or self.samples is None):
+            raise OptionError("budget", "at least one candidate training, of a number of samples", self.candidates)
 
     @classmethod
     def parse(cls, text: str, train_rows: int) -> Budget:
-        """Read ``5x`` (passes over the training rows), ``400k``, ``3M`` or ``400000`` (samples).
+        """Read a budget.
+
+        ``5x`` (passes over the training rows), ``400k``, ``3M`` or ``400000``: samples. ``12c`` or ``12 candidates``:
+        candidate trainings of one pass each; ``12c:0.5x`` or ``12c:40k``: of another size. ``600s``, ``10m`` or
+        ``1h``: seconds.
 
         Raises:
             OptionError: the text has another form.
         """
-        found = _FORM.fullmatch(text.strip())
-        if not found or float(found["number"]) == 0:
-            raise OptionError("budget", "passes like 5x or samples like 400000, 400k, 3M", text)
-        unit = train_rows if found["unit"] == "x" else _SUFFIX[found["unit"]]
-        return cls(math.ceil(float(found["number"]) * unit))
+        text = text.strip()
+        if found := _SECONDS.fullmatch(text):
+            seconds = float(found["number"]) * _SECONDS_OF[found["unit"]]
+            if seconds:
+                return cls(seconds=seconds)
+        if found := _CANDIDATES.fullmatch(text):
+            number, each = int(found["number"]), _samples(found["each"] or "1x", train_rows)
+            if number and each:
+                return cls(number * each, candidates=number)
+        samples = _samples(text, train_rows)
+        if not samples:
+            raise OptionError("budget", _FORMS, text)
+        return cls(samples)
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same search again gives the same design."""
+        return self.seconds is None
+
+    def __str__(self) -> str:
+        if self.seconds is not None:
+            return f"{self.seconds:,.6g} seconds of searching"
+        seen = f"{self.samples:,} samples seen while searching"
+        if self.candidates is None or self.samples is None:
+            return seen
+        each = self.samples // self.candidates
+        trainings = "candidate training" if self.candidates == 1 else "candidate trainings"
+        return f"{self.candidates} {trainings} of {each:,} samples ({seen})"
+
+
+def _samples(text: str, train_rows: int) -> int:
+    """The samples that a text means; 0 if it means none."""
+    found = _SAMPLES.fullmatch(text)
+    if not found:
+        return 0
+    unit = train_rows if found["unit"] == "x" else _SUFFIX[found["unit"]]
+    return math.ceil(float(found["number"]) * unit)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -20,6 +19,7 @@ from nas_fusion.nni_bridge import TrainingServiceRun, TrialEnd
 from nas_fusion.records import TracePoint
 from nas_fusion.search._engines import TrainingService
 from nas_fusion.search._orders import failure_of, task_order, trial_parameters
+from nas_fusion.search._shares import TimeShares
 from nas_fusion.search._task import SearchTask
 from nas_fusion.search._trace import trace_of
 from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
@@ -56,15 +56,46 @@ def fit_candidate(
     *,
     label: str = "",
     console: Console | None = None,
+    **watching: Any,
 ) -> FitResult:
     """Train a candidate from first weights that depend on the seed alone, not on what was trained before it.
+
+    Args:
+        make_model: makes it.
+        data, config, label, console, on_validation: as for `fit`.
+        watching: `fit`'s `on_model` and `clock`.
 
     Raises:
         TrainingError: the loss or a prediction is not finite.
     """
     with seeded(config.seed):
         model = make_model()
-    return fit(model, data, config, description=label, console=console, on_validation=on_validation)
+    return fit(model, data, config, description=label, console=console, on_validation=on_validation, **watching)
+
+
+def train_candidate(
+    task: SearchTask,
+    config: TrainConfig,
+    make_model: Callable[[], nn.Module],
+    on_validation: Callable[[EpochRecord], None],
+    label: str = "",
+) -> TrainedCandidate:
+    """Train a candidate of a search in this process, by the search's watch; its incumbents are told.
+
+    Raises:
+        TrainingError: the loss or a prediction is not finite; then no incumbent came of it.
+    """
+    seconds = task.watch.elapsed
+
+    def keep(model: nn.Module, record: EpochRecord) -> None:
+        task.keep(model, trace_of([record], seconds=seconds)[0])
+
+    with task.incumbents.attempt():
+        result = fit_candidate(
+            make_model, task.data, config, on_validation,
+            label=label, console=task.console, on_model=keep, clock=task.watch.now,
+        )  # fmt: skip
+    return TrainedCandidate(result.best_valid_auc, result.samples, trace_of(result.history, seconds=seconds))
 
 
 @dataclass
@@ -74,26 +105,31 @@ class TrainingHere:
     Args:
         task: the search.
         config: the recipe of one candidate.
-        start_time: of the search.
+        shares: of the seconds, if there is a limit: one for each candidate.
     """
 
     task: SearchTask
     config: TrainConfig
-    start_time: float
+    shares: TimeShares
 
     def start(self, wave: Sequence[Any]) -> None:
         """Nothing yet."""
 
     def train(self, candidate: Any, label: str) -> TrainedCandidate:
-        """See `CandidateTraining`."""
-        seconds = time.perf_counter() - self.start_time
-        with self.task.trials.trial("candidate", FusionDesign.from_sample(candidate.sample)) as trial:
-            result = fit_candidate(
-                candidate.executable_model, self.task.data, self.config,
-                lambda record: trial.validated(record.valid_auc), label=label, console=self.task.console,
-            )  # fmt: skip
-            trial.result(result.best_valid_auc)
-        return TrainedCandidate(result.best_valid_auc, result.samples, trace_of(result.history, seconds=seconds))
+        """See `CandidateTraining`.
+
+        Raises:
+            OutOfTimeError: the seconds were spent before it came to this candidate of a wave.
+        """
+        with self.shares.round() as limit:
+            config = replace(self.config, max_seconds=limit)
+            with self.task.trials.trial("candidate", FusionDesign.from_sample(candidate.sample)) as trial:
+                result = train_candidate(
+                    self.task, config, candidate.executable_model,
+                    lambda record: trial.validated(record.valid_auc), label,
+                )  # fmt: skip
+                trial.result(result.valid_auc)
+        return result
 
 
 @dataclass
@@ -111,12 +147,13 @@ class _Sent:
 class TrainingAsTrials:
     """A wave of candidates at once, each a trial of an NNI service.
 
-    Validations are told as they come, results in the order of the candidates.
+    Validations are told as they come, results in the order of the candidates. The models stay in their processes:
+    incumbents are not told.
 
     Args:
         task: the search.
         config: the recipe of one candidate.
-        start_time: of the search.
+        shares: of the seconds, if there is a limit: one for each wave.
         service: its engine.
         run: the running service.
         until: tells the end of trials that are still open when the search ends with an error.
@@ -124,7 +161,7 @@ class TrainingAsTrials:
 
     task: SearchTask
     config: TrainConfig
-    start_time: float
+    shares: TimeShares
     service: TrainingService
     run: TrainingServiceRun
     until: ExitStack
@@ -133,13 +170,15 @@ class TrainingAsTrials:
     def start(self, wave: Sequence[Any]) -> None:
         """Train all of them; returns when the last one has ended."""
         designs = [FusionDesign.from_sample(candidate.sample) for candidate in wave]
-        order = task_order(self.task, self.config, wave[0].model, self.service)
-        self._wave = [self._sent(design) for design in designs]
-        parameters = [
-            trial_parameters("candidate", order, sent.outcome, design)
-            for sent, design in zip(self._wave, designs, strict=True)
-        ]
-        ends = self.run.run(parameters, self._on_metric)
+        with self.shares.round() as limit:
+            config = replace(self.config, max_seconds=limit)
+            order = task_order(self.task, config, wave[0].model, self.service)
+            self._wave = [self._sent(design) for design in designs]
+            parameters = [
+                trial_parameters("candidate", order, sent.outcome, design)
+                for sent, design in zip(self._wave, designs, strict=True)
+            ]
+            ends = self.run.run(parameters, self._on_metric)
         for sent, end in zip(self._wave, ends, strict=True):
             sent.end = end
 
@@ -162,6 +201,6 @@ class TrainingAsTrials:
 
     def _on_metric(self, position: int, value: Any) -> None:
         sent, valid_auc = self._wave[position], float(value["default"])
-        seconds = time.perf_counter() - self.start_time
+        seconds = self.task.watch.elapsed
         sent.trace.append(TracePoint(seconds, int(value["samples"]), valid_auc))
         sent.trial.validated(valid_auc)

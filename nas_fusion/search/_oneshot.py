@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from torch import nn
@@ -15,11 +15,12 @@ from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine
 from nas_fusion.records import TracePoint
 from nas_fusion.search._choices import ChoiceRecorder
+from nas_fusion.search._gap import measure_derived
 from nas_fusion.search._refine import Refinable, refine
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 from nas_fusion.search._trace import trace_of
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.training import oneshot_evaluator
+from nas_fusion.training import EpochRecord, OneShotRun, TrainConfig, oneshot_evaluator, seeded
 from nas_fusion.trials import Trial
 
 
@@ -37,15 +38,8 @@ def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> Search
 
 
 def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: Trial) -> SearchOutcome:
-    start = time.perf_counter()
-    samples = getattr(strategy, "training_samples", task.budget.samples)
-    config = replace(task.config, max_samples=samples, patience=entry.patience, lr_drop=1.0)
     choices = ChoiceRecorder()
-    run = oneshot_evaluator(
-        task.data, config, description=task.label, console=task.console,
-        keep_best=entry.keep_best_epoch, callbacks=(choices,),
-        on_validation=lambda record: trial.validated(record.valid_auc),
-    )  # fmt: skip
+    run = _evaluator(entry, strategy, task, trial, choices)
     space: ModelSpace = task.make_space()
     strategy(RawFormatModelSpace(space, run.evaluator), SequentialExecutionEngine())
     ranked: Sequence[RankedDesign] = getattr(strategy, "ranking", ())
@@ -53,39 +47,87 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
     if sample is None:
         raise TrainingError(f"{entry.name} derived no design")
     trace = _ranking_trace(ranked, run.meter.samples, task) if ranked else trace_of(run.monitor.history)
+    derive_samples = getattr(strategy, "derive_samples", len(ranked) * len(task.data.valid))
     outcome = SearchOutcome(
         design=FusionDesign.from_sample(sample).check(),
         valid_auc=max((p.valid_auc for p in trace), default=None),
         trace=trace,
-        samples=run.meter.samples + len(ranked) * len(task.data.valid),
-        seconds=time.perf_counter() - start,
+        samples=run.meter.samples + derive_samples,
+        seconds=task.watch.elapsed,
         candidates=len(ranked),
         soft=_soft_start(strategy),
         details=choices.details(),
+        derive_samples=derive_samples,
+        derive_seconds=0.0 if run.monitor.ended is None else task.watch.now() - run.monitor.ended,
     )
-    return _refined(outcome, strategy, task, start) if getattr(strategy, "refinement", 0) else outcome
+    _keep_ranked(strategy, ranked, trace, task)
+    final = run.monitor.best if entry.keep_best_epoch else run.monitor.history[-1]
+    outcome = measure_derived(outcome, strategy, final, task)
+    return _refined(outcome, strategy, task) if getattr(strategy, "refinement", 0) else outcome
 
 
-def _refined(outcome: SearchOutcome, strategy: Refinable, task: SearchTask, start: float) -> SearchOutcome:
-    found = refine(strategy, task, outcome.samples, start)
-    best = found.best
+def _refined(outcome: SearchOutcome, strategy: Refinable, task: SearchTask) -> SearchOutcome:
+    found = refine(strategy, task, outcome.samples)
     trace = (*outcome.trace, *found.trace)
     return replace(
         outcome,
-        design=outcome.design if best is None else best[0],
+        design=outcome.design if found.best is None else found.best[0],
         valid_auc=max((p.valid_auc for p in trace), default=None),
         trace=trace,
         samples=outcome.samples + found.samples,
-        seconds=time.perf_counter() - start,
+        seconds=task.watch.elapsed,
         candidates=len(found.designs),
         soft=None,
         details={**outcome.details, "derived": str(outcome.design), "candidates": found.details},
+        derive_samples=outcome.derive_samples + found.samples,
+        derive_seconds=outcome.derive_seconds + found.seconds,
     )
 
 
-class RankedDesign(Protocol):
-    """A one-shot strategy may rank designs with its supernet's weights and list them in an attribute `ranking`."""
+RESERVED_SHARE = 0.5
+"""Of a budget in seconds, a one-shot strategy that derives by passes over the validation rows keeps at most this."""
 
+
+def _evaluator(
+    entry: StrategyEntry, strategy: Any, task: SearchTask, trial: Trial, choices: ChoiceRecorder
+) -> OneShotRun:
+    share = getattr(strategy, "training_share", 1.0)
+    left = None if task.watch.limit is None else max(share * task.watch.left, math.ulp(1.0))
+    samples = task.budget.samples and getattr(strategy, "training_samples", max(1, round(share * task.budget.samples)))
+    config = replace(task.config, max_samples=samples, max_seconds=left, patience=entry.patience, lr_drop=1.0)
+    return oneshot_evaluator(
+        task.data, config, description=task.label, console=task.console,
+        keep_best=entry.keep_best_epoch, callbacks=(choices,),
+        on_validation=lambda record: trial.validated(record.valid_auc),
+        # Where designs are ranked, they are the models that count, not the supernet.
+        on_model=None if hasattr(strategy, "ranking") else partial(_keep_supernet, task),
+        clock=task.watch.now, reserve=_reserve(strategy, config),
+    )  # fmt: skip
+
+
+def _keep_supernet(task: SearchTask, supernet: nn.Module, record: EpochRecord) -> None:
+    task.keep(supernet, trace_of([record])[0])
+
+
+def _reserve(strategy: Any, config: TrainConfig) -> Callable[[float | None], float]:
+    passes, seconds = getattr(strategy, "derive_passes", 0), config.max_seconds
+    if not passes or seconds is None:
+        return lambda validation_seconds: 0.0
+    most = RESERVED_SHARE * seconds
+    passes += 1  # the validation behind the stop
+    return lambda validation_seconds: most if validation_seconds is None else min(most, passes * validation_seconds)
+
+
+class RankedDesign(Protocol):
+    """A one-shot strategy may rank designs with its supernet's weights and list them in an attribute `ranking`.
+
+    Args:
+        design: what was ranked.
+        valid_auc: with the supernet's weights.
+        seconds: since the search began.
+    """
+
+    design: FusionDesign
     valid_auc: float
     seconds: float
 
@@ -97,6 +139,18 @@ def _ranking_trace(ranked: Sequence[RankedDesign], trained: int, task: SearchTas
         for i, r in enumerate(ranked, start=1)
         if math.isfinite(r.valid_auc)
     )
+
+
+def _keep_ranked(strategy: Any, ranked: Sequence[RankedDesign], trace: Sequence[TracePoint], task: SearchTask) -> None:
+    """Tell the incumbents of the ranked designs, each as it is in the supernet, whose weights are still the same."""
+    finite = [r for r in ranked if math.isfinite(r.valid_auc)]
+    best = -math.inf
+    for found, point in zip(finite, trace, strict=bool(ranked)):
+        if found.valid_auc > best:
+            best = found.valid_auc
+            with seeded(task.seed):
+                model = strategy.supernet.derive(found.design, weights=True)
+            task.keep(model, point)
 
 
 def _soft_start(strategy: Any) -> SoftStart | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -28,12 +27,11 @@ def run_oneshot_as_trial(
         StudyError: the trial could not run.
     """
     check_registered(entry)
-    start = time.perf_counter()
     with service.running() as run, task.trials.trial("search") as trial:
         outcome = _run(entry, task, parameters, service, run, trial)
         trial.found(outcome.design)
         trial.result(outcome.valid_auc)
-    return replace(outcome, seconds=time.perf_counter() - start)
+    return replace(outcome, seconds=task.watch.elapsed)
 
 
 def _run(

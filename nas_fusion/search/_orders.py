@@ -50,7 +50,7 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
         "space_arguments": list(space.trace_args),
         "space_options": dict(space.trace_kwargs),
         "config": asdict(config),
-        "budget": task.budget.samples,
+        "budget": asdict(task.budget),
         "candidates": task.candidates,
         "label": task.label,
         "threads": service.threads or torch.get_num_threads(),
@@ -93,7 +93,7 @@ def read_task(order: Mapping[str, Any]) -> SearchTask:
         data=SearchData.open(order["data"], order["fingerprint"]),
         make_space=lambda: make_space(order),
         config=TrainConfig(**order["config"]),
-        budget=Budget(order["budget"]),
+        budget=Budget(**order["budget"]),
         candidates=order["candidates"],
         label=order["label"],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -13,15 +12,11 @@ import numpy as np
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.records import TracePoint
-from nas_fusion.search._candidates import fit_candidate
-from nas_fusion.search._shares import samples_per_candidate
+from nas_fusion.search._candidates import train_candidate
+from nas_fusion.search._shares import TimeShares, samples_per_candidate
 from nas_fusion.search._task import SearchTask
-from nas_fusion.search._trace import trace_of
 from nas_fusion.search_spaces import DesignSet
 from nas_fusion.training import TrainConfig
-
-ANNEAL_FROM = 0.0
-"""A candidate's learning rate falls over its whole training: short as it is, it ends as a full training does."""
 
 
 class Refinable(Protocol):
@@ -42,12 +37,13 @@ class Refined:
     """What the refinement spent and found.
 
     Args:
-        samples: rows that candidates were trained on.
+        samples, seconds: what candidates took; samples are the rows that they were trained on.
         trace: their validations, behind the supernet's.
         designs: every candidate and its validation AUC (None: it could not be trained).
     """
 
     samples: int = 0
+    seconds: float = 0.0
     trace: list[TracePoint] = field(default_factory=list)
     designs: list[tuple[FusionDesign, float | None]] = field(default_factory=list)
 
@@ -63,32 +59,44 @@ class Refined:
         return [{"design": str(design), "valid_auc": auc} for design, auc in self.designs]
 
 
-def refine(strategy: Refinable, task: SearchTask, spent: int, start_time: float) -> Refined:
+def refine(strategy: Refinable, task: SearchTask, spent: int) -> Refined:
     """Train candidates with what is left of the budget, equal shares each.
 
     The first candidates are proposals of the supernet, the derived design among them; each of the others is the best
-    one so far with one choice changed. Every candidate is trained from scratch, its learning rate falling to zero.
+    one so far with one choice changed. Every candidate is trained from scratch.
 
     Args:
         strategy: whose supernet is trained.
         task: the search.
         spent: samples that the supernet has seen.
-        start_time: of the search.
     """
-    left, batch = task.budget.samples - spent, task.config.batch_size
-    count = min(strategy.refinement, left // batch)
-    found = Refined()
+    found, start = Refined(), task.watch.elapsed
+    count = _affordable(strategy, task, spent)
     if count < 1:
         return found
-    config = replace(
-        task.config, max_samples=samples_per_candidate(left, count, batch), patience=0, lr_drop=1.0,
-        anneal_from=ANNEAL_FROM,
-    )  # fmt: skip
+    config, shares = _recipe(task, spent, count), TimeShares(task.watch, count)
     rng = np.random.default_rng([task.seed, 1])
     proposed = max(1, round(strategy.proposed_share * count))
     for number, design in enumerate(islice(_order(strategy, task, found, rng, proposed), count), start=1):
-        _try(design, task, config, found, spent, start_time, f"{task.label} {number}/{count}")
+        if not shares.fits():
+            break
+        with shares.round() as limit:
+            _try(design, task, replace(config, max_seconds=limit), found, spent, f"{task.label} {number}/{count}")
+    found.seconds = task.watch.elapsed - start
     return found
+
+
+def _affordable(strategy: Refinable, task: SearchTask, spent: int) -> int:
+    samples = task.budget.samples
+    if samples is None:
+        return strategy.refinement
+    return min(strategy.refinement, (samples - spent) // task.config.batch_size)
+
+
+def _recipe(task: SearchTask, spent: int, count: int) -> TrainConfig:
+    samples = task.budget.samples
+    share = None if samples is None else samples_per_candidate(samples - spent, count, task.config.batch_size)
+    return replace(task.config, max_samples=share, patience=0, lr_drop=1.0)
 
 
 def _order(
@@ -108,22 +116,19 @@ def _order(
             yield design
 
 
-def _try(
-    design: FusionDesign, task: SearchTask, config: TrainConfig, found: Refined, spent: int, start: float, label: str
-) -> None:
-    seconds, before = time.perf_counter() - start, spent + found.samples
+def _try(design: FusionDesign, task: SearchTask, config: TrainConfig, found: Refined, spent: int, label: str) -> None:
+    before = spent + found.samples
     try:
         with task.trials.trial("candidate", design) as trial:
-            result = fit_candidate(
-                lambda: task.make_space().derive(design, weights=False), task.data, config,
-                lambda record: trial.validated(record.valid_auc), label=label, console=task.console,
+            result = train_candidate(
+                task, config, lambda: task.make_space().derive(design, weights=False),
+                lambda record: trial.validated(record.valid_auc), label,
             )  # fmt: skip
-            trial.result(result.best_valid_auc)
+            trial.result(result.valid_auc)
     except TrainingError:
         found.samples += config.max_samples or 0  # a failed candidate has spent its share
         found.designs.append((design, None))
         return
-    points = trace_of(result.history, seconds=seconds)
-    found.trace += [replace(point, samples=before + point.samples) for point in points]
+    found.trace += [replace(point, samples=before + point.samples) for point in result.trace]
     found.samples += result.samples
-    found.designs.append((design, result.best_valid_auc))
+    found.designs.append((design, result.valid_auc))

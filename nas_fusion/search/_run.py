@@ -28,8 +28,8 @@ from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
 def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, Any] | None = None) -> SearchOutcome:
     """Find a design within the budget.
 
-    The same task and parameters give the same design, in a fresh process too; the global random state is left as it
-    was.
+    The same task and parameters give the same design, in a fresh process too (but for a budget in seconds); the global
+    random state is left as it was.
 
     Args:
         entry: the strategy.
@@ -42,6 +42,7 @@ def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, 
         StudyError: NNI's service cannot run trials.
     """
     chosen = entry.with_parameters(parameters or {})
+    task = replace(task, watch=task.watch.restarted(task.budget.seconds))
     with seeded(task.seed):
         context = build_context(task)
         if entry.kind == "reference":
@@ -68,6 +69,7 @@ def build_context(task: SearchTask) -> BuildContext:
         samples=task.budget.samples,
         valid_rows=len(task.data.valid),
         fields=space.fields,
+        watch=task.watch,
     )
 
 

@@ -30,6 +30,10 @@ def save_search(folder: Path, outcome: SearchOutcome) -> None:
         "candidates": outcome.candidates,
         "mixture": outcome.soft.mixture if outcome.soft else None,
         "details": outcome.details,
+        "derive_samples": outcome.derive_samples,
+        "derive_seconds": outcome.derive_seconds,
+        "measure_samples": outcome.measure_samples,
+        "measure_seconds": outcome.measure_seconds,
     }
     with new_folder(folder) as temporary:
         if outcome.soft:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
-from torch import Tensor
+from torch import Tensor, nn
 
 from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData
 from nas_fusion.records import TracePoint
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess
+from nas_fusion.search._incumbents import Incumbents, NoIncumbents
 from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.stopwatch import Stopwatch
 from nas_fusion.training import TrainConfig
 from nas_fusion.trials import SilentLog, TrialLog
 
@@ -28,11 +30,14 @@ class SearchTask:
         make_space: makes the search space with fresh weights from the current random state.
         config: the recipe by which supernets and candidates are trained; its seed is the cell's.
         budget: what may be spent.
-        candidates: into how many candidates a multi-trial strategy divides the budget.
+        candidates: into how many candidates a multi-trial strategy divides the budget; a budget in candidate trainings
+            decides it itself.
         label: what progress bars call this search.
         console: where progress bars appear; None for none.
         trials: told of every training.
         engine: where the trainings run.
+        incumbents: told of every model that is the best so far (see `keep`).
+        watch: of the search; `run_search` restarts it.
     """
 
     data: SearchData
@@ -44,11 +49,27 @@ class SearchTask:
     console: Console | None = None
     trials: TrialLog = field(default_factory=SilentLog)
     engine: Engine = field(default_factory=InProcess)
+    incumbents: Incumbents = field(default_factory=NoIncumbents)
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+    def __post_init__(self) -> None:
+        if self.budget.candidates is not None:
+            object.__setattr__(self, "candidates", self.budget.candidates)
 
     @property
     def seed(self) -> int:
         """The cell's seed."""
         return self.config.seed
+
+    def keep(self, model: nn.Module, point: TracePoint) -> None:
+        """Tell the incumbents of a model that was validated; it takes none of the search's seconds.
+
+        Args:
+            model: as it was validated.
+            point: of the search's trace, with the seconds and the AUC that the outcome's trace will have there.
+        """
+        with self.watch.paused():
+            self.incumbents.keep(model, point)
 
 
 @dataclass(frozen=True)
@@ -68,11 +89,15 @@ class SearchOutcome:
         valid_auc: the best validation AUC seen while searching (a supernet's, or a candidate's after its short
             training); None for a reference.
         trace: every validation while searching.
-        samples: samples seen.
-        seconds: wall-clock time.
+        samples: samples seen, deriving included: what counts against the budget.
+        seconds: wall-clock time, deriving included.
         candidates: designs that were trained or ranked one by one.
         soft: where a soft re-training starts, if the strategy offers it.
         details: JSON-able facts for the report (gates per epoch, candidates, …).
+        derive_samples, derive_seconds: the part of `samples` and `seconds` that was spent between the end of a
+            supernet's training and a design.
+        measure_samples, measure_seconds: what was spent behind the search, to measure the derived design for the
+            report; counts against no budget.
     """
 
     design: Found
@@ -83,3 +108,7 @@ class SearchOutcome:
     candidates: int
     soft: SoftStart | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    derive_samples: int = 0
+    derive_seconds: float = 0.0
+    measure_samples: int = 0
+    measure_seconds: float = 0.0

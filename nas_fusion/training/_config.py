@@ -42,9 +42,7 @@ class TrainConfig:
         precision: ``32``, ``bf16`` (autocast) or ``64``.
         max_samples: stop, with a last validation, at the first batch that reaches this many training rows; None: no
             such bound.
-        anneal_from: with `max_samples`: behind this share of them the learning rates fall linearly, to zero at the end;
-            1: never. A short training that ends so is a better guess of what a full one, whose learning rate drops
-            too, will reach.
+        max_seconds: the same for wall-clock seconds, validations included; None: no such bound.
 
     Raises:
         OptionError: a value is out of its range.
@@ -65,11 +63,11 @@ class TrainConfig:
     device: str = "auto"
     precision: str = "32"
     max_samples: int | None = None
-    anneal_from: float = 1.0
+    max_seconds: float | None = None
 
     def __post_init__(self) -> None:
         self._check("a positive number", lambda x: 0 < x < math.inf, "learning_rate")
-        for name in ("embedding_learning_rate", "gradient_clip"):
+        for name in ("embedding_learning_rate", "gradient_clip", "max_seconds"):
             self._check("a positive number or None", lambda x: x is None or 0 < x < math.inf, name)
         self._check(
             "zero or a positive number", lambda x: 0 <= x < math.inf, "embedding_l2", "network_l2", "min_improvement"
@@ -78,7 +76,6 @@ class TrainConfig:
         self._check("zero or a positive integer", lambda x: _is_integer(x) and x >= 0, "patience", "seed")
         self._check("a positive integer or None", lambda x: x is None or (_is_integer(x) and x >= 1), "max_samples")
         self._check("in (0, 1]", lambda x: 0 < x <= 1, "lr_drop")
-        self._check("from 0 to 1", lambda x: 0 <= x <= 1, "anneal_from")
         self._check(f"one of {', '.join(PRECISIONS)}", lambda x: x in PRECISIONS, "precision")
         self._check(
             f"one of {', '.join(EMBEDDING_OPTIMIZERS)}", lambda x: x in EMBEDDING_OPTIMIZERS, "embedding_optimizer"

@@ -19,7 +19,6 @@ from torch import nn
 from nas_fusion.data import BatchLoader, EncodedSplit, SearchData
 from nas_fusion.errors import TrainingError
 from nas_fusion.files import save_tensors
-from nas_fusion.training._annealing import AnnealedRate
 from nas_fusion.training._config import TrainConfig
 from nas_fusion.training._meter import SampleMeter
 from nas_fusion.training._metrics import auc_and_logloss
@@ -59,10 +58,14 @@ class Metrics:
     rows: int
 
 
+UNBOUNDED = -1
+"""Lightning's number of epochs for a training that something else ends."""
+
+
 def epochs_for(config: TrainConfig, train_rows: int) -> int:
-    """The most epochs that a training can take."""
+    """The most epochs that a training can take; `UNBOUNDED` if seconds are its only bound."""
     if config.max_samples is None:
-        return config.max_epochs
+        return config.max_epochs if config.max_seconds is None else UNBOUNDED
     return max(1, math.ceil(config.max_samples / train_rows))
 
 
@@ -75,10 +78,12 @@ def fit(
     console: Console | None = None,
     checkpoint: Path | None = None,
     on_validation: Callable[[EpochRecord], None] | None = None,
+    on_model: Callable[[nn.Module, EpochRecord], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> FitResult:
     """Train `model` on the training rows; it ends with the weights of the epoch with the best validation AUC.
 
-    With `max_samples` the number of epochs follows from it, and `max_epochs` is not looked at.
+    With `max_samples` or `max_seconds` the number of epochs follows from it, and `max_epochs` is not looked at.
 
     Args:
         model: called with ids and values, returns logits ``[batch]``.
@@ -87,22 +92,23 @@ def fit(
         description, console: of a progress bar; no bar without a console.
         checkpoint: where to write the best weights.
         on_validation: called with every validation.
+        on_model: called with the model as it was validated, and the validation.
+        clock: seconds since some moment or other.
 
     Raises:
         TrainingError: the loss or a prediction is not finite.
         StudyError: the checkpoint cannot be written.
     """
     torch.manual_seed(config.seed)
-    start = time.perf_counter()
-    meter = SampleMeter(config.max_samples)
-    monitor = ValidationMonitor(config, meter, report=False, on_validation=on_validation)
+    start = clock()
+    meter = SampleMeter(config.max_samples, config.max_seconds, clock)
+    monitor = ValidationMonitor(
+        config, meter, report=False, on_validation=on_validation, on_model=on_model, clock=clock
+    )
     epochs = epochs_for(config, len(data.train))
     callbacks: list[Any] = [meter, monitor]
-    if config.max_samples is not None and config.anneal_from < 1:
-        callbacks.append(AnnealedRate(meter, config.max_samples, config.anneal_from))
     if console is not None:
-        total = config.max_samples or epochs * len(data.train)
-        callbacks.append(ProgressBar(console, description, total, meter, monitor))
+        callbacks.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
     module = CTRModule(config)
     module.set_model(model)
     train, valid = loaders(data, config)
@@ -118,7 +124,7 @@ def fit(
         best_epoch=monitor.best.epoch,
         history=tuple(monitor.history),
         samples=meter.samples,
-        seconds=time.perf_counter() - start,
+        seconds=clock() - start,
         stopped=monitor.stopped,
     )
 

@@ -1,7 +1,9 @@
-"""Counting the samples that a training has seen."""
+"""Counting the samples that a training has seen, and the seconds that it has taken."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -15,22 +17,42 @@ def rows_in(batch: Any) -> int:
 
 
 class SampleMeter(pl.Callback):
-    """Count training rows, and stop the trainer when a budget is spent.
+    """Count training rows and seconds, and stop the trainer when a budget is spent.
 
     Lightning validates once more when it is told to stop in the middle of an epoch.
 
     Args:
         max_samples: stop at the first batch that reaches this many; None: only count.
+        max_seconds: stop at the first batch that ends so many seconds after the meter was made; None: no such bound.
+        clock: seconds since some moment or other.
+        reserve: seconds that something behind the training will take, asked after every batch: it stops so much
+            earlier.
     """
 
-    def __init__(self, max_samples: int | None = None) -> None:
-        self.max_samples = max_samples
+    def __init__(
+        self,
+        max_samples: int | None = None,
+        max_seconds: float | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        reserve: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.max_samples, self.max_seconds = max_samples, max_seconds
         self.samples = 0
+        self._clock, self._reserve = clock, reserve
+        self._start = clock()
+
+    @property
+    def share(self) -> float:
+        """The part of the budget that is spent, from 0; of the tighter one, if there are two; 0 without a budget."""
+        samples = 0.0 if self.max_samples is None else self.samples / self.max_samples
+        if self.max_seconds is None:
+            return samples
+        return max(samples, (self._clock() - self._start + self._reserve()) / self.max_seconds)
 
     @property
     def spent(self) -> bool:
         """Whether the budget is reached."""
-        return self.max_samples is not None and self.samples >= self.max_samples
+        return self.share >= 1
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Count a batch."""

@@ -56,6 +56,12 @@ class ValidationMonitor(pl.Callback):
         keep_best: end with the weights of the epoch with the best validation AUC (else with the last).
         report: tell NNI of every validation and of the final result.
         on_validation: called with every validation.
+        on_model: called with the model as it was validated, and the validation.
+        clock: seconds since some moment or other.
+
+    Attributes:
+        validation_seconds: how long the last validation took; None before the first.
+        ended: when the training had ended, by the clock; None before.
     """
 
     def __init__(
@@ -66,9 +72,13 @@ class ValidationMonitor(pl.Callback):
         keep_best: bool = True,
         report: bool = True,
         on_validation: Callable[[EpochRecord], None] | None = None,
+        on_model: Callable[[torch.nn.Module, EpochRecord], None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.config, self.meter, self.keep_best, self.report = config, meter, keep_best, report
-        self.on_validation = on_validation
+        self.on_validation, self.on_model, self._clock = on_validation, on_model, clock
+        self.validation_seconds: float | None = None
+        self.ended: float | None = None
         self.history: list[EpochRecord] = []
         self.best: EpochRecord | None = None
         self.stopped = "epochs"
@@ -76,11 +86,15 @@ class ValidationMonitor(pl.Callback):
         self._since_best = 0
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._losses: list[Tensor] = []
-        self._start = time.perf_counter()
+        self._start = self._validation_start = clock()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
-        self._start = time.perf_counter()
+        self._start = self._clock()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the clock."""
+        self._validation_start = self._clock()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Keep the loss, where it is: reading it here would wait for the device."""
@@ -101,7 +115,10 @@ class ValidationMonitor(pl.Callback):
             TrainingError: the loss or a prediction is not finite.
         """
         record = self._measure(trainer.current_epoch + 1)
+        self.validation_seconds = self._clock() - self._validation_start
         self.history.append(record)
+        if self.on_model is not None:
+            self.on_model(trained_model(pl_module), record)
         if self.on_validation is not None:
             self.on_validation(record)
         if self.report and nni.get_current_parameter() is not None:
@@ -119,7 +136,7 @@ class ValidationMonitor(pl.Callback):
             self._since_best += 1
             self._drop_learning_rates(trainer)
         if self.meter.spent:
-            self.stopped = "budget"
+            self.stopped, trainer.should_stop = "budget", True
         elif self.config.patience and self._since_best >= self.config.patience:
             self.stopped, trainer.should_stop = "patience", True
 
@@ -128,6 +145,7 @@ class ValidationMonitor(pl.Callback):
         if self._best_state:
             trained_model(pl_module).load_state_dict(self._best_state)
             self._best_state = {}
+        self.ended = self._clock()
         final = self.best if self.keep_best or not self.history else self.history[-1]
         if self.report and final is not None and nni.get_current_parameter() is not None:
             nni.report_final_result(final.valid_auc)
@@ -140,7 +158,7 @@ class ValidationMonitor(pl.Callback):
         labels = torch.cat([labels for _, labels in self._outputs]).cpu().numpy()
         self._outputs, self._losses = [], []
         found = auc_and_logloss(logits, labels)
-        seconds = time.perf_counter() - self._start
+        seconds = self._clock() - self._start
         return EpochRecord(epoch, self.meter.samples, seconds, found.auc, found.logloss, loss)
 
     def _drop_learning_rates(self, trainer: pl.Trainer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,25 +47,33 @@ def oneshot_evaluator(
     keep_best: bool = True,
     callbacks: Sequence[pl.Callback] = (),
     on_validation: Callable[[EpochRecord], None] | None = None,
+    on_model: Callable[[torch.nn.Module, EpochRecord], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    reserve: Callable[[float | None], float] = lambda validation_seconds: 0.0,
 ) -> OneShotRun:
     """Make an evaluator with the same recipe as `fit`.
 
     Args:
         data: training and validation rows.
-        config: the recipe; `max_samples` bounds the search.
+        config: the recipe; `max_samples` and `max_seconds` bound the search.
         description, console: of a progress bar; no bar without a console.
         keep_best: end with the supernet of the epoch with the best validation AUC (else with the last).
         callbacks: more of them.
         on_validation: called with every validation.
+        on_model: called with the supernet as it was validated, and the validation.
+        clock: seconds since some moment or other.
+        reserve: seconds out of `max_seconds` that deriving will take, given what the last validation took (None before
+            the first); the training stops so much earlier.
     """
     torch.manual_seed(config.seed)
-    meter = SampleMeter(config.max_samples)
-    monitor = ValidationMonitor(config, meter, keep_best=keep_best, on_validation=on_validation)
+    meter = SampleMeter(config.max_samples, config.max_seconds, clock, lambda: reserve(monitor.validation_seconds))
+    monitor = ValidationMonitor(
+        config, meter, keep_best=keep_best, on_validation=on_validation, on_model=on_model, clock=clock
+    )
     epochs = epochs_for(config, len(data.train))
     watching: list[Any] = [meter, monitor, *callbacks]
     if console is not None:
-        total = config.max_samples or epochs * len(data.train)
-        watching.append(ProgressBar(console, description, total, meter, monitor))
+        watching.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
     train, valid = loaders(data, config)
     trainer = make_trainer(config, watching, max_epochs=epochs, clip=False)
     evaluator = Lightning(CTRModule(config), trainer, train_dataloaders=train, val_dataloaders=valid)

@@ -21,12 +21,12 @@ class ProgressBar(pl.Callback):
     Args:
         console: where to draw.
         description: what is trained.
-        total: training rows until the end, at most.
+        rows: training rows until the end, at most, where the meter knows no budget.
         meter, monitor: where the numbers come from.
     """
 
     def __init__(
-        self, console: Console, description: str, total: int, meter: SampleMeter, monitor: ValidationMonitor
+        self, console: Console, description: str, rows: int, meter: SampleMeter, monitor: ValidationMonitor
     ) -> None:
         self.meter, self.monitor = meter, monitor
         self._progress = Progress(
@@ -39,7 +39,8 @@ class ProgressBar(pl.Callback):
             console=console,
             transient=True,
         )
-        self._task = self._progress.add_task(description, total=total, rate="", auc="")
+        self._rows = rows
+        self._task = self._progress.add_task(description, total=1.0, rate="", auc="")
         self._start = self._last = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -56,7 +57,8 @@ class ProgressBar(pl.Callback):
         rate = self.meter.samples / max(now - self._start, 1e-9)
         history = self.monitor.history
         auc = f"valid AUC {history[-1].valid_auc:.4f}" if history else ""
-        self._progress.update(self._task, completed=self.meter.samples, rate=f"{rate:,.0f} samples/s", auc=auc)
+        done = self.meter.share or self.meter.samples / self._rows
+        self._progress.update(self._task, completed=done, rate=f"{rate:,.0f} samples/s", auc=auc)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Remove the bar."""

@@ -24,7 +24,9 @@ from nas_fusion.nni_bridge._manager import ask_manager
 from nas_fusion.search import InProcess, SearchOutcome, SearchTask, TrainingService, run_search
 from nas_fusion.search._candidates import TrainingHere
 from nas_fusion.search._orders import failure_of, make_space, read_task, task_order, trial_parameters, write_failure
+from nas_fusion.search._shares import TimeShares
 from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.stopwatch import Stopwatch
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing import tiny_data, tiny_task
 from nas_fusion.trials import Trial
@@ -165,7 +167,7 @@ def test_a_candidates_result_does_not_depend_on_what_was_trained_before_it(data:
     space = CandidateSpace.from_model(search.make_space())
     rng = np.random.default_rng(0)
     one, two = (space.freeze(search.make_space().designs.sample(rng).to_sample()) for _ in range(2))
-    training = TrainingHere(search, replace(search.config, max_samples=1024, patience=0), 0.0)
+    training = TrainingHere(search, replace(search.config, max_samples=1024, patience=0), TimeShares(Stopwatch(), 1))
     first = training.train(two, "").valid_auc
     training.train(one, "")
     assert training.train(two, "").valid_auc == first

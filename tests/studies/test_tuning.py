@@ -229,6 +229,8 @@ def test_a_comparison_tunes_every_strategy_alike(dataset: EncodedDataset, tmp_pa
     for record in result.records:
         tuned = record.details["tuning"]
         assert tuned["trials"] == 2
+        assert (record.tuning_samples, record.tuning_seconds) == (tuned["samples"], tuned["seconds"])
+        assert record.tuning_samples > 0
         h = Hyperparameters(settings, STRATEGIES.get(record.strategy))
         assert set(tuned["values"]) == set(h.distributions())
         # The same seed, data and values: the cell is the best trial once more.

@@ -1,0 +1,120 @@
+"""How much validation AUC a trained model loses when one of its connections is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from nas_fusion.data import EncodedSplit
+from nas_fusion.design import Connection
+from nas_fusion.errors import OptionError, TrainingError
+from nas_fusion.nn import FusionNetwork, HardFusion, PassThrough, SoftFusion
+from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.operations import FusionOperation
+from nas_fusion.training import TrainConfig, evaluate
+
+IMPORTANCE_ROWS = 50_000
+"""Validation rows at most: they tell AUCs apart to about .002, and a pass takes seconds."""
+
+
+def connection_importance(
+    model: FusionNetwork, split: EncodedSplit, config: TrainConfig, rows: int = IMPORTANCE_ROWS
+) -> dict[str, float]:
+    """AUC of a trained model less its AUC with one connection closed, by ``"source -> target"``.
+
+    Nothing is trained again, so a number says what the trained model makes of a connection, not what a model without
+    it could reach; below zero where the model is better without. Takes one pass over the rows per connection. A
+    connection without which a prediction is not finite is left out.
+
+    Args:
+        model: a derived model, hard or soft; left as it was.
+        split: the validation rows; evenly spaced ones, if there are more than `rows`.
+        config: device, precision and batch size.
+        rows: at most.
+
+    Raises:
+        OptionError: `rows` is less than 1, or a node of the model is none of a derived model.
+        TrainingError: a prediction of the model itself is not finite, or the rows have one class only.
+    """
+    if rows < 1:
+        raise OptionError("rows", "a positive integer", rows)
+    some = spaced(split, rows)
+    whole = evaluate(model, some, config).auc
+    found = {}
+    for target, sources in model.sources.items():
+        for source in sources:
+            with without_connection(model, (source, target)):
+                try:
+                    found[f"{source} -> {target}"] = whole - evaluate(model, some, config).auc
+                except TrainingError:
+                    continue
+    return found
+
+
+def spaced(split: EncodedSplit, rows: int) -> EncodedSplit:
+    """The split, or `rows` evenly spaced rows of it."""
+    if len(split) <= rows:
+        return split
+    chosen = np.linspace(0, len(split) - 1, rows).round().astype(np.int64)
+    arrays: list[Any] = [None if array is None else array[chosen] for array in (split.ids, split.values, split.labels)]
+    return EncodedSplit(arrays[0], arrays[1], arrays[2], int(arrays[2].sum()))
+
+
+@contextmanager
+def without_connection(model: FusionNetwork, connection: Connection) -> Iterator[None]:
+    """Inside the block the connection is closed, all weights staying as they are.
+
+    The input is left out as by a closed gate in the supernet: it adds nothing to a sum, a concatenation or an
+    attention, and is no factor of a product (under the published rule a product would become zero as a whole).
+
+    Raises:
+        OptionError: the model has no such connection, or the target's node is none of a derived model.
+    """
+    source, target = connection
+    if source not in model.sources.get(target, ()):
+        raise OptionError("connection", "an open one of the model", f"{source} -> {target}")
+    node = model.nodes[target]
+    if not isinstance(node, PassThrough | HardFusion | SoftFusion):
+        raise OptionError("model", "a derived one, with PassThrough, HardFusion or SoftFusion", type(node).__name__)
+    model.nodes[target] = _Without(node, model.sources[target].index(source))
+    try:
+        yield
+    finally:
+        model.nodes[target] = node
+
+
+class _Without(nn.Module):
+    """A derived model's node without one of its inputs.
+
+    Args:
+        node: the node.
+        closed: index of the input.
+    """
+
+    def __init__(self, node: PassThrough | HardFusion | SoftFusion, closed: int) -> None:
+        super().__init__()
+        self.node, self.closed = node, closed
+
+    def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
+        """Merge the other inputs."""
+        kept = [j for j in range(len(inputs)) if j != self.closed]
+        if isinstance(self.node, HardFusion):
+            return _merge(self.node.operation, inputs, kept, embedding)
+        if isinstance(self.node, PassThrough):
+            return self.node([inputs[j] for j in kept], embedding)
+        mixed = torch.zeros_like(embedding)
+        operations = self.node.operations.all().values()
+        for probability, operation in zip(self.node.probabilities, operations, strict=True):
+            mixed = mixed + probability * _merge(operation, inputs, kept, embedding)
+        return mixed
+
+
+def _merge(
+    operation: FusionOperation, inputs: Sequence[Features], kept: Sequence[int], embedding: Features
+) -> Features:
+    return operation.on(inputs, kept) if kept else operation.constant(embedding)

@@ -1,0 +1,158 @@
+"""Test AUCs for anytime curves: incumbents are kept while a search runs, and measured when it is over.
+
+No strategy sees a test row: while it runs there are weights on disk and nothing else, and what is measured afterwards
+goes into the record only.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from nas_fusion.data import EncodedSplit
+from nas_fusion.errors import StudyError, TrainingError
+from nas_fusion.files import load_tensors, save_tensors, write_text
+from nas_fusion.records import TracePoint
+from nas_fusion.training import TrainConfig, evaluate, seeded
+
+TestFigures = Mapping[tuple[float, float], float]
+"""Test AUC by a point's seconds and validation AUC."""
+
+
+class _Kept(NamedTuple):
+    point: TracePoint
+    file: Path
+    skeleton: nn.Module
+
+
+class SavedIncumbents:
+    """Keeps the weights of every model that was better on validation rows than all before it, in a folder.
+
+    Memory holds the models without their weights. The folder grows by one model's weights with every new best.
+
+    Args:
+        folder: exists, and is cleared away by whoever made it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._kept: list[_Kept] = []
+        self._number = 0
+
+    def keep(self, model: nn.Module, point: TracePoint) -> None:
+        """See `nas_fusion.search.Incumbents`.
+
+        Raises:
+            StudyError: the weights cannot be written.
+        """
+        if self._kept and point.valid_auc <= self._kept[-1].point.valid_auc:
+            return
+        self._number += 1
+        file = self.folder / f"{self._number}.pt"
+        save_tensors(file, model.state_dict())
+        self._kept.append(_Kept(point, file, skeleton(model)))
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """See `nas_fusion.search.Incumbents`."""
+        before = len(self._kept)
+        try:
+            yield
+        except TrainingError:
+            for kept in self._kept[before:]:
+                kept.file.unlink()
+            del self._kept[before:]
+            raise
+
+    def measure(self, split: EncodedSplit, config: TrainConfig) -> dict[tuple[float, float], float]:
+        """The AUC of every kept model on a split; the files are deleted, and nothing is kept any more.
+
+        A model whose predictions are not finite there has none.
+
+        Raises:
+            StudyError: weights cannot be read.
+        """
+        found = {}
+        while self._kept:
+            point, file, model = self._kept.pop(0)
+            model.load_state_dict(load_tensors(file), assign=True)
+            file.unlink()
+            try:
+                with seeded(config.seed):  # a supernet may draw random numbers
+                    found[point.seconds, point.valid_auc] = evaluate(model, split, config).auc
+            except TrainingError:
+                continue
+        return found
+
+
+def skeleton(model: nn.Module) -> nn.Module:
+    """A copy of a model whose parameters and buffers take no memory, until weights are assigned to it."""
+    memo: dict[int, Tensor] = {}
+    for tensor in model.state_dict(keep_vars=True).values():
+        empty = torch.empty_like(tensor, device="meta")
+        is_parameter = isinstance(tensor, nn.Parameter)
+        memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if is_parameter else empty
+    return copy.deepcopy(model, memo)
+
+
+def with_test_figures(trace: Sequence[TracePoint], figures: TestFigures) -> tuple[TracePoint, ...]:
+    """The trace with the test AUCs of its incumbents."""
+    return tuple(replace(p, test_auc=figures.get((p.seconds, p.valid_auc))) for p in trace)
+
+
+@contextmanager
+def incumbents_folder(study: Path, cell: str) -> Iterator[Path]:
+    """A hidden folder of this process in the study's; those of processes that died are cleared away.
+
+    Raises:
+        StudyError: it cannot be made.
+    """
+    machine = socket.gethostname()
+    for old in study.glob(f".incumbents-{machine}-*"):
+        if not psutil.pid_exists(int(old.name.rpartition("-")[2])):
+            shutil.rmtree(old, ignore_errors=True)
+    mine = study / f".incumbents-{machine}-{os.getpid()}"
+    try:
+        folder = mine / cell
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(mine)
+    except OSError as error:
+        raise StudyError(f"cannot write {mine}: {error.strerror or error}") from error
+
+
+def write_figures(path: Path, figures: TestFigures) -> None:
+    """Keep figures beside a search that several cells share.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
+    write_text(path, json.dumps([[*point, auc] for point, auc in figures.items()]))
+
+
+def read_figures(path: Path) -> dict[tuple[float, float], float]:
+    """The figures that were kept; none if there is no such file.
+
+    Raises:
+        StudyError: it cannot be read.
+    """
+    try:
+        return {(seconds, valid): test for seconds, valid, test in json.loads(path.read_text("utf-8"))}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        raise StudyError(f"{path}: test figures that cannot be read ({error})") from error
