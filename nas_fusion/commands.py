@@ -352,7 +352,7 @@ def run_strategies() -> None:
     with _console() as console:
         from nas_fusion.strategy import STRATEGIES
 
-        table = Table(title="Strategies", caption="* in --strategies all; references are always in the table")
+        table = Table(title="Strategies", caption="* in --strategies all; stacked and parallel are always in the table")
         for column in ("name", "kind", "what it does", "parameters (defaults)"):
             table.add_column(column)
         for name, entry in STRATEGIES:

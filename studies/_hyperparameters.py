@@ -13,6 +13,7 @@ from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies._settings import ComparisonSettings
 
 _RECIPE = ("learning_rate", "embedding_l2", "network_l2")
+_MODEL = ("dropout", "emb_dim")
 _L2 = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 _DROPOUT = (0.0, 0.1, 0.2, 0.3, 0.5)
 
@@ -22,7 +23,8 @@ class Hyperparameters:
     """The hyperparameters of one strategy in one comparison.
 
     Every strategy may tune learning rate, L2 of both groups, dropout and embedding width, over the same ranges around
-    the comparison's own values, and beside them what its entry's `distributions` offer.
+    the comparison's own values, and beside them what its entry's `distributions` offer. A strategy whose models are not
+    the space's may have a dropout of its own, which then takes the place of the space's.
 
     Args:
         settings: the comparison's.
@@ -50,7 +52,9 @@ class Hyperparameters:
         """What is used without tuning."""
         recipe = {name: getattr(self.settings.recipe, name) for name in _RECIPE}
         own = {name: self.entry.parameters[name] for name in self.entry.distributions()}
-        return {**own, **recipe, "dropout": self.settings.model.dropout, "emb_dim": self.settings.emb_dim}
+        model = {"dropout": self.settings.model.dropout, "emb_dim": self.settings.emb_dim}
+        common = {**recipe, **model}
+        return {**own, **{name: common[name] for name in self._common()}}
 
     def apply(self, values: Mapping[str, Any]) -> tuple[ComparisonSettings, dict[str, Any]]:
         """The comparison with tuned values, and the parameters for the strategy.
@@ -61,8 +65,9 @@ class Hyperparameters:
         unknown = set(values) - set(self.distributions())
         if unknown:
             raise OptionError("hyperparameter", f"one of {', '.join(self.distributions())}", sorted(unknown)[0])
+        common = self._common()
         recipe = {name: value for name, value in values.items() if name in _RECIPE}
-        model = {name: value for name, value in values.items() if name in ("dropout", "emb_dim")}
+        model = {name: value for name, value in values.items() if name in _MODEL and name in common}
         tuned = replace(
             self.settings, recipe=replace(self.settings.recipe, **recipe), model=replace(self.settings.model, **model)
         )
@@ -70,13 +75,16 @@ class Hyperparameters:
 
     def _common(self) -> dict[str, BaseDistribution]:
         recipe, width = self.settings.recipe, self.settings.emb_dim
-        return {
+        common: dict[str, BaseDistribution] = {
             "learning_rate": FloatDistribution(recipe.learning_rate / 10, recipe.learning_rate * 10, log=True),
             "embedding_l2": _choices(_L2, recipe.embedding_l2),
             "network_l2": _choices(_L2, recipe.network_l2),
             "dropout": _choices(_DROPOUT, self.settings.model.dropout),
             "emb_dim": _choices((max(2, width // 2), width * 2), width),
         }
+        if self.entry.has_own_space and "dropout" in self.entry.parameters:
+            del common["dropout"]
+        return common
 
 
 def _choices(values: tuple[float, ...], own: float) -> CategoricalDistribution:
