@@ -29,6 +29,31 @@ app = typer.Typer(
 DataOption = Annotated[
     str, typer.Option("--data", help="The log: a file, or `synthetic[:ROWS[:SEED]]` for the built-in one.")
 ]
+DataSetsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="The log: a file, or `synthetic[:ROWS[:SEED]]` for the built-in one; may be repeated: one study per log.  "
+        "[default: synthetic]",
+        show_default=False,
+    ),
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option("--preset", help="Settings under a name (`nasfusion presets`), or a TOML file; options override it."),
+]
+PresetsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--preset",
+        help="Settings under a name (`nasfusion presets`), or a TOML file; options override it. With several logs: one "
+        "for all, or one for each, in order.",
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="STRATEGY.PARAMETER=VALUE (see `nasfusion strategies`); may be repeated."),
+]
 FormatOption = Annotated[
     str, typer.Option("--format", help="auto, csv, parquet, libsvm, criteo, avazu or kdd12.", show_default=True)
 ]
@@ -69,6 +94,9 @@ CandidatesOption = Annotated[
     int, typer.Option("--candidates", help="Candidates among which a multi-trial strategy divides the budget.", min=1)
 ]
 LearningRateOption = Annotated[float, typer.Option("--lr", help="Adam's learning rate.")]
+RetrainLrOption = Annotated[
+    float, typer.Option("--retrain-lr", help="Of hard re-training and hand-made models; 0: --lr.", min=0)
+]
 EmbeddingL2Option = Annotated[
     float, typer.Option("--embedding-l2", help="L2 of the embeddings, in the gradient (BARS: 0.05 on frappe).")
 ]
@@ -116,10 +144,12 @@ def _example(text: str) -> str:
 
 @app.command(epilog=_example("nasfusion compare --strategies all --data clicks.parquet --label click --budget 5x"))
 def compare(
+    ctx: typer.Context,
     strategies: Annotated[
         str, typer.Option("--strategies", help="`all`, or names with commas between them (see `nasfusion strategies`).")
     ] = "all",
-    data: DataOption = "synthetic",
+    data: DataSetsOption = None,
+    preset: PresetsOption = None,
     format: FormatOption = "auto",
     label: LabelOption = None,
     split_column: SplitColumnOption = None,
@@ -127,6 +157,7 @@ def compare(
     numeric: NumericOption = None,
     min_count: MinCountOption = 2,
     seeds: Annotated[str, typer.Option("--seeds", help="How many (0, 1, …), or a list like 3,5,8.")] = "3",
+    parameters: SetOption = None,
     budget: BudgetOption = "5x",
     candidates: CandidatesOption = 10,
     space: SpaceOption = "dcn",
@@ -136,6 +167,7 @@ def compare(
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
     lr: LearningRateOption = 1e-3,
+    retrain_lr: RetrainLrOption = 0.0,
     embedding_optimizer: EmbeddingOptimizerOption = "adam",
     embedding_l2: EmbeddingL2Option = 0.0,
     network_l2: NetworkL2Option = 0.0,
@@ -175,10 +207,12 @@ def compare(
 
 @app.command(epilog=_example("nasfusion search --strategy optfusion-hard --data clicks.csv --out design.json"))
 def search(
+    ctx: typer.Context,
     strategy: Annotated[
         str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")
     ] = "optfusion-hard",
     data: DataOption = "synthetic",
+    preset: PresetOption = None,
     format: FormatOption = "auto",
     label: LabelOption = None,
     split_column: SplitColumnOption = None,
@@ -186,6 +220,7 @@ def search(
     numeric: NumericOption = None,
     min_count: MinCountOption = 2,
     seed: SeedOption = 0,
+    parameters: SetOption = None,
     budget: BudgetOption = "5x",
     candidates: CandidatesOption = 10,
     space: SpaceOption = "dcn",
@@ -214,8 +249,10 @@ def search(
 
 @app.command(epilog=_example("nasfusion retrain design.json --data clicks.csv --out model.pt"))
 def retrain(
+    ctx: typer.Context,
     design: Annotated[Path, typer.Argument(help="A design in JSON, as `search` and `compare` write it.")],
     data: DataOption = "synthetic",
+    preset: PresetOption = None,
     format: FormatOption = "auto",
     label: LabelOption = None,
     split_column: SplitColumnOption = None,
@@ -248,11 +285,13 @@ def retrain(
 
 @app.command(epilog=_example("nasfusion tune --strategy optfusion-hard --trials 20 --data clicks.parquet"))
 def tune(
+    ctx: typer.Context,
     strategy: Annotated[
         str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")
     ] = "optfusion-hard",
     trials: Annotated[int, typer.Option("--trials", help="How many; the first is the defaults.", min=1)] = 20,
     data: DataOption = "synthetic",
+    preset: PresetOption = None,
     format: FormatOption = "auto",
     label: LabelOption = None,
     split_column: SplitColumnOption = None,
@@ -260,6 +299,7 @@ def tune(
     numeric: NumericOption = None,
     min_count: MinCountOption = 2,
     seed: SeedOption = 0,
+    parameters: SetOption = None,
     budget: BudgetOption = "5x",
     candidates: CandidatesOption = 10,
     space: SpaceOption = "dcn",
@@ -269,6 +309,7 @@ def tune(
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
     lr: LearningRateOption = 1e-3,
+    retrain_lr: RetrainLrOption = 0.0,
     embedding_optimizer: EmbeddingOptimizerOption = "adam",
     embedding_l2: EmbeddingL2Option = 0.0,
     network_l2: NetworkL2Option = 0.0,
@@ -358,6 +399,14 @@ def strategies() -> None:
     from nas_fusion.commands import run_strategies
 
     run_strategies()
+
+
+@app.command(epilog=_example("nasfusion presets"))
+def presets() -> None:
+    """List the presets: what they set, and where that is from."""
+    from nas_fusion.commands import run_presets
+
+    run_presets()
 
 
 @app.command(epilog=_example("nasfusion data --data train.txt --format criteo"))

@@ -46,6 +46,7 @@ def compare(
     folder: str | Path,
     *,
     storage: str | None = None,
+    name: str | None = None,
     engine: EngineName = "in-process",
     nni_config: Path | None = None,
     console: Console | None = None,
@@ -58,8 +59,9 @@ def compare(
     Args:
         settings: what is compared on what.
         dataset: the encoded log.
-        folder: the study folder; an unfinished comparison in it goes on. Its name is the study's name in the storage.
+        folder: the study folder; an unfinished comparison in it goes on.
         storage: URL of Optuna's storage, which workers may share; in the folder if not given.
+        name: of the study in the storage; the folder's if not given.
         engine: ``"in-process"``, or ``"nni"``: candidates and one-shot searches are trials of NNI's training service,
             `settings.concurrency` at once. The results are the same.
         nni_config: NNI's own configuration (YAML), for services on other machines.
@@ -77,7 +79,7 @@ def compare(
         raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
-    work = Work(settings, dataset, study, study.name, console=console)
+    work = Work(settings, dataset, study, name or study.name, console=console)
     with study.locked(settings, dataset.fingerprint):
         work.connect(open_storage(storage or study.storage_url))
         with study.recorder(settings) as recorder, ExitStack() as stack:
