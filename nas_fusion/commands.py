@@ -444,11 +444,11 @@ def run_presets() -> None:
         from nas_fusion.studies import load_preset, preset_names
 
         for preset in map(load_preset, preset_names()):
-            console.print(f"[bold]{preset.name}[/bold]: {preset.summary}", highlight=False)
-            console.print(f"  from: {preset.source}", highlight=False, markup=False)
+            console.print(f"[bold]{preset.name}[/bold]: {preset.summary}", highlight=False, soft_wrap=True)
+            console.print(f"  from: {preset.source}", highlight=False, markup=False, soft_wrap=True)
             own = {f"{s}.{n}": v for s, values in preset.parameters.items() for n, v in values.items()}
             for name, value in {**preset.settings, **own}.items():
-                console.print(f"  {name} = {value}", highlight=False, markup=False)
+                console.print(f"  {name} = {value}", highlight=False, markup=False, soft_wrap=True)
 
 
 def run_data(options: Options) -> None:

@@ -131,7 +131,7 @@ def test_an_option_overrides_a_preset_even_with_its_default() -> None:
     assert settings_of("study").budget == "2x"
 
 
-TINY = ("--seeds", "1", "--emb-dim", "2", "--batch-size", "512", "--epochs", "1", "--study", "study")
+TINY = ("--seeds", "1", "--levels", "1", "--emb-dim", "2", "--batch-size", "512", "--epochs", "1", "--study", "study")
 
 
 @pytest.mark.parametrize(
