@@ -9,6 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from nas_fusion.baselines._darts import FusionDARTS, FusionGumbelDARTS
 from nas_fusion.baselines._grid import FusionGridSearch
 from nas_fusion.baselines._handmade import parallel, stacked
+from nas_fusion.baselines._model_entries import MODEL_ENTRIES
 from nas_fusion.baselines._random_oneshot import FusionRandomOneShot
 from nas_fusion.baselines._tpe import FusionTPE
 from nas_fusion.nni_bridge import MendedEvolution, Random
@@ -123,4 +124,5 @@ ENTRIES = (
     StrategyEntry("grid", "multi-trial", "grid search (NNI's GridSearch), for small spaces", _grid, in_all=False),
     StrategyEntry("stacked", "reference", "hand-made: crosses, then deep blocks on top of them", stacked),
     StrategyEntry("parallel", "reference", "hand-made: a tower of crosses beside a tower of deep blocks", parallel),
+    *MODEL_ENTRIES,
 )

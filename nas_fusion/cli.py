@@ -29,6 +29,31 @@ app = typer.Typer(
 DataOption = Annotated[
     str, typer.Option("--data", help="The log: a file, or `synthetic[:ROWS[:SEED]]` for the built-in one.")
 ]
+DataSetsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="The log: a file, or `synthetic[:ROWS[:SEED]]` for the built-in one; may be repeated: one study per log.  "
+        "[default: synthetic]",
+        show_default=False,
+    ),
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option("--preset", help="Settings under a name (`nasfusion presets`), or a TOML file; options override it."),
+]
+PresetsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--preset",
+        help="Settings under a name (`nasfusion presets`), or a TOML file; options override it. With several logs: one "
+        "for all, or one for each, in order.",
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="STRATEGY.PARAMETER=VALUE (see `nasfusion strategies`); may be repeated."),
+]
 FormatOption = Annotated[
     str, typer.Option("--format", help="auto, csv, parquet, libsvm, criteo, avazu or kdd12.", show_default=True)
 ]
@@ -79,6 +104,9 @@ CandidatesOption = Annotated[
     ),
 ]
 LearningRateOption = Annotated[float, typer.Option("--lr", help="Adam's learning rate.")]
+RetrainLrOption = Annotated[
+    float, typer.Option("--retrain-lr", help="Of hard re-training and hand-made models; 0: --lr.", min=0)
+]
 EmbeddingL2Option = Annotated[
     float, typer.Option("--embedding-l2", help="L2 of the embeddings, in the gradient (BARS: 0.05 on frappe).")
 ]
@@ -126,10 +154,12 @@ def _example(text: str) -> str:
 
 @app.command(epilog=_example("nasfusion compare --strategies all --data clicks.parquet --label click --budget 5x"))
 def compare(
+    ctx: typer.Context,
     strategies: Annotated[
         str, typer.Option("--strategies", help="`all`, or names with commas between them (see `nasfusion strategies`).")
     ] = "all",
-    data: DataOption = "synthetic",
+    data: DataSetsOption = None,
+    preset: PresetsOption = None,
     format: FormatOption = "auto",
     label: LabelOption = None,
     split_column: SplitColumnOption = None,
@@ -137,6 +167,7 @@ def compare(
     numeric: NumericOption = None,
     min_count: MinCountOption = 2,
     seeds: Annotated[str, typer.Option("--seeds", help="How many (0, 1, …), or a list like 3,5,8.")] = "3",
+    parameters: SetOption = None,
     budget: BudgetOption = "5x",
     candidates: CandidatesOption = 10,
     space: SpaceOption = "dcn",
@@ -146,6 +177,7 @@ def compare(
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
     lr: LearningRateOption = 1e-3,
+    retrain_lr: RetrainLrOption = 0.0,
     embedding_optimizer: EmbeddingOptimizerOption = "adam",
     embedding_l2: EmbeddingL2Option = 0.0,
     network_l2: NetworkL2Option = 0.0,
@@ -196,10 +228,12 @@ def compare(
 
 @app.command(epilog=_example("nasfusion search --strategy optfusion-hard --data clicks.csv --out design.json"))
 def search(
+    ctx: typer.Context,
     strategy: Annotated[
         str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")
     ] = "optfusion-hard",
     data: DataOption = "synthetic",
+    preset: PresetOption = None,
     format: FormatOption = "auto",
     label: LabelOption = None,
     split_column: SplitColumnOption = None,
@@ -207,6 +241,7 @@ def search(
     numeric: NumericOption = None,
     min_count: MinCountOption = 2,
     seed: SeedOption = 0,
+    parameters: SetOption = None,
     budget: BudgetOption = "5x",
     candidates: CandidatesOption = 10,
     space: SpaceOption = "dcn",
@@ -235,8 +270,10 @@ def search(
 
 @app.command(epilog=_example("nasfusion retrain design.json --data clicks.csv --out model.pt"))
 def retrain(
+    ctx: typer.Context,
     design: Annotated[Path, typer.Argument(help="A design in JSON, as `search` and `compare` write it.")],
     data: DataOption = "synthetic",
+    preset: PresetOption = None,
     format: FormatOption = "auto",
     label: LabelOption = None,
     split_column: SplitColumnOption = None,
@@ -269,11 +306,13 @@ def retrain(
 
 @app.command(epilog=_example("nasfusion tune --strategy optfusion-hard --trials 20 --data clicks.parquet"))
 def tune(
+    ctx: typer.Context,
     strategy: Annotated[
         str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")
     ] = "optfusion-hard",
     trials: Annotated[int, typer.Option("--trials", help="How many; the first is the defaults.", min=1)] = 20,
     data: DataOption = "synthetic",
+    preset: PresetOption = None,
     format: FormatOption = "auto",
     label: LabelOption = None,
     split_column: SplitColumnOption = None,
@@ -281,6 +320,7 @@ def tune(
     numeric: NumericOption = None,
     min_count: MinCountOption = 2,
     seed: SeedOption = 0,
+    parameters: SetOption = None,
     budget: BudgetOption = "5x",
     candidates: CandidatesOption = 10,
     space: SpaceOption = "dcn",
@@ -290,6 +330,7 @@ def tune(
     batch_norm: BatchNormOption = False,
     dropout: DropoutOption = 0.0,
     lr: LearningRateOption = 1e-3,
+    retrain_lr: RetrainLrOption = 0.0,
     embedding_optimizer: EmbeddingOptimizerOption = "adam",
     embedding_l2: EmbeddingL2Option = 0.0,
     network_l2: NetworkL2Option = 0.0,
@@ -379,6 +420,14 @@ def strategies() -> None:
     from nas_fusion.commands import run_strategies
 
     run_strategies()
+
+
+@app.command(epilog=_example("nasfusion presets"))
+def presets() -> None:
+    """List the presets: what they set, and where that is from."""
+    from nas_fusion.commands import run_presets
+
+    run_presets()
 
 
 @app.command(epilog=_example("nasfusion data --data train.txt --format criteo"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 
 def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, ...]) -> Any:
+    from nas_fusion.command_options import strategy_parameters
     from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings
 
     return ComparisonSettings(
@@ -112,6 +113,7 @@ def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, .
         tune=options.get("tune", 0),
         anytime_test=options.get("anytime_test", True),
         importance=options.get("importance", True),
+        parameters=strategy_parameters(options, strategies),
         model=ModelSettings(
             space=options["space"],
             levels=options["levels"],
@@ -122,6 +124,7 @@ def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, .
         ),
         recipe=RecipeSettings(
             learning_rate=options["lr"],
+            retrain_learning_rate=options.get("retrain_lr", 0.0),
             embedding_optimizer=options["embedding_optimizer"],
             embedding_l2=options["embedding_l2"],
             network_l2=options["network_l2"],
@@ -145,31 +148,95 @@ def default_study(data: str) -> Path:
 def run_compare(options: Options, command: str) -> None:
     """``nasfusion compare``."""
     with _console() as console:
-        from nas_fusion.report import best_cell, comparison_tables, design_text, summarise
-        from nas_fusion.strategy import select_strategies
-        from nas_fusion.studies import compare
+        logs = options["data"] or ["synthetic"]
+        alone = [
+            {**options, "data": log, "preset": preset}
+            for log, preset in zip(logs, one_for_each(options["preset"] or [], len(logs)), strict=True)
+        ]
+        if len(alone) == 1:
+            _compare_one(console, alone[0], command)
+        else:
+            _compare_several(console, alone, command)
 
-        entries = select_strategies(options["strategies"])
-        settings = _settings(options, tuple(e.name for e in entries), parse_seeds(options["seeds"]))
-        dataset = _prepare(console, options)
-        folder = options["study"] or default_study(options["data"])
-        console.print(_data_line(options["data"], dataset), highlight=False)
-        console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
-        result = compare(
-            settings, dataset, folder, storage=options["storage"],
-            engine=options["engine"], nni_config=options["nni_config"],
-            console=console if console.is_terminal else None,
-            listener=partial(_print_cell, console), tuning_listener=partial(_print_tuning, console), command=command,
-        )  # fmt: skip
+
+def one_for_each(presets: Sequence[str], logs: int) -> list[str | None]:
+    """A preset for every log: none, the same for all, or one each.
+
+    Raises:
+        OptionError: another number of presets.
+    """
+    if len(presets) not in (0, 1, logs):
+        raise OptionError("preset", f"given once, or once for each of the {logs} logs, in order", list(presets))
+    return list(presets) if len(presets) == logs else [presets[0] if presets else None] * logs
+
+
+def _compare_one(console: Console, options: Options, command: str) -> None:
+    from nas_fusion.studies import compare
+
+    part = _part(console, options)
+    folder = options["study"] or default_study(options["data"])
+    _say_part(console, part, folder)
+    result = compare(part.settings, part.dataset, folder, **_how_to_compare(console, options, command))
+    _print_comparison(console, result)
+
+
+def _compare_several(console: Console, alone: Sequence[Options], command: str) -> None:
+    from nas_fusion.studies import Part, compare_suite, part_names
+
+    names = part_names([default_study(options["data"]).name for options in alone])
+    parts = [_part(console, options, name) for options, name in zip(alone, names, strict=True)]
+    folder = alone[0]["study"] or DEFAULT_STUDIES / "-".join(names)
+
+    def begin(part: Part, place: Path) -> None:
         console.print()
-        for table in comparison_tables(summarise(result.records), result.info, console.width):
-            console.print(table)
-        best = best_cell(result.records)
-        assert best is not None, "a comparison has at least one cell"
-        console.print(f"\nbest on validation data: [bold]{best.strategy}[/bold], seed {best.seed}", highlight=False)
-        console.print(design_text(best.design), highlight=False, markup=False)
-        for path in (result.folder.report, result.folder.results, result.folder.best_json):
-            console.print(f"written: {path}", highlight=False, soft_wrap=True)
+        _say_part(console, part, place)
+
+    suite = compare_suite(parts, folder, part_listener=begin, **_how_to_compare(console, alone[0], command))
+    for part, result in zip(parts, suite.comparisons, strict=True):
+        console.print(f"\n[bold]{part.name}[/bold]", highlight=False)
+        _print_comparison(console, result)
+
+
+def _part(console: Console, options: Options, name: str = "") -> Any:
+    from nas_fusion.command_options import with_preset
+    from nas_fusion.strategy import select_strategies
+    from nas_fusion.studies import Part
+
+    chosen = with_preset(options, options["preset"])
+    entries = select_strategies(chosen["strategies"])
+    settings = _settings(chosen, tuple(e.name for e in entries), parse_seeds(chosen["seeds"]))
+    return Part(name, settings, _prepare(console, chosen))
+
+
+def _say_part(console: Console, part: Any, folder: Path) -> None:
+    console.print(_data_line(part.settings.source, part.dataset), highlight=False)
+    console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
+
+
+def _how_to_compare(console: Console, options: Options, command: str) -> dict[str, Any]:
+    return {
+        "storage": options["storage"],
+        "engine": options["engine"],
+        "nni_config": options["nni_config"],
+        "console": console if console.is_terminal else None,
+        "listener": partial(_print_cell, console),
+        "tuning_listener": partial(_print_tuning, console),
+        "command": command,
+    }
+
+
+def _print_comparison(console: Console, result: Any) -> None:
+    from nas_fusion.report import best_cell, comparison_tables, design_text, summarise
+
+    console.print()
+    for table in comparison_tables(summarise(result.records), result.info, console.width):
+        console.print(table)
+    best = best_cell(result.records)
+    assert best is not None, "a comparison has at least one cell"
+    console.print(f"\nbest on validation data: [bold]{best.strategy}[/bold], seed {best.seed}", highlight=False)
+    console.print(design_text(best.design), highlight=False, markup=False)
+    for path in (result.folder.report, result.folder.results, result.folder.best_json):
+        console.print(f"written: {path}", highlight=False, soft_wrap=True)
 
 
 def _data_line(name: str, dataset: Any) -> str:
@@ -196,9 +263,11 @@ def _print_tuning(console: Console, strategy: str, done: int, total: int, outcom
 def run_tune(options: Options) -> None:
     """``nasfusion tune``."""
     with _console() as console:
+        from nas_fusion.command_options import with_preset
         from nas_fusion.strategy import STRATEGIES
         from nas_fusion.studies import tune
 
+        options = with_preset(options, options["preset"])
         entry = STRATEGIES.get(options["strategy"])
         settings = _settings({**options, "tune": options["trials"]}, (entry.name,), (options["seed"],))
         dataset = _prepare(console, options)
@@ -278,13 +347,15 @@ def run_worker(options: Options) -> None:
 def run_search_command(options: Options) -> None:
     """``nasfusion search``."""
     with _console() as console:
+        from nas_fusion.command_options import with_preset
         from nas_fusion.design import FusionDesign
         from nas_fusion.files import write_text
         from nas_fusion.report import design_text, draw_design
         from nas_fusion.search import Budget, SearchTask, run_search
         from nas_fusion.strategy import STRATEGIES
-        from nas_fusion.studies import make_space
+        from nas_fusion.studies import Hyperparameters, make_space
 
+        options = with_preset(options, options["preset"])
         entry = STRATEGIES.get(options["strategy"])
         settings = _settings(options, (entry.name,), (options["seed"],))
         dataset = _prepare(console, options)
@@ -297,7 +368,7 @@ def run_search_command(options: Options) -> None:
             label=entry.name,
             console=console if console.is_terminal else None,
         )
-        outcome = run_search(entry, task)
+        outcome = run_search(entry, task, Hyperparameters(settings, entry).own())
         out: Path = options["out"]
         write_text(out, outcome.design.to_json() + "\n")
         written = [out]
@@ -313,7 +384,8 @@ def run_search_command(options: Options) -> None:
 def run_retrain_command(options: Options) -> None:
     """``nasfusion retrain``."""
     with _console() as console:
-        from nas_fusion.design import FusionDesign
+        from nas_fusion.architecture import Architecture, found_from_json
+        from nas_fusion.command_options import with_preset
         from nas_fusion.files import save_tensors
         from nas_fusion.search import Budget, SearchOutcome, SearchTask, retrain
         from nas_fusion.strategy import STRATEGIES
@@ -323,10 +395,15 @@ def run_retrain_command(options: Options) -> None:
         path: Path = options["design"]
         if not path.is_file():
             raise DesignError(f"{path}: no such file")
-        design = FusionDesign.from_json(path.read_text("utf-8")).check()
-        settings = _settings({**options, "levels": design.levels}, (), (options["seed"],))
+        design = found_from_json(path.read_text("utf-8"))
+        options = with_preset(options, options["preset"])
+        if isinstance(design, Architecture):
+            entry, levels = STRATEGIES.get(design.model), options.get("levels", 3)
+        else:
+            entry, levels = STRATEGIES.get("parallel"), design.check().levels
+        settings = _settings({**options, "levels": levels}, (), (options["seed"],))
         dataset = _prepare(console, options)
-        config = settings.train_config(len(dataset.train), options["seed"])
+        config = settings.retrain_config(settings.train_config(len(dataset.train), options["seed"]))
         task = SearchTask(
             data=dataset.search_view(),
             make_space=partial(make_space, settings, dataset),
@@ -336,7 +413,7 @@ def run_retrain_command(options: Options) -> None:
             console=console if console.is_terminal else None,
         )
         found = SearchOutcome(design, None, (), 0, 0.0, 0)
-        trained = retrain(STRATEGIES.get("parallel"), found, task, config)
+        trained = retrain(entry, found, task, config)
         test = evaluate(trained.model, dataset.test, config)
         console.print(
             f"validation AUC {trained.fit.best_valid_auc:.4f} (epoch {trained.fit.best_epoch}), "
@@ -354,13 +431,26 @@ def run_strategies() -> None:
     with _console() as console:
         from nas_fusion.strategy import STRATEGIES
 
-        table = Table(title="Strategies", caption="* in --strategies all; references are always in the table")
+        table = Table(title="Strategies", caption="* in --strategies all; stacked and parallel are always in the table")
         for column in ("name", "kind", "what it does", "parameters (defaults)"):
             table.add_column(column)
         for name, entry in STRATEGIES:
             parameters = ", ".join(f"{k}={v}" for k, v in entry.parameters.items())
             table.add_row(f"{name} *" if entry.in_all else name, entry.kind, entry.summary, parameters)
         console.print(table)
+
+
+def run_presets() -> None:
+    """``nasfusion presets``."""
+    with _console() as console:
+        from nas_fusion.studies import load_preset, preset_names
+
+        for preset in map(load_preset, preset_names()):
+            console.print(f"[bold]{preset.name}[/bold]: {preset.summary}", highlight=False, soft_wrap=True)
+            console.print(f"  from: {preset.source}", highlight=False, markup=False, soft_wrap=True)
+            own = {f"{s}.{n}": v for s, values in preset.parameters.items() for n, v in values.items()}
+            for name, value in {**preset.settings, **own}.items():
+                console.print(f"  {name} = {value}", highlight=False, markup=False, soft_wrap=True)
 
 
 def run_data(options: Options) -> None:
@@ -435,7 +525,8 @@ def _serve(console: Console, what: str, address: str, options: Options) -> None:
 
 
 def _list_studies(console: Console, command: str) -> None:
-    found = sorted(path.parent for path in DEFAULT_STUDIES.glob("*/study.toml"))
+    # A comparison of several logs has a study folder per log inside its own.
+    found = sorted(path.parent for depth in ("*", "*/*") for path in DEFAULT_STUDIES.glob(f"{depth}/study.toml"))
     if not found:
         raise OptionError("STUDY", f"a study folder; there is none in {DEFAULT_STUDIES}", "none")
     for folder in found:

@@ -7,9 +7,11 @@ from nas_fusion.studies._compare import Comparison, compare, comparison_info
 from nas_fusion.studies._dashboard import dashboard
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
+from nas_fusion.studies._presets import Preset, load_preset, preset_names
 from nas_fusion.studies._settings import ComparisonSettings, ModelSettings, RecipeSettings
 from nas_fusion.studies._shared import Announced, find_announced
 from nas_fusion.studies._storage import open_storage
+from nas_fusion.studies._suite import Part, Suite, compare_suite, part_names
 from nas_fusion.studies._tune import tune
 from nas_fusion.studies._tuning import TuningResult
 from nas_fusion.studies._work import make_space
@@ -21,15 +23,22 @@ __all__ = [
     "ComparisonSettings",
     "Hyperparameters",
     "ModelSettings",
+    "Part",
+    "Preset",
     "RecipeSettings",
     "StudyFolder",
+    "Suite",
     "TuningResult",
     "compare",
+    "compare_suite",
     "comparison_info",
     "dashboard",
     "find_announced",
+    "load_preset",
     "make_space",
     "open_storage",
+    "part_names",
+    "preset_names",
     "tune",
     "work_on",
 ]

@@ -49,6 +49,7 @@ def compare(
     folder: str | Path,
     *,
     storage: str | None = None,
+    name: str | None = None,
     engine: EngineName = "in-process",
     nni_config: Path | None = None,
     console: Console | None = None,
@@ -61,8 +62,9 @@ def compare(
     Args:
         settings: what is compared on what.
         dataset: the encoded log.
-        folder: the study folder; an unfinished comparison in it goes on. Its name is the study's name in the storage.
+        folder: the study folder; an unfinished comparison in it goes on.
         storage: URL of Optuna's storage, which workers may share; in the folder if not given.
+        name: of the study in the storage; the folder's if not given.
         engine: ``"in-process"``, or ``"nni"``: candidates and one-shot searches are trials of NNI's training service,
             `settings.concurrency` at once. The results are the same.
         nni_config: NNI's own configuration (YAML), for services on other machines.
@@ -80,7 +82,7 @@ def compare(
         raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
-    work = Work(settings, dataset, study, study.name, console=console)
+    work = Work(settings, dataset, study, name or study.name, console=console)
     if not work.budget.is_repeatable:
         logger.warning(
             "a budget in seconds depends on the machine and on what else it does: finished cells are kept, but a cell "

@@ -13,6 +13,7 @@ from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies._settings import ComparisonSettings
 
 _RECIPE = ("learning_rate", "embedding_l2", "network_l2")
+_MODEL = ("dropout", "emb_dim")
 _L2 = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 _DROPOUT = (0.0, 0.1, 0.2, 0.3, 0.5)
 
@@ -22,14 +23,16 @@ class Hyperparameters:
     """The hyperparameters of one strategy in one comparison.
 
     Every strategy may tune learning rate, L2 of both groups, dropout and embedding width, over the same ranges around
-    the comparison's own values, and beside them what its entry's `distributions` offer.
+    the comparison's own values, and beside them what its entry's `distributions` offer. A strategy whose models are not
+    the space's may have a dropout of its own, which then takes the place of the space's.
 
     Args:
         settings: the comparison's.
         entry: the strategy.
 
     Raises:
-        OptionError: the entry offers a name that the recipe has, or one that is no parameter of it.
+        OptionError: the entry offers a name that the recipe has, or one that is no parameter of it; or the comparison
+            sets a parameter that the strategy has not.
     """
 
     settings: ComparisonSettings
@@ -42,6 +45,19 @@ class Hyperparameters:
                     f"distributions of {self.entry.name}", "names of its parameters, none of them the recipe's", name
                 )
 
+        self.entry.with_parameters(self.own())
+
+    def own(self) -> dict[str, Any]:
+        """The strategy's own parameters that the comparison sets."""
+        given = self.settings.parameters
+        return {**given.get(self.entry.search_name, {}), **given.get(self.entry.name, {})}
+
+    @property
+    def shares_search(self) -> bool:
+        """Whether another strategy's search serves this one: it has no parameters of its own beside that one's."""
+        shared = self.settings.parameters.get(self.entry.search_name, {})
+        return self.entry.shares_search_with is not None and self.own() == dict(shared)
+
     def distributions(self) -> dict[str, BaseDistribution]:
         """Name → where it may lie; the comparison's own values are inside."""
         return {**self.entry.distributions(), **self._common()}
@@ -49,11 +65,16 @@ class Hyperparameters:
     def defaults(self) -> dict[str, Any]:
         """What is used without tuning."""
         recipe = {name: getattr(self.settings.recipe, name) for name in _RECIPE}
-        own = {name: self.entry.parameters[name] for name in self.entry.distributions()}
-        return {**own, **recipe, "dropout": self.settings.model.dropout, "emb_dim": self.settings.emb_dim}
+        chosen = self.entry.with_parameters(self.own())
+        own = {name: chosen[name] for name in self.entry.distributions()}
+        model = {"dropout": self.settings.model.dropout, "emb_dim": self.settings.emb_dim}
+        common = {**recipe, **model}
+        return {**own, **{name: common[name] for name in self._common()}}
 
     def apply(self, values: Mapping[str, Any]) -> tuple[ComparisonSettings, dict[str, Any]]:
-        """The comparison with tuned values, and the parameters for the strategy.
+        """The comparison with tuned values, and the parameters for the strategy that differ from its defaults.
+
+        A re-training's own learning rate keeps its ratio to a tuned one.
 
         Raises:
             OptionError: a name is unknown.
@@ -61,22 +82,28 @@ class Hyperparameters:
         unknown = set(values) - set(self.distributions())
         if unknown:
             raise OptionError("hyperparameter", f"one of {', '.join(self.distributions())}", sorted(unknown)[0])
+        common = self._common()
         recipe = {name: value for name, value in values.items() if name in _RECIPE}
-        model = {name: value for name, value in values.items() if name in ("dropout", "emb_dim")}
-        tuned = replace(
-            self.settings, recipe=replace(self.settings.recipe, **recipe), model=replace(self.settings.model, **model)
-        )
-        return tuned, {name: value for name, value in values.items() if name not in {**recipe, **model}}
+        model = {name: value for name, value in values.items() if name in _MODEL and name in common}
+        ours = self.settings.recipe
+        if "learning_rate" in recipe:
+            factor = recipe["learning_rate"] / ours.learning_rate
+            recipe["retrain_learning_rate"] = ours.retrain_learning_rate * factor
+        tuned = replace(self.settings, recipe=replace(ours, **recipe), model=replace(self.settings.model, **model))
+        return tuned, self.own() | {name: value for name, value in values.items() if name not in {**recipe, **model}}
 
     def _common(self) -> dict[str, BaseDistribution]:
         recipe, width = self.settings.recipe, self.settings.emb_dim
-        return {
+        common: dict[str, BaseDistribution] = {
             "learning_rate": FloatDistribution(recipe.learning_rate / 10, recipe.learning_rate * 10, log=True),
             "embedding_l2": _choices(_L2, recipe.embedding_l2),
             "network_l2": _choices(_L2, recipe.network_l2),
             "dropout": _choices(_DROPOUT, self.settings.model.dropout),
             "emb_dim": _choices((max(2, width // 2), width * 2), width),
         }
+        if self.entry.has_own_space and "dropout" in self.entry.parameters:
+            del common["dropout"]
+        return common
 
 
 def _choices(values: tuple[float, ...], own: float) -> CategoricalDistribution:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ class RecipeSettings:
 
     Args:
         learning_rate: Adam's.
+        retrain_learning_rate: Adam's when re-training a hard model or training a hand-made one; 0: `learning_rate`.
         embedding_optimizer: ``adam`` or ``touched-rows-adam``.
         embedding_l2, network_l2: L2 in the gradient, per group.
         batch_size: 0 chooses one from the number of training rows.
@@ -76,6 +77,7 @@ class RecipeSettings:
     """
 
     learning_rate: float = 1e-3
+    retrain_learning_rate: float = 0.0
     embedding_optimizer: str = "adam"
     embedding_l2: float = 0.0
     network_l2: float = 0.0
@@ -104,6 +106,8 @@ class ComparisonSettings:
         importance: measure what every connection of a re-trained model is worth on validation rows.
         model: the search space.
         recipe: how models are trained.
+        parameters: strategy → those of its own parameters that differ from its defaults. A strategy that uses another's
+            search has the other's, too.
         device, precision: as in `nas_fusion.training.TrainConfig`.
     """
 
@@ -119,6 +123,7 @@ class ComparisonSettings:
     importance: bool = True
     model: ModelSettings = ModelSettings()
     recipe: RecipeSettings = RecipeSettings()
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     device: str = "auto"
     precision: str = "32"
 
@@ -131,7 +136,7 @@ class ComparisonSettings:
             raise OptionError("concurrency", "a positive integer", self.concurrency)
         if self.tune < 0:
             raise OptionError("tune", "zero or a positive integer", self.tune)
-        self.train_config(rows=1)  # validates the recipe early
+        self.retrain_config(self.train_config(rows=1))  # validates the recipe early
 
     @property
     def emb_dim(self) -> int:
@@ -144,7 +149,7 @@ class ComparisonSettings:
         return self.recipe.batch_size or automatic_batch_size(rows)
 
     def train_config(self, rows: int, seed: int = 0) -> TrainConfig:
-        """The recipe of re-training; searches adapt it to their budget."""
+        """The recipe; searches adapt it to their budget, and re-training may have a rate of its own."""
         r = self.recipe
         return TrainConfig(
             learning_rate=r.learning_rate,
@@ -160,6 +165,10 @@ class ComparisonSettings:
             device=self.device,
             precision=self.precision,
         )
+
+    def retrain_config(self, config: TrainConfig) -> TrainConfig:
+        """The recipe of hard re-training."""
+        return replace(config, learning_rate=self.recipe.retrain_learning_rate or config.learning_rate)
 
     def soft_config(self, config: TrainConfig) -> TrainConfig:
         """The recipe of soft re-training: it starts from trained weights, so it takes smaller steps."""

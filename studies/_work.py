@@ -18,7 +18,7 @@ from rich.console import Console
 from nas_fusion.analysis import connection_importance
 from nas_fusion.data import EncodedDataset
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import NasFusionError, StudyError
+from nas_fusion.errors import NasFusionError, OptionError, StudyError
 from nas_fusion.files import new_folder, save_tensors, write_text
 from nas_fusion.nn import FusionNetwork
 from nas_fusion.records import CellRecord
@@ -117,6 +117,9 @@ class Work:
         with seeded(0):
             make_space(self.settings, self.dataset)  # a bad option shows before anything is written
         self.hyperparameters = {n: Hyperparameters(self.settings, e) for n, e in self.entries.items()}
+        used = {e.search_name for e in self.entries.values()} | set(self.entries)
+        for name in set(self.settings.parameters) - used:
+            raise OptionError("parameters", f"those of {', '.join(self.entries)}", name)
         self._tuned: dict[str, dict[str, Any]] = {}
 
     def connect(self, storage: BaseStorage) -> None:
@@ -265,8 +268,8 @@ class Work:
         *,
         with_test: bool = False,
     ) -> _Trained:
-        outcome = run_search(entry, task, parameters) if parameters or self.settings.tune else self._search(entry, task)
-        recipe = settings.soft_config(task.config) if entry.mode == "soft" else task.config
+        outcome = self._search(entry, task, parameters)
+        recipe = settings.soft_config(task.config) if entry.mode == "soft" else settings.retrain_config(task.config)
         with task.trials.trial("re-train", outcome.design) as trial:
             trained = retrain(entry, outcome, task, recipe, lambda record: trial.validated(record.valid_auc))
             test = evaluate(trained.model, self.dataset.test, task.config) if with_test else None
@@ -307,7 +310,7 @@ class Work:
             candidates=outcome.candidates,
             trace=with_test_figures(outcome.trace, figures),
             retrain_history=trained.history,
-            shares_search_with=None if tuned else entry.shares_search_with,
+            shares_search_with=entry.shares_search_with if self._is_shared(entry) else None,
             details={**details, **({"tuning": tuned} if tuned else {})},
             derive_seconds=outcome.derive_seconds + outcome.measure_seconds,
             derive_samples=outcome.derive_samples + outcome.measure_samples,
@@ -338,29 +341,35 @@ class Work:
                 figures |= read_figures(self._figures_of(entry, task))
             figures |= incumbents.measure(self.dataset.test, task.config)
 
-    def _is_shared(self, entry: StrategyEntry) -> bool:
-        return any(e.shares_search_with == entry.search_name for e in self.entries.values())
-
     def _figures_of(self, entry: StrategyEntry, task: SearchTask) -> Path:
         folder = self.folder.search(entry.search_name, task.seed)
         return folder.with_name(f"{folder.name}.test.json")
 
-    def _search(self, entry: StrategyEntry, task: SearchTask) -> SearchOutcome:
+    def _search(self, entry: StrategyEntry, task: SearchTask, parameters: dict[str, Any]) -> SearchOutcome:
         if not self._is_shared(entry):
-            return run_search(entry, task)
+            return run_search(entry, task, parameters)
         folder = self.folder.search(entry.search_name, task.seed)
         folder.parent.mkdir(exist_ok=True)
         # Processes that share the folder take turns, and the second finds what the first has found.
         with FileLock(folder.parent / f".{folder.name}.lock"):
             outcome = load_search(folder)
             if outcome is None:
-                outcome = run_search(STRATEGIES.get(entry.search_name), task)
+                outcome = run_search(STRATEGIES.get(entry.search_name), task, parameters)
                 # The search is over, and another process may be the one that uses it next.
                 if isinstance(task.incumbents, SavedIncumbents):
                     figures = task.incumbents.measure(self.dataset.test, task.config)
                     write_figures(self._figures_of(entry, task), figures)
                 save_search(folder, outcome)
         return outcome
+
+    def _is_shared(self, entry: StrategyEntry) -> bool:
+        """Whether a search of this entry serves, or may serve, another one; tuned strategies search for themselves."""
+        if self.settings.tune or not self._serves(entry):
+            return False
+        return any(e.shares_search_with == entry.search_name and self._serves(e) for e in self.entries.values())
+
+    def _serves(self, entry: StrategyEntry) -> bool:
+        return entry.shares_search_with is None or self.hyperparameters[entry.name].shares_search
 
 
 def write_record(folder: Any, record: CellRecord) -> None:

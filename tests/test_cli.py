@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from nas_fusion.cli import main
-from nas_fusion.commands import parse_seeds
+from nas_fusion.commands import one_for_each, parse_seeds
+from nas_fusion.data import prepare
 from nas_fusion.errors import OptionError
+from nas_fusion.studies import preset_names
 
-COMMANDS = ("compare", "search", "retrain", "strategies", "data", "version")
+COMMANDS = ("compare", "search", "retrain", "strategies", "presets", "data", "version")
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +129,18 @@ def test_a_field_with_one_value_is_a_warning(capsys: pytest.CaptureFixture[str])
         (("compare", "--precision", "16", "--data", "synthetic:500"), "precision must be one of"),
         (("search", "--strategy", "randm"), "did you mean 'random'"),
         (("retrain", "missing.json"), "missing.json: no such file"),
+        (("compare", "--preset", "optfusion-cirteo"), "did you mean 'optfusion-criteo'"),
+        (("compare", "--preset", "mine.toml"), "mine.toml: no such preset"),
+        (("search", "--set", "gate_start=1"), "set must be STRATEGY.PARAMETER=VALUE, got 'gate_start=1'"),
+        (("search", "--set", "darts.arch_learning_rate=1"), "set must be of a chosen strategy (optfusion-hard)"),
+        (
+            ("search", "--set", "optfusion-hard.gate=1"),
+            "parameter of optfusion-hard must be one of: arch_learning_rate",
+        ),
+        (
+            ("compare", "--data", "a", "--data", "b", "--preset", "frappe", "--preset", "ml100k", "--preset", "frappe"),
+            "preset must be given once, or once for each of the 2 logs",
+        ),
     ],
 )
 def test_bad_options(arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,6 +176,25 @@ def test_compare_and_a_study_made_with_other_settings(capsys: pytest.CaptureFixt
     assert "recipe.learning_rate: 0.001 in the study, 0.5 asked for" in error
 
 
+def test_a_hand_made_model_can_be_written_and_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    common = ("--data", "synthetic:2000", "--emb-dim", "2")
+    given = ("--set", "fnn.hidden_width=7", "--set", "fnn.hidden_layers=1")
+    assert run("search", "--strategy", "fnn", "--out", "fnn.json", *given, *common) == 0
+    assert "hidden_width 7" in capsys.readouterr().out
+    assert run("retrain", "fnn.json", "--epochs", "1", *common) == 0
+    table = sum(int(f.size) for f in prepare("synthetic:2000").schema.fields) * 2
+    layer, norm, head = 20 * 7 + 7, 2 * 7, 7 + 1
+    assert f"{table + layer + norm + head:,} parameters" in capsys.readouterr().out
+
+
+def test_presets_are_listed_with_what_they_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("presets") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == list(preset_names())
+    assert "  optfusion-hard.arch_learning_rate = 0.3" in lines
+    assert sum(line.startswith("  from: ") for line in lines) == len(preset_names())
+
+
 def test_strategies_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("strategies") == 0
     text = capsys.readouterr().out
@@ -183,6 +216,14 @@ def test_seeds() -> None:
     assert parse_seeds("7,") == (7,)
     with pytest.raises(OptionError, match="seeds"):
         parse_seeds("0")
+
+
+def test_presets_of_several_logs() -> None:
+    assert one_for_each([], 2) == [None, None]
+    assert one_for_each(["a"], 3) == ["a", "a", "a"]
+    assert one_for_each(["a", "b"], 2) == ["a", "b"]
+    with pytest.raises(OptionError, match="once for each of the 3 logs"):
+        one_for_each(["a", "b"], 3)
 
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

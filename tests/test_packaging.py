@@ -24,6 +24,7 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 LAYERS = (
     {"errors"},
     {"design", "registry", "files", "statistics"},
+    {"architecture"},
     {"trials"},
     {"records", "data", "nn", "nni_bridge"},
     {"training"},
@@ -32,6 +33,7 @@ LAYERS = (
     {"optfusion", "baselines"},
     {"search", "report"},
     {"studies"},
+    {"command_options"},
     {"testing", "commands"},
     {"cli"},
 )
@@ -132,6 +134,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     assert {name for name in names if not name.startswith(f"{info}/")} == modules | {
         "nas_fusion/py.typed",
         "nas_fusion/nni_bridge/guard.js",
+        *(f"nas_fusion/studies/presets/{file.name}" for file in (ROOT / "studies" / "presets").iterdir()),
     }
     assert {name.split("/")[0] for name in names} == {"nas_fusion", info}
     assert f"{info}/licenses/LICENSE" in names

@@ -10,6 +10,7 @@ from torch import nn
 
 from nas_fusion.baselines.models._shape import ModelShape
 from nas_fusion.errors import OptionError
+from nas_fusion.nn import Fields
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -96,12 +97,20 @@ class HandMade:
             options["hidden"] = (options.pop("hidden_width"),) * options.pop("hidden_layers")
         return ModelShape(tuple(field_sizes), tuple(value_fields), emb_dim, **options)
 
-    def for_schema(self, schema: Any, emb_dim: int = 10, **given: Any) -> nn.Module:
-        """The model for the fields of a `nas_fusion.data.Schema`, from any of its `parameters`."""
+    def for_fields(self, fields: Fields, **given: Any) -> nn.Module:
+        """The model for the fields of a log, from any of its `parameters`.
+
+        Raises:
+            OptionError: a hyperparameter is unknown or out of its range.
+        """
         self._check(given, self.parameters)
         tower = {name: value for name, value in given.items() if name in self.tower}
         own = {name: value for name, value in given.items() if name not in self.tower}
-        return self.build(self.shape(schema.field_sizes, schema.value_fields, emb_dim, **tower), **own)
+        return self.build(self.shape(fields.sizes, fields.value_fields, fields.emb_dim, **tower), **own)
+
+    def for_schema(self, schema: Any, emb_dim: int = 10, **given: Any) -> nn.Module:
+        """The model for the fields of a `nas_fusion.data.Schema`; see `for_fields`."""
+        return self.for_fields(Fields(tuple(schema.field_sizes), tuple(schema.value_fields), emb_dim), **given)
 
     def _check(self, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         for name in given:

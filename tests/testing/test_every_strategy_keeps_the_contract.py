@@ -29,6 +29,16 @@ BUILT_IN = [
     "grid",
     "stacked",
     "parallel",
+    "fnn",
+    "wide-deep",
+    "ipnn",
+    "deepfm",
+    "dcn",
+    "xdeepfm",
+    "dcnv2-stacked",
+    "dcnv2-parallel",
+    "edcn",
+    "finalmlp",
 ]
 
 

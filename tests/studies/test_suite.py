@@ -1,0 +1,130 @@
+"""Several data sets: a study each, one after the other, resumable as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+import pytest
+
+import nas_fusion.report
+from nas_fusion.cli import main
+from nas_fusion.data import DataOptions, prepare
+from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.studies import (
+    ComparisonSettings,
+    ModelSettings,
+    Part,
+    RecipeSettings,
+    compare,
+    compare_suite,
+    part_names,
+)  # fmt: skip
+
+SETTINGS = ComparisonSettings(
+    source="synthetic:1000",
+    data=DataOptions(),
+    strategies=("random", "stacked"),
+    seeds=(0,),
+    budget="1x",
+    candidates=1,
+    model=ModelSettings(levels=1, emb_dim=2),
+    recipe=RecipeSettings(learning_rate=0.01, retrain_epochs=1),
+    device="cpu",
+)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Part]:
+    logs = ("synthetic:1000", "synthetic:1000:1")
+    cache = tmp_path / "cache"
+    return [
+        Part(name, replace(SETTINGS, source=log), prepare(log, cache=cache))
+        for name, log in zip(("first", "second"), logs, strict=True)
+    ]
+
+
+def test_every_data_set_has_the_study_that_it_has_alone(parts: list[Part], tmp_path: Path) -> None:
+    begun: list[tuple[str, Path]] = []
+    suite = compare_suite(parts, tmp_path / "suite", part_listener=lambda p, folder: begun.append((p.name, folder)))
+    assert begun == [(name, tmp_path / "suite" / name) for name in ("first", "second")]
+    assert [info.data for _, info in suite.results] == ["synthetic:1000", "synthetic:1000:1"]
+    for part, (records, _) in zip(parts, suite.results, strict=True):
+        alone = compare(part.settings, part.dataset, tmp_path / "alone" / part.name)
+        assert [r.test_auc for r in records] == [r.test_auc for r in alone.records]
+        frame = pd.read_csv(tmp_path / "suite" / part.name / "results.csv")
+        assert list(frame["strategy"]) == ["random", "stacked"]
+
+
+def test_a_suite_goes_on_where_it_stopped(parts: list[Part], tmp_path: Path) -> None:
+    begun: list[str] = []
+
+    def stop_at_the_second(part: Part, folder: Path) -> None:
+        begun.append(part.name)
+        if part.name == "second":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare_suite(parts, tmp_path / "suite", part_listener=stop_at_the_second)
+    assert begun == ["first", "second"]
+    cell = tmp_path / "suite" / "first" / "cells" / "random-0" / "cell.json"
+    before = cell.stat().st_mtime_ns
+    suite = compare_suite(parts, tmp_path / "suite")
+    assert cell.stat().st_mtime_ns == before
+    assert [len(records) for records, _ in suite.results] == [2, 2]
+
+
+def test_a_shared_storage_has_a_study_per_data_set(parts: list[Part], tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/shared.db"
+    compare_suite(parts, tmp_path / "suite", storage=storage)
+    names = [s.study_name for s in optuna.get_all_study_summaries(storage)]
+    assert sorted(names) == ["suite/first", "suite/second"]
+
+
+def test_what_is_no_suite_is_refused(parts: list[Part], tmp_path: Path) -> None:
+    compare(parts[0].settings, parts[0].dataset, tmp_path / "single")
+    with pytest.raises(StudyError, match="holds the study of a single log"):
+        compare_suite(parts, tmp_path / "single")
+    with pytest.raises(OptionError, match="different names"):
+        compare_suite([parts[0], parts[0]], tmp_path / "suite")
+    with pytest.raises(OptionError, match="at least one"):
+        compare_suite([], tmp_path / "suite")
+
+
+def test_the_report_over_all_data_sets_gets_every_result(
+    parts: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[Any] = []
+    monkeypatch.setattr(nas_fusion.report, "write_suite_report", lambda *given: got.append(given), raising=False)
+    suite = compare_suite(parts, tmp_path / "suite")
+    assert got == [(suite.results, tmp_path / "suite" / "report.html")]
+
+
+def test_repeated_names_are_numbered() -> None:
+    assert part_names(["clicks", "views", "clicks", "clicks"]) == ["clicks", "views", "clicks-2", "clicks-3"]
+    assert part_names(["a", "a-2", "a"]) == ["a", "a-2", "a-3"]
+
+
+def test_several_logs_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NASFUSION_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for name, levels in (("one", 1), ("two", 2)):
+        recipe = "[recipe]\nretrain_epochs = 1\n"
+        Path(f"{name}.toml").write_text(f"[model]\nlevels = {levels}\nemb_dim = 2\n{recipe}")
+    logs = ("--data", "synthetic:800", "--preset", "one.toml", "--data", "synthetic:900", "--preset", "two.toml")
+    with pytest.raises(SystemExit) as stopped:
+        main(["compare", "--strategies", "stacked", "--seeds", "1", *logs])
+    assert not stopped.value.code
+    printed = capsys.readouterr().out
+    folder = Path("nasfusion-studies/synthetic-800-synthetic-900")
+    for name, levels in (("synthetic-800", 1), ("synthetic-900", 2)):
+        assert f"levels = {levels}" in (folder / name / "study.toml").read_text()
+        assert f"study folder: {folder / name}" in printed
+    with pytest.raises(SystemExit):
+        main(["ui"])
+    assert f"{folder}/synthetic-800  2 finished cells" in capsys.readouterr().out
