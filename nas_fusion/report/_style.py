@@ -39,7 +39,26 @@ figcaption b { color: var(--ink); }
 .pair > * { min-width: 0; }
 .drawing { overflow-x: auto; }
 .drawing svg { display: block; width: 100%; min-width: 40rem; max-width: 72rem; height: auto; margin: 0 auto; }
-.words { margin: .5rem 0 0; padding-left: 1.2rem; font-size: .93rem; columns: 26rem; }
+.half { max-width: 44rem; }
+.legend { display: flex; flex-wrap: wrap; gap: .3rem; margin: .6rem 0 0; }
+button { font: inherit; font-size: .84rem; line-height: 1.3; color: var(--ink); background: var(--panel);
+  border: 1px solid var(--line); border-radius: 1rem; padding: .16rem .6rem; cursor: pointer; }
+.legend button[aria-pressed="false"] { color: var(--soft); background: none; text-decoration: line-through; }
+.legend button[aria-pressed="false"] .mark { opacity: .35; }
+.mark { vertical-align: -.12em; margin-right: .4em; overflow: visible; }
+.front { color: #52606d; font-size: .84rem; margin: .1rem .4rem .3rem; overflow-wrap: anywhere; }
+.call { display: inline-block; min-width: 4.2em; }
+.call.better { font-weight: 650; }
+.call.tie, .call.reference, .call.unknown { color: var(--soft); }
+td.words { text-align: left; }
+.sentences td { text-align: left; white-space: normal; min-width: 18rem; }
+details.design { border-top: 1px solid var(--line); padding: .35rem 0; }
+summary { cursor: pointer; padding: .2rem 0; }
+summary .note { margin-left: .4rem; }
+.contents { display: flex; flex-wrap: wrap; gap: .4rem 1.4rem; padding: 0; list-style: none; }
+a { color: var(--accent); }
+article { border-top: 6px solid var(--line); margin-top: 3.5rem; }
+ul.words { margin: .5rem 0 0; padding-left: 1.2rem; font-size: .93rem; columns: 26rem; }
 pre { background: var(--panel); border-radius: 6px; padding: .8rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere;
   font-size: .9rem; }
 .settings { font-size: .92rem; }
@@ -63,7 +82,9 @@ pre { background: var(--panel); border-radius: 6px; padding: .8rem 1rem; white-s
   figcaption, p, li { break-inside: avoid; }
   .pair { display: block; }
   .drawing svg { min-width: 0; }
-  .modebar { display: none !important; }
+  .modebar, .every, .open-all, nav { display: none !important; }
+  article { break-before: page; border-top: 0; }
+  .legend button[aria-pressed="false"] { display: none; }
   .js-plotly-plot { overflow: hidden; }
 }
 """
