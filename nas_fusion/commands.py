@@ -143,7 +143,7 @@ def default_study(data: str) -> Path:
 def run_compare(options: Options, command: str) -> None:
     """``nasfusion compare``."""
     with _console() as console:
-        from nas_fusion.report import best_cell, comparison_tables, design_text, summarise
+        from nas_fusion.report import best_cell, design_text
         from nas_fusion.strategy import select_strategies
         from nas_fusion.studies import compare
 
@@ -158,16 +158,45 @@ def run_compare(options: Options, command: str) -> None:
             engine=options["engine"], nni_config=options["nni_config"],
             console=console if console.is_terminal else None,
             listener=partial(_print_cell, console), tuning_listener=partial(_print_tuning, console), command=command,
+            reference=options["reference"], latex=options["latex"],
         )  # fmt: skip
         console.print()
-        for table in comparison_tables(summarise(result.records), result.info, console.width):
-            console.print(table)
+        _print_comparison(console, result.records, result.info)
         best = best_cell(result.records)
         assert best is not None, "a comparison has at least one cell"
         console.print(f"\nbest on validation data: [bold]{best.strategy}[/bold], seed {best.seed}", highlight=False)
         console.print(design_text(best.design), highlight=False, markup=False)
-        for path in (result.folder.report, result.folder.results, result.folder.best_json):
-            console.print(f"written: {path}", highlight=False, soft_wrap=True)
+        _print_written(console, result.folder, options["latex"], result.folder.best_json)
+
+
+def _print_comparison(console: Console, records: Any, info: Any) -> None:
+    from nas_fusion.report import comparison_caption, comparison_tables
+
+    for table in comparison_tables(records, info, console.width):
+        console.print(table)
+        console.print()
+    console.print(comparison_caption(records, info), highlight=False, markup=False)
+
+
+def _print_written(console: Console, folder: Any, latex: Path | None, *more: Path) -> None:
+    paths = [folder.report, folder.report_markdown, folder.results, folder.summary, *more]
+    for path in [*paths, *([latex] if latex else [])]:
+        console.print(f"written: {path}", highlight=False, soft_wrap=True)
+
+
+def run_report(options: Options) -> None:
+    """``nasfusion report``."""
+    with _console() as console:
+        study: Path | None = options["study"]
+        if study is None:
+            _list_studies(console, "report")
+            return
+        from nas_fusion.studies import StudyFolder, rewrite_reports
+
+        folder = StudyFolder(study)
+        records, info = rewrite_reports(folder, reference=options["reference"], latex=options["latex"])
+        _print_comparison(console, records, info)
+        _print_written(console, folder, options["latex"])
 
 
 def _data_line(name: str, dataset: Any) -> str:

@@ -7,6 +7,7 @@ from nas_fusion.studies._compare import Comparison, compare, comparison_info
 from nas_fusion.studies._dashboard import dashboard
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
+from nas_fusion.studies._reports import rewrite_reports
 from nas_fusion.studies._settings import ComparisonSettings, ModelSettings, RecipeSettings
 from nas_fusion.studies._shared import Announced, find_announced
 from nas_fusion.studies._storage import open_storage
@@ -30,6 +31,7 @@ __all__ = [
     "find_announced",
     "make_space",
     "open_storage",
+    "rewrite_reports",
     "tune",
     "work_on",
 ]

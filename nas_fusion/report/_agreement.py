@@ -102,7 +102,9 @@ def open_shares(records: Sequence[CellRecord]) -> Shares | None:
     if not groups:
         return None
     levels = next(iter(groups.values()))[0].levels
-    rows = {f"{block_label(s)} → {block_label(t)}": (connection_label(s, t), 1) for s, t in candidate_connections(levels)}
+    rows = {
+        f"{block_label(s)} → {block_label(t)}": (connection_label(s, t), 1) for s, t in candidate_connections(levels)
+    }
     return _shares(groups, rows)
 
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from nas_fusion.report._format import MISSING, auc, count, interval, milliseconds, p_value, seconds, short, signed
-from nas_fusion.report._format import share_of_attainable
+from nas_fusion.report._format import (
+    MISSING,
+    auc,
+    count,
+    interval,
+    milliseconds,
+    p_value,
+    seconds,
+    share_of_attainable,
+    short,
+    signed,
+)
 from nas_fusion.report._standing import Standings, standings
 from nas_fusion.report._summary import Spread, StrategySummary, chosen, summarise
 from nas_fusion.statistics import Interval, PairedComparison, bootstrap_interval, interquartile_mean

@@ -34,8 +34,8 @@ def comparison_figures(records: Sequence[CellRecord], info: ComparisonInfo) -> d
     """By name, as far as there is something to show.
 
     ``test-auc`` (every seed's), ``ranks`` (critical-difference diagram), ``search-samples`` and ``search-seconds``
-    (best validation AUC so far), ``test-samples`` and ``test-seconds`` (test AUC of that model), ``pareto-<cost>`` (dashes for underscores),
-    ``stages`` (discretisation gap), ``agreement-connections`` and ``agreement-operations``.
+    (best validation AUC so far), ``test-samples`` and ``test-seconds`` (test AUC of that model), ``pareto-<cost>``
+    (dashes for underscores), ``stages`` (discretisation gap), ``agreement-connections`` and ``agreement-operations``.
     """
     summaries, style = summarise(records), strategy_styles(records)
     figures = {"test-auc": auc_figure(seed_dots(records, summaries), style, info.attainable_auc)}

@@ -58,8 +58,8 @@ def pareto_figure(points: Sequence[CostPoint], style: Mapping[str, SeriesStyle],
                 hovertemplate=f"{name}: %{{y:.4f}} at %{{x:.4~s}}<extra></extra>",
             )
         )
-    figure.update_xaxes(title=COST_TITLES[cost], nticks=6, rangemode="tozero")
-    figure.update_yaxes(title="test AUC", tickformat=".4~f", nticks=7)
+    figure.update_xaxes(title_text=COST_TITLES[cost], nticks=6, rangemode="tozero")
+    figure.update_yaxes(title_text="test AUC", tickformat=".4~f", nticks=7)
     return figure
 
 
@@ -68,11 +68,15 @@ def stages_figure(found: Sequence[Stages]) -> go.Figure:
     import plotly.graph_objects as go
 
     legend = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 12}}
-    figure = new_figure(170 + ROW * len(found), showlegend=True, legend=legend, margin={"l": 10, "r": 16, "t": 70, "b": 10})
+    figure = new_figure(
+        150 + ROW * len(found), showlegend=True, legend=legend, margin={"l": 10, "r": 16, "t": 60, "b": 10}
+    )
     names = [escape(s.strategy) for s in found]
     for stage, name in zip(found, names, strict=True):
         values = [v for v in (stage.search, stage.derived, stage.retrained) if v is not None]
-        line = go.Scatter(x=[min(values), max(values)], y=[name, name], mode="lines", line={"color": MUTED, "width": 1.5})
+        line = go.Scatter(
+            x=[min(values), max(values)], y=[name, name], mode="lines", line={"color": MUTED, "width": 1.5}
+        )
         figure.add_trace(line.update(showlegend=False, hoverinfo="skip"))
     for attribute, (words, colour, symbol) in _STAGES.items():
         values = [getattr(s, attribute) for s in found]
@@ -82,7 +86,7 @@ def stages_figure(found: Sequence[Stages]) -> go.Figure:
         points.marker = {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2 if "open" in symbol else 0}}
         figure.add_trace(points.update(hovertemplate=f"%{{y}}, {words}: %{{x:.4f}}<extra></extra>"))
     rows_axis(figure, "strategy")
-    figure.update_xaxes(title="validation AUC", tickformat=".4~f", nticks=6)
+    figure.update_xaxes(title_text="validation AUC", tickformat=".4~f", nticks=6)
     return figure
 
 
@@ -105,7 +109,7 @@ def importance_figure(found: Sequence[Bar]) -> go.Figure:
     )
     rows_axis(figure, "connection")
     figure.update_yaxes(tickfont={"size": 12})
-    figure.update_xaxes(title="validation AUC lost when closed", nticks=5, zeroline=True, zerolinecolor=MUTED)
+    figure.update_xaxes(title_text="validation AUC lost when closed", nticks=5, zeroline=True, zerolinecolor=MUTED)
     return figure
 
 
@@ -118,38 +122,50 @@ def ranks_figure(diagram: RankDiagram) -> go.Figure:
     import plotly.graph_objects as go
 
     names = [escape(s) for s in diagram.strategies]
-    lanes = max(len(diagram.groups), 1)
-    bars = min(0.3, 0.05 + 0.03 * lanes)
     figure = new_figure(130 + ROW * len(names), margin={"l": 10, "r": 16, "t": 56, "b": 10})
-    figure.add_trace(
-        go.Scatter(
-            x=diagram.ranks,
-            y=names,
-            mode="markers",
-            marker={"color": INK, "size": 9},
-            hovertemplate="%{y}: rank %{x:.2f}<extra></extra>",
-        )
-    )
+    dots = go.Scatter(x=diagram.ranks, y=names, mode="markers", marker={"color": INK, "size": 9})
+    figure.add_trace(dots.update(hovertemplate="%{y}: rank %{x:.2f}<extra></extra>"))
     for lane, (first, last) in enumerate(diagram.groups):
         bar = go.Scatter(x=[lane, lane], y=[names[first], names[last]], mode="lines+markers", xaxis="x2")
         bar.update(line={"color": INK, "width": 4}, marker={"size": 6, "symbol": "square"})
         group = f"{names[first]} … {names[last]}: not told apart<extra></extra>"
         figure.add_trace(bar.update(hovertemplate=group))
-    low = 1.0
-    figure.add_shape(
-        type="line", x0=low, x1=low + diagram.cd, y0=1.012, y1=1.012, yref="paper", line={"color": "#d55e00", "width": 4}
-    )
-    figure.add_annotation(
-        x=low, y=1.02, yref="paper", yanchor="bottom", xanchor="left", showarrow=False, font={"color": "#a34700"},
-        text=f"critical difference {diagram.cd:.2f}",
-    )  # fmt: skip
+    _add_critical_difference(figure, diagram.cd)
     rows_axis(figure, "strategy")
-    ends = [0.6, max(len(names), low + diagram.cd) + 0.4]
+    lanes = max(len(diagram.groups), 1)
+    share = min(0.3, 0.05 + 0.03 * lanes)
     figure.update_layout(
-        xaxis={"title": "average rank", "domain": [0, 1 - bars], "range": ends, "nticks": 8},
-        xaxis2={
-            "title": "not told<br>apart", "domain": [1 - bars, 1], "range": [-0.8, lanes - 0.2], "anchor": "y",
-            "showgrid": False, "showticklabels": False, "zeroline": False, "automargin": True,
+        xaxis={
+            "title": {"text": "average rank"},
+            "domain": [0, 1 - share],
+            "range": [0.6, max(len(names), 1 + diagram.cd) + 0.4],
+            "nticks": 8,
         },
-    )  # fmt: skip
+        xaxis2={
+            "title": {"text": "not told<br>apart", "standoff": 10},
+            "domain": [1 - share, 1],
+            "range": [-0.8, lanes - 0.2],
+            "anchor": "y",
+            "showgrid": False,
+            "showticklabels": False,
+            "zeroline": False,
+            "automargin": True,
+        },
+    )
     return figure
+
+
+def _add_critical_difference(figure: go.Figure, cd: float) -> None:
+    """A bar of this length, from rank 1 on, above the first row."""
+    line = {"color": "#d55e00", "width": 4}
+    figure.add_shape(type="line", x0=1, x1=1 + cd, y0=1.012, y1=1.012, yref="paper", line=line)
+    figure.add_annotation(
+        x=1,
+        y=1.02,
+        yref="paper",
+        yanchor="bottom",
+        xanchor="left",
+        showarrow=False,
+        font={"color": "#a34700"},
+        text=f"critical difference {cd:.2f}",
+    )

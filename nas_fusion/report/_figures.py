@@ -65,7 +65,7 @@ def auc_figure(dots: Sequence[SeedDots], style: Mapping[str, SeriesStyle], attai
             )
         )
     rows_axis(figure, "strategy")
-    figure.update_xaxes(title="test AUC", tickformat=".4~f", nticks=7)
+    figure.update_xaxes(title_text="test AUC", tickformat=".4~f", nticks=7)
     if attainable is not None:
         figure.add_vline(x=attainable, line={"color": MUTED, "dash": "dot", "width": 1.5})
         figure.add_annotation(
@@ -129,8 +129,8 @@ def search_figure(
             figure.add_trace(thick.update(legendgroup=escape(group), showlegend=False, hovertemplate="%{y:.4f}"))
         for strategy, end in curve.ends.items():
             figure.add_trace(_end_marker(strategy, end, style[strategy], measure))
-    figure.update_xaxes(title=COST_TITLES[by], rangemode="tozero", nticks=6)
-    figure.update_yaxes(title=_MEASURES[measure], tickformat=".4~f", range=curves_range(curves, measure), nticks=7)
+    figure.update_xaxes(title_text=COST_TITLES[by], rangemode="tozero", nticks=6)
+    figure.update_yaxes(title_text=_MEASURES[measure], tickformat=".4~f", range=curves_range(curves, measure), nticks=7)
     return figure
 
 

@@ -36,11 +36,13 @@ def operations_figure(history: History) -> go.Figure:
 def shares_figure(shares: Shares, rows: str) -> go.Figure:
     """The share of the seeds that took a choice (rows), per strategy (columns): the darker, the more seeds."""
     columns = [escape(s) for s in shares.strategies]
-    # Names stand upright below the columns; .55 of a line's height is a wide letter.
-    figure = _heatmap(shares.labels, columns, shares.values, "Blues", (0.0, 1.0), "share of<br>seeds", rows)
+    figure = _heatmap(shares.labels, columns, shares.values, "Blues", (0.0, 1.0), "share of the seeds", rows)
     figure.data[0].hovertemplate = "%{x}<br>%{y}: %{z:.0%} of the seeds<extra></extra>"
-    figure.update_xaxes(title="strategy", type="category", dtick=1, tickangle=-90, tickfont={"size": 11})
-    figure.update_layout(height=figure.layout.height + int(7 * max(map(len, columns), default=0)))
+    # The names stand upright below the columns, 7 pixels a letter; plotly moves the title by a part of that alone.
+    longest = max(map(len, columns), default=0)
+    title = {"text": "strategy", "standoff": 10 + 3 * longest}
+    figure.update_xaxes(title=title, type="category", dtick=1, tickangle=-90, tickfont={"size": 11})
+    figure.update_layout(height=figure.layout.height + 6 * longest)
     return figure
 
 
@@ -48,7 +50,7 @@ def _over_epochs(history: History, scale: Any, span: tuple[float, float], name: 
     epochs = len(history.values[0]) if history.values else 0
     figure = _heatmap(history.labels, list(range(1, epochs + 1)), history.values, scale, span, name, rows)
     figure.data[0].hovertemplate = f"%{{y}}<br>epoch %{{x}}: {name} %{{z:.3f}}<extra></extra>"
-    figure.update_xaxes(title="epoch", dtick=max(1, epochs // 8))
+    figure.update_xaxes(title_text="epoch", dtick=max(1, epochs // 8))
     return figure
 
 
@@ -63,7 +65,7 @@ def _heatmap(
 ) -> go.Figure:
     import plotly.graph_objects as go
 
-    figure = new_figure(104 + HEAT_ROW * len(labels))
+    figure = new_figure(160 + HEAT_ROW * len(labels), margin={"l": 10, "r": 16, "t": 64, "b": 10})
     figure.add_trace(
         go.Heatmap(
             z=values,
@@ -74,8 +76,17 @@ def _heatmap(
             zmax=span[1],
             xgap=1,
             ygap=1,
-            colorbar={"title": {"text": name, "font": {"size": 12}}, "thickness": 10, "len": 0.5, "y": 0.75},
+            colorbar={
+                "title": {"text": name, "font": {"size": 12}, "side": "top"},
+                "orientation": "h",
+                "thickness": 10,
+                "len": 0.7,
+                "x": 0,
+                "xanchor": "left",
+                "y": 1,
+                "yanchor": "bottom",
+            },
         )
     )
-    figure.update_yaxes(title=rows, autorange="reversed", type="category", dtick=1, tickfont={"size": 11})
+    figure.update_yaxes(title_text=rows, autorange="reversed", type="category", dtick=1, tickfont={"size": 11})
     return figure

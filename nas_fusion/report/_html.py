@@ -119,7 +119,9 @@ def _suite_head(found: Overall) -> str:
     ranks = ""
     if found.diagram is not None:
         card = _embed(ranks_figure(found.diagram), "overall-ranks")
-        ranks = f'<figure><figcaption>{ranks_caption(found.diagram)}</figcaption><div class="card">{card}</div></figure>'
+        ranks = (
+            f'<figure><figcaption>{ranks_caption(found.diagram)}</figcaption><div class="card">{card}</div></figure>'
+        )
     return (
         f"<header><h1>Which fusion search to trust, on {len(found.data)} data sets</h1>"
         f'<p class="lead">{_sections.LEAD}</p>'
@@ -129,7 +131,7 @@ def _suite_head(found: Overall) -> str:
         "strategies that every data set has; the best average rank first.</p>"
         f"{table(['strategy', *overall_heads(found)], rows)}{ranks}"
         "<details><summary><b>The verdicts over all data sets, in full</b></summary>"
-        f'{table(["strategy", "verdict"], words).replace("results", "results sentences")}</details></section>'
+        f"{table(['strategy', 'verdict'], words).replace('results', 'results sentences')}</details></section>"
     )
 
 

@@ -95,5 +95,6 @@ def _history(cell: CellRecord, number: int, embed: Embed) -> str:
     drawn = "".join(f'<div class="card">{c}</div>' for c in cards)
     return (
         "<figure><figcaption><b>How the search moved.</b> Connections: blue is open (α &gt; 0), red is closed. "
-        f"Operations: the darker, the heavier in the block's mixture.</figcaption><div class=\"pair\">{drawn}</div></figure>"
+        "Operations: the darker, the heavier in the block's mixture.</figcaption>"
+        f'<div class="pair">{drawn}</div></figure>'
     )

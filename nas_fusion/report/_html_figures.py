@@ -47,7 +47,7 @@ def figures_section(
     Args:
         records: the finished cells.
         summaries: best validation AUC first.
-        figures: as `comparison_figures` made them; traces that nobody shall see at first are hidden in place.
+        figures: as `comparison_figures` made them.
         style: of the strategies.
         place: makes a figure's place on the page, given its name.
         plot_id: the id that `place` gives.
@@ -61,8 +61,6 @@ def figures_section(
         parts.append(_figure(ranks_caption(diagram), [place(figures["ranks"], "ranks")]))
     for kind, caption in (("search", _SEARCH), ("test", _TEST)):
         names = [f"{kind}-{by}" for by in COSTS if f"{kind}-{by}" in figures]
-        for name in names:
-            _hide(figures[name], shown)
         if names:
             chips = legend(ordered, style, [plot_id(n) for n in names], shown)
             parts.append(_figure(caption, [place(figures[n], n) for n in names], chips))
@@ -77,16 +75,6 @@ def _figure(caption: str, cards: Sequence[str], below: str = "") -> str:
     drawn = "".join(f'<div class="card">{card}</div>' for card in cards)
     grid = f'<div class="pair">{drawn}</div>' if len(cards) > 1 else drawn
     return f"<figure><figcaption>{caption}</figcaption>{grid}{below}</figure>"
-
-
-def _hide(figure: go.Figure, shown: set[str]) -> None:
-    """Leave the legend to the page, and hide the strategies that it does not show at first."""
-    from html import escape
-
-    names = {escape(name) for name in shown}
-    figure.update_layout(showlegend=False)
-    for trace in figure.data:
-        trace.visible = trace.legendgroup in names
 
 
 def ranks_caption(diagram: RankDiagram) -> str:
@@ -114,8 +102,7 @@ def _pareto(
         name = f"pareto-{cost}".replace("_", "-")
         if name not in figures:
             continue
-        ahead = sorted((p for p in cost_points(summaries, cost) if p.on_front), key=lambda p: p.cost)
-        words = front_words([p.strategy for p in ahead], [p.cost for p in ahead])
+        words = front_words(cost_points(summaries, cost), cost)
         cards.append(f"{place(figures[name], name)}<p class=front>Front by {COST_TITLES[cost]}: {words}.</p>")
         names.append(plot_id(name))
     if not cards:
@@ -128,7 +115,9 @@ def _pareto(
     return _figure(caption, cards, legend(ordered, style, names, ordered))
 
 
-def _stages(records: Sequence[CellRecord], figures: Mapping[str, go.Figure], place: Callable[[go.Figure, str], str]) -> str:
+def _stages(
+    records: Sequence[CellRecord], figures: Mapping[str, go.Figure], place: Callable[[go.Figure, str], str]
+) -> str:
     if "stages" not in figures:
         return ""
     caption = (
@@ -138,14 +127,16 @@ def _stages(records: Sequence[CellRecord], figures: Mapping[str, go.Figure], pla
     return _figure(caption, [place(figures["stages"], "stages")], stages_table(stages(records)))
 
 
-def _agreement(records: Sequence[CellRecord], figures: Mapping[str, go.Figure], place: Callable[[go.Figure, str], str]) -> str:
+def _agreement(
+    records: Sequence[CellRecord], figures: Mapping[str, go.Figure], place: Callable[[go.Figure, str], str]
+) -> str:
     found = agreements(records)
     if not found:
         return ""
     example = next((r.design for r in records if isinstance(r.design, FusionDesign)), None)
     caption = (
-        "<b>Agreement of the designs across seeds.</b> Mean over the pairs of seeds: how many of all choices are equal, "
-        "and which share of the connections that reach the output both designs have."
+        "<b>Agreement of the designs across seeds.</b> Mean over the pairs of seeds: how many of all choices are "
+        "equal, and which share of the connections that reach the output both designs have."
     )
     names = [n for n in ("agreement-connections", "agreement-operations") if n in figures]
     table = f"<figure><figcaption>{caption}</figcaption>{agreement_table(found, example)}</figure>"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from nas_fusion.report._agreement import Agreement, chance
 from nas_fusion.report._colours import SeriesStyle
 from nas_fusion.report._columns import MODEL, QUALITY, SPENT, Column, Layout, Row
-from nas_fusion.report._format import MISSING, count, signed
+from nas_fusion.report._format import MISSING, count, milliseconds, signed
 from nas_fusion.report._legend import marker_svg
+from nas_fusion.report._pareto import CostPoint, ModelCost
 from nas_fusion.report._stages import Stages
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def _results(rows: Sequence[Row], columns: Sequence[Column], style: Mapping[str,
 def _row(row: Row, columns: Sequence[Column], style: SeriesStyle) -> str:
     summary = row.summary
     name = f'<th scope="row">{marker_svg(style)}{escape(summary.strategy)}</th>'
-    cells = "".join(f'<td class="words">{_verdict(row)}</td>' if c.words else f"<td>{escape(c.cell(row))}</td>" for c in columns)
+    cells = "".join(
+        f'<td class="words">{_verdict(row)}</td>' if c.words else f"<td>{escape(c.cell(row))}</td>" for c in columns
+    )
     kind = "best" if row.is_chosen else "reference" if summary.is_reference else ""
     return f'<tr class="{kind}">{name}{cells}</tr>'
 
@@ -83,7 +86,11 @@ def agreement_table(found: Sequence[Agreement], example: FusionDesign | None) ->
 def stages_table(found: Sequence[Stages]) -> str:
     """The numbers of the discretisation gap."""
     rows = [
-        (s.strategy, *(_number(v) for v in (s.search, s.derived, s.retrained)), MISSING if s.gap is None else signed(s.gap))
+        (
+            s.strategy,
+            *(_number(v) for v in (s.search, s.derived, s.retrained)),
+            MISSING if s.gap is None else signed(s.gap),
+        )
         for s in found
     ]
     return table(["strategy", "while searching", "derived", "re-trained", "re-trained − searching"], simple_rows(rows))
@@ -93,6 +100,8 @@ def _number(value: float | None) -> str:
     return MISSING if value is None else f"{value:.4f}"
 
 
-def front_words(names: Sequence[str], costs: Sequence[float]) -> str:
+def front_words(points: Sequence[CostPoint], cost: ModelCost) -> str:
     """The strategies of a Pareto front, cheapest first."""
-    return ", ".join(f"{escape(n)} ({count(c)})" for n, c in zip(names, costs, strict=True))
+    number = milliseconds if cost.startswith("latency") else count
+    ahead = sorted((p for p in points if p.on_front), key=lambda p: p.cost)
+    return ", ".join(f"{escape(p.strategy)} ({number(p.cost)})" for p in ahead)

@@ -34,14 +34,16 @@ def new_figure(height: int, **layout: Any) -> go.Figure:
             **layout,
         }
     )
-    figure.update_xaxes(automargin=True, gridcolor=GRID, zeroline=False, linecolor=MUTED)
-    figure.update_yaxes(automargin=True, gridcolor=GRID, zeroline=False, linecolor=MUTED)
+    # A title with a standoff is moved out of the way of long labels; one without stays where it is.
+    axis = {"automargin": True, "gridcolor": GRID, "zeroline": False, "linecolor": MUTED, "title": {"standoff": 10}}
+    figure.update_xaxes(axis)
+    figure.update_yaxes(axis)
     return figure
 
 
 def marker(style: SeriesStyle, size: int = 11, *, ringed: bool = False) -> dict[str, Any]:
     """Plotly's marker; `ringed` draws it with a dark edge."""
-    edge = {"color": style.colour if style.is_open else "white", "width": 2 if style.is_open else 1}
+    edge: dict[str, Any] = {"color": style.colour if style.is_open else "white", "width": 2 if style.is_open else 1}
     if ringed:
         edge = {"color": INK, "width": 2.5}
     return {"color": style.colour, "symbol": style.symbol, "size": size, "line": edge}
@@ -49,4 +51,4 @@ def marker(style: SeriesStyle, size: int = 11, *, ringed: bool = False) -> dict[
 
 def rows_axis(figure: go.Figure, title: str) -> None:
     """One row per category, the first on top."""
-    figure.update_yaxes(title=title, autorange="reversed", type="category", dtick=1, ticklabelstandoff=6)
+    figure.update_yaxes(title_text=title, autorange="reversed", type="category", dtick=1, ticklabelstandoff=6)

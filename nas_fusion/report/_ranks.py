@@ -37,7 +37,7 @@ def rank_diagram(records: Sequence[CellRecord]) -> RankDiagram | None:
 
 
 def overall_rank_diagram(results: Sequence[Result]) -> RankDiagram | None:
-    """Ranks of the mean test AUC over data sets, of the strategies that all have; None with fewer than two of either."""
+    """Ranks of the mean test AUC over data sets, of the strategies that all have; None below two of either."""
     scores: dict[str, dict[str, float]] = {name: {} for name in shared_strategies(results)}
     for label, (records, _) in zip(data_labels(results), results, strict=True):
         for name, group in by_strategy(records).items():
@@ -56,6 +56,4 @@ def _diagram(scores: Mapping[str, Mapping[str, float]], unit: str) -> RankDiagra
     cd = critical_difference(len(ordered), len(complete))
     groups = tuple((ordered.index(g[0]), ordered.index(g[-1])) for g in cliques(ranks, cd))
     p_value = friedman(scores)[1] if len(ordered) > 2 else None
-    return RankDiagram(
-        tuple(ordered), tuple(ranks[n] for n in ordered), cd, groups, len(complete), unit, p_value
-    )
+    return RankDiagram(tuple(ordered), tuple(ranks[n] for n in ordered), cd, groups, len(complete), unit, p_value)

@@ -28,8 +28,15 @@ class Standings(NamedTuple):
     against: dict[str, PairedComparison]
 
 
-def standings(records: Sequence[CellRecord], reference: str | None) -> Standings | None:
+def standings(
+    records: Sequence[CellRecord], reference: str | None, *, chosen_by_runs: bool = False
+) -> Standings | None:
     """Compare every strategy with `reference`, or with the one that validation chose; None without records.
+
+    Args:
+        records: the finished cells.
+        reference: a strategy, or None.
+        chosen_by_runs: `reference` was chosen by its results, too; always so where it is None.
 
     Raises:
         UnknownNameError: no record is of the reference.
@@ -39,7 +46,7 @@ def standings(records: Sequence[CellRecord], reference: str | None) -> Standings
         return None
     scores = {name: {r.seed: r.test_auc for r in group} for name, group in by_strategy(records).items()}
     name = best.strategy if reference is None else reference
-    found = compare_with_reference(scores, name, chosen_by_runs=reference is None)
+    found = compare_with_reference(scores, name, chosen_by_runs=chosen_by_runs or reference is None)
     return Standings(name, reference is not None, {c.name: c for c in found})
 
 

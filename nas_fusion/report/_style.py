@@ -22,8 +22,8 @@ dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.results { width: 100%; font-size: .89rem; }
-th, td { padding: .38rem .45rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+.results { width: 100%; font-size: .82rem; }
+th, td { padding: .36rem .36rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { white-space: normal; }
 th { font-weight: 600; vertical-align: bottom; color: var(--soft); border-bottom-width: 2px; }
 th:first-child { text-align: left; }
@@ -66,6 +66,7 @@ pre { background: var(--panel); border-radius: 6px; padding: .8rem 1rem; white-s
   body { padding: .75rem .75rem 3rem; font-size: 15px; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .5rem; }
+  .results { font-size: .76rem; }
   .results th:first-child { position: sticky; left: 0; background: var(--page); z-index: 1; }
   .results tr.best th:first-child { background: var(--accent-soft); }
 }

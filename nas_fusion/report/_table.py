@@ -102,10 +102,13 @@ def _name(summary: StrategySummary) -> str:
 def reference_note(found: Layout) -> str:
     """With what, and how, the strategies are compared."""
     assert found.standings is not None, "asked for with rows"
-    why = "named for it" if found.standings.named else "chosen by validation"
+    named = found.standings.named
+    why = "named for it" if named else "chosen by validation"
+    family = "over all of these" if named else "over all pairs, because the reference was chosen by its runs"
     return (
-        f"Reference: {found.standings.reference} ({why}); test AUC, paired by seed, p corrected by Holm. "
-        "Seeds needed: about so many would show a difference of this size."
+        f"Reference: {found.standings.reference} ({why}); test AUC, paired by seed; intervals of the difference are "
+        f"for one comparison alone, p is corrected by Holm {family}. Seeds needed: about so many would show a "
+        "difference of this size."
     )
 
 

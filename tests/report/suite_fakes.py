@@ -51,7 +51,9 @@ def _details(strategy: str, kind: str, design: Any, level: float, salt: int) -> 
     if kind == "one-shot":
         details = {**architecture_details(3, salt, 8), "derived_valid_auc": level - 0.01 - 0.01 * rng.random()}
     if isinstance(design, FusionDesign) and kind != "reference":
-        details["importance"] = {f"{s} -> {t}": float(rng.gamma(1, 0.004) - 0.001) for s, t in design.connections}
+        details["importance"] = {
+            f"{s} -> {t}": float(rng.gamma(1, 0.004) - 0.001) for s, t in design.pruned().connections
+        }
     if strategy in ("tpe", OWNER):
         details["tuning"] = {"seconds": 812.5, "samples": 5_050_675, "values": {"lr": 0.001}}
     return details
