@@ -28,8 +28,8 @@ class StudyFolder:
 
     ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
     finished cell; ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``:
-    what the reports say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``, ``report.md``,
-    ``best_design.json`` and ``best_design.svg``: the outcome; ``nni/`` and
+    what the reports say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``,
+    ``report.md``, ``best_design.json`` and ``best_design.svg``: the outcome; ``nni/`` and
     ``artifacts/``: what NNI's web UI and Optuna's dashboard show.
 
     Args:

@@ -69,7 +69,7 @@ def best_so_far(trace: Sequence[TracePoint], by: Cost) -> Steps:
     return _steps([(float(getattr(p, by)), p.valid_auc) for p in best], end)
 
 
-def test_of_best(trace: Sequence[TracePoint], by: Cost) -> Steps:
+def best_on_test(trace: Sequence[TracePoint], by: Cost) -> Steps:
     """The test AUC of the model that was the best on validation up to each cost; empty where one was not measured."""
     best, end = _best_points(trace, by)
     measured = [(float(getattr(p, by)), p.test_auc) for p in best if p.test_auc is not None]
@@ -116,7 +116,7 @@ def search_curves(records: Sequence[CellRecord], by: Cost) -> list[SearchCurve]:
     curves = []
     for owner, strategies in owners.items():
         seeds = tuple(best_so_far(r.trace, by) for r in groups[owner])
-        tests = [test_of_best(r.trace, by) for r in groups[owner]]
+        tests = [best_on_test(r.trace, by) for r in groups[owner]]
         test = mean_steps(tests) if all(t.x for t in tests) else Steps((), ())
         ends = {s: _end(groups[s], by) for s in strategies}
         curves.append(SearchCurve(tuple(strategies), seeds, mean_steps(seeds), test, ends))
