@@ -14,7 +14,7 @@ from nas_fusion.cli import main
 from nas_fusion.commands import parse_seeds
 from nas_fusion.errors import OptionError
 
-COMMANDS = ("compare", "search", "retrain", "strategies", "data", "version")
+COMMANDS = ("compare", "search", "retrain", "strategies", "data", "report", "version")
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,7 @@ def best_and_ties(records: Sequence[CellRecord]) -> tuple[str | None, set[str]]:
     if not finite:
         return None, set()
     best = max(finite, key=lambda s: s.test_auc.mean).strategy
-    found = standings(records, best, chosen_by_runs=True)
+    found = standings(records, best, chosen_from=[s.strategy for s in finite])
     assert found is not None, "there are records"
     return best, {name for name, c in found.against.items() if c.verdict == "tie"}
 

@@ -13,6 +13,7 @@ from nas_fusion.report._html_tables import cost_table, quality_table
 from nas_fusion.report._summary import StrategySummary
 from nas_fusion.report._table import notes, reference_note
 from nas_fusion.report._verdict import Verdict
+from nas_fusion.statistics import SMALLEST_DIFFERENCE
 
 if TYPE_CHECKING:
     from nas_fusion.records import ComparisonInfo
@@ -30,9 +31,11 @@ LEAD = (
 )
 _NOISE_NOTE = (
     "The order, the strategy called best and each strategy's drawn design are chosen on validation data; test data "
-    "only reports. A difference counts as noise below two pooled standard errors of the difference between the means. "
-    "With few seeds that is a rule of thumb: of the pairs of equally good strategies about one in five would still "
-    "differ by more with two seeds each, one in nine with three."
+    "only reports. Better and worse are called by paired t-tests over the seeds, corrected by Holm's method for the "
+    "number of comparisons and for the choice of the best one, so that at most one report in twenty would call any "
+    "difference between equally good strategies; and only where the spread of the runs does not contradict and the "
+    f"difference is at least {SMALLEST_DIFFERENCE:.4f}. All else is a tie: the seeds do not show a difference, which "
+    "does not prove that there is none. The intervals in brackets are for each comparison alone."
 )
 
 

@@ -29,24 +29,28 @@ class Standings(NamedTuple):
 
 
 def standings(
-    records: Sequence[CellRecord], reference: str | None, *, chosen_by_runs: bool = False
+    records: Sequence[CellRecord], reference: str | None, *, chosen_from: Sequence[str] | None = None
 ) -> Standings | None:
     """Compare every strategy with `reference`, or with the one that validation chose; None without records.
 
     Args:
         records: the finished cells.
         reference: a strategy, or None.
-        chosen_by_runs: `reference` was chosen by its results, too; always so where it is None.
+        chosen_from: the strategies among which `reference` was chosen by its runs, where nobody named it beforehand;
+            for None as reference those among which validation chooses.
 
     Raises:
         UnknownNameError: no record is of the reference.
     """
-    best = chosen(summarise(records))
+    summaries = summarise(records)
+    best = chosen(summaries)
     if best is None:
         return None
     scores = {name: {r.seed: r.test_auc for r in group} for name, group in by_strategy(records).items()}
+    if reference is None:
+        chosen_from = [s.strategy for s in summaries if s.is_reference == best.is_reference]
     name = best.strategy if reference is None else reference
-    found = compare_with_reference(scores, name, chosen_by_runs=chosen_by_runs or reference is None)
+    found = compare_with_reference(scores, name, chosen_from=chosen_from)
     return Standings(name, reference is not None, {c.name: c for c in found})
 
 

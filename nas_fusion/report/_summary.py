@@ -64,6 +64,7 @@ class StrategySummary:
         tuning: seconds and samples of the tuning before the cells, which all seeds share; None without one.
         parameters: of the re-trained model.
         cost: the other costs of the model by name, as in the records; only those that every seed has.
+        test_auc_by_seed: seed → test AUC, for comparisons by pairs.
         best: the record of the seed with the highest validation AUC (the first of equals).
     """
 
@@ -85,6 +86,7 @@ class StrategySummary:
     candidates: Spread
     tuning: TuningCost | None
     cost: Mapping[str, Spread]
+    test_auc_by_seed: Mapping[int, float]
     best: CellRecord
 
     @property
@@ -130,6 +132,7 @@ def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
         candidates=Spread.of(r.candidates for r in group),
         tuning=_tuning(first),
         cost={n: Spread.of(r.cost[n] for r in group) for n in COSTS if all(n in r.cost for r in group)},
+        test_auc_by_seed={r.seed: r.test_auc for r in group},
         best=min(group, key=lambda r: _validation_rank(r.valid_auc)),
     )
 

@@ -104,7 +104,7 @@ def reference_note(found: Layout) -> str:
     assert found.standings is not None, "asked for with rows"
     named = found.standings.named
     why = "named for it" if named else "chosen by validation"
-    family = "over all of these" if named else "over all pairs, because the reference was chosen by its runs"
+    family = "for the number of comparisons" + ("" if named else " and for the choice of the reference by its runs")
     return (
         f"Reference: {found.standings.reference} ({why}); test AUC, paired by seed; intervals of the difference are "
         f"for one comparison alone, p is corrected by Holm {family}. Seeds needed: about so many would show a "

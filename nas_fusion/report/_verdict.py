@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nas_fusion.report._format import auc, signed
-from nas_fusion.report._summary import Spread, StrategySummary
-
-NOISE_FACTOR = 2.0
-"""A difference below this many pooled standard errors is called noise (about 95 % for many seeds, less for few)."""
+from nas_fusion.report._format import auc
+from nas_fusion.report._summary import StrategySummary
+from nas_fusion.statistics import PairedComparison, compare_with_reference
 
 
 class Difference(NamedTuple):
-    """Test AUC of the best strategy minus that of another; `noise` is None where a strategy has one seed."""
+    """Test AUC of the best strategy minus that of another, over the seeds that both have."""
 
     other: StrategySummary
-    value: float
-    noise: float | None
+    comparison: PairedComparison
+
+    @property
+    def value(self) -> float:
+        """The mean difference; NaN without a shared seed."""
+        return self.comparison.difference
 
     @property
     def is_real(self) -> bool | None:
-        """Whether the difference exceeds the noise; None: cannot be said."""
-        return None if self.noise is None or math.isnan(self.value) else abs(self.value) >= self.noise
+        """Whether the best strategy is called better or worse; None: cannot be said."""
+        return None if self.comparison.verdict == "unknown" else self.comparison.verdict != "tie"
 
 
 class Verdict(NamedTuple):
-    """The strategy chosen by validation AUC, its test differences, and all of it in words."""
+    """The strategy chosen by validation AUC, its test differences, and all of it in words.
+
+    Args:
+        best: the chosen one; None where nothing was searched.
+        runner_up, reference: the searching strategy and the hand-made design that validation put next.
+        text: a few sentences.
+        comparisons: every other strategy against the best one, in the order of the table.
+    """
 
     best: StrategySummary | None
     runner_up: Difference | None
     reference: Difference | None
     text: str
-
-
-def pooled_error(a: Spread, b: Spread) -> float | None:
-    """Standard error of ``a.mean - b.mean`` under a common variance; None where a standard deviation is missing."""
-    if a.sd is None or b.sd is None:
-        return None
-    variance = ((a.n - 1) * a.sd**2 + (b.n - 1) * b.sd**2) / (a.n + b.n - 2)
-    return math.sqrt(variance * (1 / a.n + 1 / b.n))
+    comparisons: tuple[PairedComparison, ...] = ()
 
 
 def verdict(summaries: Sequence[StrategySummary]) -> Verdict:
-    """Choose by mean validation AUC, then compare on test with the runner-up and with the best reference.
+    """Choose by mean validation AUC, then compare on test with all others, by paired tests over the seeds.
 
-    Both rivals are chosen by validation too.
+    The correction for many comparisons takes into account that the strategy was chosen from its runs
+    (`nas_fusion.statistics.compare_with_reference`). The runner-up and the best reference are chosen by validation too.
 
     Args:
         summaries: as `summarise` returns them, best validation AUC first.
@@ -56,31 +58,31 @@ def verdict(summaries: Sequence[StrategySummary]) -> Verdict:
     if not searched:
         return Verdict(None, None, None, "No strategy has finished a search yet, so there is no verdict.")
     best = searched[0]
-    runner_up = _difference(best, searched[1]) if len(searched) > 1 else None
-    reference = _difference(best, references[0]) if references else None
+    scores = {s.strategy: s.test_auc_by_seed for s in summaries}
+    comparisons = compare_with_reference(scores, best.strategy, chosen_from=[s.strategy for s in searched])
+    against = {c.name: c.flipped for c in comparisons}
+    runner_up, reference = (
+        Difference(others[0], against[others[0].strategy]) if others else None for others in (searched[1:], references)
+    )
     seeds = f"{len(best.seeds)} seeds" if len(best.seeds) > 1 else "one seed"
-    lead = f"{best.strategy} has the best validation AUC; on test it reaches {auc(best.test_auc)} ({seeds})."
-    parts = [lead]
+    parts = [f"{best.strategy} has the best validation AUC; on test it reaches {auc(best.test_auc)} ({seeds})."]
     if runner_up:
-        parts.append(_sentence(runner_up, f"the runner-up {runner_up.other.strategy}"))
+        parts.append(_sentence(runner_up, "the runner-up"))
     if reference:
-        parts.append(_sentence(reference, f"the best hand-made design {reference.other.strategy}"))
-    return Verdict(best, runner_up, reference, " ".join(parts))
+        parts.append(_sentence(reference, "the best hand-made design"))
+    parts += _score(list(against.values()))
+    return Verdict(best, runner_up, reference, " ".join(parts), tuple(comparisons))
 
 
-def _difference(best: StrategySummary, other: StrategySummary) -> Difference:
-    error = pooled_error(best.test_auc, other.test_auc)
-    value = best.test_auc.mean - other.test_auc.mean
-    return Difference(other, value, None if error is None else NOISE_FACTOR * error)
+def _sentence(difference: Difference, role: str) -> str:
+    return f"Against {role} {difference.other.strategy}: {difference.comparison.words}."
 
 
-def _sentence(difference: Difference, name: str) -> str:
-    amount = f"{signed(difference.value)} against {name}"
-    if difference.noise is None:
-        return f"{amount}: one seed, no verdict."
-    if difference.is_real is None:
-        return f"{amount}: not a number, no verdict."
-    if not difference.is_real:
-        return f"{amount}: within noise (±{difference.noise:.4f})."
-    side = "better" if difference.value > 0 else "worse"
-    return f"{amount}: {side}, by more than noise (±{difference.noise:.4f})."
+def _score(against: Sequence[PairedComparison]) -> list[str]:
+    """How many of all others it beats; nothing where the sentences before have said it all."""
+    if len(against) < 3:
+        return []
+    verdicts = [c.verdict for c in against]
+    counts = {"better than": "better", "worse than": "worse", "tied with": "tie", "not comparable with": "unknown"}
+    parts = [f"{words} {verdicts.count(v)}" for words, v in counts.items() if v in verdicts]
+    return [f"Of all {len(against)} others it is {', '.join(parts)}."]

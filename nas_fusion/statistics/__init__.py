@@ -2,7 +2,6 @@
 
 from nas_fusion.statistics._comparison import (
     SMALLEST_DIFFERENCE,
-    SMALLEST_SUPERIORITY,
     PairedComparison,
     compare_with_reference,
 )
@@ -13,7 +12,6 @@ from nas_fusion.statistics._ranks import average_ranks, cliques, critical_differ
 
 __all__ = [
     "SMALLEST_DIFFERENCE",
-    "SMALLEST_SUPERIORITY",
     "Interval",
     "PairedComparison",
     "average_ranks",

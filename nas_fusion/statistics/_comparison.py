@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, TypeVar
@@ -12,17 +12,14 @@ import numpy as np
 
 from nas_fusion.errors import OptionError, UnknownNameError
 from nas_fusion.statistics._interval import Interval
-from nas_fusion.statistics._paired import holm, paired_t, pairs_needed, superiority
+from nas_fusion.statistics._paired import holm, paired_t, pairs_needed, spread_of_runs, unpaired_p
 
 SMALLEST_DIFFERENCE = 0.0005
 """A smaller difference in AUC is of no practical use: good models for public logs lie within .003 of each other, runs
-of one model differ by .0008, and the literature calls .001 an improvement (Cheng et al. 2016, Guo et al. 2017)."""
-
-SMALLEST_SUPERIORITY = 0.75
-"""A run of the better strategy should beat one of the other three times of four (γ of Bouthillier et al., *Accounting
-for Variance in Machine Learning Benchmarks*, MLSys 2021)."""
+of one model differ by .0008, and the literature calls .001 an improvement (Song et al., *AutoInt*, CIKM 2019)."""
 
 Call = Literal["better", "worse", "tie", "unknown"]
+_OPPOSITE: dict[Call, Call] = {"better": "worse", "worse": "better", "tie": "tie", "unknown": "unknown"}
 Block = TypeVar("Block", bound=Hashable)
 
 
@@ -38,13 +35,15 @@ class PairedComparison:
         p_value: of the two-sided test.
         p_corrected: after Holm, over all comparisons that were made.
         pairs: how many pairs were used.
-        verdict: ``better`` and ``worse`` where ``p_corrected < level`` *and* the difference matters: it is at least
-            `smallest_difference`, and `superiority` is at least its limit. ``unknown`` where there is no test.
+        verdict: ``better`` and ``worse`` where the difference is significant (both p-values, `p_corrected` and
+            `p_unpaired`, are below the level) and at least `smallest_difference`; ``unknown`` where there is no test.
         pairs_needed: with so many pairs (of these data sets) a true difference of this size, or of
             `smallest_difference` where this one is smaller, would be significant after correction with probability
             .8. None where a significant difference was found, nothing is known, there is no noise, or the pairs at
-            hand suffice. It takes the observed difference for the true one and is an order of magnitude, no more.
-        superiority: probability that a run of the better one beats a run of the other; None over data sets.
+            hand suffice. It takes the observed difference and spread for the true ones, the pairs for no steadier than
+            `p_unpaired` does, and is an order of magnitude, no more.
+        p_unpaired: of the difference against the spread of both strategies' own runs (Welch's t-test, unless the runs
+            provably rise and fall together), not corrected; None over data sets.
         left_out: pairs that were not used because a value is not finite.
         level, smallest_difference: as asked.
         unit: what one pair is, in the singular.
@@ -60,7 +59,7 @@ class PairedComparison:
     pairs: int
     verdict: Call
     pairs_needed: int | None
-    superiority: float | None = None
+    p_unpaired: float | None = None
     left_out: int = 0
     level: float = 0.05
     smallest_difference: float = SMALLEST_DIFFERENCE
@@ -69,12 +68,26 @@ class PairedComparison:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the corrected p-value is below the level."""
-        return self.p_corrected is not None and self.p_corrected < self.level
+        """Whether the pairs show a difference, and the spread of the runs does not contradict."""
+        p_values = [p for p in (self.p_corrected, self.p_unpaired) if p is not None]
+        return self.p_corrected is not None and max(p_values) < self.level
+
+    @property
+    def flipped(self) -> PairedComparison:
+        """The same comparison the other way round: the reference against `name`."""
+        ends = self.interval
+        return replace(
+            self,
+            name=self.reference,
+            reference=self.name,
+            difference=-self.difference,
+            interval=None if ends is None else Interval(-ends.high, -ends.low),
+            verdict=_OPPOSITE[self.verdict],
+        )
 
     @property
     def words(self) -> str:
-        """One plain sentence without a full stop, as in ``better by .0031 (95 % .0012 … .0050, p = .004, 5 seeds)``."""
+        """A plain sentence without a full stop, as ``better by .0031 (95 % .0012 to .0050, p = .004, 5 seeds)``."""
         from nas_fusion.statistics._words import sentence
 
         return sentence(self)
@@ -86,8 +99,7 @@ def compare_with_reference(
     *,
     level: float = 0.05,
     smallest_difference: float = SMALLEST_DIFFERENCE,
-    smallest_superiority: float = SMALLEST_SUPERIORITY,
-    chosen_by_runs: bool = False,
+    chosen_from: Collection[str] | None = None,
 ) -> list[PairedComparison]:
     """Compare every strategy with the reference: paired t-tests over the blocks that both have, corrected by Holm.
 
@@ -96,31 +108,27 @@ def compare_with_reference(
         reference: one of the strategies.
         level: the largest probability of any false call among all comparisons.
         smallest_difference: a smaller one is a tie, however sure.
-        smallest_superiority: see `PairedComparison`; 0 asks for significance alone.
-        chosen_by_runs: the reference was not fixed beforehand, but is the one with the best runs. The best of several
-            equal strategies was lucky, so that comparing it with the others as if it had been picked blindly calls
-            false differences too often. Holm then counts the comparisons of all pairs of strategies, any of which
-            could have become one with the reference.
+        chosen_from: if the reference was not fixed beforehand, but is the one with the best runs of these strategies
+            (validation counts, too: it goes with test). The best of several equal strategies was lucky, so that
+            comparing it with the others as if it had been picked blindly calls false differences too often. Holm then
+            counts the comparisons of every strategy that could have been the reference.
 
     Returns:
         One comparison per other strategy, in the order of `scores`.
 
     Raises:
         UnknownNameError: the reference is not among the strategies.
-        OptionError: a level or limit out of range.
+        OptionError: a level or limit out of range, or `chosen_from` without the reference.
     """
     check_arguments(scores, reference, level, smallest_difference)
-    if not 0 <= smallest_superiority < 1:
-        raise OptionError("smallest_superiority", "at least 0 and below 1", smallest_superiority)
-    found = [_compare(scores, n, reference, level, smallest_difference) for n in scores if n != reference]
-    others = []
-    if chosen_by_runs:
-        rest = [n for n in scores if n != reference]
-        others = [_compare(scores, a, b, level, smallest_difference) for a, b in combinations(rest, 2)]
-    family = correct([*found, *others])
-    return [judge(c, smallest_superiority, _sd(scores, c), sum(x.p_value is not None for x in family)) for c in family][
-        : len(found)
-    ]
+    if chosen_from is not None and reference not in chosen_from:
+        raise OptionError("chosen_from", f"names with the reference {reference!r} among them", list(chosen_from))
+    rest = [n for n in scores if n != reference]
+    found = [_compare(scores, n, reference, level, smallest_difference) for n in rest]
+    unshown = [(a, b) for a, b in combinations(rest, 2) if chosen_from and (a in chosen_from or b in chosen_from)]
+    family = correct([*found, *(_compare(scores, a, b, level, smallest_difference) for a, b in unshown)])
+    counted = sum(c.p_value is not None for c in family)
+    return [judge(c, _sd(scores, c), counted) for c in family[: len(rest)]]
 
 
 def check_arguments(scores: Mapping[str, object], reference: str, level: float, smallest_difference: float) -> None:
@@ -164,12 +172,13 @@ def _compare(
     if len(a) < 2:
         return known
     test = paired_t(a - b, level)
-    return replace(known, interval=test.interval, p_value=test.p_value, superiority=superiority(a, b))
+    return replace(known, interval=test.interval, p_value=test.p_value, p_unpaired=unpaired_p(a, b))
 
 
 def _sd(scores: Mapping[str, Mapping[Block, float]], comparison: PairedComparison) -> float:
+    """Of a pair's difference, the larger of the two estimates that the two tests use."""
     a, b, _ = paired_values(scores[comparison.name], scores[comparison.reference])
-    return float(np.std(a - b, ddof=1)) if len(a) > 1 else math.nan
+    return max(float(np.std(a - b, ddof=1)), spread_of_runs(a, b).sd) if len(a) > 1 else math.nan
 
 
 def correct(comparisons: list[PairedComparison]) -> list[PairedComparison]:
@@ -178,25 +187,29 @@ def correct(comparisons: list[PairedComparison]) -> list[PairedComparison]:
     return [c if c.p_value is None else replace(c, p_corrected=next(adjusted)) for c in comparisons]
 
 
-def judge(comparison: PairedComparison, smallest_superiority: float, sd: float, family: int) -> PairedComparison:
+def judge(comparison: PairedComparison, sd: float, family: int) -> PairedComparison:
     """The verdict of a corrected comparison, and how many pairs it lacks.
 
     Args:
         comparison: with a corrected p-value, or None.
-        smallest_superiority: see `compare_with_reference`.
-        sd: of the pairs' differences; NaN where the number of pairs needed is not to be told.
+        sd: of a pair's difference; NaN where the number of pairs needed is not to be told.
         family: how many comparisons the correction counted.
     """
     if comparison.p_corrected is None:
         return comparison
-    size = abs(comparison.difference)
     if comparison.is_significant:
-        matters = size >= comparison.smallest_difference and (comparison.superiority or 1.0) >= smallest_superiority
+        matters = abs(comparison.difference) >= comparison.smallest_difference
         call: Call = "tie" if not matters else "better" if comparison.difference > 0 else "worse"
         return replace(comparison, verdict=call)
-    worth_finding = max(size, comparison.smallest_difference)
-    needed = None
-    if sd > 0 and worth_finding > 0:
-        # Divided by the family: found whatever the other comparisons turn out to be.
-        needed = pairs_needed(worth_finding, sd, level=comparison.level / family)
-    return replace(comparison, verdict="tie", pairs_needed=needed if needed and needed > comparison.pairs else None)
+    return replace(comparison, verdict="tie", pairs_needed=_lacking(comparison, sd, family))
+
+
+def _lacking(comparison: PairedComparison, sd: float, family: int) -> int | None:
+    size = max(abs(comparison.difference), comparison.smallest_difference)
+    if not sd > 0 or size == 0:
+        return None
+    # Divided by the family: found whatever the other comparisons turn out to be.
+    needed = pairs_needed(size, sd, level=comparison.level / family)
+    if size == abs(comparison.difference):
+        return max(needed, comparison.pairs + 1)
+    return needed if needed > comparison.pairs else None

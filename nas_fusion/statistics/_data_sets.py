@@ -70,7 +70,7 @@ def compare_over_data_sets(
     ]
     found = [replace(c, smallest_difference=smallest_difference) for c in found]
     family = correct(found)
-    return [judge(c, 0.0, math.nan, len(family)) for c in family]
+    return [judge(c, math.nan, len(family)) for c in family]
 
 
 class _Paired(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import nctdtr, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import nctdtr, ndtri, stdtr, stdtrit
 
 from nas_fusion.errors import OptionError
 from nas_fusion.statistics._interval import Interval
@@ -57,18 +57,36 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def superiority(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the probability that a run of `a` beats a run of `b`, for normal runs, or the reverse if that is larger.
+class Spread(NamedTuple):
+    """Standard deviation of a difference of two runs, and its degrees of freedom."""
 
-    ``Φ(|mean difference| / √(sa² + sb² - 2 r sa sb))``, where r is only as large as the runs provably rise and fall
-    together: the lower 95 % limit of their correlation over the pairs (Fisher's z), at least 0.
+    sd: float
+    freedom: float
+
+
+def spread_of_runs(a: np.ndarray, b: np.ndarray) -> Spread:
+    """Return what two runs differ by, from the spread of both strategies' runs: ``√(sa² + sb² - 2 r sa sb)``.
+
+    Few differences easily look steadier than they are. Here r is only as large as the runs provably rise and fall
+    together: the lower 99 % limit of their correlation over the pairs (Fisher's z), at least 0. (The correlation itself
+    would give the standard deviation of the differences.) Degrees of freedom by Welch and Satterthwaite.
     """
-    mean = abs(float(np.mean(a) - np.mean(b)))
     sa, sb = float(np.std(a, ddof=1)), float(np.std(b, ddof=1))
+    if sa == 0 and sb == 0:
+        return Spread(0.0, 2.0 * (len(a) - 1))
     variance = sa**2 + sb**2 - 2 * _sure_correlation(a, b, sa, sb) * sa * sb
-    if variance <= 0:
-        return 0.5 if mean == 0 else 1.0
-    return float(ndtr(mean / math.sqrt(variance)))
+    return Spread(math.sqrt(max(variance, 0.0)), (len(a) - 1) * (sa**2 + sb**2) ** 2 / (sa**4 + sb**4))
+
+
+def unpaired_p(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the two-sided p-value of the difference of the means against `spread_of_runs`.
+
+    Welch's t-test, unless the runs provably belong together.
+    """
+    mean, (sd, freedom) = float(np.mean(a - b)), spread_of_runs(a, b)
+    if sd == 0:
+        return 1.0 if mean == 0 else 0.0
+    return 2 * float(stdtr(freedom, -abs(mean) / sd * math.sqrt(len(a))))
 
 
 def _sure_correlation(a: np.ndarray, b: np.ndarray, sa: float, sb: float) -> float:
@@ -78,13 +96,13 @@ def _sure_correlation(a: np.ndarray, b: np.ndarray, sa: float, sb: float) -> flo
     r = float((a - a.mean()) @ (b - b.mean())) / ((n - 1) * sa * sb)
     if r >= 1:
         return 1.0
-    return max(0.0, math.tanh(math.atanh(max(r, 0.0)) - float(ndtri(0.95)) / math.sqrt(n - 3)))
+    return max(0.0, math.tanh(math.atanh(max(r, 0.0)) - float(ndtri(0.99)) / math.sqrt(n - 3)))
 
 
 def pairs_needed(difference: float, sd_of_differences: float, *, level: float = 0.05, power: float = 0.8) -> int:
     """Return the fewest pairs with which the paired t-test finds a true difference with probability `power`.
 
-    By the noncentral t distribution, both tails counted. Above 100,000 pairs by the normal distribution.
+    Significant on the right side, by the noncentral t distribution; above 100,000 pairs by the normal one.
 
     Args:
         difference: the true mean difference, not zero.
@@ -112,10 +130,9 @@ def pairs_needed(difference: float, sd_of_differences: float, *, level: float = 
 
 
 def _power(effect: float, pairs: int, level: float) -> float:
-    """Probability that `pairs` pairs reach the level, where the mean is `effect` standard deviations from zero."""
-    df, centre = pairs - 1, effect * math.sqrt(pairs)
-    critical = float(stdtrit(df, 1 - level / 2))
-    return 1 - float(nctdtr(df, centre, critical)) + float(nctdtr(df, centre, -critical))
+    """Probability that `pairs` pairs reach the level on the right side; the mean is `effect` deviations from zero."""
+    df = pairs - 1
+    return 1 - float(nctdtr(df, effect * math.sqrt(pairs), float(stdtrit(df, 1 - level / 2))))
 
 
 def _check(difference: float, sd: float, level: float, power: float) -> None:

@@ -32,7 +32,7 @@ def _evidence(comparison: PairedComparison) -> str:
     parts = []
     if comparison.interval is not None:
         low, high = comparison.interval
-        parts.append(f"{100 * (1 - comparison.level):g} % {number(low)} … {number(high)}")
+        parts.append(f"{100 * (1 - comparison.level):g} % {number(low)} to {number(high)}")
     parts.append(_p(comparison))
     return ", ".join([*parts, _evidence_count(comparison)]) + _left_out(comparison)
 
@@ -46,7 +46,8 @@ def _p(comparison: PairedComparison) -> str:
         return f"p < .001{corrected}"
     if p > 0.99:
         return f"p > .99{corrected}"
-    digits = 3 if p < 0.01 else 2
+    # A third digit where the second would hide on which side of the level it lies.
+    digits = 3 if p < 0.01 or round(p, 2) == round(comparison.level, 2) else 2
     return f"p = {f'{p:.{digits}f}'.removeprefix('0')}{corrected}"
 
 
@@ -69,14 +70,15 @@ def _left_out(comparison: PairedComparison) -> str:
 
 
 def _why_tie(comparison: PairedComparison) -> str:
+    assert comparison.p_corrected is not None
     small = abs(comparison.difference) < comparison.smallest_difference
     smallest = number(comparison.smallest_difference)
-    if comparison.is_significant and small:
-        return f"; sure, but below {smallest} a difference is of no use"
     if comparison.is_significant:
-        share = math.floor(10 * (comparison.superiority or 0.0))
-        return f"; sure on average, but a run of the better one beats the other in only {share} of 10 cases"
+        return f"; sure, but below {smallest} a difference is of no use"
     if comparison.pairs_needed is None:
         return ""
+    if comparison.p_corrected < comparison.level:
+        needed = count(comparison.pairs_needed, comparison.unit)
+        return f", but not beyond the spread of the runs; that would need {needed} at most"
     what = f"a difference of {smallest}, the smallest that matters," if small else "a difference of this size"
     return f"; {what} would need about {count(comparison.pairs_needed, comparison.unit)}"
