@@ -145,6 +145,15 @@ StorageOption = Annotated[
         "[default: SQLite in the study folder]",
     ),
 ]
+ReferenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reference", help="Strategy that the reports compare the others with.  [default: the one validation chooses]"
+    ),
+]
+LatexOption = Annotated[
+    Path | None, typer.Option("--latex", help="Also write the table as LaTeX (booktabs) into this file.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 
 
@@ -213,6 +222,8 @@ def compare(
     nni_config: Annotated[
         Path | None, typer.Option("--nni-config", help="NNI's own configuration (YAML), for services elsewhere.")
     ] = None,
+    reference: ReferenceOption = None,
+    latex: LatexOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "32",
 ) -> None:
@@ -412,6 +423,21 @@ def dashboard(
     from nas_fusion.commands import run_dashboard
 
     run_dashboard(locals())
+
+
+@app.command(epilog=_example("nasfusion report nasfusion-studies/clicks --reference DCN --latex table.tex"))
+def report(
+    study: StudyArgument = None,
+    reference: ReferenceOption = None,
+    latex: LatexOption = None,
+) -> None:
+    """Write a study's reports again from its finished cells, also while it runs; nothing is trained.
+
+    report.html, report.md, results.csv and summary.csv in the study folder are replaced.
+    """
+    from nas_fusion.commands import run_report
+
+    run_report(locals())
 
 
 @app.command(epilog=_example("nasfusion strategies"))

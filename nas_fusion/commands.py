@@ -177,7 +177,7 @@ def _compare_one(console: Console, options: Options, command: str) -> None:
     folder = options["study"] or default_study(options["data"])
     _say_part(console, part, folder)
     result = compare(part.settings, part.dataset, folder, **_how_to_compare(console, options, command))
-    _print_comparison(console, result)
+    _print_result(console, result, options["latex"])
 
 
 def _compare_several(console: Console, alone: Sequence[Options], command: str) -> None:
@@ -194,7 +194,9 @@ def _compare_several(console: Console, alone: Sequence[Options], command: str) -
     suite = compare_suite(parts, folder, part_listener=begin, **_how_to_compare(console, alone[0], command))
     for part, result in zip(parts, suite.comparisons, strict=True):
         console.print(f"\n[bold]{part.name}[/bold]", highlight=False)
-        _print_comparison(console, result)
+        _print_result(console, result, None)
+    for path in suite.written:
+        console.print(f"written: {path}", highlight=False, soft_wrap=True)
 
 
 def _part(console: Console, options: Options, name: str = "") -> Any:
@@ -222,21 +224,51 @@ def _how_to_compare(console: Console, options: Options, command: str) -> dict[st
         "listener": partial(_print_cell, console),
         "tuning_listener": partial(_print_tuning, console),
         "command": command,
+        "reference": options["reference"],
+        "latex": options["latex"],
     }
 
 
-def _print_comparison(console: Console, result: Any) -> None:
-    from nas_fusion.report import best_cell, comparison_tables, design_text, summarise
+def _print_result(console: Console, result: Any, latex: Path | None) -> None:
+    from nas_fusion.report import best_cell, design_text
 
     console.print()
-    for table in comparison_tables(summarise(result.records), result.info, console.width):
-        console.print(table)
+    _print_comparison(console, result.records, result.info)
     best = best_cell(result.records)
     assert best is not None, "a comparison has at least one cell"
     console.print(f"\nbest on validation data: [bold]{best.strategy}[/bold], seed {best.seed}", highlight=False)
     console.print(design_text(best.design), highlight=False, markup=False)
-    for path in (result.folder.report, result.folder.results, result.folder.best_json):
+    _print_written(console, result.folder, latex, result.folder.best_json)
+
+
+def _print_comparison(console: Console, records: Any, info: Any) -> None:
+    from nas_fusion.report import comparison_caption, comparison_tables
+
+    for table in comparison_tables(records, info, console.width):
+        console.print(table)
+        console.print()
+    console.print(comparison_caption(records, info), highlight=False, markup=False)
+
+
+def _print_written(console: Console, folder: Any, latex: Path | None, *more: Path) -> None:
+    paths = [folder.report, folder.report_markdown, folder.results, folder.summary, *more]
+    for path in [*paths, *([latex] if latex else [])]:
         console.print(f"written: {path}", highlight=False, soft_wrap=True)
+
+
+def run_report(options: Options) -> None:
+    """``nasfusion report``."""
+    with _console() as console:
+        study: Path | None = options["study"]
+        if study is None:
+            _list_studies(console, "report")
+            return
+        from nas_fusion.studies import StudyFolder, rewrite_reports
+
+        folder = StudyFolder(study)
+        records, info = rewrite_reports(folder, reference=options["reference"], latex=options["latex"])
+        _print_comparison(console, records, info)
+        _print_written(console, folder, options["latex"])
 
 
 def _data_line(name: str, dataset: Any) -> str:

@@ -146,6 +146,7 @@ class ComparisonInfo:
         settings: every other setting, for the report's list.
         versions: package name → version.
         command: the command that repeats the comparison, if known.
+        reference: the strategy with which the others are compared; None for the one that validation chooses.
     """
 
     data: str
@@ -159,3 +160,27 @@ class ComparisonInfo:
     settings: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     command: str | None = None
+    reference: str | None = None
+
+    def to_json(self) -> str:
+        """JSON text; floats keep every digit."""
+        return json.dumps({"format": FORMAT_VERSION, **asdict(self)}, indent=2, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> ComparisonInfo:
+        """Read what `to_json` wrote.
+
+        Raises:
+            StudyError: the text is not JSON, of another format version, or not about a comparison.
+        """
+        try:
+            content = json.loads(text)
+            version = content.pop("format")
+            if version != FORMAT_VERSION:
+                raise StudyError(f"the comparison's format must be {FORMAT_VERSION}, got {version!r}")
+            train, valid, test = content.pop("rows")
+            return cls(rows=(train, valid, test), seeds=tuple(content.pop("seeds")), **content)
+        except StudyError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StudyError(f"not about a comparison, in JSON: {error!r}") from error

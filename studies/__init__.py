@@ -8,6 +8,7 @@ from nas_fusion.studies._dashboard import dashboard
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._presets import Preset, load_preset, preset_names
+from nas_fusion.studies._reports import rewrite_reports
 from nas_fusion.studies._settings import ComparisonSettings, ModelSettings, RecipeSettings
 from nas_fusion.studies._shared import Announced, find_announced
 from nas_fusion.studies._storage import open_storage
@@ -39,6 +40,7 @@ __all__ = [
     "open_storage",
     "part_names",
     "preset_names",
+    "rewrite_reports",
     "tune",
     "work_on",
 ]

@@ -13,15 +13,15 @@ from typing import Literal, get_args
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import new_folder, write_text
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo
-from nas_fusion.report import best_cell, comparison_figures, draw_design, write_report, write_results_csv
+from nas_fusion.report import comparison_figures, write_results_csv
 from nas_fusion.search import Budget
 from nas_fusion.studies._cells import Cell, CellBook
 from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._reports import check_reference, write_reports
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
 from nas_fusion.studies._storage import open_storage
@@ -56,6 +56,8 @@ def compare(
     listener: CellListener | None = None,
     tuning_listener: TuningListener | None = None,
     command: str | None = None,
+    reference: str | None = None,
+    latex: Path | None = None,
 ) -> Comparison:
     """Run every cell that is not done yet, then write the results.
 
@@ -72,14 +74,19 @@ def compare(
         listener: told of every cell, those that were done before included.
         tuning_listener: told of every tuning trial of this process.
         command: the command that repeats the comparison, for the report.
+        reference: the strategy with which the reports compare the others; the one that validation chooses if not given.
+        latex: a file for the table in LaTeX, if one is wanted.
 
     Raises:
         StudyError: the folder belongs to other settings, or to another process.
         OptionError: an unknown engine, or a configuration that NNI refuses.
+        UnknownNameError: the reference is not among the strategies.
         NasFusionError: a cell could not be run; the others are kept.
     """
     if engine not in get_args(EngineName) or (nni_config is not None and engine != "nni"):
         raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
+    check_reference(reference, settings.strategies)
+    info = comparison_info(settings, dataset, command, reference)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
     work = Work(settings, dataset, study, name or study.name, console=console)
@@ -90,14 +97,14 @@ def compare(
         )
     with study.locked(settings, dataset.fingerprint):
         work.connect(open_storage(storage or study.storage_url))
+        write_text(study.comparison, info.to_json() + "\n")
         with study.recorder(settings) as recorder, ExitStack() as stack:
             work.trials = recorder
             if engine == "nni":
                 work.engine = study.training_service(settings, nni_config)
                 stack.enter_context(work.engine.running())
             records, book = _run(work, recorder, listener, tuning_listener)
-        info = comparison_info(settings, dataset, command)
-        _write_results(study, records, info)
+        write_reports(study, records, info, latex)
         book.publish(comparison_figures(records, info))
     return Comparison(tuple(records), info, study)
 
@@ -165,7 +172,9 @@ class _Table:
         self.listener(record, len(self.records), len(self.book.cells))
 
 
-def comparison_info(settings: ComparisonSettings, dataset: EncodedDataset, command: str | None) -> ComparisonInfo:
+def comparison_info(
+    settings: ComparisonSettings, dataset: EncodedDataset, command: str | None, reference: str | None = None
+) -> ComparisonInfo:
     """What the table and the report say about the comparison as a whole."""
     splits = (dataset.train, dataset.valid, dataset.test)
     rows = (len(dataset.train), len(dataset.valid), len(dataset.test))
@@ -186,6 +195,7 @@ def comparison_info(settings: ComparisonSettings, dataset: EncodedDataset, comma
         settings=content,
         versions={name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
         command=command,
+        reference=reference,
     )
 
 
@@ -193,12 +203,3 @@ def budget_words(budget: Budget) -> str:
     """A budget for the table and the report, with what a reader has to know about it."""
     words = f"{budget}, per strategy and seed"
     return words if budget.is_repeatable else f"{words} (by the clock: the same comparison again would differ)"
-
-
-def _write_results(study: StudyFolder, records: list[CellRecord], info: ComparisonInfo) -> None:
-    best = best_cell(records)
-    assert best is not None, "a comparison has at least one cell"
-    write_text(study.best_json, best.design.to_json() + "\n")
-    if isinstance(best.design, FusionDesign):
-        write_text(study.best_svg, draw_design(best.design, title=f"{best.strategy}, seed {best.seed}"))
-    write_report(records, info, study.report)

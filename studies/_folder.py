@@ -27,8 +27,9 @@ class StudyFolder:
     """Paths of a study, and the check that it was made with the same settings.
 
     ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
-    finished cell; ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``results.csv``,
-    ``report.html``, ``best_design.json`` and ``best_design.svg``: the outcome; ``nni/`` and
+    finished cell; ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``:
+    what the reports say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``,
+    ``report.md``, ``best_design.json`` and ``best_design.svg``: the outcome; ``nni/`` and
     ``artifacts/``: what NNI's web UI and Optuna's dashboard show.
 
     Args:
@@ -39,7 +40,10 @@ class StudyFolder:
         self.path = Path(path)
         self.settings = self.path / "study.toml"
         self.results = self.path / "results.csv"
+        self.summary = self.path / "summary.csv"
+        self.comparison = self.path / "comparison.json"
         self.report = self.path / "report.html"
+        self.report_markdown = self.path / "report.md"
         self.nni = self.path / "nni"
         self.artifacts = self.path / "artifacts"
         self.tuned = self.path / "tuned.json"

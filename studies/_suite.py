@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-import nas_fusion.report
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.report import latex_suite_table, write_suite_markdown, write_suite_report
 from nas_fusion.studies._compare import Comparison, EngineName, compare
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._work import CellListener, TuningListener
 
-REPORT = "report.html"
+REPORT, REPORT_MARKDOWN = "report.html", "report.md"
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,12 @@ class Suite:
     Args:
         comparisons: one per data set, in the order in which they were named.
         folder: the suite's, with one study folder per data set in it.
+        written: the reports on all of them.
     """
 
     comparisons: tuple[Comparison, ...]
     folder: Path
+    written: tuple[Path, ...] = ()
 
     @property
     def results(self) -> list[tuple[tuple[CellRecord, ...], ComparisonInfo]]:
@@ -81,6 +83,8 @@ def compare_suite(
     tuning_listener: TuningListener | None = None,
     part_listener: PartListener | None = None,
     command: str | None = None,
+    reference: str | None = None,
+    latex: Path | None = None,
 ) -> Suite:
     """Run the comparisons that are not finished, one data set after the other, then report on all of them.
 
@@ -92,7 +96,8 @@ def compare_suite(
         folder: the suite's.
         storage: URL of Optuna's storage, which workers may share: the studies are called ``<folder's name>/<name>``
             there. In each study folder if not given.
-        engine, nni_config, console, listener, tuning_listener, command: as of `compare`.
+        engine, nni_config, console, listener, tuning_listener, command, reference: as of `compare`.
+        latex: a file for the table over all data sets in LaTeX.
         part_listener: told of each data set before its comparison begins.
 
     Raises:
@@ -114,16 +119,17 @@ def compare_suite(
                 part.settings, part.dataset, root / part.name, storage=storage,
                 name=f"{root.resolve().name}/{part.name}" if storage else None,
                 engine=engine, nni_config=nni_config, console=console,
-                listener=listener, tuning_listener=tuning_listener, command=command,
+                listener=listener, tuning_listener=tuning_listener, command=command, reference=reference,
             )
         )  # fmt: skip
-    suite = Suite(tuple(comparisons), root)
-    _write_report(suite)
-    return suite
+    return _reported(Suite(tuple(comparisons), root), latex)
 
 
-def _write_report(suite: Suite) -> None:
-    # The one place that knows of a report over data sets; each data set's own is written by `compare`.
-    write: Callable[..., Any] | None = getattr(nas_fusion.report, "write_suite_report", None)
-    if write is not None:
-        write(suite.results, suite.folder / REPORT)
+def _reported(suite: Suite, latex: Path | None) -> Suite:
+    paths = [suite.folder / REPORT, suite.folder / REPORT_MARKDOWN]
+    write_suite_report(suite.results, paths[0])
+    write_suite_markdown(suite.results, paths[1])
+    if latex is not None:
+        write_text(latex, latex_suite_table(suite.results))
+        paths.append(latex)
+    return replace(suite, written=tuple(paths))

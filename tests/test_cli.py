@@ -16,7 +16,7 @@ from nas_fusion.data import prepare
 from nas_fusion.errors import OptionError
 from nas_fusion.studies import preset_names
 
-COMMANDS = ("compare", "search", "retrain", "strategies", "presets", "data", "version")
+COMMANDS = ("compare", "search", "retrain", "strategies", "presets", "data", "report", "version")
 
 
 @pytest.fixture(autouse=True)

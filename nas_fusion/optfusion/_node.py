@@ -16,6 +16,7 @@ from nas_fusion.optfusion._gates import binary_gate
 from nas_fusion.search_spaces import FusionNode, SupernetNode
 
 Searched = Literal["both", "connections", "operations"]
+MixtureStart = Literal["xavier", "uniform"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,15 @@ class SupernetOptions:
             ``"operations"`` (every connection stays open).
         operation: the operation of the ablation "connections".
         product: what a product does with a closed input (`nas_fusion.nn.Product`); None: as the space says.
+        mixture_start: initial β: ``"xavier"`` (published: normal with standard deviation .63, so that a short search may
+            end with the operations it was born with), or ``"uniform"``: all alike.
     """
 
     gate_start: float = 0.5
     search: Searched = "both"
     operation: str = "add"
     product: ProductRule | None = None
+    mixture_start: MixtureStart = "xavier"
 
     def __post_init__(self) -> None:
         if self.search not in ("both", "connections", "operations"):
@@ -42,6 +46,8 @@ class SupernetOptions:
             raise OptionError("gate_start", "a positive number (gates start open)", self.gate_start)
         if self.product not in (None, "zero", "open"):
             raise OptionError("product", "'zero', 'open' or None", self.product)
+        if self.mixture_start not in ("xavier", "uniform"):
+            raise OptionError("mixture_start", "'xavier' or 'uniform'", self.mixture_start)
 
 
 class OptFusionNode(SupernetNode):
@@ -65,6 +71,8 @@ class OptFusionNode(SupernetNode):
         if self.operations:
             start = torch.empty(1, len(self.operations))
             nn.init.xavier_normal_(start)
+            if options.mixture_start == "uniform":
+                start.zero_()
             if options.search == "connections":
                 if options.operation not in self.operations:
                     raise OptionError("operation", f"one of {', '.join(self.operations)}", options.operation)

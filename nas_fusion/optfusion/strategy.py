@@ -13,7 +13,7 @@ from nas_fusion.errors import OptionError
 from nas_fusion.nn import ProductRule
 from nas_fusion.nni_bridge import MendedStrategy, OneShotStrategy, nni, no_default_hook
 from nas_fusion.optfusion._lightning import OptFusionModule
-from nas_fusion.optfusion._node import OptFusionNode, Searched, SupernetOptions
+from nas_fusion.optfusion._node import MixtureStart, OptFusionNode, Searched, SupernetOptions
 from nas_fusion.optfusion._proposals import propose
 from nas_fusion.search_spaces import DesignSet, FusionNode
 
@@ -45,6 +45,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
             (`nas_fusion.search`); 0: the derived design stands.
         proposed_share: the share of them that is drawn from the supernet's gates and mixtures; the others are changes
             of the best candidate so far.
+        mixture_start: initial β: ``"xavier"`` (published), or ``"uniform"``.
 
     Raises:
         OptionError: an argument is out of its range.
@@ -62,6 +63,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         training_share: float = 1.0,
         refinement: int = 0,
         proposed_share: float = 0.5,
+        mixture_start: MixtureStart = "xavier",
     ) -> None:
         super().__init__()
         if not arch_learning_rate > 0:
@@ -74,7 +76,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         if not 0 < training_share <= 1:
             raise OptionError("training_share", "above 0, at most 1", training_share)
         self.arch_learning_rate, self.gradient_clip, self.warm_up = arch_learning_rate, gradient_clip, warm_up
-        self.options = SupernetOptions(gate_start, search, operation, product)
+        self.options = SupernetOptions(gate_start, search, operation, product, mixture_start)
         self.refinement, self.proposed_share = refinement, proposed_share
         self.training_share = training_share
 

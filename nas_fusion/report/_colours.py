@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
 from nas_fusion.design import EMBEDDING
+
+if TYPE_CHECKING:
+    from nas_fusion.report._summary import Family
 
 BACKGROUND = "#fcfcfb"
 INK = "#1f2933"
@@ -38,10 +45,40 @@ def source_colour(block: str) -> str:
     return "#2f6f9f" if block.startswith("cross") else "#9a5b13"
 
 
-def series_style(number: int) -> tuple[str, str, str]:
-    """Colour, marker and dash of the strategy with this number: no two of the first 32 look the same."""
-    return (
-        _SERIES[number % len(_SERIES)],
-        _SYMBOLS[number % len(_SYMBOLS)],
-        _DASHES[number // len(_SERIES) % len(_DASHES)],
+class SeriesStyle(NamedTuple):
+    """How one strategy looks in every figure: a colour, one of plotly's symbols, one of its dashes."""
+
+    colour: str
+    symbol: str
+    dash: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the marker is an outline."""
+        return self.symbol.endswith("-open")
+
+
+def series_style(number: int) -> SeriesStyle:
+    """The style of the strategy with this number: the markers of any two of the first 64 differ."""
+    turn = number // len(_SERIES)
+    return SeriesStyle(
+        _SERIES[number % len(_SERIES)], _SYMBOLS[(number + turn) % len(_SYMBOLS)], _DASHES[turn % len(_DASHES)]
     )
+
+
+def styles(families: Mapping[str, Family]) -> dict[str, SeriesStyle]:
+    """The style of every strategy, the same in all figures.
+
+    Searched strategies have full markers, hand-made models outlines, hand-made designs of the space are grey.
+    """
+    seen: Counter[Family] = Counter()
+    found = {}
+    for strategy, family in families.items():
+        style = series_style(seen[family])
+        if family == "hand-made model":
+            style = style._replace(symbol=f"{style.symbol}-open")
+        elif family == "hand-made design":
+            style = style._replace(colour=REFERENCE)
+        found[strategy] = style
+        seen[family] += 1
+    return found

@@ -25,21 +25,24 @@ class Steps(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """A strategy's mean cost of search and re-training together, and its mean validation AUC after that."""
+    """A strategy's mean cost of search and re-training together, and its mean AUC after that."""
 
     cost: float
     valid_auc: float
+    test_auc: float
 
 
 class SearchCurve(NamedTuple):
     """Best validation AUC against cost of one strategy, or of several that share one search.
 
-    `seeds` holds one curve per seed and `mean` their mean; all are empty for a reference.
+    `seeds` holds one curve per seed and `mean` their mean; all are empty for a reference. `test` is the mean of the
+    test AUC of the model that was the best on validation at that time; empty where a seed's was not measured.
     """
 
     strategies: tuple[str, ...]
     seeds: tuple[Steps, ...]
     mean: Steps
+    test: Steps
     ends: dict[str, Endpoint]
 
 
@@ -47,7 +50,6 @@ class SeedDots(NamedTuple):
     """The test AUC of every seed of one strategy, with mean and standard deviation."""
 
     strategy: str
-    is_reference: bool
     seeds: tuple[int, ...]
     values: tuple[float, ...]
     mean: float
@@ -63,18 +65,31 @@ class History(NamedTuple):
 
 def best_so_far(trace: Sequence[TracePoint], by: Cost) -> Steps:
     """The running maximum of the validation AUC over `by`; validations that are not a number count for nothing."""
-    points = sorted((float(getattr(p, by)), p.valid_auc) for p in trace if not math.isnan(p.valid_auc))
-    x: list[float] = []
-    y: list[float] = []
-    for cost, value in points:
-        if y and value <= y[-1]:
-            continue
-        x.append(cost)
-        y.append(value)
-    if points and points[-1][0] > x[-1]:
-        x.append(points[-1][0])
-        y.append(y[-1])
-    return Steps(tuple(x), tuple(y))
+    best, end = _best_points(trace, by)
+    return _steps([(float(getattr(p, by)), p.valid_auc) for p in best], end)
+
+
+def best_on_test(trace: Sequence[TracePoint], by: Cost) -> Steps:
+    """The test AUC of the model that was the best on validation up to each cost; empty where one was not measured."""
+    best, end = _best_points(trace, by)
+    measured = [(float(getattr(p, by)), p.test_auc) for p in best if p.test_auc is not None]
+    return _steps(measured if len(measured) == len(best) else [], end)
+
+
+def _best_points(trace: Sequence[TracePoint], by: Cost) -> tuple[list[TracePoint], float]:
+    """The points that were better than all before them, and the cost of the last point."""
+    points = sorted((p for p in trace if not math.isnan(p.valid_auc)), key=lambda p: (getattr(p, by), p.valid_auc))
+    best: list[TracePoint] = []
+    for point in points:
+        if not best or point.valid_auc > best[-1].valid_auc:
+            best.append(point)
+    return best, float(getattr(points[-1], by)) if points else 0.0
+
+
+def _steps(points: Sequence[tuple[float, float]], end: float) -> Steps:
+    """The step function through `points`, drawn out to `end`."""
+    drawn = [*points, (end, points[-1][1])] if points and end > points[-1][0] else list(points)
+    return Steps(tuple(x for x, _ in drawn), tuple(y for _, y in drawn))
 
 
 def mean_steps(curves: Sequence[Steps]) -> Steps:
@@ -101,14 +116,17 @@ def search_curves(records: Sequence[CellRecord], by: Cost) -> list[SearchCurve]:
     curves = []
     for owner, strategies in owners.items():
         seeds = tuple(best_so_far(r.trace, by) for r in groups[owner])
+        tests = [best_on_test(r.trace, by) for r in groups[owner]]
+        test = mean_steps(tests) if all(t.x for t in tests) else Steps((), ())
         ends = {s: _end(groups[s], by) for s in strategies}
-        curves.append(SearchCurve(tuple(strategies), seeds, mean_steps(seeds), ends))
+        curves.append(SearchCurve(tuple(strategies), seeds, mean_steps(seeds), test, ends))
     return curves
 
 
 def _end(group: Sequence[CellRecord], by: Cost) -> Endpoint:
     costs = [getattr(r, f"search_{by}") + getattr(r, f"retrain_{by}") for r in group]
-    return Endpoint(sum(costs) / len(group), sum(r.valid_auc for r in group) / len(group))
+    n = len(group)
+    return Endpoint(sum(costs) / n, sum(r.valid_auc for r in group) / n, sum(r.test_auc for r in group) / n)
 
 
 def seed_dots(records: Sequence[CellRecord], summaries: Sequence[StrategySummary]) -> list[SeedDots]:
@@ -117,7 +135,6 @@ def seed_dots(records: Sequence[CellRecord], summaries: Sequence[StrategySummary
     return [
         SeedDots(
             s.strategy,
-            s.is_reference,
             s.seeds,
             tuple(r.test_auc for r in groups[s.strategy]),
             s.test_auc.mean,

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
-from nas_fusion.design import OUTPUT, FusionDesign, fused_blocks
+from nas_fusion.design import OUTPUT, Connection, FusionDesign, fused_blocks
 from nas_fusion.report._colours import BACKGROUND, DEAD, INK, MUTED, operation_colours, source_colour
+from nas_fusion.report._importance import widths
 from nas_fusion.report._layout import GAP, Box, Curve, Layout, lay_out
 from nas_fusion.report._words import block_label, dead_blocks, design_words
 
 ARROW = 6.0
 TITLE_HEIGHT = 30.0
 LEGEND_HEIGHT = 24.0
+LINE, THIN, THICK = 1.8, 0.9, 6.0
+"""Width of a line, and its bounds where it says how important the connection is."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 
 
-def draw_design(design: FusionDesign, *, title: str | None = None) -> str:
+def draw_design(
+    design: FusionDesign, *, title: str | None = None, importance: Mapping[Connection, float] | None = None
+) -> str:
     """Draw the fusion graph, embedding on the left, output on the right, closed connections left out.
 
     A block shows its name and its operation; blocks that cannot reach the output are dashed and grey. Colours are
@@ -24,6 +30,7 @@ def draw_design(design: FusionDesign, *, title: str | None = None) -> str:
     Args:
         design: any design, legal or not.
         title: a line above the drawing.
+        importance: validation AUC lost when a connection is closed; the more, the wider its line.
 
     Returns:
         A complete ``<svg>`` element that needs nothing from outside; write it to a file or put it into a page.
@@ -31,7 +38,8 @@ def draw_design(design: FusionDesign, *, title: str | None = None) -> str:
     layout = lay_out(design)
     dead = set(dead_blocks(design))
     top = TITLE_HEIGHT if title else 0.0
-    height = layout.height + top + (LEGEND_HEIGHT if dead else 0.0)
+    remarks = _remarks(dead, importance)
+    height = layout.height + top + LEGEND_HEIGHT * len(remarks)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {layout.width:.0f} {height:.0f}" '
         f'width="{layout.width:.0f}" height="{height:.0f}" role="img" font-family="{FONT}">',
@@ -42,11 +50,20 @@ def draw_design(design: FusionDesign, *, title: str | None = None) -> str:
     if title:
         parts.append(_text(16, 24, title, size=15, weight=600, anchor="start"))
     parts.append(f'<g transform="translate(0 {top:.0f})">')
-    parts += _connections(layout, dead)
+    parts += _connections(layout, dead, widths(importance or {}, THIN, THICK))
     parts += [_block(design, block, box, block in dead) for block, box in layout.boxes.items()]
-    if dead:
-        parts.append(_text(16, layout.height + 6, f"dashed: cut, cannot reach the {OUTPUT}", size=12, anchor="start"))
+    parts += [
+        _text(16, layout.height + 6 + LEGEND_HEIGHT * i, text, size=12, anchor="start")
+        for i, text in enumerate(remarks)
+    ]
     return "\n".join([*parts, "</g>", "</svg>"])
+
+
+def _remarks(dead: set[str], importance: Mapping[Connection, float] | None) -> list[str]:
+    lines = [f"dashed: cut, cannot reach the {OUTPUT}"] if dead else []
+    if importance:
+        lines.append(f"the wider a line, the more AUC is lost without it (widest: {max(importance.values()):.4f})")
+    return lines
 
 
 def _text(x: float, y: float, text: str, *, size: float, weight: int = 400, fill: str = INK, anchor: str) -> str:
@@ -56,18 +73,19 @@ def _text(x: float, y: float, text: str, *, size: float, weight: int = 400, fill
     )
 
 
-def _connections(layout: Layout, dead: set[str]) -> list[str]:
+def _connections(layout: Layout, dead: set[str], wide: Mapping[Connection, float]) -> list[str]:
     """All curves, cut ones first; each over a halo of the background, so that crossings do not look like junctions."""
     parts = []
     for (source, target), curve in sorted(layout.curves.items(), key=lambda item: item[0][1] not in dead):
         cut = target in dead
         colour = DEAD if cut else source_colour(source)
+        width = wide.get((source, target), LINE)
         path, dash = _path(curve), ' stroke-dasharray="5 4"' if cut else ""
         parts += [
-            f'<path d="{path}" fill="none" stroke="{BACKGROUND}" stroke-width="4.5"/>',
+            f'<path d="{path}" fill="none" stroke="{BACKGROUND}" stroke-width="{width + 2.7:.2f}"/>',
             f'<path class="connection" data-connection="{source}-{target}" d="{path}" fill="none" '
-            f'stroke="{colour}" stroke-width="1.8"{dash}/>',
-            _arrow(curve, colour),
+            f'stroke="{colour}" stroke-width="{width:.2f}"{dash}/>',
+            _arrow(curve, colour, max(3.2, width * 0.8)),
         ]
     return parts
 
@@ -89,9 +107,9 @@ def _bend(x0: float, y0: float, x1: float, y1: float) -> str:
     return f"C{middle:.1f} {y0:.1f} {middle:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
 
 
-def _arrow(curve: Curve, colour: str) -> str:
+def _arrow(curve: Curve, colour: str, half: float) -> str:
     x, y = curve.x1, curve.y1
-    points = f"{x:.1f},{y:.1f} {x - ARROW:.1f},{y - 3.2:.1f} {x - ARROW:.1f},{y + 3.2:.1f}"
+    points = f"{x:.1f},{y:.1f} {x - ARROW:.1f},{y - half:.1f} {x - ARROW:.1f},{y + half:.1f}"
     return f'<polygon points="{points}" fill="{colour}"/>'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nas_fusion.records import CellRecord
+
+COSTS = ("multiply_adds", "latency_ms_1", "latency_ms_4096", "training_rows_per_second")
+"""The costs of a model that a record may hold (`CellRecord.cost`), in the order of the tables."""
 
 COLUMNS = (
     "strategy",
@@ -30,9 +34,13 @@ COLUMNS = (
     "retrain_samples",
     "parameters",
     "candidates",
+    *COSTS,
     "design",
 )
-"""The columns of ``results.csv``; whatever depends on the clock ends in ``_seconds``."""
+"""The columns of ``results.csv``."""
+
+CLOCK = tuple(c for c in COLUMNS if c.endswith("_seconds") or c.startswith("latency_") or c.endswith("_per_second"))
+"""The columns that depend on the clock: two equal runs differ in these alone."""
 
 
 def by_strategy(records: Iterable[CellRecord]) -> dict[str, list[CellRecord]]:
@@ -61,16 +69,17 @@ def results_frame(records: Sequence[CellRecord]) -> pd.DataFrame:
     import pandas as pd
 
     ordered = [r for group in by_strategy(records).values() for r in group]
-    columns = {name: [getattr(r, name) for r in ordered] for name in COLUMNS}
+    columns = {name: [getattr(r, name) for r in ordered] for name in COLUMNS if name not in COSTS}
+    columns.update({name: [r.cost.get(name, math.nan) for r in ordered] for name in COSTS})
     columns["design"] = [str(r.design) for r in ordered]
     frame = pd.DataFrame(columns, columns=list(COLUMNS))
-    return frame.astype({"search_valid_auc": "float64"})
+    return frame.astype(dict.fromkeys(("search_valid_auc", *COSTS), "float64"))
 
 
 def write_results_csv(records: Sequence[CellRecord], path: str | Path) -> None:
     """Write `results_frame` as CSV, atomically.
 
-    Floats keep every digit and the order is fixed, so two equal runs give equal files but for the ``*_seconds``.
+    Floats keep every digit and the order is fixed, so two equal runs give equal files but for the columns of `CLOCK`.
 
     Raises:
         OptionError: a strategy has two records of one seed.

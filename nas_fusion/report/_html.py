@@ -7,35 +7,25 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas_fusion.errors import OptionError
 from nas_fusion.files import write_text
 from nas_fusion.report import _sections
-from nas_fusion.report._comparison_figures import COSTS, comparison_figures
-from nas_fusion.report._curves import gate_history, operation_history
-from nas_fusion.report._figures import gates_figure, operations_figure
+from nas_fusion.report._columns import layout
+from nas_fusion.report._comparison_figures import comparison_figures, strategy_styles
+from nas_fusion.report._cost_figures import ranks_figure
+from nas_fusion.report._html_designs import designs
+from nas_fusion.report._html_figures import figures_section, ranks_caption
+from nas_fusion.report._html_tables import simple_rows, table
+from nas_fusion.report._overall import Overall, overall, overall_cells, overall_heads, overall_sentence
+from nas_fusion.report._script import JS
+from nas_fusion.report._standing import Result
 from nas_fusion.report._style import CSS
-from nas_fusion.report._summary import StrategySummary, summarise
 from nas_fusion.report._verdict import verdict
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from nas_fusion.records import CellRecord, ComparisonInfo
-
-_CURVE_CAPTION = (
-    "<b>Best validation AUC while searching.</b> Thin: one seed; thick: their mean. A large marker stands where search "
-    "and re-training together end and shows the re-trained AUC. A supernet's AUC and a candidate's are different "
-    "things: compare the markers. The view begins near the better ends; double-click for all of it, click a name to "
-    "hide it."
-)
-
-_DRAW = """<script>
-for (const source of document.querySelectorAll("script[data-plot]")) {
-  const figure = JSON.parse(source.textContent);
-  Plotly.newPlot(source.dataset.plot, figure.data, figure.layout, {
-    responsive: true, displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]]
-  });
-}
-</script>"""
 
 
 def write_report(records: Sequence[CellRecord], info: ComparisonInfo, path: str | Path) -> None:
@@ -49,72 +39,104 @@ def write_report(records: Sequence[CellRecord], info: ComparisonInfo, path: str 
         path: the file; its folder must exist.
 
     Raises:
+        UnknownNameError: `info.reference` is none of the strategies.
         OptionError: a strategy has two records of one seed.
         StudyError: the file cannot be written.
     """
     write_text(path, report_html(records, info))
 
 
+def write_suite_report(results: Sequence[Result], path: str | Path) -> None:
+    """Write one page for comparisons on several data sets: what holds over all, then a part for each.
+
+    Args:
+        results: per data set the finished cells, and what was compared; with one, the page is that of `write_report`.
+        path: the file; its folder must exist.
+
+    Raises:
+        UnknownNameError: a `reference` is none of its strategies.
+        OptionError: no data set, or a strategy has two records of one seed on one.
+        StudyError: the file cannot be written.
+    """
+    write_text(path, suite_html(results))
+
+
 def report_html(records: Sequence[CellRecord], info: ComparisonInfo) -> str:
     """The page that `write_report` writes."""
+    return _page(info.data, _comparison(records, info, ""))
+
+
+def suite_html(results: Sequence[Result]) -> str:
+    """The page that `write_suite_report` writes."""
+    if not results:
+        raise OptionError("results", "at least one data set", "none")
+    if len(results) == 1:
+        return report_html(*results[0])
+    found = overall(results)
+    parts = [
+        f'<article id="data-{i}">{_comparison(records, info, f"data-{i}-")}</article>'
+        for i, (records, info) in enumerate(results)
+    ]
+    return _page(", ".join(found.data), _suite_head(found) + "".join(parts))
+
+
+def _page(title: str, body: str) -> str:
     from plotly.offline import get_plotlyjs
 
-    summaries = summarise(records)
-    found = verdict(summaries)
-    body = [
-        _sections.heading(info, found),
-        _sections.question(summaries, info),
-        *([_sections.results(summaries, info, found), _figures(records, info)] if summaries else []),
-        *([_sections.designs(summaries), _histories(summaries)] if summaries else []),
-        _sections.settings(info),
-    ]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>nas-fusion: {escape(info.data)}</title>\n<style>{CSS}</style>\n"
-        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n{''.join(body)}\n{_DRAW}\n</body>\n</html>\n"
+        f"<title>nas-fusion: {escape(title)}</title>\n<style>{CSS}</style>\n"
+        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n{body}\n<script>{JS}</script>\n</body>\n</html>\n"
     )
 
 
-def _figures(records: Sequence[CellRecord], info: ComparisonInfo) -> str:
-    figures = comparison_figures(records, info)
-    caption = "<b>Test AUC.</b> Dots: single seeds; diamond and bar: mean ± standard deviation. Best validation on top."
-    dots = _embed(figures["test-auc"], "test-auc")
-    names = [f"search-{by}" for by in COSTS]
-    curves = "".join(f'<div class="card">{_embed(figures[name], name)}</div>' for name in names)
-    return (
-        "<section><h2>In pictures</h2><noscript><p>The figures need JavaScript; it is in this file.</p></noscript>"
-        f'<figure><figcaption>{caption}</figcaption><div class="card">{dots}</div></figure>'
-        f'<figure><figcaption>{_CURVE_CAPTION}</figcaption><div class="pair">{curves}</div></figure></section>'
-    )
+def _comparison(records: Sequence[CellRecord], info: ComparisonInfo, prefix: str) -> str:
+    """Everything about one data set; `prefix` keeps the ids of several apart."""
+    found = layout(records, info)
+    summaries = [row.summary for row in found.rows]
+    style = strategy_styles(records)
+
+    def place(figure: go.Figure, name: str) -> str:
+        return _embed(figure, f"{prefix}{name}")
+
+    parts = [_sections.heading(info, verdict(summaries)), _sections.question(summaries, info)]
+    if summaries:
+        parts += [
+            _sections.results(found, info, style),
+            figures_section(
+                records, summaries, comparison_figures(records, info), style, place, lambda name: f"{prefix}{name}"
+            ),
+            designs(summaries, place),
+        ]
+    return "".join([*parts, _sections.settings(info)])
 
 
-def _histories(summaries: Sequence[StrategySummary]) -> str:
-    """Gates and operation weights over the epochs, for every search that recorded them."""
-    names = {s.strategy for s in summaries}
-    parts = []
-    for number, summary in enumerate(summaries):
-        details = summary.best.details
-        gates, operations = gate_history(details), operation_history(details)
-        if summary.shares_search_with in names or not (gates or operations):
-            continue
-        cards = [_embed(gates_figure(gates), f"gates-{number}")] if gates else []
-        cards += [_embed(operations_figure(operations), f"operations-{number}")] if operations else []
-        drawn = "".join(f'<div class="card">{c}</div>' for c in cards)
-        parts.append(
-            f"<figure><figcaption><b>{escape(summary.strategy)}</b>, seed {summary.best.seed}</figcaption>"
-            f'<div class="pair">{drawn}</div></figure>'
+def _suite_head(found: Overall) -> str:
+    links = "".join(f'<li><a href="#data-{i}">{escape(name)}</a></li>' for i, name in enumerate(found.data))
+    rows = simple_rows([(row.strategy, *overall_cells(found, row)) for row in found.rows])
+    words = simple_rows([(row.strategy, row.words) for row in found.rows if row.call != "reference"])
+    ranks = ""
+    if found.diagram is not None:
+        card = _embed(ranks_figure(found.diagram), "overall-ranks")
+        ranks = (
+            f'<figure><figcaption>{ranks_caption(found.diagram)}</figcaption><div class="card">{card}</div></figure>'
         )
-    if not parts:
-        return ""
     return (
-        "<section><h2>How the search moved</h2><p class=note>Connections: blue is open (α &gt; 0), red is closed. "
-        f"Operations: the darker, the heavier in the block's mixture.</p>{''.join(parts)}</section>"
+        f"<header><h1>Which fusion search to trust, on {len(found.data)} data sets</h1>"
+        f'<p class="lead">{_sections.LEAD}</p>'
+        f'<div class="verdict"><p>{escape(overall_sentence(found))}</p></div>'
+        f'<nav><ul class="contents">{links}</ul></nav></header>'
+        "<section><h2>Over all data sets</h2><p class=note>Mean test AUC ± standard deviation over the seeds, of the "
+        "strategies that every data set has; the best average rank first.</p>"
+        f"{table(['strategy', *overall_heads(found)], rows)}{ranks}"
+        "<details><summary><b>The verdicts over all data sets, in full</b></summary>"
+        f"{table(['strategy', 'verdict'], words).replace('results', 'results sentences')}</details></section>"
     )
 
 
 def _embed(figure: go.Figure, div_id: str) -> str:
-    """The figure's place and, behind it, its data; `_DRAW` draws all of them once the page stands."""
+    """The figure's place and, behind it, its data; the page's script draws it."""
     # JSON has "<" in texts only, and escaped it cannot close the script element.
     content = figure.to_json().replace("<", "\\u003c")
     return (

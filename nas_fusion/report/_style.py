@@ -22,8 +22,8 @@ dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.results { width: 100%; font-size: .89rem; }
-th, td { padding: .38rem .45rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+.results { width: 100%; font-size: .82rem; }
+th, td { padding: .36rem .36rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { white-space: normal; }
 th { font-weight: 600; vertical-align: bottom; color: var(--soft); border-bottom-width: 2px; }
 th:first-child { text-align: left; }
@@ -39,7 +39,26 @@ figcaption b { color: var(--ink); }
 .pair > * { min-width: 0; }
 .drawing { overflow-x: auto; }
 .drawing svg { display: block; width: 100%; min-width: 40rem; max-width: 72rem; height: auto; margin: 0 auto; }
-.words { margin: .5rem 0 0; padding-left: 1.2rem; font-size: .93rem; columns: 26rem; }
+.half { max-width: 44rem; }
+.legend { display: flex; flex-wrap: wrap; gap: .3rem; margin: .6rem 0 0; }
+button { font: inherit; font-size: .84rem; line-height: 1.3; color: var(--ink); background: var(--panel);
+  border: 1px solid var(--line); border-radius: 1rem; padding: .16rem .6rem; cursor: pointer; }
+.legend button[aria-pressed="false"] { color: var(--soft); background: none; text-decoration: line-through; }
+.legend button[aria-pressed="false"] .mark { opacity: .35; }
+.mark { vertical-align: -.12em; margin-right: .4em; overflow: visible; }
+.front { color: #52606d; font-size: .84rem; margin: .1rem .4rem .3rem; overflow-wrap: anywhere; }
+.call { display: inline-block; min-width: 4.2em; }
+.call.better { font-weight: 650; }
+.call.tie, .call.reference, .call.unknown { color: var(--soft); }
+td.words { text-align: left; }
+.sentences td { text-align: left; white-space: normal; min-width: 18rem; }
+details.design { border-top: 1px solid var(--line); padding: .35rem 0; }
+summary { cursor: pointer; padding: .2rem 0; }
+summary .note { margin-left: .4rem; }
+.contents { display: flex; flex-wrap: wrap; gap: .4rem 1.4rem; padding: 0; list-style: none; }
+a { color: var(--accent); }
+article { border-top: 6px solid var(--line); margin-top: 3.5rem; }
+ul.words { margin: .5rem 0 0; padding-left: 1.2rem; font-size: .93rem; columns: 26rem; }
 pre { background: var(--panel); border-radius: 6px; padding: .8rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere;
   font-size: .9rem; }
 .settings { font-size: .92rem; }
@@ -47,6 +66,7 @@ pre { background: var(--panel); border-radius: 6px; padding: .8rem 1rem; white-s
   body { padding: .75rem .75rem 3rem; font-size: 15px; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .5rem; }
+  .results { font-size: .76rem; }
   .results th:first-child { position: sticky; left: 0; background: var(--page); z-index: 1; }
   .results tr.best th:first-child { background: var(--accent-soft); }
 }
@@ -63,7 +83,9 @@ pre { background: var(--panel); border-radius: 6px; padding: .8rem 1rem; white-s
   figcaption, p, li { break-inside: avoid; }
   .pair { display: block; }
   .drawing svg { min-width: 0; }
-  .modebar { display: none !important; }
+  .modebar, .every, .open-all, nav { display: none !important; }
+  article { break-before: page; border-top: 0; }
+  .legend button[aria-pressed="false"] { display: none; }
   .js-plotly-plot { overflow: hidden; }
 }
 """

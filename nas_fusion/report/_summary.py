@@ -1,4 +1,4 @@
-"""Mean and standard deviation over the seeds, per strategy."""
+"""What the seeds of a strategy say together: mean, standard deviation, and what it cost."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from nas_fusion.report._frame import by_strategy
+from nas_fusion.architecture import Architecture
+from nas_fusion.report._frame import COSTS, by_strategy
 
 if TYPE_CHECKING:
     from nas_fusion.records import CellRecord
 
 REFERENCE = "reference"
+
+Family = Literal["searched", "hand-made design", "hand-made model"]
+"""What a strategy is to a reader: a search, a hand-made point of the fusion space, or a model from the literature."""
+
+
+def family(record: CellRecord) -> Family:
+    """The family of a record's strategy."""
+    if record.kind != REFERENCE:
+        return "searched"
+    return "hand-made model" if isinstance(record.design, Architecture) else "hand-made design"
 
 
 class Spread(NamedTuple):
@@ -33,6 +44,13 @@ class Spread(NamedTuple):
         return cls(statistics.fmean(numbers), sd, len(numbers))
 
 
+class TuningCost(NamedTuple):
+    """What tuning a strategy's hyperparameters took, once for all seeds."""
+
+    seconds: float
+    samples: float
+
+
 @dataclass(frozen=True)
 class StrategySummary:
     """One strategy over its finished seeds.
@@ -42,7 +60,10 @@ class StrategySummary:
         seeds: the finished seeds, ascending.
         valid_auc, test_auc, valid_logloss, test_logloss: after re-training.
         search_valid_auc: while searching; None where nothing was searched.
-        search_seconds, retrain_seconds, search_samples, retrain_samples, parameters, candidates: the cost.
+        search_seconds, retrain_seconds, search_samples, retrain_samples, candidates: what finding it cost.
+        tuning: seconds and samples of the tuning before the cells, which all seeds share; None without one.
+        parameters: of the re-trained model.
+        cost: the other costs of the model by name, as in the records; only those that every seed has.
         test_auc_by_seed: seed → test AUC, for comparisons by pairs.
         best: the record of the seed with the highest validation AUC (the first of equals).
     """
@@ -63,6 +84,8 @@ class StrategySummary:
     retrain_samples: Spread
     parameters: Spread
     candidates: Spread
+    tuning: TuningCost | None
+    cost: Mapping[str, Spread]
     test_auc_by_seed: Mapping[int, float]
     best: CellRecord
 
@@ -71,10 +94,20 @@ class StrategySummary:
         """Whether this is a hand-made design that searching has to beat."""
         return self.kind == REFERENCE
 
+    @property
+    def family(self) -> Family:
+        """What it is to a reader."""
+        return family(self.best)
+
 
 def _validation_rank(auc: float) -> float:
     """A sort key: the higher the AUC the earlier, NaN last."""
     return math.inf if math.isnan(auc) else -auc
+
+
+def _tuning(record: CellRecord) -> TuningCost | None:
+    found = record.details.get("tuning")
+    return TuningCost(float(found["seconds"]), float(found["samples"])) if found else None
 
 
 def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
@@ -97,6 +130,8 @@ def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
         retrain_samples=Spread.of(r.retrain_samples for r in group),
         parameters=Spread.of(r.parameters for r in group),
         candidates=Spread.of(r.candidates for r in group),
+        tuning=_tuning(first),
+        cost={n: Spread.of(r.cost[n] for r in group) for n in COSTS if all(n in r.cost for r in group)},
         test_auc_by_seed={r.seed: r.test_auc for r in group},
         best=min(group, key=lambda r: _validation_rank(r.valid_auc)),
     )
@@ -115,11 +150,16 @@ def summarise(records: Sequence[CellRecord]) -> list[StrategySummary]:
     return sorted(summaries, key=lambda s: _validation_rank(s.valid_auc.mean))
 
 
+def chosen(summaries: Sequence[StrategySummary]) -> StrategySummary | None:
+    """The strategy that validation chooses: the best searching one, a hand-made one only where nothing was searched."""
+    searched = [s for s in summaries if not s.is_reference]
+    return next(iter(searched or summaries), None)
+
+
 def best_cell(records: Sequence[CellRecord]) -> CellRecord | None:
     """The cell whose design a user should take: the best seed of the best searching strategy, by validation AUC.
 
     References count only where nothing was searched; None without records.
     """
-    summaries = summarise(records)
-    searched = [s for s in summaries if not s.is_reference]
-    return next((s.best for s in searched or summaries), None)
+    best = chosen(summarise(records))
+    return None if best is None else best.best

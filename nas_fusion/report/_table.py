@@ -1,98 +1,115 @@
-"""The comparison as a table for the terminal."""
+"""The comparison as tables for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nas_fusion.report._format import MISSING, auc, count, seconds, share_of_attainable
+from nas_fusion.report._columns import Column, Layout, Row, layout
+from nas_fusion.report._summary import StrategySummary
 from nas_fusion.report._verdict import verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nas_fusion.records import ComparisonInfo
-    from nas_fusion.report._summary import StrategySummary
+    from nas_fusion.records import CellRecord, ComparisonInfo
+
+NAME_WIDTH = 22
+"""A longer name is folded."""
+
+HAND_MADE = "†"
 
 
-WIDE = 100
-"""Columns that the whole table needs."""
+def comparison_tables(records: Sequence[CellRecord], info: ComparisonInfo, width: int) -> list[Table]:
+    """One row per strategy, best validation AUC first, in as many tables as `width` columns ask for.
 
-Column = tuple[str, Callable[["StrategySummary"], str]]
+    The quality comes first, then what the model costs, then what finding it cost; a group begins a table of its own if
+    it does not fit beside the one before it. `comparison_caption` belongs below them.
 
-
-def comparison_table(summaries: Sequence[StrategySummary], info: ComparisonInfo) -> Table:
-    """A rich table, one row per strategy in the order given; its caption tells data, budget and verdict.
-
-    All numbers fit into `WIDE` columns; a name that does not fit is folded.
+    Raises:
+        UnknownNameError: `info.reference` is none of the strategies.
+        OptionError: a strategy has two records of one seed.
     """
-    return _table(summaries, _quality(info) + _cost(), caption(summaries, info))
+    found = layout(records, info)
+    return [_table(found.rows, columns) for columns in _pages(found, width)] if found.rows else []
 
 
-def comparison_tables(summaries: Sequence[StrategySummary], info: ComparisonInfo, width: int) -> list[Table]:
-    """The table for a terminal of `width` columns: whole, or quality and cost one below the other."""
-    if width >= WIDE:
-        return [comparison_table(summaries, info)]
-    return [_table(summaries, _quality(info), None), _table(summaries, _cost(), caption(summaries, info))]
+def comparison_caption(records: Sequence[CellRecord], info: ComparisonInfo) -> str:
+    """What was compared, how to read the tables, and the verdict: a few lines."""
+    found = layout(records, info)
+    train, valid, test = info.rows
+    summaries = [row.summary for row in found.rows]
+    known = f"; attainable test AUC {info.attainable_auc:.4f}" if info.attainable_auc is not None else ""
+    lines = [
+        f"{info.data}: {train:,} / {valid:,} / {test:,} rows, {info.fields} fields, {info.features:,} features{known}",
+        f"Budget per strategy: {info.budget}. Mean ± sd over seeds {', '.join(map(str, info.seeds))}; "
+        f"sorted by validation AUC; {HAND_MADE} hand-made, nothing searched.",
+        *([reference_note(found)] if found.standings else []),
+        *notes(summaries, info),
+        verdict(summaries).text,
+    ]
+    return "\n".join(lines)
 
 
-def _table(summaries: Sequence[StrategySummary], columns: Sequence[Column], text: str | None) -> Table:
+def _pages(found: Layout, width: int) -> list[list[Column]]:
+    """Which columns stand together: those of one group as far as they fit, a whole group beside another if it fits."""
+    pages: list[list[Column]] = [[]]
+    for columns in found.groups.values():
+        if _fits(found.rows, [*pages[-1], *columns], width):
+            pages[-1] += columns
+            continue
+        pages.append([])
+        for column in columns:
+            if pages[-1] and not _fits(found.rows, [*pages[-1], column], width):
+                pages.append([])
+            pages[-1].append(column)
+    return [page for page in pages if page]
+
+
+def _fits(rows: Sequence[Row], columns: Sequence[Column], width: int) -> bool:
+    from rich.console import Console
+
+    console = Console(width=10_000)
+    return console.measure(_table(rows, columns)).maximum <= width
+
+
+def _table(rows: Sequence[Row], columns: Sequence[Column]) -> Table:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    winner = verdict(summaries).best
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
         collapse_padding=True,
-        caption=escape(text) if text else None,
-        caption_justify="left",
-        caption_style="default",
     )
-    table.add_column("strategy", overflow="fold", min_width=14)
-    for header, _ in columns:
-        table.add_column(header, justify="right", no_wrap=True)
-    for summary in summaries:
-        name = f"{summary.strategy} (ref.)" if summary.is_reference else summary.strategy
-        style = "bold green" if winner is summary else "dim italic" if summary.is_reference else ""
-        table.add_row(escape(name), *(cell(summary) for _, cell in columns), style=style)
+    names = {row.summary.strategy: _name(row.summary) for row in rows}
+    longest = min(NAME_WIDTH, max(map(len, names.values()), default=0))
+    table.add_column("strategy", overflow="fold", min_width=longest, max_width=NAME_WIDTH)
+    for column in columns:
+        table.add_column(column.short, justify="left" if column.words else "right", no_wrap=True)
+    for row in rows:
+        style = "bold green" if row.is_chosen else "dim italic" if row.summary.is_reference else ""
+        table.add_row(escape(names[row.summary.strategy]), *(c.cell(row) for c in columns), style=style)
     return table
 
 
-def _quality(info: ComparisonInfo) -> list[Column]:
-    columns: list[Column] = [
-        ("valid\nAUC", lambda s: f"{s.valid_auc.mean:.4f}"),
-        ("test\nAUC", lambda s: auc(s.test_auc)),
-    ]
-    attainable = info.attainable_auc
-    if attainable is not None:
-        columns.append(("attain-\nable %", lambda s: f"{share_of_attainable(s.test_auc.mean, attainable):.1f}"))
-    return [*columns, ("test\nlogloss", lambda s: auc(s.test_logloss))]
+def _name(summary: StrategySummary) -> str:
+    return f"{summary.strategy} {HAND_MADE}" if summary.is_reference else summary.strategy
 
 
-def _cost() -> list[Column]:
-    return [
-        ("search\ns", lambda s: MISSING if s.is_reference else seconds(s.search_seconds.mean)),
-        ("re-train\ns", lambda s: seconds(s.retrain_seconds.mean)),
-        ("samples\nsearch", lambda s: MISSING if s.is_reference else count(s.search_samples.mean)),
-        ("para-\nmeters", lambda s: count(s.parameters.mean)),
-    ]
-
-
-def caption(summaries: Sequence[StrategySummary], info: ComparisonInfo) -> str:
-    """What was compared, how to read it, and the verdict: a few lines."""
-    train, valid, test = info.rows
-    known = f"; attainable test AUC {info.attainable_auc:.4f}" if info.attainable_auc is not None else ""
-    lines = [
-        f"{info.data}: {train:,} / {valid:,} / {test:,} rows, {info.fields} fields, {info.features:,} features{known}",
-        f"Budget per strategy: {info.budget}. Mean ± sd over seeds {', '.join(map(str, info.seeds))}; "
-        "sorted by validation AUC; (ref.) = hand-made, nothing searched.",
-        *notes(summaries, info),
-        verdict(summaries).text,
-    ]
-    return "\n".join(lines)
+def reference_note(found: Layout) -> str:
+    """With what, and how, the strategies are compared."""
+    assert found.standings is not None, "asked for with rows"
+    named = found.standings.named
+    why = "named for it" if named else "chosen by validation"
+    family = "for the number of comparisons" + ("" if named else " and for the choice of the reference by its runs")
+    return (
+        f"Reference: {found.standings.reference} ({why}); test AUC, paired by seed; intervals of the difference are "
+        f"for one comparison alone, p is corrected by Holm {family}. Seeds needed: about so many would show a "
+        "difference of this size."
+    )
 
 
 def notes(summaries: Sequence[StrategySummary], info: ComparisonInfo) -> list[str]:

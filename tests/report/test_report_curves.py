@@ -8,8 +8,10 @@ import pytest
 
 from nas_fusion.records import TracePoint
 from nas_fusion.report import summarise
+from nas_fusion.report._colours import REFERENCE, styles
 from nas_fusion.report._curves import (
     Steps,
+    best_on_test,
     best_so_far,
     gate_history,
     mean_steps,
@@ -17,7 +19,8 @@ from nas_fusion.report._curves import (
     search_curves,
     seed_dots,
 )
-from nas_fusion.report._figures import close_range, curves_range, styles
+from nas_fusion.report._figures import close_range, curves_range
+from nas_fusion.report._summary import Family
 from tests.report.report_fakes import cell, comparison_records
 
 
@@ -52,9 +55,33 @@ def test_a_shared_search_whose_owner_is_missing_stands_alone() -> None:
 
 
 def test_the_end_counts_search_and_retraining() -> None:
-    records = [cell("tpe", s, search_seconds=30.0 + s, retrain_seconds=10.0, valid_auc=0.7 + 0.1 * s) for s in range(2)]
+    records = [
+        cell("tpe", s, search_seconds=30.0 + s, retrain_seconds=10.0, valid_auc=0.7 + 0.1 * s, test_auc=0.6 + 0.2 * s)
+        for s in range(2)
+    ]
     (curve,) = search_curves(records, "seconds")
-    assert curve.ends["tpe"] == pytest.approx((40.5, 0.75))
+    assert curve.ends["tpe"] == pytest.approx((40.5, 0.75, 0.7))
+
+
+def test_the_test_curve_is_of_the_model_that_validation_prefers() -> None:
+    trace = [
+        TracePoint(1.0, 10, 0.5, 0.61),
+        TracePoint(2.0, 20, 0.7, 0.58),  # better on validation, worse on test: that is what the search has
+        TracePoint(3.0, 30, 0.6, 0.99),
+    ]
+    assert best_on_test(trace, "samples") == Steps((10.0, 20.0, 30.0), (0.61, 0.58, 0.58))
+    unmeasured = [*trace[:1], TracePoint(2.0, 20, 0.7)]
+    assert best_on_test(unmeasured, "samples") == Steps((), ())
+
+
+def test_a_mean_test_curve_needs_every_seed() -> None:
+    measured = (TracePoint(1.0, 10, 0.5, 0.6), TracePoint(2.0, 20, 0.6, 0.7))
+    both = [cell("tpe", s, trace=measured) for s in range(2)]
+    (curve,) = search_curves(both, "samples")
+    assert curve.test == Steps((10.0, 20.0), (0.6, 0.7))
+    (half,) = search_curves([both[0], cell("tpe", 1)], "samples")
+    assert half.test == Steps((), ())
+    assert half.mean.x != ()
 
 
 def test_dots_follow_the_table() -> None:
@@ -87,9 +114,13 @@ def test_the_view_of_the_curves_leaves_out_what_lies_far_below() -> None:
 
 
 def test_no_two_strategies_look_the_same() -> None:
-    names = [f"s{i}" for i in range(32)]
-    found = styles([*names, "stacked", "parallel"], {"stacked", "parallel"})
-    assert len(set(found.values())) == 34
+    searched: dict[str, Family] = {f"s{i}": "searched" for i in range(32)}
+    models: dict[str, Family] = {f"m{i}": "hand-made model" for i in range(32)}
+    designs: dict[str, Family] = {"stacked": "hand-made design", "parallel": "hand-made design"}
+    found = styles({**searched, **models, **designs})
+    assert len({(s.colour, s.symbol) for s in found.values()}) == 66
+    assert {name for name, s in found.items() if s.is_open} == set(models)
+    assert {found["stacked"].colour, found["parallel"].colour} == {REFERENCE}
 
 
 def test_gates_and_operations_by_row() -> None:

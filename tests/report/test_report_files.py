@@ -8,6 +8,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,9 +16,19 @@ from rich.console import Console
 
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import write_text
-from nas_fusion.records import CellRecord
-from nas_fusion.report import COLUMNS, comparison_table, results_frame, summarise, write_results_csv
+from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.report import (
+    CLOCK,
+    COLUMNS,
+    comparison_caption,
+    comparison_tables,
+    results_frame,
+    summarise,
+    write_results_csv,
+)
+from nas_fusion.report._format import count
 from tests.report.report_fakes import cell, comparison_info, comparison_records
+from tests.report.suite_fakes import large_comparison
 
 
 def test_every_record_survives_json() -> None:
@@ -69,16 +80,35 @@ def list_index(records: list[CellRecord], strategy: str) -> int:
     return [r.strategy for r in records].index(strategy)
 
 
-def test_only_the_seconds_of_two_equal_runs_differ(tmp_path: Path) -> None:
+def test_the_costs_have_columns_of_their_own() -> None:
+    costs = {"multiply_adds": 1.5e6, "latency_ms_1": 0.25}
+    frame = results_frame([cell("a", 0, cost=costs), cell("b", 0)])
+    assert frame["multiply_adds"].tolist()[0] == 1.5e6
+    assert frame["latency_ms_1"].tolist()[0] == 0.25
+    assert frame["latency_ms_4096"].isna().all()
+    assert frame["multiply_adds"].isna().tolist() == [False, True]
+
+
+def test_only_what_the_clock_says_differs_between_two_equal_runs(tmp_path: Path) -> None:
     clock = random.Random(3)
-    first = comparison_records()
-    second = [replace(r, search_seconds=clock.random(), retrain_seconds=clock.random()) for r in first]
+    first = [replace(r, cost=costs(clock)) for r in comparison_records()]
+    second = [
+        replace(r, search_seconds=clock.random(), retrain_seconds=clock.random(), cost=costs(clock)) for r in first
+    ]
     write_results_csv(first, tmp_path / "a.csv")
     write_results_csv(second, tmp_path / "b.csv")
     a, b = pd.read_csv(tmp_path / "a.csv"), pd.read_csv(tmp_path / "b.csv")
     assert not a.equals(b)
-    timed = [c for c in COLUMNS if c.endswith("_seconds")]
-    assert a.drop(columns=timed).equals(b.drop(columns=timed))
+    assert a.drop(columns=list(CLOCK)).equals(b.drop(columns=list(CLOCK)))
+
+
+def costs(clock: random.Random) -> dict[str, float]:
+    return {
+        "multiply_adds": 1e6,
+        "latency_ms_1": clock.random(),
+        "latency_ms_4096": clock.random(),
+        "training_rows_per_second": clock.random(),
+    }
 
 
 def test_an_empty_frame_has_its_columns(tmp_path: Path) -> None:
@@ -98,48 +128,74 @@ def test_a_file_is_replaced_whole_or_left_alone(tmp_path: Path) -> None:
         write_text(tmp_path / "missing" / "x.txt", "text")
 
 
-def render(width: int, records: list[CellRecord], **changes: float) -> str:
+def render(width: int, records: list[CellRecord], **changes: Any) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(comparison_table(summarise(records), comparison_info(**changes)))
+    for table in comparison_tables(records, comparison_info(**changes), width):
+        console.print(table)
     return console.export_text()
 
 
-@pytest.mark.parametrize("width", [100, 140])
-def test_table_shows_every_number_in_full(width: int) -> None:
-    records = comparison_records()
-    text = render(width, records, attainable_auc=0.9911)
+def lines_of(text: str, strategy: str) -> str:
+    return " ".join(row for row in text.splitlines() if row.startswith((f"{strategy} ", f"{strategy}\n")))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_tables_show_every_number_in_full(width: int) -> None:
+    records, info = large_comparison(attainable_auc=0.9911)
+    console = Console(width=width, record=True, file=io.StringIO())
+    for table in comparison_tables(records, info, width):
+        console.print(table)
+    text = console.export_text()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
     for summary in summarise(records):
-        (line,) = [
-            row for row in text.splitlines() if row.startswith(f"{summary.strategy} ") and row.endswith((" k", " M"))
-        ]
+        line = lines_of(text, summary.strategy)
         assert f"{summary.test_auc.mean:.4f} ±{f'{summary.test_auc.sd:.4f}'[1:]}" in line
         assert f"{summary.valid_auc.mean:.4f}" in line
-        assert f"{100 * (summary.test_auc.mean - 0.5) / 0.4911:.1f}" in line
-        assert ("(ref.)" in line) == summary.is_reference
+        assert f" {100 * (summary.test_auc.mean - 0.5) / 0.4911:.1f} " in line
+        assert count(summary.cost["multiply_adds"].mean) in line
+        assert ("†" in line) == summary.is_reference
 
 
-def test_table_holds_large_numbers_and_long_names() -> None:
+def test_columns_without_a_value_are_left_out() -> None:
+    text = render(200, comparison_records())
+    assert "tuning" not in text
+    assert "ms at" not in text
+    assert "attain" not in text
+
+
+def test_tables_hold_large_numbers_and_long_names() -> None:
     records = [
         cell("a-strategy-of-somebody-else", s, search_seconds=123_456.7 + s, parameters=987_654_321) for s in range(3)
     ]
-    text = render(100, records, attainable_auc=0.8)
+    text = render(80, records, attainable_auc=0.8)
     assert "123,458" in text
     assert "988 M" in text
     assert "…" not in text
+    assert comparison_tables([], comparison_info(), 80) == []
 
 
-def test_caption_tells_data_budget_and_verdict() -> None:
+def test_caption_tells_data_budget_reference_and_verdict() -> None:
     records = [r for r in comparison_records() if (r.strategy, r.seed) != ("tpe", 2)]
-    words = " ".join(render(160, records, attainable_auc=0.9911).split())
+    words = " ".join(comparison_caption(records, comparison_info(attainable_auc=0.9911)).split())
     assert "frappe.parquet: 202,027 / 57,722 / 28,860 rows, 10 fields" in words
     assert "attainable test AUC 0.9911" in words
     assert "5 passes over the training rows" in words
     assert "Seeds finished so far: tpe 2 of 3." in words
     assert "optfusion-soft uses the search of optfusion-hard" in words
     assert "optfusion-hard has the best validation AUC" in words
+    assert "Reference: optfusion-hard (chosen by validation)" in words
+    named = comparison_caption(records, comparison_info(reference="stacked"))
+    assert "Reference: stacked (named for it)" in named
 
 
 def test_markup_in_names_is_shown_and_not_obeyed() -> None:
     assert "[red]x" in render(100, [cell("[red]x", 0)])
+
+
+def test_what_was_compared_survives_json() -> None:
+    info = comparison_info(attainable_auc=0.9911, reference="stacked", command=None)
+    assert ComparisonInfo.from_json(info.to_json()) == info
+    for damage in ("", "[]", "{}", '{"format": 99}', '{"format": 1, "rows": [1, 2]}'):
+        with pytest.raises(StudyError):
+            ComparisonInfo.from_json(damage)

@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from nas_fusion.errors import StudyError
 from nas_fusion.report import summarise, write_report
+from nas_fusion.report._format import seconds
 from nas_fusion.report._html import report_html
 from tests.report.report_fakes import architecture_details, cell, comparison_info, comparison_records
 
@@ -83,15 +84,20 @@ def test_page_says_what_a_stranger_needs(page: Page) -> None:
 def test_table_has_every_number(page: Page) -> None:
     for summary in summarise(comparison_records()):
         assert f"{summary.strategy} {summary.valid_auc.mean:.4f} ±" in page.words
+        assert seconds(summary.retrain_seconds.mean) in page.words
         assert f"{summary.test_auc.mean:.4f} ±" in page.words
     rows = [attrs["class"] for tag, attrs in page.tags if tag == "tr" and "class" in attrs]
-    assert rows.count("reference") == 2
+    assert rows.count("reference") == 2 * 2  # in the table of quality and in that of cost
     assert rows.index("best") == 0
 
 
 def test_figures_are_all_there_and_hold_the_data(page: Page) -> None:
     places = {attrs.get("id") for tag, attrs in page.tags if tag == "div" and attrs.get("class") == "plot"}
-    assert places == set(page.figures) == {"test-auc", "search-seconds", "search-samples", "gates-0", "operations-0"}
+    histories = {"gates-0", "operations-0"}
+    agreement = {"agreement-connections", "agreement-operations"}
+    curves = {"search-seconds", "search-samples"}
+    assert places == set(page.figures)
+    assert places == {"test-auc", "ranks", "stages", "pareto-parameters", *curves, *histories, *agreement}
     traces = page.figures["search-samples"]["data"]
     assert isinstance(traces, list)
     names = {t.get("name") for t in traces}
@@ -99,12 +105,14 @@ def test_figures_are_all_there_and_hold_the_data(page: Page) -> None:
 
 
 def test_one_drawing_per_strategy(page: Page) -> None:
-    assert sum(tag == "svg" for tag, _ in page.tags) == 10
+    drawings = [attrs for tag, attrs in page.tags if tag == "svg" and attrs.get("role") == "img"]
+    assert len(drawings) == 10
 
 
 def test_page_loads_nothing_from_anywhere(page: Page) -> None:
     loading = {"src", "href", "srcset", "data", "action", "poster", "background"}
-    assert not [(tag, attrs) for tag, attrs in page.tags if loading.intersection(attrs)]
+    places = [a for _, attrs in page.tags for name, a in attrs.items() if name in loading]
+    assert [p for p in places if not (p or "").startswith("#")] == []
     assert not [tag for tag, _ in page.tags if tag in ("link", "img", "iframe", "object", "embed")]
     html = report_html(comparison_records((0,)), comparison_info())
     assert 'src="http' not in html

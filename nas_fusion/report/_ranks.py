@@ -1,0 +1,59 @@
+"""The numbers of the critical-difference diagram: average ranks, and who cannot be told from whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from nas_fusion.report._frame import by_strategy
+from nas_fusion.report._standing import Result, data_labels, shared_strategies
+from nas_fusion.statistics import average_ranks, cliques, critical_difference, friedman
+
+if TYPE_CHECKING:
+    from nas_fusion.records import CellRecord
+
+
+class RankDiagram(NamedTuple):
+    """Average ranks of the test AUC, best first.
+
+    `cd`: two average ranks that differ by less cannot be told apart (Nemenyi, level .05). `groups`: the largest runs
+    of such strategies, as first and last place in `strategies`. `blocks`: over how many seeds or data sets (`unit`)
+    the ranks are averaged. `p_value`: Friedman's, that all are alike; None with fewer than three strategies.
+    """
+
+    strategies: tuple[str, ...]
+    ranks: tuple[float, ...]
+    cd: float
+    groups: tuple[tuple[int, int], ...]
+    blocks: int
+    unit: str
+    p_value: float | None
+
+
+def rank_diagram(records: Sequence[CellRecord]) -> RankDiagram | None:
+    """Ranks over the seeds that every strategy has; None with fewer than two strategies or seeds."""
+    return _diagram({n: {str(r.seed): r.test_auc for r in g} for n, g in by_strategy(records).items()}, "seeds")
+
+
+def overall_rank_diagram(results: Sequence[Result]) -> RankDiagram | None:
+    """Ranks of the mean test AUC over data sets, of the strategies that all have; None below two of either."""
+    scores: dict[str, dict[str, float]] = {name: {} for name in shared_strategies(results)}
+    for label, (records, _) in zip(data_labels(results), results, strict=True):
+        for name, group in by_strategy(records).items():
+            if name in scores:
+                scores[name][label] = sum(r.test_auc for r in group) / len(group)
+    return _diagram(scores, "data sets")
+
+
+def _diagram(scores: Mapping[str, Mapping[str, float]], unit: str) -> RankDiagram | None:
+    blocks = dict.fromkeys(block for values in scores.values() for block in values)
+    complete = [b for b in blocks if all(math.isfinite(v.get(b, math.nan)) for v in scores.values())]
+    if len(scores) < 2 or len(complete) < 2:
+        return None
+    ranks = average_ranks(scores)
+    ordered = sorted(ranks, key=lambda n: ranks[n])
+    cd = critical_difference(len(ordered), len(complete))
+    groups = tuple((ordered.index(g[0]), ordered.index(g[-1])) for g in cliques(ranks, cd))
+    p_value = friedman(scores)[1] if len(ordered) > 2 else None
+    return RankDiagram(tuple(ordered), tuple(ranks[n] for n in ordered), cd, groups, len(complete), unit, p_value)

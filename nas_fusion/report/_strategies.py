@@ -1,0 +1,109 @@
+"""``summary.csv``: one row per strategy with everything that the tables say, in full digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas_fusion.files import write_text
+from nas_fusion.report._agreement import agreements
+from nas_fusion.report._columns import Row, layout
+from nas_fusion.report._frame import COSTS
+from nas_fusion.report._summary import Spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nas_fusion.records import CellRecord, ComparisonInfo
+
+_SPREADS = ("valid_auc", "test_auc", "valid_logloss", "test_logloss")
+_MEANS = ("search_seconds", "retrain_seconds", "search_samples", "retrain_samples", "candidates", "parameters")
+
+
+def summary_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.DataFrame:
+    """One row per strategy, best validation AUC first; NaN or an empty text where something does not apply.
+
+    Raises:
+        UnknownNameError: `info.reference` is none of the strategies.
+        OptionError: a strategy has two records of one seed.
+    """
+    import pandas as pd
+
+    found = layout(records, info)
+    reference = found.standings.reference if found.standings else ""
+    agreeing = {a.strategy: a for a in agreements(records)}
+    rows = []
+    for row in found.rows:
+        agreement = agreeing.get(row.summary.strategy)
+        equal = math.nan if agreement is None else agreement.equal
+        live = math.nan if agreement is None or agreement.live is None else agreement.live
+        rows.append(
+            {**_quality(row), **_against(row, reference), **_costs(row), "equal_choices": equal, "live_jaccard": live}
+        )
+    return pd.DataFrame(rows)
+
+
+def _quality(row: Row) -> dict[str, Any]:
+    s = row.summary
+    content: dict[str, Any] = {"strategy": s.strategy, "kind": s.kind, "mode": s.mode, "family": s.family}
+    content |= {"seeds": len(s.seeds), "chosen": row.is_chosen}
+    for name in _SPREADS:
+        spread: Spread = getattr(s, name)
+        content |= {f"{name}_mean": spread.mean, f"{name}_sd": math.nan if spread.sd is None else spread.sd}
+    low, high = row.iqm_interval or (math.nan, math.nan)
+    search = math.nan if s.search_valid_auc is None else s.search_valid_auc.mean
+    return {
+        **content,
+        "test_auc_iqm": row.iqm,
+        "test_auc_iqm_low": low,
+        "test_auc_iqm_high": high,
+        "search_valid_auc_mean": search,
+    }
+
+
+def _against(row: Row, reference: str) -> dict[str, Any]:
+    found = row.against
+    if found is None:
+        empty = dict.fromkeys(("difference", "difference_low", "difference_high", "p_value", "p_corrected"), math.nan)
+        return {
+            "reference": reference,
+            **empty,
+            "pairs": 0,
+            "verdict": "reference",
+            "seeds_needed": math.nan,
+            "words": "",
+        }
+    low, high = found.interval or (math.nan, math.nan)
+    return {
+        "reference": reference,
+        "difference": found.difference,
+        "difference_low": low,
+        "difference_high": high,
+        "p_value": math.nan if found.p_value is None else found.p_value,
+        "p_corrected": math.nan if found.p_corrected is None else found.p_corrected,
+        "pairs": found.pairs,
+        "verdict": found.verdict,
+        "seeds_needed": math.nan if found.pairs_needed is None else found.pairs_needed,
+        "words": found.words,
+    }
+
+
+def _costs(row: Row) -> dict[str, Any]:
+    s = row.summary
+    tuning = s.tuning or (0.0, 0.0)
+    means = {f"{name}_mean": getattr(s, name).mean for name in _MEANS}
+    costs = {f"{name}_mean": s.cost[name].mean if name in s.cost else math.nan for name in COSTS}
+    return {**means, "tuning_seconds": tuning[0], "tuning_samples": tuning[1], **costs}
+
+
+def write_summary_csv(records: Sequence[CellRecord], info: ComparisonInfo, path: str | Path) -> None:
+    """Write `summary_frame` as CSV, atomically.
+
+    Raises:
+        UnknownNameError: `info.reference` is none of the strategies.
+        OptionError: a strategy has two records of one seed.
+        StudyError: the file cannot be written.
+    """
+    write_text(path, summary_frame(records, info).to_csv(index=False, lineterminator="\n"))

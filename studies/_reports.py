@@ -1,0 +1,106 @@
+"""The reports of a study: written when a comparison ends, and again from its cells at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import StudyError, UnknownNameError
+from nas_fusion.files import write_text
+from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.report import (
+    best_cell,
+    draw_design,
+    latex_table,
+    write_markdown_report,
+    write_report,
+    write_results_csv,
+    write_summary_csv,
+)
+from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._settings import ComparisonSettings, read_settings
+
+
+def write_reports(
+    study: StudyFolder, records: Sequence[CellRecord], info: ComparisonInfo, latex: Path | None = None
+) -> None:
+    """Write everything that a study folder says about its finished cells.
+
+    Args:
+        study: the folder.
+        records: the finished cells, at least one.
+        info: what was compared.
+        latex: a file for the table in LaTeX, if one is wanted.
+
+    Raises:
+        UnknownNameError: `info.reference` is none of the strategies.
+        StudyError: a file cannot be written.
+    """
+    best = best_cell(records)
+    assert best is not None, "a comparison has at least one cell"
+    write_text(study.best_json, best.design.to_json() + "\n")
+    if isinstance(best.design, FusionDesign):
+        write_text(study.best_svg, draw_design(best.design, title=f"{best.strategy}, seed {best.seed}"))
+    write_results_csv(records, study.results)
+    write_summary_csv(records, info, study.summary)
+    write_report(records, info, study.report)
+    write_markdown_report(records, info, study.report_markdown, lambda cell: _drawing(study, cell))
+    if latex is not None:
+        write_text(latex, latex_table(records, info))
+
+
+def _drawing(study: StudyFolder, cell: CellRecord) -> str | None:
+    path = study.cell(cell.strategy, cell.seed) / "design.svg"
+    return path.relative_to(study.path).as_posix() if path.is_file() else None
+
+
+def rewrite_reports(
+    study: StudyFolder, *, reference: str | None = None, latex: Path | None = None
+) -> tuple[list[CellRecord], ComparisonInfo]:
+    """Write a study's reports again from its cells, finished or not; nothing is trained and no data are read.
+
+    Args:
+        study: the folder.
+        reference: the strategy to compare with, if not the one that was named before.
+        latex: a file for the table in LaTeX, if one is wanted.
+
+    Returns:
+        The cells, in the order of the table, and what was compared.
+
+    Raises:
+        StudyError: the folder holds no comparison, or none of its cells is finished; a file cannot be read or written.
+        UnknownNameError: the reference is none of the strategies with a finished cell.
+    """
+    study.check_exists()
+    settings = ComparisonSettings.from_dict(read_settings(study.settings)[0])
+    if not study.comparison.is_file():
+        raise StudyError(
+            f"{study.path} holds no comparison.json; the command that made the study writes it, and the reports"
+        )
+    info = ComparisonInfo.from_json(study.comparison.read_text("utf-8"))
+    records = load_records(study, settings)
+    if not records:
+        raise StudyError(f"no cell of {study.path} is finished yet")
+    if reference is not None:
+        check_reference(reference, [r.strategy for r in records])
+        info = replace(info, reference=reference)
+    write_reports(study, records, info, latex)
+    return records, info
+
+
+def load_records(study: StudyFolder, settings: ComparisonSettings) -> list[CellRecord]:
+    """The finished cells in the order of the table."""
+    paths = [study.cell(name, seed) / "cell.json" for name in settings.strategies for seed in settings.seeds]
+    return [CellRecord.from_json(path.read_text("utf-8")) for path in paths if path.is_file()]
+
+
+def check_reference(reference: str | None, strategies: Sequence[str]) -> None:
+    """Refuse a reference that is not compared.
+
+    Raises:
+        UnknownNameError: it is none of the strategies; the nearest is offered.
+    """
+    if reference is not None and reference not in strategies:
+        raise UnknownNameError("reference", reference, list(dict.fromkeys(strategies)))

@@ -1,0 +1,80 @@
+"""Reports written again from a study's cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nas_fusion.data import DataOptions
+from nas_fusion.errors import StudyError, UnknownNameError
+from nas_fusion.files import new_folder, write_text
+from nas_fusion.records import CellRecord
+from nas_fusion.report import results_frame
+from nas_fusion.studies import ComparisonSettings, StudyFolder, rewrite_reports
+from nas_fusion.studies._work import write_record
+from tests.report.report_fakes import comparison_info, comparison_records
+
+NAMES = ("tpe", "random", "stacked")
+
+
+def records() -> list[CellRecord]:
+    return [r for r in comparison_records() if r.strategy in NAMES]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> StudyFolder:
+    """A study with every cell finished and no report."""
+    found = StudyFolder(tmp_path / "clicks")
+    found.path.mkdir()
+    settings = ComparisonSettings("clicks.csv", DataOptions(), NAMES)
+    settings.write(found.settings, "0" * 64)
+    write_text(found.comparison, comparison_info().to_json())
+    for record in records():
+        with new_folder(found.cell(record.strategy, record.seed)) as folder:
+            write_record(folder, record)
+    return found
+
+
+def test_every_report_is_written_from_the_cells(study: StudyFolder) -> None:
+    found, info = rewrite_reports(study, latex=study.path / "table.tex")
+    expected = sorted(records(), key=lambda r: (NAMES.index(r.strategy), r.seed))
+    assert found == expected
+    assert info == comparison_info()
+    pd.testing.assert_frame_equal(pd.read_csv(study.results), results_frame(expected), check_dtype=False)
+    assert pd.read_csv(study.summary)["reference"].unique().tolist() == ["tpe"]
+    assert "![design of stacked](<cells/stacked-" in study.report_markdown.read_text("utf-8")
+    assert study.best_svg.read_text("utf-8").startswith("<svg")
+    assert r"\toprule" in (study.path / "table.tex").read_text("utf-8")
+    first = study.report.read_bytes()
+    rewrite_reports(study)
+    assert study.report.read_bytes() == first
+
+
+def test_another_reference(study: StudyFolder) -> None:
+    _, info = rewrite_reports(study, reference="stacked")
+    assert info.reference == "stacked"
+    assert "Reference: stacked (named for it)" in study.report.read_text("utf-8")
+    before = study.report.read_bytes()
+    with pytest.raises(UnknownNameError, match="did you mean 'stacked'"):
+        rewrite_reports(study, reference="staked")
+    assert study.report.read_bytes() == before
+
+
+def test_an_unfinished_study(study: StudyFolder) -> None:
+    for record in records()[1:]:
+        (study.cell(record.strategy, record.seed) / "cell.json").unlink()
+    found, _ = rewrite_reports(study)
+    assert found == records()[:1]
+    (study.cell(found[0].strategy, found[0].seed) / "cell.json").unlink()
+    with pytest.raises(StudyError, match=r"no cell of .* is finished"):
+        rewrite_reports(study)
+
+
+def test_folders_without_a_comparison(study: StudyFolder, tmp_path: Path) -> None:
+    study.comparison.unlink()
+    with pytest.raises(StudyError, match=r"comparison\.json"):
+        rewrite_reports(study)
+    with pytest.raises(StudyError, match="holds no study"):
+        rewrite_reports(StudyFolder(tmp_path))
