@@ -3,12 +3,14 @@
 The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 """
 
+from nas_fusion.search._architectures import ArchitectureTrainer
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess, TrainingService
 from nas_fusion.search._run import Retrained, build_context, new_model, retrain, run_search
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 
 __all__ = [
+    "ArchitectureTrainer",
     "Budget",
     "Engine",
     "InProcess",

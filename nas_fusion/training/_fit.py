@@ -33,7 +33,7 @@ class FitResult:
     """How a training went.
 
     Args:
-        best_valid_auc, best_valid_logloss, best_epoch: of the epoch whose weights the model has now.
+        best_valid_auc, best_valid_logloss, best_epoch: of the epoch whose weights the model has now (with `keep_best`).
         history: every validation.
         samples: training rows seen.
         seconds: wall-clock time.
@@ -74,6 +74,7 @@ def fit(
     console: Console | None = None,
     checkpoint: Path | None = None,
     on_validation: Callable[[EpochRecord], None] | None = None,
+    keep_best: bool = True,
 ) -> FitResult:
     """Train `model` on the training rows; it ends with the weights of the epoch with the best validation AUC.
 
@@ -86,6 +87,7 @@ def fit(
         description, console: of a progress bar; no bar without a console.
         checkpoint: where to write the best weights.
         on_validation: called with every validation.
+        keep_best: False: end with the weights of the last epoch (a supernet, whose validations are of other paths).
 
     Raises:
         TrainingError: the loss or a prediction is not finite.
@@ -94,7 +96,7 @@ def fit(
     torch.manual_seed(config.seed)
     start = time.perf_counter()
     meter = SampleMeter(config.max_samples)
-    monitor = ValidationMonitor(config, meter, report=False, on_validation=on_validation)
+    monitor = ValidationMonitor(config, meter, keep_best=keep_best, report=False, on_validation=on_validation)
     epochs = epochs_for(config, len(data.train))
     callbacks: list[Any] = [meter, monitor]
     if console is not None:
