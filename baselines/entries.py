@@ -6,20 +6,24 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from nas_fusion.baselines._autoctr import AutoCTRSearch, Importance
 from nas_fusion.baselines._darts import FusionDARTS, FusionGumbelDARTS
 from nas_fusion.baselines._grid import FusionGridSearch
 from nas_fusion.baselines._handmade import parallel, stacked
 from nas_fusion.baselines._model_entries import MODEL_ENTRIES
+from nas_fusion.baselines._nasrec import NasRecSearch
 from nas_fusion.baselines._random_oneshot import FusionRandomOneShot
 from nas_fusion.baselines._tpe import FusionTPE
 from nas_fusion.nni_bridge import MendedEvolution, Random
+from nas_fusion.search_spaces.interaction import InteractionSpace, interaction_network
+from nas_fusion.search_spaces.nasrec import NasRecSpace, nasrec_network
 from nas_fusion.strategy import BuildContext, StrategyEntry
 
 DEFAULT_DARTS_LEARNING_RATE = 0.02
 """NNI's default, 3e-4, moves a logit by at most .03 in a hundred steps: too little to tell choices apart."""
 
 RANKING_SHARE = 0.5
-"""Random one-shot spends at most this share of its budget on ranking designs."""
+"""Random one-shot and NASRec spend at most this share of their budgets on ranking designs."""
 
 
 def _random(context: BuildContext) -> Any:
@@ -27,8 +31,7 @@ def _random(context: BuildContext) -> Any:
 
 
 def _evolution(context: BuildContext, population: int, tournament: float, mutation_prob: float, crossover: bool) -> Any:
-    # A budget of few candidates still has to leave some for mutation: at most half of them are the first population.
-    size = max(2, min(population, context.candidates // 2))
+    size = max(2, _population(population, context.candidates))
     return MendedEvolution(
         population_size=size,
         sample_size=max(1, round(tournament * size)),
@@ -58,12 +61,42 @@ def _gumbel(
 
 
 def _random_oneshot(context: BuildContext, designs: int) -> FusionRandomOneShot:
-    if context.samples is None:  # the runner stops the training so early that the ranking has time
-        return FusionRandomOneShot(designs, context.seed, watch=context.watch)
+    ranked, training = _ranked_and_training(context, designs)
+    return FusionRandomOneShot(ranked, context.seed, training, context.watch)
+
+
+def _autoctr(
+    context: BuildContext,
+    population: int,
+    tournament: float,
+    quality: float,
+    age: float,
+    complexity: float,
+    blocks: int,
+) -> AutoCTRSearch:
+    space = InteractionSpace.for_budget(context.fields, context.samples, blocks)
+    size = _population(population, context.candidates)
+    return AutoCTRSearch(space, context.seed, size, tournament, Importance(quality, age, complexity))
+
+
+def _nasrec(context: BuildContext, designs: int, population: int, tournament: float, blocks: int) -> NasRecSearch:
+    space = NasRecSpace.for_budget(context.fields, context.samples, blocks)
+    ranked, training = _ranked_and_training(context, designs)
+    return NasRecSearch(space, context.seed, ranked, training, _population(population, ranked), tournament)
+
+
+def _population(wanted: int, candidates: int) -> int:
+    """Few candidates still have to leave some for mutation: at most half of them are the first population."""
+    return max(1, min(wanted, candidates // 2))
+
+
+def _ranked_and_training(context: BuildContext, designs: int) -> tuple[int, int | None]:
+    """How many designs to rank, and the samples that are left for training the supernet (None: a budget in seconds)."""
+    if context.samples is None:  # the training is stopped so early that the ranking has time
+        return designs, None
     affordable = int(RANKING_SHARE * context.samples / context.valid_rows)
     ranked = max(1, min(designs, affordable))
-    training = max(1, context.samples - ranked * context.valid_rows)
-    return FusionRandomOneShot(ranked, context.seed, training, context.watch)
+    return ranked, max(1, context.samples - ranked * context.valid_rows)
 
 
 ENTRIES = (
@@ -120,6 +153,36 @@ ENTRIES = (
         _random_oneshot,
         parameters={"designs": 24},
         distributions=lambda: {"designs": IntDistribution(4, 100, log=True)},
+    ),
+    StrategyEntry(
+        "autoctr",
+        "multi-trial",
+        "evolution over a space of interactions, after AutoCTR (Song et al., KDD 2020)",
+        _autoctr,
+        parameters={"population": 20, "tournament": 0.5, "quality": 0.1, "age": 1.0, "complexity": 0.1, "blocks": 7},
+        distributions=lambda: {
+            "population": IntDistribution(4, 50),
+            "tournament": FloatDistribution(0.1, 1.0),
+            "quality": FloatDistribution(0.0, 2.0),
+            "age": FloatDistribution(0.1, 2.0),
+            "complexity": FloatDistribution(0.0, 1.0),
+            "blocks": IntDistribution(2, 10),
+        },
+        make_model=interaction_network,
+    ),
+    StrategyEntry(
+        "nasrec",
+        "one-shot",
+        "supernet of dense and sparse operators, then evolution of its paths, after NASRec (Zhang et al., WWW 2023)",
+        _nasrec,
+        parameters={"designs": 24, "population": 12, "tournament": 0.5, "blocks": 7},
+        distributions=lambda: {
+            "designs": IntDistribution(4, 200, log=True),
+            "population": IntDistribution(4, 100, log=True),
+            "tournament": FloatDistribution(0.1, 1.0),
+            "blocks": IntDistribution(2, 10),
+        },
+        make_model=nasrec_network,
     ),
     StrategyEntry("grid", "multi-trial", "grid search (NNI's GridSearch), for small spaces", _grid, in_all=False),
     StrategyEntry("stacked", "reference", "hand-made: crosses, then deep blocks on top of them", stacked),

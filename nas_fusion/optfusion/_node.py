@@ -29,8 +29,8 @@ class SupernetOptions:
             ``"operations"`` (every connection stays open).
         operation: the operation of the ablation "connections".
         product: what a product does with a closed input (`nas_fusion.nn.Product`); None: as the space says.
-        mixture_start: initial β: ``"xavier"`` (published: normal with standard deviation .63, so that a short search may
-            end with the operations it was born with), or ``"uniform"``: all alike.
+        mixture_start: initial β: ``"xavier"`` (published: normal with standard deviation .63, so that a short search
+            may end with the operations it was born with), or ``"uniform"``: all alike.
     """
 
     gate_start: float = 0.5

@@ -3,6 +3,7 @@
 The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 """
 
+from nas_fusion.search._architectures import ArchitectureTrainer
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess, TrainingService
 from nas_fusion.search._incumbents import Incumbents, NoIncumbents
@@ -10,6 +11,7 @@ from nas_fusion.search._run import Retrained, build_context, new_model, retrain,
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 
 __all__ = [
+    "ArchitectureTrainer",
     "Budget",
     "Engine",
     "InProcess",

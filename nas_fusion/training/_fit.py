@@ -33,7 +33,7 @@ class FitResult:
     """How a training went.
 
     Args:
-        best_valid_auc, best_valid_logloss, best_epoch: of the epoch whose weights the model has now.
+        best_valid_auc, best_valid_logloss, best_epoch: of the epoch whose weights the model has now (with `keep_best`).
         history: every validation.
         samples: training rows seen.
         seconds: wall-clock time.
@@ -80,6 +80,7 @@ def fit(
     on_validation: Callable[[EpochRecord], None] | None = None,
     on_model: Callable[[nn.Module, EpochRecord], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    keep_best: bool = True,
 ) -> FitResult:
     """Train `model` on the training rows; it ends with the weights of the epoch with the best validation AUC.
 
@@ -94,6 +95,7 @@ def fit(
         on_validation: called with every validation.
         on_model: called with the model as it was validated, and the validation.
         clock: seconds since some moment or other.
+        keep_best: False: end with the weights of the last epoch (a supernet, whose validations are of other paths).
 
     Raises:
         TrainingError: the loss or a prediction is not finite.
@@ -103,7 +105,7 @@ def fit(
     start = clock()
     meter = SampleMeter(config.max_samples, config.max_seconds, clock)
     monitor = ValidationMonitor(
-        config, meter, report=False, on_validation=on_validation, on_model=on_model, clock=clock
+        config, meter, keep_best=keep_best, report=False, on_validation=on_validation, on_model=on_model, clock=clock
     )
     epochs = epochs_for(config, len(data.train))
     callbacks: list[Any] = [meter, monitor]

@@ -26,6 +26,8 @@ BUILT_IN = [
     "darts",
     "gumbel-darts",
     "random-oneshot",
+    "autoctr",
+    "nasrec",
     "grid",
     "stacked",
     "parallel",
