@@ -20,6 +20,7 @@ from nas_fusion.report._curves import (
     seed_dots,
 )
 from nas_fusion.report._figures import close_range, curves_range
+from nas_fusion.report._summary import Family
 from tests.report.report_fakes import cell, comparison_records
 
 
@@ -113,12 +114,12 @@ def test_the_view_of_the_curves_leaves_out_what_lies_far_below() -> None:
 
 
 def test_no_two_strategies_look_the_same() -> None:
-    searched = {f"s{i}": "searched" for i in range(32)}
-    models = {f"m{i}": "hand-made model" for i in range(32)}
-    designs = dict.fromkeys(("stacked", "parallel"), "hand-made design")
-    found = styles({**searched, **models, **designs})  # type: ignore[arg-type]
+    families: dict[str, Family] = {f"s{i}": "searched" for i in range(32)}
+    families |= {f"m{i}": "hand-made model" for i in range(32)}
+    families |= {"stacked": "hand-made design", "parallel": "hand-made design"}
+    found = styles(families)
     assert len({(s.colour, s.symbol) for s in found.values()}) == 66
-    assert {name for name, s in found.items() if s.is_open} == set(models)
+    assert {name for name, s in found.items() if s.is_open} == {f"m{i}" for i in range(32)}
     assert {found["stacked"].colour, found["parallel"].colour} == {REFERENCE}
 
 
