@@ -114,12 +114,12 @@ def test_the_view_of_the_curves_leaves_out_what_lies_far_below() -> None:
 
 
 def test_no_two_strategies_look_the_same() -> None:
-    searched: dict[str, Family] = {f"s{i}": "searched" for i in range(32)}
-    models: dict[str, Family] = {f"m{i}": "hand-made model" for i in range(32)}
-    designs: dict[str, Family] = {"stacked": "hand-made design", "parallel": "hand-made design"}
-    found = styles({**searched, **models, **designs})
+    families: dict[str, Family] = {f"s{i}": "searched" for i in range(32)}
+    families |= {f"m{i}": "hand-made model" for i in range(32)}
+    families |= {"stacked": "hand-made design", "parallel": "hand-made design"}
+    found = styles(families)
     assert len({(s.colour, s.symbol) for s in found.values()}) == 66
-    assert {name for name, s in found.items() if s.is_open} == set(models)
+    assert {name for name, s in found.items() if s.is_open} == {f"m{i}" for i in range(32)}
     assert {found["stacked"].colour, found["parallel"].colour} == {REFERENCE}
 
 

@@ -123,6 +123,7 @@ def test_a_closed_design_draws_its_figures_when_it_is_opened(one: Any) -> None:
 
 def test_several_data_sets_are_not_wider_than_the_window(files: dict[str, Path], window: Any) -> None:
     window.goto(files["suite"].as_uri())
+    window.locator("#overall-ranks").scroll_into_view_if_needed()
     window.locator("#overall-ranks .main-svg").first.wait_for()
     assert window.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert window.locator(".js-plotly-plot").count() < 12, "figures far below are drawn before anybody sees them"
