@@ -74,8 +74,8 @@ def measure_latency_table(space: FusionSpace, time: Time) -> LatencyTable:
 def timing_designs(levels: int, operations: tuple[str, ...]) -> list[FusionDesign]:
     """Which designs are timed: small ones, so that a wide space can be timed in a short while.
 
-    Per operation: the output merges the embedding; it merges four blocks; a deep block merges two. And one chain through
-    a cross and through a deep block.
+    Per operation: the output merges the embedding; it merges four blocks; a deep block merges two. And chains through
+    crosses and deep blocks.
     """
     plain = operations[0]
 

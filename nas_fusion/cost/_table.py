@@ -45,7 +45,7 @@ class CostTable:
 
     def of(self, design: FusionDesign, mode: Mode = "hard") -> float:
         """What the re-trained model of a design costs (hard: one operation per block, with new weights)."""
-        inputs = {block: 0 for block in design.live_blocks()}
+        inputs = dict.fromkeys(design.live_blocks(), 0)
         for _, target in design.connections:
             if target in inputs:
                 inputs[target] += 1

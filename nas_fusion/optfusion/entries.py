@@ -27,7 +27,10 @@ def _distributions() -> Mapping[str, BaseDistribution]:
 def _build(search: Searched) -> Callable[..., OptFusion]:
     def build(context: BuildContext, **parameters: Any) -> OptFusion:
         clip = context.config.gradient_clip
-        return OptFusion(search=search, operation=context.designs.operations[0], gradient_clip=clip, **parameters)
+        limits = context.designs.limits
+        penalty = {} if limits is None else {"cost_penalty": limits.cost_penalty}
+        operation = context.designs.operations[0]
+        return OptFusion(search=search, operation=operation, gradient_clip=clip, **penalty, **parameters)
 
     return build
 

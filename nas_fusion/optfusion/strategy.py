@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from nas_fusion.cost import DEFAULT_COST_PENALTY
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import MendedStrategy, OneShotStrategy, nni, no_default_hook
 from nas_fusion.optfusion._lightning import OptFusionModule
@@ -34,6 +35,8 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         search: ``"both"``, or an ablation: ``"connections"`` or ``"operations"`` only.
         operation: what every block merges by in the ablation "connections".
         gradient_clip: clip the norm of the weights' gradient.
+        cost_penalty: weight of the penalty on the supernet's expected cost above a limit of the space
+            (`nas_fusion.optfusion._penalty`); without limits it does nothing.
 
     Raises:
         OptionError: an argument is out of its range.
@@ -46,8 +49,12 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         search: Searched = "both",
         operation: str = "add",
         gradient_clip: float | None = None,
+        cost_penalty: float = DEFAULT_COST_PENALTY,
     ) -> None:
         super().__init__()
+        if not cost_penalty >= 0:
+            raise OptionError("cost_penalty", "zero or a positive number", cost_penalty)
+        self.cost_penalty = cost_penalty
         if not arch_learning_rate > 0:
             raise OptionError("arch_learning_rate", "a positive number", arch_learning_rate)
         self.arch_learning_rate, self.gradient_clip = arch_learning_rate, gradient_clip
@@ -64,7 +71,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
 
     def configure_oneshot_module(self, training_module: Any) -> OptFusionModule:
         """Wrap the evaluator's Lightning module."""
-        return OptFusionModule(training_module, self.arch_learning_rate, self.gradient_clip)
+        return OptFusionModule(training_module, self.arch_learning_rate, self.gradient_clip, self.cost_penalty)
 
     def mixture(self) -> dict[str, dict[str, float]]:
         """``softmax(β)`` by block and operation after the search, as a soft model needs it."""

@@ -5,19 +5,25 @@ The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess, TrainingService
-from nas_fusion.search._run import Retrained, build_context, new_model, retrain, run_search
+from nas_fusion.search._keep_limits import LATENCY, Clock, KeptLimits, keep_limits
+from nas_fusion.search._run import Retrained, build_context, model_to_train, new_model, retrain, run_search
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 
 __all__ = [
+    "LATENCY",
     "Budget",
+    "Clock",
     "Engine",
     "InProcess",
+    "KeptLimits",
     "Retrained",
     "SearchOutcome",
     "SearchTask",
     "SoftStart",
     "TrainingService",
     "build_context",
+    "keep_limits",
+    "model_to_train",
     "new_model",
     "retrain",
     "run_search",

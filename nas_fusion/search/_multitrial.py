@@ -11,7 +11,7 @@ from typing import Any
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
-from nas_fusion.nni_bridge import BudgetedEngine, CandidateSpace, FunctionalEvaluator, nni
+from nas_fusion.nni_bridge import BudgetedEngine, CandidateSpace, FunctionalEvaluator, ModelStatus, nni
 from nas_fusion.records import TracePoint
 from nas_fusion.search._candidates import CandidateTraining, TrainingAsTrials, TrainingHere
 from nas_fusion.search._engines import InProcess
@@ -92,7 +92,14 @@ def run_multitrial(strategy: Any, task: SearchTask) -> SearchOutcome:
         seconds=time.perf_counter() - start,
         candidates=trainer.started,
         details={"candidates": models},
+        alternatives=_by_rank(engine)[1:],
     )
+
+
+def _by_rank(engine: BudgetedEngine) -> tuple[FusionDesign, ...]:
+    trained = [m for m in engine.list_models(ModelStatus.Trained) if m.metric is not None and math.isfinite(m.metric)]
+    ranked = sorted(trained, key=lambda m: m.metric, reverse=True)
+    return tuple(FusionDesign.from_sample(m.sample) for m in ranked)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from nas_fusion.records import TracePoint
 from nas_fusion.search._choices import ChoiceRecorder
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 from nas_fusion.search._trace import trace_of
+from nas_fusion.search_spaces import Scores, SupernetNode, scores_of
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.training import oneshot_evaluator
 from nas_fusion.trials import Trial
@@ -61,14 +62,28 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
         candidates=len(ranked),
         soft=_soft_start(strategy),
         details=choices.details(),
+        alternatives=_by_rank(ranked)[1:],
+        scores=_scores(strategy),
     )
 
 
 class RankedDesign(Protocol):
     """A one-shot strategy may rank designs with its supernet's weights and list them in an attribute `ranking`."""
 
+    design: FusionDesign
     valid_auc: float
     seconds: float
+
+
+def _by_rank(ranked: Sequence[RankedDesign]) -> tuple[FusionDesign, ...]:
+    usable = [r for r in ranked if math.isfinite(r.valid_auc)]
+    return tuple(r.design for r in sorted(usable, key=lambda r: r.valid_auc, reverse=True))
+
+
+def _scores(strategy: Any) -> Scores | None:
+    """What a supernet that learns its architecture thinks of every choice."""
+    nodes = [m for m in strategy.supernet.modules() if isinstance(m, SupernetNode) and hasattr(m, "arch_parameters")]
+    return scores_of(nodes) if nodes else None
 
 
 def _ranking_trace(ranked: Sequence[RankedDesign], trained: int, task: SearchTask) -> tuple[TracePoint, ...]:

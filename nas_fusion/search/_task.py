@@ -11,10 +11,11 @@ from torch import Tensor
 
 from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData
+from nas_fusion.design import FusionDesign
 from nas_fusion.records import TracePoint
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess
-from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.search_spaces import FusionSpace, Scores
 from nas_fusion.training import TrainConfig
 from nas_fusion.trials import SilentLog, TrialLog
 
@@ -73,6 +74,8 @@ class SearchOutcome:
         candidates: designs that were trained or ranked one by one.
         soft: where a soft re-training starts, if the strategy offers it.
         details: JSON-able facts for the report (gates per epoch, candidates, …).
+        alternatives: the next best designs, best first, for the case that `design` turns out to be above a limit.
+        scores: what the search thinks of every choice, where it says so.
     """
 
     design: Found
@@ -83,3 +86,5 @@ class SearchOutcome:
     candidates: int
     soft: SoftStart | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    alternatives: tuple[FusionDesign, ...] = ()
+    scores: Scores | None = None
