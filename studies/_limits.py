@@ -31,6 +31,9 @@ from nas_fusion.training import TrainConfig
 
 FORMAT_VERSION = 1
 
+STOPWATCH: Stopwatch = latency_ms
+"""Measures every latency; tests put one in its place that does not depend on the machine."""
+
 
 class StudyLimits:
     """What `LimitSettings` mean for the spaces of a study, whose width may be tuned.
@@ -42,7 +45,6 @@ class StudyLimits:
         settings: of the study.
         config: says device and precision.
         path: ``latency.json`` of a study that goes on; need not exist.
-        stopwatch: measures a model.
 
     Raises:
         StudyError: the file cannot be read.
@@ -53,9 +55,8 @@ class StudyLimits:
         settings: ComparisonSettings,
         config: TrainConfig,
         path: Path | None = None,
-        stopwatch: Stopwatch = latency_ms,
     ) -> None:
-        self.settings, self._config, self._stopwatch = settings.limits, config, stopwatch
+        self.settings, self._config = settings.limits, config
         self._file: Path | None = None
         self._known = _read(path) if path is not None and self.settings.latency_ms else _nothing()
         self._limits: dict[tuple[Any, ...], Limits] = {}
@@ -115,7 +116,7 @@ class StudyLimits:
         return LatencyTable.from_dict(self._known["tables"][key])
 
     def _time(self, space: FusionSpace, model: nn.Module) -> float:
-        return self._stopwatch(model, space.fields, self.settings.latency_batch, self._config)
+        return STOPWATCH(model, space.fields, self.settings.latency_batch, self._config)
 
     def _exchange(self) -> None:
         """Write what is new, and read what other processes have written."""

@@ -77,7 +77,7 @@ class Limits:
         for limit in self.limits:
             least = limit.cheapest(levels, mode)
             if least > limit.most:
-                expected = f"at least {_up(least)} {limit.table.unit}, which the cheapest design{words} costs"
+                expected = f"at least {_figure(least)} {limit.table.unit}, which the cheapest design{words} costs"
                 raise OptionError(limit.option, expected, limit.most)
         if self.affordable_design(levels, mode) is None:
             names = " and ".join(limit.option for limit in self.limits)
@@ -112,5 +112,5 @@ class Limits:
         return cls(tuple(limits), content["cost_penalty"])
 
 
-def _up(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) or value.is_integer() else f"{value:.4g}"
+def _figure(value: float) -> str:
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:.4g}"

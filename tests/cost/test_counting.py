@@ -111,7 +111,7 @@ def test_hand_made_models_by_hand() -> None:
     dcnv2 = DCNv2Parallel(SHAPE, cross_layers=2)
     assert multiply_adds(dcnv2, FIELDS) == 2 * (D * D + D) + (TOWER - 5) + (D + 5)
     assert parameters(dcnv2) == EMBEDDING + 2 * (D * D + D) + TOWER + D + norms + biases
-    # a layer of the CIN: all pairs of its 3 or 7 vectors with the 3 fields', each of width 4, then 7 (or 2) sums of them
+    # a layer of the CIN: all pairs of its 3 or 7 vectors with the 3 fields', of width 4, then 7 (or 2) sums of them
     xdeepfm = XDeepFM(SHAPE, (7, 2))
     cin = 4 * (3 * 3) * (1 + 7) + 4 * (7 * 3) * (1 + 2)
     assert multiply_adds(xdeepfm, FIELDS) == TOWER + cin + 9

@@ -154,14 +154,12 @@ def test_the_next_best_candidate_is_taken_before_one_that_nobody_trained() -> No
 
 
 def test_scores_say_what_is_given_up() -> None:
-    scores = Scores(
-        {c: -9.0 if c[1] == "output" and c[0].startswith("cross") else 9.0 for c in ALL_OPEN.connections}, {}
-    )
+    unwanted = [c for c in ALL_OPEN.connections if c[1] == "output" and c[0].startswith("cross")]
+    scores = Scores({c: -9.0 if c in unwanted else 9.0 for c in ALL_OPEN.connections}, {})
     kept = keep_limits(found(ALL_OPEN, scores=scores), at_most(TABLE.of(ALL_OPEN) * 1.1 - 1), wrong_by(1.0))
     assert isinstance(kept.outcome.design, FusionDesign)
     (closed,) = set(ALL_OPEN.connections) - set(kept.outcome.design.connections)
-    assert closed[1] == "output"
-    assert closed[0].startswith("cross")
+    assert closed in unwanted
 
 
 def test_what_cannot_be_kept_is_an_error_with_the_cheapest_designs_latency() -> None:
@@ -218,7 +216,7 @@ def test_the_penalty_is_a_hinge_and_pushes_gates_and_operations(data: SearchData
     set_choices(penalty, ALL_OPEN)
     expected = 2.0 * sum(li.table.of(ALL_OPEN) / li.most - 1 for li in limits.limits)
     value = penalty()
-    assert float(value) == pytest.approx(expected, rel=1e-4)
+    assert value.item() == pytest.approx(expected, rel=1e-4)
     value.backward()
     node = penalty.nodes["output"]
     assert node.alpha.grad is not None
@@ -228,7 +226,7 @@ def test_the_penalty_is_a_hinge_and_pushes_gates_and_operations(data: SearchData
     set_choices(penalty, FusionDesign.build(2, [("embedding", "output")], "add"))
     below = penalty()
     below.backward()
-    assert float(below) == 0
+    assert below.item() == 0
     assert node.alpha.grad is None or not node.alpha.grad.any()
 
 
@@ -247,9 +245,8 @@ def test_the_penalty_leaves_deriving_less_to_do(data: SearchData, limits: Limits
         outcome = run_search(STRATEGIES.get("optfusion-hard"), task, {"arch_learning_rate": 0.1})
         assert outcome.scores is not None
         is_open = [c for c, score in outcome.scores.connections.items() if score > 0]
-        own = FusionDesign.build(
-            2, is_open, {b: max(s, key=lambda o: s[o]) for b, s in outcome.scores.operations.items()}
-        )
+        best = {block: max(s, key=lambda name: s[name]) for block, s in outcome.scores.operations.items()}
+        own = FusionDesign.build(2, is_open, best)
         costs.append(limits.limits[1].table.of(own))
     assert costs[1] < costs[0]
 

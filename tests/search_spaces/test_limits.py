@@ -64,15 +64,14 @@ def test_any_design_becomes_affordable_and_stays_legal(seed: int, share: float, 
 
 def test_what_is_worth_least_per_cost_is_given_up_first() -> None:
     """Two attentions into the output; the score of one is low, and closing one is enough."""
-    design = FusionDesign.build(
-        1, [("embedding", "cross0"), ("embedding", "output"), ("cross0", "output")], dict.fromkeys(fused_blocks(1), "attention")
-    )  # fmt: skip
+    connections = [("embedding", "cross0"), ("embedding", "output"), ("cross0", "output")]
+    design = FusionDesign.build(1, connections, "attention")
     table = tables(1)[1]
     limits = Limits((Limit("max-multiply-adds", table.of(design) - 1, table),))
     prefer = {b: {"attention": 1.0} for b in fused_blocks(1)}
     strong = make_affordable(design, Scores({("embedding", "output"): -5.0}, prefer), limits)
     assert strong.sources("output") == ("cross0",)
-    weak = make_affordable(design, Scores({("cross0", "output"): -5.0}, prefer), limits)
+    weak = make_affordable(design, Scores({("cross0", "output"): -5.0, ("embedding", "output"): 2.0}, prefer), limits)
     assert weak.sources("output") == ("embedding",)
     indifferent = {b: {"attention": 0.26, "concat": 0.25} for b in fused_blocks(1)}
     cheaper = make_affordable(design, Scores({}, indifferent), limits)
