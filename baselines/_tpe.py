@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import optuna
 
 from nas_fusion.nni_bridge import ModelStatus, Strategy, nni
@@ -14,12 +15,16 @@ CONSTANT_AUC = 0.5
 
 _MAX_REFUSED = 10_000
 
+REFUSED_IN_A_ROW = 50
+
 
 @nni.trace
 class FusionTPE(Strategy):
     """Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) by Optuna, one candidate at a time.
 
-    An illegal proposal costs nothing: it is a constant model, whose AUC is known to be .5, and is told so.
+    An illegal proposal costs nothing: it is a constant model, whose AUC is known to be .5, and is told so. One above
+    the limits of the space is told .5 too; after `REFUSED_IN_A_ROW` of them the next proposal is an affordable design
+    drawn at random, so that the estimator has something to learn from where limits leave few designs.
 
     Args:
         seed: of the sampler.
@@ -36,13 +41,19 @@ class FusionTPE(Strategy):
             label: optuna.distributions.CategoricalDistribution(mutable.values)
             for label, mutable in self.model_space.simplify().items()
         }
-        refused = 0
+        draw = getattr(getattr(self.model_space, "mutables", None), "draw", lambda random_state: None)
+        random_state = np.random.RandomState(self.seed)
+        refused = in_a_row = 0
         while refused < _MAX_REFUSED and self.wait_for_resource():
+            affordable = draw(random_state) if in_a_row >= REFUSED_IN_A_ROW else None
+            if affordable is not None:
+                study.enqueue_trial(affordable)
             trial = study.ask(choices)
             if not self.model_space.contains(trial.params):
-                refused += 1
+                refused, in_a_row = refused + 1, in_a_row + 1
                 study.tell(trial, CONSTANT_AUC)
                 continue
+            in_a_row = 0
             self._try(study, trial)
 
     def _new_study(self) -> optuna.Study:

@@ -134,6 +134,37 @@ ConcurrencyOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 PrecisionOption = Annotated[str, typer.Option("--precision", help="32, bf16 or 64.")]
+MaxParametersOption = Annotated[
+    int,
+    typer.Option(
+        "--max-parameters",
+        min=0,
+        help="Most weights of a searched design's model, embedding table included (docs/cost.md); 0: any.",
+    ),
+]
+MaxMultiplyAddsOption = Annotated[
+    int,
+    typer.Option("--max-multiply-adds", min=0, help="Most multiply-adds per row of a searched design's model; 0: any."),
+]
+MaxLatencyOption = Annotated[
+    float,
+    typer.Option(
+        "--max-latency",
+        min=0,
+        help="Most milliseconds in which a searched design predicts a batch, measured on this machine; 0: any.",
+    ),
+]
+LatencyBatchOption = Annotated[
+    int, typer.Option("--latency-batch", help="Rows of the batch that --max-latency is about: 1 or 4096.")
+]
+CostPenaltyOption = Annotated[
+    float,
+    typer.Option(
+        "--cost-penalty",
+        min=0,
+        help="How hard OptFusion is pushed below a limit while it searches; 0: only when it derives its design.",
+    ),
+]
 StudyArgument = Annotated[Path | None, typer.Argument(help="Study folder.  [default: list the known ones]")]
 PortOption = Annotated[int, typer.Option("--port", help="Of loopback; 0: any free one.", min=0, max=65535)]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open a browser, too.")]
@@ -196,6 +227,11 @@ def compare(
     lr_drop: LrDropOption = 0.1,
     gradient_clip: ClipOption = 0.0,
     soft_lr: Annotated[float, typer.Option("--soft-lr", help="Of soft re-training; 0: a tenth of --lr.")] = 0.0,
+    max_parameters: MaxParametersOption = 0,
+    max_multiply_adds: MaxMultiplyAddsOption = 0,
+    max_latency: MaxLatencyOption = 0.0,
+    latency_batch: LatencyBatchOption = 4096,
+    cost_penalty: CostPenaltyOption = 0.1,
     tune: Annotated[
         int, typer.Option("--tune", help="Tuning trials for every strategy, before its cells run.", min=0)
     ] = 0,
@@ -267,6 +303,11 @@ def search(
     network_l2: NetworkL2Option = 0.0,
     batch_size: BatchSizeOption = 0,
     gradient_clip: ClipOption = 0.0,
+    max_parameters: MaxParametersOption = 0,
+    max_multiply_adds: MaxMultiplyAddsOption = 0,
+    max_latency: MaxLatencyOption = 0.0,
+    latency_batch: LatencyBatchOption = 4096,
+    cost_penalty: CostPenaltyOption = 0.1,
     out: Annotated[
         Path, typer.Option("--out", help="Where to write the design; a drawing (.svg) goes beside it.")
     ] = Path("design.json"),
@@ -350,6 +391,11 @@ def tune(
     patience: PatienceOption = 2,
     lr_drop: LrDropOption = 0.1,
     gradient_clip: ClipOption = 0.0,
+    max_parameters: MaxParametersOption = 0,
+    max_multiply_adds: MaxMultiplyAddsOption = 0,
+    max_latency: MaxLatencyOption = 0.0,
+    latency_batch: LatencyBatchOption = 4096,
+    cost_penalty: CostPenaltyOption = 0.1,
     study: Annotated[
         Path | None,
         typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>-tune-<strategy>]"),

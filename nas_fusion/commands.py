@@ -100,7 +100,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
 
 def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, ...]) -> Any:
     from nas_fusion.command_options import strategy_parameters
-    from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings
+    from nas_fusion.studies import ComparisonSettings, LimitSettings, ModelSettings, RecipeSettings
 
     return ComparisonSettings(
         source=str(options["data"]),
@@ -134,6 +134,13 @@ def _settings(options: Options, strategies: tuple[str, ...], seeds: tuple[int, .
             lr_drop=options.get("lr_drop", 0.1),
             gradient_clip=options["gradient_clip"],
             soft_learning_rate=options.get("soft_lr", 0.0),
+        ),
+        limits=LimitSettings(
+            parameters=options.get("max_parameters", 0),
+            multiply_adds=options.get("max_multiply_adds", 0),
+            latency_ms=options.get("max_latency", 0.0),
+            latency_batch=options.get("latency_batch", 4096),
+            cost_penalty=options.get("cost_penalty", 0.1),
         ),
         device=options["device"],
         precision=options["precision"],
@@ -385,22 +392,27 @@ def run_search_command(options: Options) -> None:
         from nas_fusion.report import design_text, draw_design
         from nas_fusion.search import Budget, SearchTask, run_search
         from nas_fusion.strategy import STRATEGIES
-        from nas_fusion.studies import Hyperparameters, make_space
+        from nas_fusion.studies import Hyperparameters, StudyLimits, keep_study_limits, make_limited_space, make_space
 
         options = with_preset(options, options["preset"])
         entry = STRATEGIES.get(options["strategy"])
         settings = _settings(options, (entry.name,), (options["seed"],))
         dataset = _prepare(console, options)
+        config = settings.train_config(len(dataset.train), options["seed"])
+        limits = StudyLimits(settings, config)
+        limits.check_reachable(make_space(settings, dataset), {entry.mode})
         task = SearchTask(
             data=dataset.search_view(),
-            make_space=partial(make_space, settings, dataset),
-            config=settings.train_config(len(dataset.train), options["seed"]),
+            make_space=partial(make_limited_space, settings, dataset, limits),
+            config=config,
             budget=Budget.parse(options["budget"], len(dataset.train)),
             candidates=options["candidates"],
             label=entry.name,
             console=console if console.is_terminal else None,
         )
-        outcome = run_search(entry, task, Hyperparameters(settings, entry).own())
+        searched = run_search(entry, task, Hyperparameters(settings, entry).own())
+        kept = keep_study_limits(entry, searched, task, limits)
+        outcome = kept.outcome
         out: Path = options["out"]
         write_text(out, outcome.design.to_json() + "\n")
         written = [out]
@@ -410,6 +422,9 @@ def run_search_command(options: Options) -> None:
         console.print(design_text(outcome.design), highlight=False, markup=False)
         found = "" if outcome.valid_auc is None else f"; validation AUC while searching {outcome.valid_auc:.4f}"
         console.print(f"{outcome.samples:,} samples in {outcome.seconds:.1f} s{found}", highlight=False)
+        if kept.measured_ms is not None:
+            line = f"{kept.measured_ms:.3f} ms per batch of {options['latency_batch']:,} rows, measured; at most"
+            console.print(f"{line} {options['max_latency']:g} allowed", highlight=False)
         console.print(f"written: {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
 
+from nas_fusion.cost import Limits
 from nas_fusion.design import OPERATIONS, FusionDesign, candidate_connections, fused_blocks
 from nas_fusion.errors import DesignError, OptionError
+from nas_fusion.search_spaces._affordable import Scores, make_affordable
+
+MAX_REFUSED = 200
+"""Draws above the limits before one is made affordable: limits may leave less than one design in a million."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +24,12 @@ class DesignSet:
     Args:
         levels: number of levels L ≥ 1.
         operations: names of the operations that every fused block may choose from.
+        limits: on what a design may cost; designs above them do not belong to the set.
     """
 
     levels: int
     operations: Sequence[str] = OPERATIONS
+    limits: Limits | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         if self.levels < 1:
@@ -37,6 +44,11 @@ class DesignSet:
         connections, blocks = len(candidate_connections(self.levels)), len(fused_blocks(self.levels))
         return (1 << connections) * len(self.operations) ** blocks
 
+    @property
+    def unlimited(self) -> DesignSet:
+        """The set without its limits: what can be built, where limits say what may be found."""
+        return replace(self, limits=None)
+
     def problem(self, design: FusionDesign) -> str | None:
         """Why `design` does not belong to the set, or None."""
         if design.levels != self.levels:
@@ -44,7 +56,7 @@ class DesignSet:
         for block, operation in design.operations:
             if operation not in self.operations:
                 return f"{block} merges by {operation!r}, the space knows {', '.join(self.operations)}"
-        return design.problem()
+        return design.problem() or (self.limits.problem(design) if self.limits else None)
 
     def check(self, design: FusionDesign) -> FusionDesign:
         """Return `design` if it belongs to the set.
@@ -58,14 +70,24 @@ class DesignSet:
         return design
 
     def sample(self, rng: np.random.Generator | int) -> FusionDesign:
-        """Draw a legal design, uniformly. An integer is a seed."""
+        """Draw a legal design. An integer is a seed.
+
+        Uniformly; where limits refuse `MAX_REFUSED` designs in a row, the next one is made affordable with random
+        scores.
+        """
         rng = np.random.default_rng(rng)
+        refused = 0
         while True:
             is_open = rng.integers(0, 2, len(candidate_connections(self.levels))).astype(bool)
             operations = rng.integers(0, len(self.operations), len(fused_blocks(self.levels)))
             design = self._build(is_open, operations)
-            if design.is_legal:
+            if not design.is_legal:
+                continue
+            if self.limits is None or not self.limits.excess(design):
                 return design
+            refused += 1
+            if refused > MAX_REFUSED:
+                return make_affordable(design, self._random_scores(rng), self.limits)
 
     def mutate(self, design: FusionDesign, rng: np.random.Generator | int, probability: float = 0.05) -> FusionDesign:
         """A legal design in which every choice was drawn anew with some probability, and at least one changed.
@@ -90,7 +112,7 @@ class DesignSet:
                 operations,
             )
             mutated = self._build(new_open.astype(bool), new_operations)
-            if mutated != design and mutated.is_legal:
+            if mutated != design and self.problem(mutated) is None:
                 return mutated
 
     def change(self, design: FusionDesign, rng: np.random.Generator | int) -> FusionDesign:
@@ -102,7 +124,7 @@ class DesignSet:
         rng = np.random.default_rng(rng)
         while True:
             changed = self._with_one_change(design, rng)
-            if changed.is_legal and changed.pruned() != design.pruned():
+            if self.problem(changed) is None and changed.pruned() != design.pruned():
                 return changed
 
     def _with_one_change(self, design: FusionDesign, rng: np.random.Generator) -> FusionDesign:
@@ -121,8 +143,15 @@ class DesignSet:
         for is_open in product((True, False), repeat=len(connections)):
             for operations in product(range(len(self.operations)), repeat=len(blocks)):
                 design = self._build(np.array(is_open), np.array(operations))
-                if design.is_legal:
+                if self.problem(design) is None:
                     yield design
+
+    def _random_scores(self, rng: np.random.Generator) -> Scores:
+        connections, blocks = candidate_connections(self.levels), fused_blocks(self.levels)
+        drawn = rng.normal(size=len(connections)).tolist()
+        shares = {b: rng.random(len(self.operations)).tolist() for b in blocks}
+        operations = {b: dict(zip(self.operations, share, strict=True)) for b, share in shares.items()}
+        return Scores(dict(zip(connections, drawn, strict=True)), operations)
 
     def _build(self, is_open: np.ndarray, operations: np.ndarray) -> FusionDesign:
         connections = [c for c, keep in zip(candidate_connections(self.levels), is_open, strict=True) if keep]

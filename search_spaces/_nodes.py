@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from nas_fusion.cost import Limits
 from nas_fusion.design import OPERATION_KEY, OUTPUT, Connection, FusionDesign, connection_label, operation_label
 from nas_fusion.nn.blocks import Features
 from nas_fusion.nn.fused_mixture import fused_mixture, is_covered
 from nas_fusion.nn.fusion import HardFusion, PassThrough, SoftFusion
 from nas_fusion.nn.operations import FusionOperation, OperationDict, Product
 from nas_fusion.nni_bridge import BaseSuperNetModule, MutableModule, ensure_frozen, label_scope, nni
+from nas_fusion.search_spaces._affordable import Scores, make_affordable
 from nas_fusion.search_spaces._legality import make_legal
 
 
@@ -34,6 +36,7 @@ class FusionNode(MutableModule):
     def __init__(self, block: str, sources: Sequence[str], operations: Mapping[str, FusionOperation]) -> None:
         super().__init__()
         self.block, self.sources = block, tuple(sources)
+        self.limits: Limits | None = None
         self.operations = OperationDict(operations)
         with label_scope(block):
             self.connection_choices = [nni.choice(source, [1, 0]) for source in sources]
@@ -82,7 +85,8 @@ class SupernetNode(BaseSuperNetModule):
     """What a fusion node becomes in a supernet; each one-shot strategy has its own subclass.
 
     It keeps the node's mutables and weights, so that the space can still be simplified and frozen. The nodes of one
-    supernet know each other: the output's `export`, which NNI calls last, mends a design that is not legal.
+    supernet know each other: the output's `export`, which NNI calls last, mends a design that is not legal, and makes
+    one affordable that is above the space's limits.
 
     Args:
         node: the node to replace.
@@ -91,7 +95,7 @@ class SupernetNode(BaseSuperNetModule):
 
     def __init__(self, node: FusionNode, memo: dict[str, Any]) -> None:
         super().__init__()
-        self.block, self.sources = node.block, node.sources
+        self.block, self.sources, self.limits = node.block, node.sources, node.limits
         self.operations: OperationDict = node.operations
         self.connection_choices, self.operation_choice = node.connection_choices, node.operation_choice
         for mutable in self._own_mutables():
@@ -108,6 +112,12 @@ class SupernetNode(BaseSuperNetModule):
     def connection_scores(self) -> list[float]:
         """How much each candidate connection should be open; larger is more."""
         raise NotImplementedError
+
+    def operation_scores(self) -> dict[str, float]:
+        """How good each operation is, from 0 to 1: its probability, where the strategy has any."""
+        if self.operation_choice is None or not hasattr(self, "export_probs"):
+            return {}
+        return dict(self.export_probs({})[self.operation_choice.label])
 
     def choose(self) -> dict[str, Any]:
         """The best value of each of this node's choices, by label."""
@@ -134,12 +144,14 @@ class SupernetNode(BaseSuperNetModule):
         return {}
 
     def export(self, memo: dict[str, Any]) -> dict[str, Any]:
-        """This node's choices; the output's, which comes last, makes the whole design legal."""
+        """This node's choices; the output's, which comes last, makes the whole design legal and affordable."""
         own = self.choose()
         if self.block != OUTPUT:
             return own
         design = FusionDesign.from_sample({**memo, **own})
-        return make_legal(design, self._peers.scores()).to_sample()
+        scores = scores_of(self._peers.nodes)
+        legal = make_legal(design, scores.connections)
+        return (legal if self.limits is None else make_affordable(legal, scores, self.limits)).to_sample()
 
 
 class _Peers:
@@ -156,9 +168,12 @@ class _Peers:
         peers: _Peers = memo[key]
         return peers
 
-    def scores(self) -> dict[Connection, float]:
-        return {
-            (source, node.block): score
-            for node in self.nodes
-            for source, score in zip(node.sources, node.connection_scores(), strict=True)
-        }
+
+def scores_of(nodes: Iterable[SupernetNode]) -> Scores:
+    """What the nodes of one supernet think of every choice."""
+    nodes = list(nodes)
+    connections: dict[Connection, float] = {}
+    for node in nodes:
+        scores = node.connection_scores()
+        connections.update(((source, node.block), s) for source, s in zip(node.sources, scores, strict=True))
+    return Scores(connections, {node.block: node.operation_scores() for node in nodes if node.operations})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from nas_fusion.cost import Limits
 from nas_fusion.design import (
     EMBEDDING,
     OPERATIONS,
@@ -42,17 +44,33 @@ DEFAULT_EMB_DIM = 10
 
 
 class LegalChoices(MutableDict):
-    """The simplified space: the choices by label, refusing samples whose design is not legal.
+    """The simplified space: the choices by label, refusing samples whose design is not legal or above a limit.
 
     NNI's multi-trial strategies draw again when a sample is refused, so they never submit such a design.
+
+    Args:
+        mutables: the choices by label.
+        designs: the set to which designs have to belong; without one they have to be legal.
     """
+
+    def __init__(self, mutables: Mapping[str, Any], designs: DesignSet | None = None) -> None:
+        super().__init__(mutables)
+        self.designs = designs
+
+    def draw(self, random_state: np.random.RandomState | None) -> dict[str, Any] | None:
+        """A random sample where limits may leave too few for drawing again and again; None without limits."""
+        if self.designs is None or self.designs.limits is None:
+            return None
+        return self.designs.sample(random_state.randint(2**31) if random_state is not None else 0).to_sample()
 
     def check_contains(self, sample: Mapping[str, Any]) -> SampleValidationError | None:
         """Return what is wrong with `sample`, or None."""
         error = super().check_contains(sample)
         if error is not None:
             return error
-        return _problem_as_nni_error(FusionDesign.from_sample({label: sample[label] for label in self.keys()}))
+        design = FusionDesign.from_sample({label: sample[label] for label in self.keys()})
+        problem = design.problem() if self.designs is None else self.designs.problem(design)
+        return SampleValidationError(problem) if problem else None
 
 
 class FusionSpace(ModelSpace):
@@ -140,11 +158,21 @@ class FusionSpace(ModelSpace):
         """Return the logits of the current form: dry run, supernet, or fixed design."""
         return self.network(ids, values)
 
+    def limit(self, limits: Limits | None) -> None:
+        """Let searches find only designs that keep limits; those above them can still be derived and trained.
+
+        To be called before the space becomes a supernet or candidates.
+        """
+        self.designs = replace(self.designs, limits=limits)
+        for node in self.network.nodes.values():
+            if isinstance(node, FusionNode):
+                node.limits = limits
+
     # The space as a set of designs -----------------------------------------------------------------------------
 
     def simplify(self, is_leaf: Callable[[Any], bool] | None = None) -> LegalChoices:
-        """All choices by label; samples that are not legal are refused."""
-        return LegalChoices(super().simplify(is_leaf))
+        """All choices by label; samples that are not legal, or above a limit, are refused."""
+        return LegalChoices(super().simplify(is_leaf), self.designs)
 
     def check_contains(self, sample: Mapping[str, Any]) -> SampleValidationError | None:
         """Return what is wrong with a sample, or None."""
@@ -193,7 +221,7 @@ class FusionSpace(ModelSpace):
         Raises:
             DesignError: the design is not legal or not of this space.
         """
-        self.designs.check(design)
+        self.designs.unlimited.check(design)
         if mode == "soft":
             if mixture is None:
                 raise OptionError("mixture", "given for a soft model", mixture)
@@ -205,8 +233,16 @@ class FusionSpace(ModelSpace):
         embedding = self.network.embedding
         return self._build_fixed(embedding.like_new(), design)
 
+    def sketch(self, design: FusionDesign) -> FusionNetwork:
+        """The model of a design on this space's own embedding, which is not copied, with new weights: for timing it.
+
+        Raises:
+            DesignError: the design is not legal or not of this space.
+        """
+        return self._build_fixed(self.network.embedding, design)
+
     def _build_fixed(self, embedding: FieldEmbedding, design: FusionDesign) -> FusionNetwork:
-        self.designs.check(design)
+        self.designs.unlimited.check(design)
         live = [block for block in design.live_blocks() if block != EMBEDDING]
 
         def node(block: str, width: int) -> nn.Module:
@@ -266,8 +302,3 @@ class FusionSpace(ModelSpace):
         if isinstance(strategy, RandomOneShot):
             return [SampledNode.mutate]
         return []
-
-
-def _problem_as_nni_error(design: FusionDesign) -> SampleValidationError | None:
-    problem = design.problem()
-    return SampleValidationError(problem) if problem else None

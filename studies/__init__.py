@@ -7,15 +7,16 @@ from nas_fusion.studies._compare import Comparison, compare, comparison_info
 from nas_fusion.studies._dashboard import dashboard
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
+from nas_fusion.studies._limits import StudyLimits
 from nas_fusion.studies._presets import Preset, load_preset, preset_names
 from nas_fusion.studies._reports import rewrite_reports
-from nas_fusion.studies._settings import ComparisonSettings, ModelSettings, RecipeSettings
+from nas_fusion.studies._settings import ComparisonSettings, LimitSettings, ModelSettings, RecipeSettings
 from nas_fusion.studies._shared import Announced, find_announced
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._suite import Part, Suite, compare_suite, part_names
 from nas_fusion.studies._tune import tune
 from nas_fusion.studies._tuning import TuningResult
-from nas_fusion.studies._work import make_space
+from nas_fusion.studies._work import keep_study_limits, make_limited_space, make_space
 from nas_fusion.studies._worker import work_on
 
 __all__ = [
@@ -23,11 +24,13 @@ __all__ = [
     "Comparison",
     "ComparisonSettings",
     "Hyperparameters",
+    "LimitSettings",
     "ModelSettings",
     "Part",
     "Preset",
     "RecipeSettings",
     "StudyFolder",
+    "StudyLimits",
     "Suite",
     "TuningResult",
     "compare",
@@ -35,7 +38,9 @@ __all__ = [
     "comparison_info",
     "dashboard",
     "find_announced",
+    "keep_study_limits",
     "load_preset",
+    "make_limited_space",
     "make_space",
     "open_storage",
     "part_names",

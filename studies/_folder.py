@@ -29,8 +29,8 @@ class StudyFolder:
     ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
     finished cell; ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``:
     what the reports say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``,
-    ``report.md``, ``best_design.json`` and ``best_design.svg``: the outcome; ``nni/`` and
-    ``artifacts/``: what NNI's web UI and Optuna's dashboard show.
+    ``report.md``, ``best_design.json`` and ``best_design.svg``: the outcome; ``latency.json``: what was measured for
+    a limit on latency; ``nni/`` and ``artifacts/``: what NNI's web UI and Optuna's dashboard show.
 
     Args:
         path: the folder.
@@ -46,6 +46,7 @@ class StudyFolder:
         self.report_markdown = self.path / "report.md"
         self.nni = self.path / "nni"
         self.artifacts = self.path / "artifacts"
+        self.latency = self.path / "latency.json"
         self.tuned = self.path / "tuned.json"
         self.best_json = self.path / "best_design.json"
         self.best_svg = self.path / "best_design.svg"

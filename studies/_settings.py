@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import tomli_w
 
+from nas_fusion.cost import DEFAULT_COST_PENALTY, LATENCY_BATCHES
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import write_text
@@ -90,6 +92,40 @@ class RecipeSettings:
 
 
 @dataclass(frozen=True)
+class LimitSettings:
+    """What a searched design may cost at most; 0 is no limit.
+
+    Args:
+        parameters: weights of the re-trained model, the embedding table included.
+        multiply_adds: per row, when predicting.
+        latency_ms: milliseconds per batch of `latency_batch` rows, measured on the machine that searches.
+        latency_batch: one of `nas_fusion.cost.LATENCY_BATCHES`.
+        cost_penalty: weight of OptFusion's penalty while searching above a limit.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    parameters: int = 0
+    multiply_adds: int = 0
+    latency_ms: float = 0.0
+    latency_batch: int = 4096
+    cost_penalty: float = DEFAULT_COST_PENALTY
+
+    def __post_init__(self) -> None:
+        for name in ("parameters", "multiply_adds", "latency_ms", "cost_penalty"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise OptionError(name, "zero or a positive number", getattr(self, name))
+        if self.latency_batch not in LATENCY_BATCHES:
+            raise OptionError("latency_batch", " or ".join(map(str, LATENCY_BATCHES)), self.latency_batch)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a limit."""
+        return bool(self.parameters or self.multiply_adds or self.latency_ms)
+
+
+@dataclass(frozen=True)
 class ComparisonSettings:
     """What is compared on what.
 
@@ -108,6 +144,7 @@ class ComparisonSettings:
         recipe: how models are trained.
         parameters: strategy → those of its own parameters that differ from its defaults. A strategy that uses another's
             search has the other's, too.
+        limits: on what designs may cost.
         device, precision: as in `nas_fusion.training.TrainConfig`.
     """
 
@@ -124,6 +161,7 @@ class ComparisonSettings:
     model: ModelSettings = ModelSettings()
     recipe: RecipeSettings = RecipeSettings()
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    limits: LimitSettings = LimitSettings()
     device: str = "auto"
     precision: str = "32"
 
@@ -199,6 +237,7 @@ class ComparisonSettings:
                 "seeds": tuple(content["seeds"]),
                 "model": ModelSettings(**content["model"]),
                 "recipe": RecipeSettings(**content["recipe"]),
+                "limits": LimitSettings(**content.get("limits", {})),
             }
         )
 

@@ -14,16 +14,31 @@ from typing import Any
 from filelock import FileLock
 from optuna.storages import BaseStorage
 from rich.console import Console
+from torch import nn
 
 from nas_fusion.analysis import connection_importance
+from nas_fusion.cost import measure
 from nas_fusion.data import EncodedDataset
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import NasFusionError, OptionError, StudyError
 from nas_fusion.files import new_folder, save_tensors, write_text
-from nas_fusion.nn import FusionNetwork
+from nas_fusion.nn import Fields, FusionNetwork
 from nas_fusion.records import CellRecord
 from nas_fusion.report import draw_design
-from nas_fusion.search import Budget, Engine, InProcess, Retrained, SearchOutcome, SearchTask, retrain, run_search
+from nas_fusion.search import (
+    LATENCY,
+    Budget,
+    Engine,
+    InProcess,
+    KeptLimits,
+    Retrained,
+    SearchOutcome,
+    SearchTask,
+    keep_limits,
+    model_to_train,
+    retrain,
+    run_search,
+)
 from nas_fusion.search_spaces import SPACES, FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies._anytime import (
@@ -38,6 +53,7 @@ from nas_fusion.studies._cells import Cell, CellBook, Claim
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._leases import Watch
+from nas_fusion.studies._limits import StudyLimits
 from nas_fusion.studies._searches import load_search, save_search
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
@@ -71,11 +87,52 @@ def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionS
     return space
 
 
+def make_limited_space(settings: ComparisonSettings, dataset: EncodedDataset, limits: StudyLimits) -> FusionSpace:
+    """The search space of a comparison, whose searches keep the limits."""
+    space = make_space(settings, dataset)
+    space.limit(limits.of(space))
+    return space
+
+
+def keep_study_limits(
+    entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask, limits: StudyLimits
+) -> KeptLimits:
+    """Hold what a search found against the limits of a study.
+
+    A hand-made design, and what was found in a space of its own, stays as it is.
+
+    Raises:
+        OptionError: the limit on latency cannot be kept.
+    """
+    if not limits.settings.any:
+        return KeptLimits(outcome)
+    with seeded(task.seed):
+        space = task.make_space()
+        own = limits.of(space)
+        assert own is not None, "there are some"
+        if entry.kind == "reference" or not isinstance(outcome.design, FusionDesign):
+            return KeptLimits(outcome, limits=own)
+
+        def clock(design: FusionDesign) -> float:
+            def make() -> nn.Module:
+                if entry.mode == "hard":
+                    return space.sketch(design)
+                return model_to_train(entry, replace(outcome, design=design), task)
+
+            return limits.measured(space, f"{entry.mode}, {design.pruned()}", make)
+
+        return keep_limits(outcome, own, clock, mode=entry.mode, label=task.label)
+
+
 @dataclass(frozen=True)
 class _Trained:
-    outcome: SearchOutcome
+    kept: KeptLimits
     retrained: Retrained
     test: Metrics | None
+
+    @property
+    def outcome(self) -> SearchOutcome:
+        return self.kept.outcome
 
     @property
     def samples(self) -> int:
@@ -114,8 +171,11 @@ class Work:
     def __post_init__(self) -> None:
         self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
         self.budget = Budget.parse(self.settings.budget, len(self.dataset.train))
-        with seeded(0):
-            make_space(self.settings, self.dataset)  # a bad option shows before anything is written
+        config = self.settings.train_config(len(self.dataset.train))
+        self.limits = StudyLimits(self.settings, config, self.folder.latency)
+        with seeded(0):  # a bad option shows before anything is written
+            modes = {entry.mode for entry in self.entries.values() if entry.kind != "reference"}
+            self.limits.check_reachable(make_space(self.settings, self.dataset), modes)
         self.hyperparameters = {n: Hyperparameters(self.settings, e) for n, e in self.entries.items()}
         used = {e.search_name for e in self.entries.values()} | set(self.entries)
         for name in set(self.settings.parameters) - used:
@@ -123,8 +183,9 @@ class Work:
         self._tuned: dict[str, dict[str, Any]] = {}
 
     def connect(self, storage: BaseStorage) -> None:
-        """Say where cells and tuning trials are claimed."""
+        """Say where cells and tuning trials are claimed; the folder is there now."""
         self.storage = storage
+        self.limits.remember_in(self.folder.latency)
 
     def cells(self) -> list[Cell]:
         """All cells in the order in which they run: seed by seed, so that every strategy soon has a first row."""
@@ -250,7 +311,7 @@ class Work:
     def _task(self, settings: ComparisonSettings, config: TrainConfig, label: str) -> SearchTask:
         return SearchTask(
             data=self.dataset.search_view(),
-            make_space=partial(make_space, settings, self.dataset),
+            make_space=partial(make_limited_space, settings, self.dataset, self.limits),
             config=config,
             budget=self.budget,
             candidates=settings.candidates,
@@ -268,14 +329,15 @@ class Work:
         *,
         with_test: bool = False,
     ) -> _Trained:
-        outcome = self._search(entry, task, parameters)
+        kept = keep_study_limits(entry, self._search(entry, task, parameters), task, self.limits)
+        outcome = kept.outcome
         recipe = settings.soft_config(task.config) if entry.mode == "soft" else settings.retrain_config(task.config)
         with task.trials.trial("re-train", outcome.design) as trial:
             trained = retrain(entry, outcome, task, recipe, lambda record: trial.validated(record.valid_auc))
             test = evaluate(trained.model, self.dataset.test, task.config) if with_test else None
             figures = {} if test is None else {"test_auc": test.auc, "test_logloss": test.logloss}
             trial.result(trained.fit.best_valid_auc, **figures)
-        return _Trained(outcome, trained, test)
+        return _Trained(kept, trained, test)
 
     def _compute(self, cell: Cell) -> CellRecord:
         entry, tuned = self.entries[cell.strategy], self._tuned.get(cell.strategy, {})
@@ -290,7 +352,22 @@ class Work:
             found = self._search_and_retrain(entry, task, settings, parameters, with_test=True)
         outcome, trained, test = found.outcome, found.retrained, found.test
         assert test is not None, "asked for"
-        details = {**outcome.details, **self._importance(trained, task.config)}
+        schema = self.dataset.schema
+        fields = Fields(tuple(schema.field_sizes), tuple(schema.value_fields), settings.emb_dim)
+        cost = measure(trained.model, fields, config, trained.fit)
+        limited = found.kept.details(
+            {
+                LATENCY: cost[f"latency_ms_{settings.limits.latency_batch}"],
+                "max-parameters": trained.parameters,
+                "max-multiply-adds": cost["multiply_adds"],
+            }
+        )
+        details = {
+            **outcome.details,
+            **self._importance(trained, task.config),
+            **({"tuning": tuned} if tuned else {}),
+            **({"limits": limited} if limited else {}),
+        }
         record = CellRecord(
             strategy=cell.strategy,
             seed=cell.seed,
@@ -311,7 +388,8 @@ class Work:
             trace=with_test_figures(outcome.trace, figures),
             retrain_history=trained.history,
             shares_search_with=entry.shares_search_with if self._is_shared(entry) else None,
-            details={**details, **({"tuning": tuned} if tuned else {})},
+            cost=cost,
+            details=details,
             derive_seconds=outcome.derive_seconds + outcome.measure_seconds,
             derive_samples=outcome.derive_samples + outcome.measure_samples,
             tuning_seconds=tuned.get("seconds", 0.0),

@@ -38,6 +38,16 @@ class CandidateSpace(SimplifiedModelSpace):
         """Evaluate the candidate; its model is made by its `executable_model`, by whoever needs one."""
         return self.evaluator.evaluate(self)
 
+    def random(self, memo: Any = None, random_state: Any = None) -> Any:
+        """A random candidate; a space that can draw one where limits refuse nearly all (`draw`) is asked to."""
+        draw = getattr(self.mutables, "draw", None)
+        sample = draw(random_state) if draw is not None else None
+        if sample is None:
+            return super().random(memo, random_state)
+        if memo is not None:
+            memo.update(sample)
+        return self.freeze(sample)
+
 
 class BudgetedEngine(SequentialExecutionEngine):
     """Run candidates, wave by wave, until a budget is spent.

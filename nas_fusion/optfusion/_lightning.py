@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas_fusion.cost import DEFAULT_COST_PENALTY
 from nas_fusion.nni_bridge import BaseOneShotLightningModule, MendedModule
+from nas_fusion.optfusion._penalty import CostPenalty
 
 
 class OptFusionModule(MendedModule, BaseOneShotLightningModule):
@@ -20,14 +22,21 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         arch_learning_rate: of the Adam that trains α and β, without decay.
         gradient_clip: clip the norm of the weights' gradient; None for no clipping.
         warm_up: samples on which the weights are trained before the architecture moves.
+        cost_penalty: weight of the penalty above a limit of the space (`CostPenalty`).
     """
 
     def __init__(
-        self, training_module: Any, arch_learning_rate: float, gradient_clip: float | None = None, warm_up: int = 0
+        self,
+        training_module: Any,
+        arch_learning_rate: float,
+        gradient_clip: float | None = None,
+        warm_up: int = 0,
+        cost_penalty: float = DEFAULT_COST_PENALTY,
     ) -> None:
         super().__init__(training_module)
         self.warm_up, self._seen = warm_up, 0
         self.arch_learning_rate, self.gradient_clip = arch_learning_rate, gradient_clip
+        self.cost_penalty = cost_penalty
 
     def configure_architecture_optimizers(self) -> torch.optim.Optimizer:
         """Adam without decay on α and β."""
@@ -38,6 +47,9 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         architecture = self.architecture_optimizers()
         architecture.zero_grad()
         loss: Tensor = self.training_module.training_step(batch, batch_idx)
+        penalty = CostPenalty.of(self, self.cost_penalty)
+        if penalty is not None:
+            loss = loss + penalty()
         self.advance_optimization(loss, batch_idx, self.gradient_clip)
         if self._seen >= self.warm_up:
             architecture.step()

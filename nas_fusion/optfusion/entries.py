@@ -26,10 +26,18 @@ def _distributions() -> Mapping[str, BaseDistribution]:
 
 def _build(search: Searched) -> Callable[..., OptFusion]:
     def build(context: BuildContext, **parameters: Any) -> OptFusion:
-        clip = context.config.gradient_clip
-        return OptFusion(search=search, operation=context.designs.operations[0], gradient_clip=clip, **parameters)
+        return OptFusion(search=search, **_from_context(context), **parameters)
 
     return build
+
+
+def _from_context(context: BuildContext) -> dict[str, Any]:
+    limits = context.designs.limits
+    return {
+        "operation": context.designs.operations[0],
+        "gradient_clip": context.config.gradient_clip,
+        **({} if limits is None else {"cost_penalty": limits.cost_penalty}),
+    }
 
 
 def _entry(name: str, summary: str, search: Searched = "both", **options: Any) -> StrategyEntry:
@@ -59,13 +67,12 @@ def _refined(
     # Of a budget in seconds nobody knows beforehand how many samples it is: then there is no warm-up.
     samples = round(supernet_share * (context.samples or 0))
     return OptFusion(
-        operation=context.designs.operations[0],
-        gradient_clip=context.config.gradient_clip,
         product="open",
         warm_up=round(warm_up * samples),
         training_share=supernet_share,
         refinement=context.candidates,
         proposed_share=proposed_share,
+        **_from_context(context),
         **own,
     )
 

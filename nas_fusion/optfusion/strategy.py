@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from nas_fusion.cost import DEFAULT_COST_PENALTY
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.nn import ProductRule
@@ -46,6 +47,8 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         proposed_share: the share of them that is drawn from the supernet's gates and mixtures; the others are changes
             of the best candidate so far.
         mixture_start: initial β: ``"xavier"`` (published), or ``"uniform"``.
+        cost_penalty: weight of the penalty on the supernet's expected cost above a limit of the space
+            (`nas_fusion.optfusion._penalty`); without limits it does nothing.
 
     Raises:
         OptionError: an argument is out of its range.
@@ -64,8 +67,12 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         refinement: int = 0,
         proposed_share: float = 0.5,
         mixture_start: MixtureStart = "xavier",
+        cost_penalty: float = DEFAULT_COST_PENALTY,
     ) -> None:
         super().__init__()
+        if not cost_penalty >= 0:
+            raise OptionError("cost_penalty", "zero or a positive number", cost_penalty)
+        self.cost_penalty = cost_penalty
         if not arch_learning_rate > 0:
             raise OptionError("arch_learning_rate", "a positive number", arch_learning_rate)
         for name, value in (("warm_up", warm_up), ("refinement", refinement)):
@@ -91,7 +98,9 @@ class OptFusion(MendedStrategy, OneShotStrategy):
 
     def configure_oneshot_module(self, training_module: Any) -> OptFusionModule:
         """Wrap the evaluator's Lightning module."""
-        return OptFusionModule(training_module, self.arch_learning_rate, self.gradient_clip, self.warm_up)
+        return OptFusionModule(
+            training_module, self.arch_learning_rate, self.gradient_clip, self.warm_up, self.cost_penalty
+        )
 
     def mixture(self) -> dict[str, dict[str, float]]:
         """``softmax(β)`` by block and operation after the search, as a soft model needs it."""

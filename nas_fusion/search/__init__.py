@@ -7,15 +7,19 @@ from nas_fusion.search._architectures import ArchitectureTrainer
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess, TrainingService
 from nas_fusion.search._incumbents import Incumbents, NoIncumbents
-from nas_fusion.search._run import Retrained, build_context, new_model, retrain, run_search
+from nas_fusion.search._keep_limits import LATENCY, Clock, KeptLimits, keep_limits
+from nas_fusion.search._run import Retrained, build_context, model_to_train, new_model, retrain, run_search
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 
 __all__ = [
+    "LATENCY",
     "ArchitectureTrainer",
     "Budget",
+    "Clock",
     "Engine",
     "InProcess",
     "Incumbents",
+    "KeptLimits",
     "NoIncumbents",
     "Retrained",
     "SearchOutcome",
@@ -23,6 +27,8 @@ __all__ = [
     "SoftStart",
     "TrainingService",
     "build_context",
+    "keep_limits",
+    "model_to_train",
     "new_model",
     "retrain",
     "run_search",

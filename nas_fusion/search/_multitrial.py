@@ -10,7 +10,7 @@ from typing import Any
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
-from nas_fusion.nni_bridge import BudgetedEngine, CandidateSpace, FunctionalEvaluator, nni
+from nas_fusion.nni_bridge import BudgetedEngine, CandidateSpace, FunctionalEvaluator, ModelStatus, nni
 from nas_fusion.records import TracePoint
 from nas_fusion.search._candidates import CandidateTraining, TrainingAsTrials, TrainingHere
 from nas_fusion.search._engines import InProcess
@@ -93,6 +93,7 @@ def run_multitrial(strategy: Any, task: SearchTask) -> SearchOutcome:
         seconds=task.watch.elapsed,
         candidates=len(trainer.tried),
         details={"candidates": models},
+        alternatives=_by_rank(engine)[1:],
     )
 
 
@@ -107,6 +108,12 @@ def time_shares(task: SearchTask) -> TimeShares:
     """The shares of a search's candidates, or of its waves where the candidates of a wave are trained side by side."""
     at_once = 1 if isinstance(task.engine, InProcess) else task.engine.concurrency
     return TimeShares(task.watch, math.ceil(task.candidates / at_once))
+
+
+def _by_rank(engine: BudgetedEngine) -> tuple[FusionDesign, ...]:
+    trained = [m for m in engine.list_models(ModelStatus.Trained) if m.metric is not None and math.isfinite(m.metric)]
+    ranked = sorted(trained, key=lambda m: m.metric, reverse=True)
+    return tuple(FusionDesign.from_sample(m.sample) for m in ranked)
 
 
 @contextmanager

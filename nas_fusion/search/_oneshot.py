@@ -19,6 +19,7 @@ from nas_fusion.search._gap import measure_derived
 from nas_fusion.search._refine import Refinable, refine
 from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
 from nas_fusion.search._trace import trace_of
+from nas_fusion.search_spaces import Scores, SupernetNode, scores_of
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.training import EpochRecord, OneShotRun, TrainConfig, oneshot_evaluator, seeded
 from nas_fusion.trials import Trial
@@ -59,6 +60,8 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
         details=choices.details(),
         derive_samples=derive_samples,
         derive_seconds=0.0 if run.monitor.ended is None else task.watch.now() - run.monitor.ended,
+        alternatives=_by_rank(ranked)[1:],
+        scores=_scores(strategy),
     )
     _keep_ranked(strategy, ranked, trace, task)
     final = run.monitor.best if entry.keep_best_epoch else run.monitor.history[-1]
@@ -81,6 +84,7 @@ def _refined(outcome: SearchOutcome, strategy: Refinable, task: SearchTask) -> S
         details={**outcome.details, "derived": str(outcome.design), "candidates": found.details},
         derive_samples=outcome.derive_samples + found.samples,
         derive_seconds=outcome.derive_seconds + found.seconds,
+        alternatives=found.by_rank[1:],
     )
 
 
@@ -130,6 +134,17 @@ class RankedDesign(Protocol):
     design: FusionDesign
     valid_auc: float
     seconds: float
+
+
+def _by_rank(ranked: Sequence[RankedDesign]) -> tuple[FusionDesign, ...]:
+    usable = [r for r in ranked if math.isfinite(r.valid_auc)]
+    return tuple(r.design for r in sorted(usable, key=lambda r: r.valid_auc, reverse=True))
+
+
+def _scores(strategy: Any) -> Scores | None:
+    """What a supernet that learns its architecture thinks of every choice."""
+    nodes = [m for m in strategy.supernet.modules() if isinstance(m, SupernetNode) and hasattr(m, "arch_parameters")]
+    return scores_of(nodes) if nodes else None
 
 
 def _ranking_trace(ranked: Sequence[RankedDesign], trained: int, task: SearchTask) -> tuple[TracePoint, ...]:

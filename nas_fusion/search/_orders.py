@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from nas_fusion.cost import Limits
 from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError, TrainingError
@@ -55,6 +56,9 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
         "label": task.label,
         "threads": service.threads or torch.get_num_threads(),
     }
+    designs = getattr(space, "designs", None)  # a candidate's design is given, so it needs no limits
+    if designs is not None and designs.limits is not None:
+        order["limits"] = designs.limits.to_dict()
     try:
         json.dumps(order, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -115,6 +119,8 @@ def make_space(order: Mapping[str, Any]) -> FusionSpace:
     if not (isinstance(kind, type) and issubclass(kind, FusionSpace)):
         raise OptionError("the space's class", "a FusionSpace", order["space"])
     space: FusionSpace = kind(*order["space_arguments"], **order["space_options"])
+    if "limits" in order:
+        space.limit(Limits.from_dict(order["limits"]))
     return space
 
 

@@ -54,6 +54,12 @@ class Refined:
         return max(trained, key=lambda item: item[1], default=None)
 
     @property
+    def by_rank(self) -> tuple[FusionDesign, ...]:
+        """The trained candidates, best first; of equals the first."""
+        trained = [(design, auc) for design, auc in self.designs if auc is not None]
+        return tuple(design for design, _ in sorted(trained, key=lambda item: -item[1]))
+
+    @property
     def details(self) -> list[dict[str, Any]]:
         """The candidates as JSON-able values, in their order."""
         return [{"design": str(design), "valid_auc": auc} for design, auc in self.designs]
@@ -105,7 +111,7 @@ def _order(
     designs = task.make_space().designs
     seen: set[FusionDesign] = set()
     for design in islice(strategy.proposals(designs, rng), 100 * proposed):
-        if design.pruned() not in seen and len(seen) < proposed:
+        if design.pruned() not in seen and len(seen) < proposed and designs.problem(design) is None:
             seen.add(design.pruned())
             yield design
     while True:

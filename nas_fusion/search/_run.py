@@ -105,7 +105,7 @@ def retrain(
     """
     start = time.perf_counter()
     with seeded(config.seed):
-        model = _model_of(entry, outcome, task)
+        model = model_to_train(entry, outcome, task)
         result = fit(
             model,
             task.data,
@@ -118,7 +118,12 @@ def retrain(
     return Retrained(model, result, seconds, sum(p.numel() for p in model.parameters()))
 
 
-def _model_of(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask) -> nn.Module:
+def model_to_train(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask) -> nn.Module:
+    """The model that `retrain` trains, before it does; fresh weights come from the current random state.
+
+    Raises:
+        OptionError: a soft model of a search that left no supernet.
+    """
     space = task.make_space()
     if entry.mode == "hard":
         return new_model(entry, outcome.design, space)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from nas_fusion.architecture import found_from_json
+from nas_fusion.design import FusionDesign
 from nas_fusion.errors import StudyError
 from nas_fusion.files import load_tensors, new_folder, save_tensors, write_text
 from nas_fusion.records import TracePoint
 from nas_fusion.search._task import SearchOutcome, SoftStart
+from nas_fusion.search_spaces import Scores
 
 _OUTCOME, _WEIGHTS = "outcome.json", "supernet.pt"
 
@@ -34,6 +37,8 @@ def save_search(folder: Path, outcome: SearchOutcome) -> None:
         "derive_seconds": outcome.derive_seconds,
         "measure_samples": outcome.measure_samples,
         "measure_seconds": outcome.measure_seconds,
+        "alternatives": [json.loads(design.to_json()) for design in outcome.alternatives],
+        "scores": None if outcome.scores is None else _plain_scores(outcome.scores),
     }
     with new_folder(folder) as temporary:
         if outcome.soft:
@@ -54,7 +59,21 @@ def load_search(folder: Path) -> SearchOutcome | None:
         mixture = content.pop("mixture")
         content["design"] = found_from_json(json.dumps(content["design"]))
         content["trace"] = tuple(TracePoint(**point) for point in content["trace"])
+        content["alternatives"] = tuple(
+            FusionDesign.from_json(json.dumps(design)) for design in content.get("alternatives", ())
+        )
+        scores = content.pop("scores", None)
+        content["scores"] = None if scores is None else _read_scores(scores)
         soft = SoftStart(load_tensors(folder / _WEIGHTS), mixture) if mixture is not None else None
         return SearchOutcome(soft=soft, **content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{folder}: a search that cannot be read; delete the folder to repeat it ({error})") from error
+
+
+def _plain_scores(scores: Scores) -> dict[str, Any]:
+    connections = [[source, target, score] for (source, target), score in scores.connections.items()]
+    return {"connections": connections, "operations": {b: dict(s) for b, s in scores.operations.items()}}
+
+
+def _read_scores(content: dict[str, Any]) -> Scores:
+    return Scores({(s, t): score for s, t, score in content["connections"]}, content["operations"])

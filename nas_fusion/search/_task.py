@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData
+from nas_fusion.design import FusionDesign
 from nas_fusion.records import TracePoint
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess
 from nas_fusion.search._incumbents import Incumbents, NoIncumbents
-from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.search_spaces import FusionSpace, Scores
 from nas_fusion.stopwatch import Stopwatch
 from nas_fusion.training import TrainConfig
 from nas_fusion.trials import SilentLog, TrialLog
@@ -98,6 +99,8 @@ class SearchOutcome:
             supernet's training and a design.
         measure_samples, measure_seconds: what was spent behind the search, to measure the derived design for the
             report; counts against no budget.
+        alternatives: the next best designs, best first, for the case that `design` turns out to be above a limit.
+        scores: what the search thinks of every choice, where it says so.
     """
 
     design: Found
@@ -112,3 +115,5 @@ class SearchOutcome:
     derive_seconds: float = 0.0
     measure_samples: int = 0
     measure_seconds: float = 0.0
+    alternatives: tuple[FusionDesign, ...] = ()
+    scores: Scores | None = None

@@ -1,7 +1,7 @@
 """One training routine, on Lightning, for candidates, supernets and final training."""
 
 from nas_fusion.training._config import TrainConfig
-from nas_fusion.training._fit import FitResult, Metrics, evaluate, fit, predict, predict_logits
+from nas_fusion.training._fit import FitResult, Metrics, evaluate, evaluating, fit, predict, predict_logits
 from nas_fusion.training._meter import SampleMeter
 from nas_fusion.training._metrics import AucLogloss, auc_and_logloss
 from nas_fusion.training._module import CTRModule
@@ -26,6 +26,7 @@ __all__ = [
     "ValidationMonitor",
     "auc_and_logloss",
     "evaluate",
+    "evaluating",
     "fit",
     "make_trainer",
     "oneshot_evaluator",

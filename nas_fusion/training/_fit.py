@@ -144,7 +144,7 @@ def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -
     device = torch_device(config)
     autocast = torch.autocast(device.type, torch.bfloat16) if config.precision == "bf16" else nullcontext()
     found = []
-    with _evaluating(model, device), torch.inference_mode(), autocast:
+    with evaluating(model, device), torch.inference_mode(), autocast:
         for batch in BatchLoader(split, config.batch_size):
             values = None if batch.values is None else batch.values.to(device)
             found.append(full_precision(model(batch.ids.to(device), values)))
@@ -152,7 +152,8 @@ def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -
 
 
 @contextmanager
-def _evaluating(model: nn.Module, device: torch.device) -> Iterator[None]:
+def evaluating(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """A model on a device and in evaluation mode; afterwards it is in the modes and on the device it was."""
     # Outside inference mode: weights that are moved inside it could not be trained any more.
     home = next((p.device for p in model.parameters()), device)
     modes = [(module, module.training) for module in model.modules()]

@@ -1,0 +1,151 @@
+"""The limits of a study: tables of what its designs cost, and a memory of what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from torch import nn
+
+from nas_fusion.cost import (
+    LatencyTable,
+    Limit,
+    Limits,
+    Mode,
+    Stopwatch,
+    latency_ms,
+    measure_latency_table,
+    multiply_add_table,
+    parameter_table,
+)
+from nas_fusion.errors import StudyError
+from nas_fusion.files import write_text
+from nas_fusion.search import LATENCY
+from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.studies._settings import ComparisonSettings
+from nas_fusion.training import TrainConfig
+
+FORMAT_VERSION = 1
+
+STOPWATCH: Stopwatch = latency_ms
+"""Measures every latency; tests put one in its place that does not depend on the machine."""
+
+
+class StudyLimits:
+    """What `LimitSettings` mean for the spaces of a study, whose width may be tuned.
+
+    Latencies are measured once and remembered, so that a study that goes on uses the same table and comes to the same
+    designs. `remember_in` says where; until then, and without it, they are kept in memory.
+
+    Args:
+        settings: of the study.
+        config: says device and precision.
+        path: ``latency.json`` of a study that goes on; need not exist.
+
+    Raises:
+        StudyError: the file cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: ComparisonSettings,
+        config: TrainConfig,
+        path: Path | None = None,
+    ) -> None:
+        self.settings, self._config = settings.limits, config
+        self._file: Path | None = None
+        self._known = _read(path) if path is not None and self.settings.latency_ms else _nothing()
+        self._limits: dict[tuple[Any, ...], Limits] = {}
+
+    def remember_in(self, path: Path) -> None:
+        """Write what was measured, now and from now on; what the file says already holds."""
+        if self.settings.latency_ms:
+            self._file = path
+            self._exchange()
+            self._limits.clear()  # another process may have been first
+
+    def of(self, space: FusionSpace) -> Limits | None:
+        """The limits of a space; None without any. May measure a table of latencies, in seconds to minutes."""
+        if not self.settings.any:
+            return None
+        key = (space.fields, space.levels, space.batch_norm)
+        if key not in self._limits:
+            self._limits[key] = Limits(tuple(self._all(space)), self.settings.cost_penalty)
+        return self._limits[key]
+
+    def measured(self, space: FusionSpace, name: str, make: Callable[[], nn.Module]) -> float:
+        """Milliseconds per batch of a model; measured once for its name, which tells designs and modes apart."""
+        key = f"{_width(space)}: {name}"
+        if key not in self._known["measured"]:
+            self._known["measured"][key] = self._time(space, make())
+            self._exchange()
+        measured: float = self._known["measured"][key]
+        return measured
+
+    def check_reachable(self, space: FusionSpace, modes: set[Mode]) -> None:
+        """Refuse limits that no design keeps, before anything is trained.
+
+        Raises:
+            OptionError: there is none; names the option, the limit and the cheapest design's cost.
+        """
+        limits = self.of(space)
+        for mode in sorted(modes) if limits is not None else ():
+            limits.check_reachable(space.levels, mode)
+
+    def _all(self, space: FusionSpace) -> list[Limit]:
+        found, settings = [], self.settings
+        if settings.latency_ms:
+            latency = self._latency_table(space)
+            found.append(Limit(LATENCY, settings.latency_ms, latency.table, 1 + latency.margin))
+        if settings.parameters:
+            found.append(Limit("max-parameters", settings.parameters, parameter_table(space)))
+        if settings.multiply_adds:
+            found.append(Limit("max-multiply-adds", settings.multiply_adds, multiply_add_table(space)))
+        return found
+
+    def _latency_table(self, space: FusionSpace) -> LatencyTable:
+        key = _width(space)
+        if key not in self._known["tables"]:
+            table = measure_latency_table(space, lambda model: self._time(space, model))
+            self._known["tables"][key] = table.to_dict()
+            self._exchange()
+        return LatencyTable.from_dict(self._known["tables"][key])
+
+    def _time(self, space: FusionSpace, model: nn.Module) -> float:
+        return STOPWATCH(model, space.fields, self.settings.latency_batch, self._config)
+
+    def _exchange(self) -> None:
+        """Write what is new, and read what other processes have written."""
+        if self._file is None:
+            return
+        with FileLock(self._file.with_name(f".{self._file.name}.lock")):
+            theirs = _read(self._file)
+            for name in ("tables", "measured"):
+                self._known[name] = {**self._known[name], **theirs[name]}
+            content = {"format": FORMAT_VERSION, **self._known, "batch": self.settings.latency_batch}
+            write_text(self._file, json.dumps({**content, "threads": torch.get_num_threads()}, indent=1) + "\n")
+
+
+def _width(space: FusionSpace) -> str:
+    return f"embeddings of {space.fields.emb_dim}"
+
+
+def _nothing() -> dict[str, dict[str, Any]]:
+    return {"tables": {}, "measured": {}}
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.exists():
+        return _nothing()
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        version, tables, measured = content["format"], dict(content["tables"]), dict(content["measured"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{path}: not the latencies of a study; delete it to measure again ({error})") from error
+    if version != FORMAT_VERSION:
+        raise StudyError(f"{path}: format must be {FORMAT_VERSION}, got {version!r}")
+    return {"tables": tables, "measured": measured}
