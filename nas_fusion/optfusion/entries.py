@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from nas_fusion.optfusion._node import Searched
 from nas_fusion.optfusion.strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion
@@ -61,8 +61,12 @@ WARM_UP = 0.25
 """The refined variant trains the weights alone on this share of the supernet's samples."""
 
 
+REFINED_CANDIDATES = 4
+"""Few, so that each is trained long enough: on frappe the AUC after a few epochs does not rank designs."""
+
+
 def _refined(
-    context: BuildContext, supernet_share: float, warm_up: float, proposed_share: float, **own: Any
+    context: BuildContext, supernet_share: float, warm_up: float, candidates: int, proposed_share: float, **own: Any
 ) -> OptFusion:
     # Of a budget in seconds nobody knows beforehand how many samples it is: then there is no warm-up.
     samples = round(supernet_share * (context.samples or 0))
@@ -70,7 +74,7 @@ def _refined(
         product="open",
         warm_up=round(warm_up * samples),
         training_share=supernet_share,
-        refinement=context.candidates,
+        refinement=candidates,
         proposed_share=proposed_share,
         **_from_context(context),
         **own,
@@ -96,12 +100,14 @@ ENTRIES = (
             **_PARAMETERS,
             "supernet_share": SUPERNET_SHARE,
             "warm_up": WARM_UP,
+            "candidates": REFINED_CANDIDATES,
             "proposed_share": 0.5,
         },
         distributions=lambda: {
             **_distributions(),
             "supernet_share": FloatDistribution(0.05, 0.6),
             "warm_up": FloatDistribution(0.0, 0.6),
+            "candidates": IntDistribution(2, 20, log=True),
             "proposed_share": FloatDistribution(0.1, 1.0),
         },
         keep_best_epoch=True,

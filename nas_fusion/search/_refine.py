@@ -66,10 +66,11 @@ class Refined:
 
 
 def refine(strategy: Refinable, task: SearchTask, spent: int) -> Refined:
-    """Train candidates with what is left of the budget, equal shares each.
+    """Train candidates with what is left of the budget, by the recipe that re-training uses.
 
     The first candidates are proposals of the supernet, the derived design among them; each of the others is the best
-    one so far with one choice changed. Every candidate is trained from scratch.
+    one so far with one choice changed. Every candidate is trained from scratch, learning-rate drops and early stop
+    included, for at most its share of what is left; what an early stop saves goes to those that follow.
 
     Args:
         strategy: whose supernet is trained.
@@ -80,14 +81,15 @@ def refine(strategy: Refinable, task: SearchTask, spent: int) -> Refined:
     count = _affordable(strategy, task, spent)
     if count < 1:
         return found
-    config, shares = _recipe(task, spent, count), TimeShares(task.watch, count)
+    shares = TimeShares(task.watch, count)
     rng = np.random.default_rng([task.seed, 1])
     proposed = max(1, round(strategy.proposed_share * count))
-    for number, design in enumerate(islice(_order(strategy, task, found, rng, proposed), count), start=1):
+    for number, design in enumerate(islice(_order(strategy, task, found, rng, proposed), count)):
         if not shares.fits():
             break
+        config = _recipe(task, spent + found.samples, count - number)
         with shares.round() as limit:
-            _try(design, task, replace(config, max_seconds=limit), found, spent, f"{task.label} {number}/{count}")
+            _try(design, task, replace(config, max_seconds=limit), found, spent, f"{task.label} {number + 1}/{count}")
     found.seconds = task.watch.elapsed - start
     return found
 
@@ -102,7 +104,7 @@ def _affordable(strategy: Refinable, task: SearchTask, spent: int) -> int:
 def _recipe(task: SearchTask, spent: int, count: int) -> TrainConfig:
     samples = task.budget.samples
     share = None if samples is None else samples_per_candidate(samples - spent, count, task.config.batch_size)
-    return replace(task.config, max_samples=share, patience=0, lr_drop=1.0)
+    return replace(task.config, max_samples=share)
 
 
 def _order(
