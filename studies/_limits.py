@@ -93,8 +93,9 @@ class StudyLimits:
             OptionError: there is none; names the option, the limit and the cheapest design's cost.
         """
         limits = self.of(space)
-        for mode in sorted(modes) if limits is not None else ():
-            limits.check_reachable(space.levels, mode)
+        if limits is not None:
+            for mode in sorted(modes):
+                limits.check_reachable(space.levels, mode)
 
     def _all(self, space: FusionSpace) -> list[Limit]:
         found, settings = [], self.settings

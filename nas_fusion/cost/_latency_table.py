@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ def measure_latency_table(space: FusionSpace, time: Time) -> LatencyTable:
     return LatencyTable(_table(fit.coef_, space), max(SMALLEST_MARGIN, float(np.quantile(late, 0.9))))
 
 
-def timing_designs(levels: int, operations: tuple[str, ...]) -> list[FusionDesign]:
+def timing_designs(levels: int, operations: Sequence[str]) -> list[FusionDesign]:
     """Which designs are timed: small ones, so that a wide space can be timed in a short while.
 
     Per operation: the output merges the embedding; it merges four blocks; a deep block merges two. And chains through
@@ -98,7 +98,7 @@ def timing_designs(levels: int, operations: tuple[str, ...]) -> list[FusionDesig
     return designs
 
 
-def _parts_of(design: FusionDesign, operations: tuple[str, ...]) -> list[float]:
+def _parts_of(design: FusionDesign, operations: Sequence[str]) -> list[float]:
     """How often the design has what is fitted: 1, shallow and deep blocks; per operation uses, and inputs."""
     live = [block for block in design.live_blocks() if block != EMBEDDING]
     merging = [block for block in live if block in dict(design.operations) and design.sources(block)]

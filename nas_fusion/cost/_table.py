@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -124,12 +125,12 @@ def _count_parts(space: FusionSpace, parts: _Parts, unit: str, count: Count) -> 
     def features(rows: int, device: torch.device) -> torch.Tensor:
         return torch.zeros(rows, width, device=device)
 
+    def inputs_of(k: int, rows: int, device: torch.device) -> tuple[Any, ...]:
+        return [features(rows, device)] * k, features(rows, device)
+
     def merging(nodes: Sequence[nn.Module]) -> tuple[int, ...]:
         """Of each node, on as many inputs as its place says."""
-        return tuple(
-            count(node, lambda rows, device, k=k: ([features(rows, device)] * k, features(rows, device)))
-            for k, node in enumerate(nodes)
-        )
+        return tuple(count(node, partial(inputs_of, k)) for k, node in enumerate(nodes))
 
     shallow, deep = (
         count(block, lambda rows, device: (features(rows, device), features(rows, device)))

@@ -82,7 +82,7 @@ def any_design(space: FusionSpace, seed: int, share: float) -> FusionDesign:
     while True:
         is_open = [c for c in candidate_connections(space.levels) if rng.random() < share]
         names = space.designs.operations
-        chosen = {b: names[rng.integers(len(names))] for b in fused_blocks(space.levels)}
+        chosen = {b: names[int(rng.integers(len(names)))] for b in fused_blocks(space.levels)}
         design = FusionDesign.build(space.levels, is_open, chosen)
         if design.is_legal:
             return design
