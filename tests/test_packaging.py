@@ -24,6 +24,7 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 LAYERS = (
     {"errors"},
     {"design", "registry", "files"},
+    {"architecture"},
     {"trials"},
     {"records", "data", "nn", "nni_bridge"},
     {"training"},

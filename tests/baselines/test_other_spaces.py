@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -284,10 +285,10 @@ def test_paths_without_finite_predictions_are_counted_and_passed_over(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_progress_is_drawn_where_there_is_a_console(name: str, data: SearchData) -> None:
-    console = Console(record=True, force_terminal=True, width=120, file=open("/dev/null", "w", encoding="utf-8"))
-    with console.file:
-        run_search(STRATEGIES.get(name), replace(tiny_task(data), console=console, label="a cell"))
-    assert "a cell" in console.export_text()
+    drawn = StringIO()
+    console = Console(file=drawn, force_terminal=True, width=120)
+    run_search(STRATEGIES.get(name), replace(tiny_task(data), console=console, label="a cell"))
+    assert "a cell" in drawn.getvalue()
 
 
 # End to end --------------------------------------------------------------------------------------------------------
@@ -299,9 +300,13 @@ def test_what_was_found_predicts_clicks_and_an_untrained_model_does_not(
 ) -> None:
     from nas_fusion.data import prepare
 
-    search_data = prepare("synthetic:6000", cache=tmp_path_factory.mktemp("larger")).search_view()
+    search_data = prepare("synthetic:4000", cache=tmp_path_factory.mktemp("larger")).search_view()
     task = tiny_task(search_data, seed=1)
-    task = replace(task, config=replace(task.config, batch_size=128), budget=Budget.parse("6x", len(search_data.train)))
+    task = replace(
+        task,
+        config=replace(task.config, batch_size=128, max_epochs=6),
+        budget=Budget.parse("4x", len(search_data.train)),
+    )
     entry = STRATEGIES.get(name)
     outcome = run_search(entry, task)
     assert isinstance(outcome.design, Architecture)
