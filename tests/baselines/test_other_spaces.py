@@ -28,6 +28,7 @@ from nas_fusion.data import SearchData
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.nn import Fields
 from nas_fusion.search import Budget, SearchTask, build_context, new_model, retrain, run_search
+from nas_fusion.search._candidates import fit_candidate
 from nas_fusion.search_spaces.interaction import Block, InteractionDesign, InteractionSpace
 from nas_fusion.search_spaces.nasrec import NasRecSpace
 from nas_fusion.strategy import STRATEGIES, select_strategies
@@ -229,18 +230,15 @@ def test_a_supernet_is_one_trial_that_ends_with_the_architecture(data: SearchDat
 def test_a_failed_candidate_has_spent_its_share_and_the_search_goes_on(
     data: SearchData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nas_fusion.search import _architectures
-
     calls: list[int] = []
-    original = _architectures.fit_candidate
 
     def sometimes(*arguments: Any, **options: Any) -> Any:
         calls.append(len(calls))
         if len(calls) in (1, 3):
             raise TrainingError("the training loss of epoch 1 is nan")
-        return original(*arguments, **options)
+        return fit_candidate(*arguments, **options)
 
-    monkeypatch.setattr(_architectures, "fit_candidate", sometimes)
+    monkeypatch.setattr("nas_fusion.search._architectures.fit_candidate", sometimes)
     log = Log()
     task = tiny_task(data)
     outcome = run_search(STRATEGIES.get("autoctr"), replace(task, trials=log))
@@ -266,11 +264,11 @@ def test_a_search_in_which_nothing_can_be_trained_says_so(name: str, data: Searc
 def test_paths_without_finite_predictions_are_counted_and_passed_over(
     data: SearchData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, calls = _nasrec.predict_logits, []
+    calls = []
 
     def sometimes(*arguments: Any) -> Any:
         calls.append(arguments)
-        logits = original(*arguments)
+        logits = predict_logits(*arguments)
         return logits * np.nan if len(calls) % 2 else logits
 
     monkeypatch.setattr(_nasrec, "predict_logits", sometimes)
@@ -278,7 +276,7 @@ def test_paths_without_finite_predictions_are_counted_and_passed_over(
     assert outcome.candidates == 6
     assert len(outcome.trace) == 3
     assert all(math.isfinite(point.valid_auc) for point in outcome.trace)
-    monkeypatch.setattr(_nasrec, "predict_logits", lambda *arguments: original(*arguments) * np.nan)
+    monkeypatch.setattr(_nasrec, "predict_logits", lambda *arguments: predict_logits(*arguments) * np.nan)
     with pytest.raises(TrainingError, match="none of 6 paths"):
         run_search(STRATEGIES.get("nasrec"), tiny_task(data), {"designs": 6})
 
