@@ -18,7 +18,10 @@ def propose(
     designs: DesignSet,
     rng: np.random.Generator,
 ) -> Iterator[FusionDesign]:
-    """The derived design, then draws around it, without end.
+    """The derived design, its connections with the space's first operation everywhere, then draws, without end.
+
+    The second one is a hedge: what an operation is worth in a mixture says little about what it is worth alone, and the
+    first published operation, the sum, has no weights and trains wherever the others may not.
 
     A connection is open with the probability ``sigmoid(α / gate_start)``: one half where its gate is about to close,
     .73 where the gate stands as it started. A block's operation is drawn from ``softmax(β)``.
@@ -32,6 +35,7 @@ def propose(
         rng: source of randomness.
     """
     yield derived
+    yield FusionDesign.build(derived.levels, derived.connections, designs.operations[0])
     connections, blocks = candidate_connections(designs.levels), fused_blocks(designs.levels)
     alpha = np.array([gates[c] for c in connections])
     # tanh: no overflow, however far a gate has gone.

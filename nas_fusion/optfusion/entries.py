@@ -72,6 +72,7 @@ def _refined(
     samples = round(supernet_share * (context.samples or 0))
     return OptFusion(
         product="open",
+        mixture_start="uniform",
         warm_up=round(warm_up * samples),
         training_share=supernet_share,
         refinement=candidates,

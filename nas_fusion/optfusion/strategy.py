@@ -115,7 +115,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         }
 
     def proposals(self, designs: DesignSet, rng: np.random.Generator) -> Iterator[FusionDesign]:
-        """The derived design, then designs drawn as gates and mixtures weigh them, without end (see `propose`)."""
+        """The derived design, then others near it, without end (see `propose`)."""
         derived = FusionDesign.from_sample(next(iter(self.list_models())).sample)
         gates = {(s, n.block): a for n in self._nodes() for s, a in zip(n.sources, n.connection_scores(), strict=True)}
         return propose(derived, gates, self.mixture(), self.options.gate_start, designs, rng)

@@ -31,7 +31,7 @@ class InteractionLayers(nn.Module):
         self.blocks = nn.ModuleList()
         for block in design.blocks:
             module = _module(block, [widths[i] for i in block.inputs], fields)
-            widths.append(int(module.width))
+            widths.append(module.width)
             self.blocks.append(module)
         self.head = nn.Linear(sum(widths[i] for i in design.leaves), 1)
 
@@ -83,7 +83,7 @@ def weights_of(fields: Fields, design: InteractionDesign) -> int:
     return sum(p.numel() for p in layers.parameters())
 
 
-def _module(block: Block, inputs: Sequence[int], fields: Fields) -> nn.Module:
+def _module(block: Block, inputs: Sequence[int], fields: Fields) -> MLP | Hadamard | FactorisationMachine | DotProducts:
     raw = len(fields.sizes) if RAW in block.inputs else 0
     if block.kind == "mlp":
         return MLP(inputs, block.width)

@@ -167,7 +167,8 @@ def _choice(number: int, content: Any) -> BlockChoice:
         good = _are_integers(value) if kind not in _TYPES else type(value) is _TYPES[kind]
         if not good:
             raise DesignError(f"block {number} of {MODEL}: {name} must be {kind}, got {value!r}")
-    return BlockChoice(**{name: tuple(v) if isinstance(v, list) else v for name, v in content.items()})
+    options: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
+    return BlockChoice(**options)
 
 
 def _are_integers(value: Any) -> bool:

@@ -1,12 +1,13 @@
-"""Layers whose weights many paths share: each path uses some of the columns and the leading rows.
+"""Layers whose weights many paths share: each path uses some of the sources, and leading parts.
 
 A layer has *sources*, numbered, each with a largest width. It is called with some of them, in any leading width, and
-with the leading width of its output. A layer that is made for one path alone has that path's sources and widths, and
-`take` gives it the weights that the path uses in a shared one.
+with the leading width of its output. A layer that is made for one path alone has that path's sources and widths;
+its weights are the leading parts of the shared ones (`take_weights`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -18,43 +19,29 @@ Inputs = Mapping[int, Tensor]
 
 
 class ElasticLinear(nn.Module):
-    """``W [x_1; …; x_k] + b``.
+    """``W [x_1; …; x_k] + b``, or without b, with the columns of W for each source in a matrix of their own.
+
+    A path that leaves a source out gives its matrix no gradient, so that the optimiser leaves it alone.
 
     Args:
         sources: largest width of each source.
         width: largest width of the output.
+        bias: whether there is a b.
     """
 
-    def __init__(self, sources: Mapping[int, int], width: int) -> None:
+    def __init__(self, sources: Mapping[int, int], width: int, *, bias: bool = True) -> None:
         super().__init__()
-        self.sources = dict(sources)
-        self.offsets: dict[int, int] = {}
-        total = 0
-        for source, largest in self.sources.items():
-            self.offsets[source] = total
-            total += largest
-        self.linear = nn.Linear(total, width)
+        bound = 1 / math.sqrt(sum(sources.values()))  # nn.Linear's initial distribution
+        self.weights = nn.ParameterDict(
+            {str(source): torch.empty(width, largest).uniform_(-bound, bound) for source, largest in sources.items()}
+        )
+        self.bias = nn.Parameter(torch.empty(width).uniform_(-bound, bound)) if bias else None
 
     def forward(self, inputs: Inputs, width: int) -> Tensor:
         """Return ``[…, width]``."""
+        columns = [self.weights[str(source)][:width, : x.shape[-1]] for source, x in inputs.items()]
         together = torch.cat(list(inputs.values()), dim=-1)
-        if together.shape[-1] == self.linear.in_features and list(inputs) == list(self.sources):
-            weight = self.linear.weight[:width]
-        else:
-            weight = self.columns({source: x.shape[-1] for source, x in inputs.items()}, width)
-        return functional.linear(together, weight, self.linear.bias[:width])
-
-    def columns(self, sources: Mapping[int, int], width: int) -> Tensor:
-        """The leading rows, and the leading columns of some sources."""
-        parts = [self.linear.weight[:width, self.offsets[s] : self.offsets[s] + w] for s, w in sources.items()]
-        return torch.cat(parts, dim=1)
-
-    @torch.no_grad()
-    def take(self, shared: ElasticLinear) -> None:
-        """Copy the weights that this layer's sources and widths use in a shared one."""
-        width = self.linear.out_features
-        self.linear.weight.copy_(shared.columns(self.sources, width))
-        self.linear.bias.copy_(shared.linear.bias[:width])
+        return functional.linear(together, torch.cat(columns, dim=1), None if self.bias is None else self.bias[:width])
 
 
 class ElasticNorm(nn.Module):
@@ -73,16 +60,11 @@ class ElasticNorm(nn.Module):
         width = features.shape[-1]
         return functional.layer_norm(features, (width,), self.norm.weight[:width], self.norm.bias[:width])
 
-    @torch.no_grad()
-    def take(self, shared: ElasticNorm) -> None:
-        """Copy the leading weights of a shared one."""
-        width = len(self.norm.weight)
-        self.norm.weight.copy_(shared.norm.weight[:width])
-        self.norm.bias.copy_(shared.norm.bias[:width])
-
 
 class ElasticDense(nn.Module):
-    """``LayerNorm(W [x_1; …; x_k] + b)``, with a ReLU on request.
+    """``LayerNorm(W [x_1; …; x_k])``, with a ReLU on request.
+
+    Without a bias in front of the norm (as published): embeddings start small, and would drown in it.
 
     Args:
         sources: largest width of each source.
@@ -92,7 +74,7 @@ class ElasticDense(nn.Module):
 
     def __init__(self, sources: Mapping[int, int], width: int, *, rectify: bool = False) -> None:
         super().__init__()
-        self.linear, self.norm, self.rectify = ElasticLinear(sources, width), ElasticNorm(width), rectify
+        self.linear, self.norm, self.rectify = ElasticLinear(sources, width, bias=False), ElasticNorm(width), rectify
 
     def forward(self, inputs: Inputs, width: int) -> Tensor:
         """Return ``[…, width]``."""
@@ -100,19 +82,12 @@ class ElasticDense(nn.Module):
         return torch.relu(normed) if self.rectify else normed
 
 
+@torch.no_grad()
 def take_weights(alone: nn.Module, shared: nn.Module) -> None:
     """Give a network that was made for one path the weights that the path uses in the shared network.
 
-    Layers meet by their names; what is not elastic has the same shape in both.
+    Weights meet by their names; those of the one are the leading part of those of the other.
     """
-    elastic: set[str] = set()
-    for name, layer in alone.named_modules():
-        if isinstance(layer, ElasticLinear | ElasticNorm):
-            other = shared.get_submodule(name)
-            layer.take(other)  # type: ignore[arg-type]
-            elastic.update(f"{name}.{weight}" for weight, _ in layer.named_parameters())
     weights = dict(shared.named_parameters())
-    with torch.no_grad():
-        for name, weight in alone.named_parameters():
-            if name not in elastic:
-                weight.copy_(weights[name])
+    for name, weight in alone.named_parameters():
+        weight.copy_(weights[name][tuple(slice(size) for size in weight.shape)])

@@ -29,7 +29,7 @@ MERGED_VECTORS = 8
 
 
 class Linear(nn.Module):
-    """``ReLU(LayerNorm(W [x_1; …; x_k] + b))``.
+    """``ReLU(LayerNorm(W [x_1; …; x_k]))``.
 
     Args:
         dense, sparse: largest sizes of the sources; the sparse ones are not looked at.
@@ -47,7 +47,7 @@ class Linear(nn.Module):
 
 
 class Gating(nn.Module):
-    """``LayerNorm((W x + b) ⊙ σ(V x + c))`` with x = [x_1; …; x_k].
+    """``LayerNorm((W x) ⊙ σ(V x + c))`` with x = [x_1; …; x_k].
 
     Args:
         dense, sparse: largest sizes of the sources; the sparse ones are not looked at.
@@ -57,7 +57,7 @@ class Gating(nn.Module):
 
     def __init__(self, dense: Mapping[int, int], sparse: Mapping[int, int], width: int, emb_dim: int) -> None:
         super().__init__()
-        self.value, self.gate = ElasticLinear(dense, width), ElasticLinear(dense, width)
+        self.value, self.gate = ElasticLinear(dense, width, bias=False), ElasticLinear(dense, width)
         self.norm = ElasticNorm(width)
 
     def forward(self, dense: Inputs, sparse: Inputs, width: int) -> Features:
@@ -66,7 +66,7 @@ class Gating(nn.Module):
 
 
 class DotProduct(nn.Module):
-    """``LayerNorm(W z + b)`` with z the products of all pairs of the mixed sparse vectors and the dense one.
+    """``LayerNorm(W z)`` with z the products of all pairs of the mixed sparse vectors and the dense one.
 
     Args:
         dense, sparse: largest sizes of the sources.
@@ -81,7 +81,7 @@ class DotProduct(nn.Module):
         super().__init__()
         self.emb_dim = emb_dim
         self.project = ElasticDense(dense, emb_dim)
-        self.mix = ElasticLinear(sparse, DOT_VECTORS)
+        self.mix = ElasticDense(sparse, DOT_VECTORS)
         first, second = torch.triu_indices(DOT_VECTORS + 1, DOT_VECTORS + 1, offset=1)
         self.register_buffer("first", first, persistent=False)
         self.register_buffer("second", second, persistent=False)
@@ -96,7 +96,7 @@ class DotProduct(nn.Module):
 
 
 class EmbeddedLinear(nn.Module):
-    """``ReLU(LayerNorm(W s + b))`` over the vectors: every output vector is a mixture of the input vectors.
+    """``ReLU(LayerNorm(W s))`` over the vectors: every output vector is a mixture of the input vectors.
 
     Args:
         sparse: largest sizes of the sources.
@@ -141,7 +141,7 @@ class Attention(nn.Module):
 
 
 class SparseToDense(nn.Module):
-    """``LayerNorm(W ((Σ_j v_j)² - Σ_j v_j²) + b)``: a factorisation machine on the vectors.
+    """``LayerNorm(W ((Σ_j v_j)² - Σ_j v_j²))``: a factorisation machine on the vectors.
 
     Args:
         width: largest width.
@@ -158,7 +158,7 @@ class SparseToDense(nn.Module):
 
 
 class DenseToSparse(nn.Module):
-    """``LayerNorm(W x + b)``, cut into `MERGED_VECTORS` vectors.
+    """``LayerNorm(W x)``, cut into `MERGED_VECTORS` vectors.
 
     Args:
         width: largest width of x.

@@ -46,7 +46,7 @@ class NasRecSupernet(nn.Module):
 
     def derive(self, design: NasRecDesign) -> NasRecNetwork:
         """The model of a path with a copy of its shared weights."""
-        network = NasRecNetwork(self.space.fields, design).to(self.layers.head.linear.weight)
+        network = NasRecNetwork(self.space.fields, design).to(self.embedding.table.weight)
         take_weights(network, self)
         return network.train(self.training)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from nas_fusion.data import SearchData
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.nn import Fields
 from nas_fusion.search import Budget, SearchTask, build_context, new_model, retrain, run_search
+from nas_fusion.search._candidates import train_candidate
 from nas_fusion.search_spaces.interaction import Block, InteractionDesign, InteractionSpace
 from nas_fusion.search_spaces.nasrec import NasRecSpace
 from nas_fusion.strategy import STRATEGIES, select_strategies
@@ -171,14 +173,15 @@ def test_the_oldest_path_dies_and_failed_ones_are_no_members() -> None:
 
 def test_the_supernet_and_the_ranking_share_the_budget(data: SearchData) -> None:
     task = tiny_task(data)
-    rows = len(data.valid)
+    rows, budget = len(data.valid), task.budget.samples
+    assert budget is not None
     outcome = run_search(STRATEGIES.get("nasrec"), task, {"designs": 5})
     assert outcome.candidates == 5
     trained = outcome.samples - 5 * rows
-    assert task.budget.samples - 5 * rows <= trained < task.budget.samples - 5 * rows + BATCH_SIZE
+    assert budget - 5 * rows <= trained < budget - 5 * rows + BATCH_SIZE
     assert [p.samples for p in outcome.trace] == [trained + i * rows for i in range(1, 6)]
     generous = run_search(STRATEGIES.get("nasrec"), task, {"designs": 200})
-    assert generous.candidates == int(0.5 * task.budget.samples / rows), "at most half of the budget"
+    assert generous.candidates == int(0.5 * budget / rows), "at most half of the budget"
 
 
 def test_paths_are_ranked_with_the_last_weights_of_the_supernet(
@@ -228,18 +231,15 @@ def test_a_supernet_is_one_trial_that_ends_with_the_architecture(data: SearchDat
 def test_a_failed_candidate_has_spent_its_share_and_the_search_goes_on(
     data: SearchData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nas_fusion.search import _architectures
-
     calls: list[int] = []
-    original = _architectures.fit_candidate
 
     def sometimes(*arguments: Any, **options: Any) -> Any:
         calls.append(len(calls))
         if len(calls) in (1, 3):
             raise TrainingError("the training loss of epoch 1 is nan")
-        return original(*arguments, **options)
+        return train_candidate(*arguments, **options)
 
-    monkeypatch.setattr(_architectures, "fit_candidate", sometimes)
+    monkeypatch.setattr("nas_fusion.search._architectures.train_candidate", sometimes)
     log = Log()
     task = tiny_task(data)
     outcome = run_search(STRATEGIES.get("autoctr"), replace(task, trials=log))
@@ -265,11 +265,11 @@ def test_a_search_in_which_nothing_can_be_trained_says_so(name: str, data: Searc
 def test_paths_without_finite_predictions_are_counted_and_passed_over(
     data: SearchData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, calls = _nasrec.predict_logits, []
+    calls = []
 
     def sometimes(*arguments: Any) -> Any:
         calls.append(arguments)
-        logits = original(*arguments)
+        logits = predict_logits(*arguments)
         return logits * np.nan if len(calls) % 2 else logits
 
     monkeypatch.setattr(_nasrec, "predict_logits", sometimes)
@@ -277,17 +277,17 @@ def test_paths_without_finite_predictions_are_counted_and_passed_over(
     assert outcome.candidates == 6
     assert len(outcome.trace) == 3
     assert all(math.isfinite(point.valid_auc) for point in outcome.trace)
-    monkeypatch.setattr(_nasrec, "predict_logits", lambda *arguments: original(*arguments) * np.nan)
+    monkeypatch.setattr(_nasrec, "predict_logits", lambda *arguments: predict_logits(*arguments) * np.nan)
     with pytest.raises(TrainingError, match="none of 6 paths"):
         run_search(STRATEGIES.get("nasrec"), tiny_task(data), {"designs": 6})
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_progress_is_drawn_where_there_is_a_console(name: str, data: SearchData) -> None:
-    console = Console(record=True, force_terminal=True, width=120, file=open("/dev/null", "w", encoding="utf-8"))
-    with console.file:
-        run_search(STRATEGIES.get(name), replace(tiny_task(data), console=console, label="a cell"))
-    assert "a cell" in console.export_text()
+    drawn = StringIO()
+    console = Console(file=drawn, force_terminal=True, width=120)
+    run_search(STRATEGIES.get(name), replace(tiny_task(data), console=console, label="a cell"))
+    assert "a cell" in drawn.getvalue()
 
 
 # End to end --------------------------------------------------------------------------------------------------------
@@ -299,9 +299,13 @@ def test_what_was_found_predicts_clicks_and_an_untrained_model_does_not(
 ) -> None:
     from nas_fusion.data import prepare
 
-    search_data = prepare("synthetic:6000", cache=tmp_path_factory.mktemp("larger")).search_view()
+    search_data = prepare("synthetic:4000", cache=tmp_path_factory.mktemp("larger")).search_view()
     task = tiny_task(search_data, seed=1)
-    task = replace(task, config=replace(task.config, batch_size=128), budget=Budget.parse("6x", len(search_data.train)))
+    task = replace(
+        task,
+        config=replace(task.config, batch_size=128, max_epochs=6),
+        budget=Budget.parse("4x", len(search_data.train)),
+    )
     entry = STRATEGIES.get(name)
     outcome = run_search(entry, task)
     assert isinstance(outcome.design, Architecture)

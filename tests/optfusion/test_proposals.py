@@ -19,10 +19,13 @@ DESIGNS = DesignSet(LEVELS)
 MIXTURE = {block: {"add": 0.5, "product": 0.3, "concat": 0.2, "attention": 0.0} for block in fused_blocks(LEVELS)}
 
 
-def test_the_derived_design_comes_first() -> None:
+def test_the_derived_design_comes_first_then_its_connections_with_sums() -> None:
     derived = DESIGNS.sample(3)
     gates = dict.fromkeys(candidate_connections(LEVELS), 0.5)
-    assert next(propose(derived, gates, MIXTURE, 0.5, DESIGNS, np.random.default_rng(0))) == derived
+    first, second = islice(propose(derived, gates, MIXTURE, 0.5, DESIGNS, np.random.default_rng(0)), 2)
+    assert first == derived
+    assert second.connections == derived.connections
+    assert {operation for _, operation in second.operations} == {"add"}
 
 
 def test_draws_follow_gates_and_mixture() -> None:
@@ -31,7 +34,7 @@ def test_draws_follow_gates_and_mixture() -> None:
     gates["embedding", "deep1"] = gates["deep1", "output"] = 1000.0  # always open: no draw has to be mended
     gates["embedding", "cross0"], gates["cross0", "deep1"] = 0.5, -1.0
     proposals = propose(DESIGNS.sample(3), gates, MIXTURE, 0.5, DESIGNS, np.random.default_rng(0))
-    drawn = list(islice(proposals, 1, 2001))
+    drawn = list(islice(proposals, 2, 2002))
     share = {c: sum(c in d.connections for d in drawn) / len(drawn) for c in connections}
     assert share["embedding", "cross0"] == pytest.approx(1 / (1 + np.exp(-1.0)), abs=0.03)
     assert share["cross0", "deep1"] == pytest.approx(1 / (1 + np.exp(2.0)), abs=0.03)
