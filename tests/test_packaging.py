@@ -24,9 +24,11 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 LAYERS = (
     {"errors"},
     {"design", "registry", "files"},
+    {"architecture"},
     {"trials"},
     {"records", "data", "nn", "nni_bridge"},
     {"training"},
+    {"cost"},
     {"search_spaces"},
     {"strategy"},
     {"optfusion", "baselines"},
