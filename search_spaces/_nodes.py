@@ -115,7 +115,7 @@ class SupernetNode(BaseSuperNetModule):
 
     def operation_scores(self) -> dict[str, float]:
         """How good each operation is, from 0 to 1: its probability, where the strategy has any."""
-        if self.operation_choice is None or not hasattr(self, "export_probs"):
+        if self.operation_choice is None or not hasattr(self, "arch_parameters"):
             return {}
         return dict(self.export_probs({})[self.operation_choice.label])
 

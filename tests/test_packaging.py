@@ -28,6 +28,7 @@ LAYERS = (
     {"trials"},
     {"records", "data", "nn", "nni_bridge"},
     {"training"},
+    {"cost"},
     {"search_spaces"},
     {"strategy"},
     {"optfusion"},
