@@ -22,12 +22,13 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 """Folders at the top that install below nas_fusion."""
 
 LAYERS = (
-    {"errors"},
+    {"errors", "stopwatch"},
     {"design", "registry", "files"},
+    {"architecture"},
     {"trials"},
     {"records", "data", "nn", "nni_bridge"},
     {"training"},
-    {"search_spaces"},
+    {"search_spaces", "analysis"},
     {"strategy"},
     {"optfusion", "baselines"},
     {"search", "report"},
