@@ -22,14 +22,14 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 """Folders at the top that install below nas_fusion."""
 
 LAYERS = (
-    {"errors"},
+    {"errors", "stopwatch"},
     {"design", "registry", "files", "statistics"},
     {"architecture"},
     {"trials"},
     {"records", "data", "nn", "nni_bridge"},
     {"training"},
     {"cost"},
-    {"search_spaces"},
+    {"search_spaces", "analysis"},
     {"strategy"},
     {"optfusion"},
     {"search", "report"},
