@@ -65,11 +65,12 @@ def verdict(summaries: Sequence[StrategySummary]) -> Verdict:
         Difference(others[0], against[others[0].strategy]) if others else None for others in (searched[1:], references)
     )
     seeds = f"{len(best.seeds)} seeds" if len(best.seeds) > 1 else "one seed"
-    parts = [f"{best.strategy} has the best validation AUC; on test it reaches {auc(best.test_auc)} ({seeds})."]
+    lead = f"Of the searches, {best.strategy} has the best validation AUC"
+    parts = [f"{lead}; on test it reaches {auc(best.test_auc)} ({seeds})."]
     if runner_up:
         parts.append(_sentence(runner_up, "the runner-up"))
     if reference:
-        parts.append(_sentence(reference, "the best hand-made design"))
+        parts.append(_sentence(reference, "the best hand-made reference"))
     parts += _score(list(against.values()))
     return Verdict(best, runner_up, reference, " ".join(parts), tuple(comparisons))
 

@@ -81,7 +81,7 @@ def test_verdict_compares_on_test_what_validation_chose() -> None:
     assert found.reference is not None
     assert found.reference.is_real is True
     assert "Against the runner-up random: tie: -.0050 (95 % -.0116 to .0016, p = .08, 3 seeds);" in found.text
-    assert "Against the best hand-made design stacked: better by .1500 (95 % .1475 to .1525, p < .001" in found.text
+    assert "Against the best hand-made reference stacked: better by .1500 (95 % .1475 to .1525, p < .001" in found.text
     assert [(c.name, c.reference, c.verdict) for c in found.comparisons] == [
         ("random", "tpe", "tie"),
         ("stacked", "tpe", "worse"),
@@ -97,7 +97,7 @@ def test_verdict_says_when_searching_lost() -> None:
     assert found.best is not None
     assert found.best.strategy == "tpe"
     assert found.runner_up is None
-    assert "Against the best hand-made design stacked: worse by .1003 (" in found.text
+    assert "Against the best hand-made reference stacked: worse by .1003 (" in found.text
 
 
 def test_verdict_says_how_many_seeds_it_lacks() -> None:
