@@ -14,6 +14,7 @@ from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.files import load_tensors
 from nas_fusion.records import CellRecord
+from nas_fusion.report import CLOCK
 from nas_fusion.studies import Comparison, ComparisonSettings, ModelSettings, RecipeSettings, compare, make_space
 from nas_fusion.training import evaluate
 
@@ -42,7 +43,7 @@ def finished(dataset: EncodedDataset, tmp_path_factory: pytest.TempPathFactory) 
 
 def without_times(path: Path) -> pd.DataFrame:
     frame = pd.read_csv(path)
-    return frame.drop(columns=[c for c in frame.columns if c.endswith("_seconds")])
+    return frame.drop(columns=list(CLOCK))
 
 
 def test_every_cell_has_its_record_design_and_weights(finished: Comparison) -> None:

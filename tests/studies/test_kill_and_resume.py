@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from nas_fusion.report import CLOCK
+
 COMMAND = (
     "compare --data synthetic:3000 --levels 1 --emb-dim 2 --budget 1x --candidates 3 --epochs 3 --seeds 2 --device cpu "
     "--strategies random,evolution,optfusion-hard,optfusion-soft,darts --study study"
@@ -51,7 +53,7 @@ def kill_when(process: subprocess.Popen[bytes], folder: Path, cells: int, delay:
 
 def results(folder: Path) -> pd.DataFrame:
     frame = pd.read_csv(folder / "study" / "results.csv")
-    return frame.drop(columns=[c for c in frame.columns if c.endswith("_seconds")])
+    return frame.drop(columns=list(CLOCK))
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from nas_fusion.nni_bridge import web_ui
 from nas_fusion.studies import StudyFolder, dashboard
 
 COMMAND = (
-    "compare --data synthetic:20000 --levels 1 --emb-dim 4 --budget 3x --candidates 3 --epochs 8 --patience 0 "
+    "compare --data synthetic:20000 --levels 1 --emb-dim 4 --budget 3x --candidates 3 --epochs 25 --patience 0 "
     "--seeds 2 --device cpu --strategies random,optfusion-hard --study apples"
 )
 CELLS = 2 * 4

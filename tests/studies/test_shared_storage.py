@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 from optuna.storages import BaseStorage, RDBStorage
 
+from nas_fusion.report import CLOCK
 from nas_fusion.studies import open_storage
 
 COMMAND = (
@@ -46,7 +47,7 @@ def start(folder: Path, cache: Path, arguments: str) -> subprocess.Popen[str]:
 
 def results(folder: Path) -> pd.DataFrame:
     frame = pd.read_csv(folder / "study" / "results.csv")
-    return frame.drop(columns=[c for c in frame.columns if c.endswith("_seconds")])
+    return frame.drop(columns=list(CLOCK))
 
 
 def programs(name: str) -> str | None:

@@ -10,7 +10,6 @@ import optuna
 import pandas as pd
 import pytest
 
-import nas_fusion.report
 from nas_fusion.cli import main
 from nas_fusion.data import DataOptions, prepare
 from nas_fusion.errors import OptionError, StudyError
@@ -98,9 +97,10 @@ def test_the_report_over_all_data_sets_gets_every_result(
     parts: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got: list[Any] = []
-    monkeypatch.setattr(nas_fusion.report, "write_suite_report", lambda *given: got.append(given), raising=False)
+    monkeypatch.setattr("nas_fusion.studies._suite.write_suite_report", lambda *given: got.append(given))
     suite = compare_suite(parts, tmp_path / "suite")
     assert got == [(suite.results, tmp_path / "suite" / "report.html")]
+    assert suite.written == (tmp_path / "suite" / "report.html", tmp_path / "suite" / "report.md")
 
 
 def test_repeated_names_are_numbered() -> None:

@@ -50,7 +50,7 @@ def test_a_strategy_that_overspends(task: SearchTask) -> None:
 
 
 def test_parameters_and_distributions_that_differ() -> None:
-    entry = StrategyEntry("forgot", "reference", "", parallel, parameters={"rate": 1.0})
+    entry = StrategyEntry("forgot", "multi-trial", "", parallel, parameters={"rate": 1.0})
     with pytest.raises(AssertionError):
         CONTRACT.test_every_parameter_has_a_distribution_that_holds_its_default(entry)
 
