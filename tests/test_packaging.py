@@ -35,7 +35,6 @@ LAYERS = (
     {"search", "report"},
     {"baselines"},
     {"studies"},
-    {"command_options"},
     {"testing", "commands"},
     {"cli"},
 )

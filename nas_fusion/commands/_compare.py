@@ -1,0 +1,157 @@
+"""``nasfusion compare`` and ``nasfusion report``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nas_fusion.commands._pages import list_studies
+from nas_fusion.commands._shared import (
+    DEFAULT_STUDIES,
+    Options,
+    data_line,
+    default_study,
+    output,
+    parse_seeds,
+    prepare_log,
+    print_tuning,
+    settings_of,
+)
+from nas_fusion.errors import OptionError
+
+
+def run_compare(options: Options, command: str) -> None:
+    """``nasfusion compare``."""
+    with output() as console:
+        logs = options["data"] or ["synthetic"]
+        alone = [
+            {**options, "data": log, "preset": preset}
+            for log, preset in zip(logs, one_for_each(options["preset"] or [], len(logs)), strict=True)
+        ]
+        if len(alone) == 1:
+            _compare_one(console, alone[0], command)
+        else:
+            _compare_several(console, alone, command)
+
+
+def one_for_each(presets: Sequence[str], logs: int) -> list[str | None]:
+    """A preset for every log: none, the same for all, or one each.
+
+    Raises:
+        OptionError: another number of presets.
+    """
+    if len(presets) not in (0, 1, logs):
+        raise OptionError("preset", f"given once, or once for each of the {logs} logs, in order", list(presets))
+    return list(presets) if len(presets) == logs else [presets[0] if presets else None] * logs
+
+
+def _compare_one(console: Console, options: Options, command: str) -> None:
+    from nas_fusion.studies import compare
+
+    part = _part(console, options)
+    folder = options["study"] or default_study(options["data"])
+    _say_part(console, part, folder)
+    result = compare(part.settings, part.dataset, folder, **_how_to_compare(console, options, command))
+    _print_result(console, result, options["latex"])
+
+
+def _compare_several(console: Console, alone: Sequence[Options], command: str) -> None:
+    from nas_fusion.studies import Part, compare_suite, part_names
+
+    names = part_names([default_study(options["data"]).name for options in alone])
+    parts = [_part(console, options, name) for options, name in zip(alone, names, strict=True)]
+    folder = alone[0]["study"] or DEFAULT_STUDIES / "-".join(names)
+
+    def begin(part: Part, place: Path) -> None:
+        console.print()
+        _say_part(console, part, place)
+
+    suite = compare_suite(parts, folder, part_listener=begin, **_how_to_compare(console, alone[0], command))
+    for part, result in zip(parts, suite.comparisons, strict=True):
+        console.print(f"\n[bold]{part.name}[/bold]", highlight=False)
+        _print_result(console, result, None)
+    for path in suite.written:
+        console.print(f"written: {path}", highlight=False, soft_wrap=True)
+
+
+def _part(console: Console, options: Options, name: str = "") -> Any:
+    from nas_fusion.commands._options import with_preset
+    from nas_fusion.strategy import select_strategies
+    from nas_fusion.studies import Part
+
+    chosen = with_preset(options, options["preset"])
+    entries = select_strategies(chosen["strategies"])
+    settings = settings_of(chosen, tuple(e.name for e in entries), parse_seeds(chosen["seeds"]))
+    return Part(name, settings, prepare_log(console, chosen))
+
+
+def _say_part(console: Console, part: Any, folder: Path) -> None:
+    console.print(data_line(part.settings.source, part.dataset), highlight=False)
+    console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
+
+
+def _how_to_compare(console: Console, options: Options, command: str) -> dict[str, Any]:
+    return {
+        "storage": options["storage"],
+        "engine": options["engine"],
+        "nni_config": options["nni_config"],
+        "console": console if console.is_terminal else None,
+        "listener": partial(_print_cell, console),
+        "tuning_listener": partial(print_tuning, console),
+        "command": command,
+        "reference": options["reference"],
+        "latex": options["latex"],
+    }
+
+
+def _print_result(console: Console, result: Any, latex: Path | None) -> None:
+    from nas_fusion.report import best_cell, design_text
+
+    console.print()
+    _print_comparison(console, result.records, result.info)
+    best = best_cell(result.records)
+    assert best is not None, "a comparison has at least one cell"
+    console.print(f"\nbest on validation data: [bold]{best.strategy}[/bold], seed {best.seed}", highlight=False)
+    console.print(design_text(best.design), highlight=False, markup=False)
+    _print_written(console, result.folder, latex, result.folder.best_json)
+
+
+def _print_cell(console: Console, record: Any, done: int, total: int) -> None:
+    line = f"[{done:>{len(str(total))}}/{total}] {record.strategy:<16} seed {record.seed}"
+    line += f"  valid {record.valid_auc:.4f}  test {record.test_auc:.4f}"
+    line += f"  search {record.search_seconds:.1f} s, re-train {record.retrain_seconds:.1f} s"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def run_report(options: Options) -> None:
+    """``nasfusion report``."""
+    with output() as console:
+        study: Path | None = options["study"]
+        if study is None:
+            list_studies(console, "report")
+            return
+        from nas_fusion.studies import StudyFolder, rewrite_reports
+
+        folder = StudyFolder(study)
+        records, info = rewrite_reports(folder, reference=options["reference"], latex=options["latex"])
+        _print_comparison(console, records, info)
+        _print_written(console, folder, options["latex"])
+
+
+def _print_comparison(console: Console, records: Any, info: Any) -> None:
+    from nas_fusion.report import comparison_caption, comparison_tables
+
+    for table in comparison_tables(records, info, console.width):
+        console.print(table)
+        console.print()
+    console.print(comparison_caption(records, info), highlight=False, markup=False)
+
+
+def _print_written(console: Console, folder: Any, latex: Path | None, *more: Path) -> None:
+    paths = [folder.report, folder.report_markdown, folder.results, folder.summary, *more]
+    for path in [*paths, *([latex] if latex else [])]:
+        console.print(f"written: {path}", highlight=False, soft_wrap=True)

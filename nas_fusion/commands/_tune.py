@@ -1,0 +1,103 @@
+"""``nasfusion tune`` and ``nasfusion worker``."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from rich.table import Table
+
+from nas_fusion.commands._shared import (
+    DEFAULT_STUDIES,
+    Options,
+    data_line,
+    default_study,
+    output,
+    prepare_log,
+    print_tuning,
+    settings_of,
+)
+
+
+def run_tune(options: Options) -> None:
+    """``nasfusion tune``."""
+    with output() as console:
+        from nas_fusion.commands._options import with_preset
+        from nas_fusion.strategy import STRATEGIES
+        from nas_fusion.studies import tune
+
+        options = with_preset(options, options["preset"])
+        entry = STRATEGIES.get(options["strategy"])
+        settings = settings_of({**options, "tune": options["trials"]}, (entry.name,), (options["seed"],))
+        dataset = prepare_log(console, options)
+        plain = default_study(options["data"])
+        folder = options["study"] or plain.with_name(f"{plain.name}-tune-{entry.name}")
+        console.print(data_line(options["data"], dataset), highlight=False)
+        console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
+        result = tune(
+            settings, dataset, folder, storage=options["storage"],
+            console=console if console.is_terminal else None, listener=partial(print_tuning, console),
+        )  # fmt: skip
+        console.print(_tuning_table(result, settings, entry))
+        for line in tuning_words(result):
+            console.print(line, highlight=False, soft_wrap=True)
+        console.print(f"written: {folder / 'tuned.json'}", highlight=False, soft_wrap=True)
+
+
+def _tuning_table(result: Any, settings: Any, entry: Any) -> Table:
+    from nas_fusion.studies import Hyperparameters
+
+    defaults = Hyperparameters(settings, entry).defaults()
+    table = Table(title=f"Tuning of {entry.name}")
+    table.add_column("hyperparameter")
+    table.add_column("default", justify="right")
+    table.add_column("best trial", justify="right")
+    for name, value in result.values.items():
+        table.add_row(name, _figure(defaults[name]), _figure(value))
+    default_auc = "failed" if result.default_valid_auc is None else f"{result.default_valid_auc:.4f}"
+    table.add_row("validation AUC", default_auc, f"{result.valid_auc:.4f}", style="bold")
+    return table
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def tuning_words(result: Any) -> list[str]:
+    """What a tuning came to, in sentences."""
+    lines = [f"{result.trials} trials, {result.pruned} pruned, {result.failed} failed, {result.seconds:.0f} s"]
+    if result.default_valid_auc is None:
+        lines.append("the defaults could not be trained")
+    elif result.valid_auc > result.default_valid_auc:
+        gain = result.valid_auc - result.default_valid_auc
+        lines.append(
+            f"{gain:.4f} above the defaults on validation rows, with one seed: the best of {result.trials} is an "
+            "optimistic number, so compare over several seeds before you believe it"
+        )
+    else:
+        lines.append("no trial was better than the defaults")
+    return lines
+
+
+def run_worker(options: Options) -> None:
+    """``nasfusion worker``."""
+    with output() as console:
+        from dataclasses import replace
+
+        from nas_fusion.data import prepare
+        from nas_fusion.studies import find_announced, open_storage, work_on
+
+        storage = open_storage(options["storage"])
+        study = find_announced(storage, options["study"])
+        if options["device"]:
+            study = replace(study, settings=replace(study.settings, device=options["device"]))
+        dataset = prepare(options["data"] or study.settings.source, study.settings.data)
+        folder = options["folder"] or DEFAULT_STUDIES / study.name
+        console.print(f"working on {study.name}; cells go to {folder}", highlight=False, soft_wrap=True)
+        work_on(
+            study, storage, dataset, folder,
+            console=console if console.is_terminal else None,
+            cell_listener=lambda words: console.print(words, highlight=False, markup=False, soft_wrap=True),
+            tuning_listener=partial(print_tuning, console),
+        )  # fmt: skip
+        console.print("nothing is left to do")
