@@ -170,10 +170,10 @@ def _searched(text: Callable[[StrategySummary], str]) -> Callable[[Row], str]:
 
 def _spent() -> list[Column]:
     return [
-        Column("search, s", "search\ns", _searched(lambda s: seconds(s.search_seconds.mean))),
+        Column("search and derive, s", "search\ns", _searched(lambda s: seconds(s.found_seconds))),
         Column("re-train, s", "re-train\ns", lambda r: seconds(r.summary.retrain_seconds.mean)),
         Column("tuning, s", "tuning\ns", lambda r: seconds(r.summary.tuning.seconds) if r.summary.tuning else MISSING),
-        Column("samples, search", "search\nsamples", _searched(lambda s: count(s.search_samples.mean))),
+        Column("samples, search and derive", "search\nsamples", _searched(lambda s: count(s.found_samples))),
         Column("samples, re-train", "re-train\nsamples", lambda r: count(r.summary.retrain_samples.mean)),
         Column(
             "samples, tuning",

@@ -124,7 +124,8 @@ def search_curves(records: Sequence[CellRecord], by: Cost) -> list[SearchCurve]:
 
 
 def _end(group: Sequence[CellRecord], by: Cost) -> Endpoint:
-    costs = [getattr(r, f"search_{by}") + getattr(r, f"retrain_{by}") for r in group]
+    accounts = ("search", "derive", "retrain")
+    costs = [sum(getattr(r, f"{account}_{by}") for account in accounts) for r in group]
     n = len(group)
     return Endpoint(sum(costs) / n, sum(r.valid_auc for r in group) / n, sum(r.test_auc for r in group) / n)
 

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from nas_fusion.records import CellRecord, ComparisonInfo
 
 _SPREADS = ("valid_auc", "test_auc", "valid_logloss", "test_logloss")
-_MEANS = ("search_seconds", "retrain_seconds", "search_samples", "retrain_samples", "candidates", "parameters")
+_MEANS = (
+    *("search_seconds", "derive_seconds", "retrain_seconds"),
+    *("search_samples", "derive_samples", "retrain_samples"),
+    *("candidates", "parameters"),
+)
 
 
 def summary_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.DataFrame:

@@ -60,7 +60,8 @@ class StrategySummary:
         seeds: the finished seeds, ascending.
         valid_auc, test_auc, valid_logloss, test_logloss: after re-training.
         search_valid_auc: while searching; None where nothing was searched.
-        search_seconds, retrain_seconds, search_samples, retrain_samples, candidates: what finding it cost.
+        search_seconds, derive_seconds, retrain_seconds: what finding and re-training it took.
+        search_samples, derive_samples, retrain_samples, candidates: the same in samples, and in candidate designs.
         tuning: seconds and samples of the tuning before the cells, which all seeds share; None without one.
         parameters: of the re-trained model.
         cost: the other costs of the model by name, as in the records; only those that every seed has.
@@ -79,8 +80,10 @@ class StrategySummary:
     test_logloss: Spread
     search_valid_auc: Spread | None
     search_seconds: Spread
+    derive_seconds: Spread
     retrain_seconds: Spread
     search_samples: Spread
+    derive_samples: Spread
     retrain_samples: Spread
     parameters: Spread
     candidates: Spread
@@ -88,6 +91,16 @@ class StrategySummary:
     cost: Mapping[str, Spread]
     test_auc_by_seed: Mapping[int, float]
     best: CellRecord
+
+    @property
+    def found_seconds(self) -> float:
+        """Mean seconds of searching and deriving together: what it took to find the design."""
+        return self.search_seconds.mean + self.derive_seconds.mean
+
+    @property
+    def found_samples(self) -> float:
+        """Mean samples of searching and deriving together."""
+        return self.search_samples.mean + self.derive_samples.mean
 
     @property
     def is_reference(self) -> bool:
@@ -125,8 +138,10 @@ def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
         test_logloss=Spread.of(r.test_logloss for r in group),
         search_valid_auc=Spread.of(searched) if searched else None,
         search_seconds=Spread.of(r.search_seconds for r in group),
+        derive_seconds=Spread.of(r.derive_seconds for r in group),
         retrain_seconds=Spread.of(r.retrain_seconds for r in group),
         search_samples=Spread.of(r.search_samples for r in group),
+        derive_samples=Spread.of(r.derive_samples for r in group),
         retrain_samples=Spread.of(r.retrain_samples for r in group),
         parameters=Spread.of(r.parameters for r in group),
         candidates=Spread.of(r.candidates for r in group),

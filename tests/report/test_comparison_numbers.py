@@ -167,7 +167,7 @@ def test_the_table_has_the_verdicts_and_every_cost() -> None:
     assert cells["tpe"]["multiply-adds per row"] == "2.00 M"
     assert cells["tpe"]["ms per batch of 1"] == "0.250"
     assert cells["random"]["ms per batch of 1"] == "–"
-    assert cells["stacked"]["search, s"] == "–"
+    assert cells["stacked"]["search and derive, s"] == "–"
     assert set(found.groups) == {QUALITY, MODEL, SPENT}
     assert rows["tpe"].is_chosen
     assert not rows["stacked"].is_chosen
