@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.errors import DesignError
+from nas_fusion.search_spaces._block_lists import blocks_of
 
 MODEL = "nasrec"
 """The family's name in an `Architecture`."""
@@ -140,14 +141,7 @@ class NasRecDesign:
         Raises:
             DesignError: it is of another family, has another form, or is not legal.
         """
-        if architecture.model != MODEL:
-            raise DesignError(f"an architecture of {MODEL} is needed, got one of {architecture.model}")
-        settings = architecture.settings
-        blocks = settings.get("blocks")
-        if set(settings) != {"blocks"} or not isinstance(blocks, list):
-            raise DesignError(
-                f"the settings of {MODEL} must be a list 'blocks', got {', '.join(settings) or 'nothing'}"
-            )
+        blocks = blocks_of(architecture, MODEL)
         return cls(tuple(_choice(number, content) for number, content in enumerate(blocks, 1))).check()
 
 
