@@ -98,6 +98,13 @@ def test_export_is_legal_even_if_everything_closed() -> None:
     assert space.contains(sample)
 
 
+def test_mixtures_may_start_even() -> None:
+    _, nodes = supernet(mixture_start="uniform")
+    assert all(not n.beta.detach().any() for n in nodes.values() if n.beta is not None)
+    with pytest.raises(OptionError, match="mixture_start must be"):
+        supernet(mixture_start="random")
+
+
 def test_a_product_may_leave_closed_inputs_out_while_searching() -> None:
     _, published = supernet()
     _, improved = supernet(product="open")

@@ -11,11 +11,12 @@ import pytest
 from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
+from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import TracePoint
 from nas_fusion.search import SearchOutcome, _refine, run_search
 from nas_fusion.search._candidates import TrainedCandidate, train_candidate
 from nas_fusion.search_spaces import DesignSet
-from nas_fusion.strategy import STRATEGIES
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import tiny_data, tiny_task
 
 CANDIDATES = 6
@@ -119,3 +120,11 @@ def test_it_can_be_kept_and_read_again(data: SearchData, tmp_path: Path) -> None
     again = load_search(tmp_path / "search")
     assert again is not None
     assert (again.design, again.trace, again.samples) == (found.design, found.trace, found.samples)
+
+
+@pytest.mark.parametrize("warm_up", [0, 10**9])
+def test_the_architecture_rests_while_the_weights_warm_up(warm_up: int, data: SearchData) -> None:
+    entry = StrategyEntry("warm", "one-shot", "", lambda context: OptFusion(warm_up=warm_up))
+    found = run_search(entry, tiny_task(data, seed=5))
+    moved = any(alpha != 0.5 for alpha in found.details["gates"][-1].values())
+    assert moved == (warm_up == 0)

@@ -15,6 +15,7 @@ import pytest
 from nas_fusion.data import DataOptions, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.report import comparison_figures
 from nas_fusion.studies import (
     Comparison,
     ComparisonSettings,
@@ -94,10 +95,11 @@ def test_designs_and_drawings_are_artifacts(comparison: Comparison, address: str
         assert FusionDesign.from_json(content.decode()) == record.design
 
 
-def test_the_comparisons_figures_stand_on_its_page(address: str) -> None:
+def test_the_comparisons_figures_stand_on_its_page(comparison: Comparison, address: str) -> None:
     _, found = study(address)
     figures = {g["id"]: json.loads(g["graph_object"]) for g in found["plotly_graph_objects"]}
     assert {"test-auc", "search-seconds", "search-samples", "pareto-parameters"} <= set(figures)
+    assert set(figures) == set(comparison_figures(comparison.records, comparison.info))
     assert all(figure["data"] for figure in figures.values())
 
 
