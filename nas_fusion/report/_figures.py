@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
+from nas_fusion.report._auc_axis import losses, set_auc_axis
 from nas_fusion.report._colours import MUTED, SeriesStyle
 from nas_fusion.report._curves import Cost, Endpoint, SearchCurve, SeedDots
 from nas_fusion.report._format import count
@@ -20,6 +21,7 @@ Measure = Literal["valid", "test"]
 
 COST_TITLES = {"seconds": "seconds", "samples": "samples (rows)"}
 _MEASURES = {"valid": "best validation AUC so far", "test": "test AUC of the best so far"}
+_HOVER = "%{customdata:.4f}"
 
 
 def close_range(dots: Sequence[SeedDots]) -> tuple[float, float] | None:
@@ -89,9 +91,9 @@ def _add_zoom(figure: go.Figure, close: tuple[float, float] | None) -> None:
 
 
 def curves_range(curves: Sequence[SearchCurve], measure: Measure = "valid") -> tuple[float, float] | None:
-    """The part of the AUC axis where the searches end: first steps, and ends far below the others, are left out."""
-    lines = [c.mean if measure == "valid" else c.test for c in curves]
-    ends = [line.y[-1] for line in lines if line.y]
+    """The part of the AUC axis from where half of the searches begin to the best end; ends far below are left out."""
+    lines = [line for c in curves if (line := c.mean if measure == "valid" else c.test).y]
+    ends = [line.y[-1] for line in lines]
     ends += [v for c in curves for e in c.ends.values() if math.isfinite(v := _reached(e, measure))]
     if not ends:
         return None
@@ -99,7 +101,8 @@ def curves_range(curves: Sequence[SearchCurve], measure: Measure = "valid") -> t
     if high - low > 3 * (high - statistics.median(ends)):
         low = statistics.median(ends)
     spread = max(high - low, 1e-3)
-    return low - spread, high + 0.1 * spread
+    begin = statistics.median_low([line.y[0] for line in lines]) if lines else high
+    return min(low - spread, begin), high
 
 
 def _reached(end: Endpoint, measure: Measure) -> float:
@@ -111,7 +114,8 @@ def search_figure(
 ) -> go.Figure:
     """The AUC so far against cost: on validation a thin line per seed and a thick one for the mean, on test the mean.
 
-    The markers stand at the cost of search and re-training together and show the AUC of the re-trained model.
+    The markers stand at the cost of search and re-training together and show the AUC of the re-trained model. The
+    traces hold 1 − AUC: the axis is logarithmic in it.
     """
     import plotly.graph_objects as go
 
@@ -121,16 +125,17 @@ def search_figure(
         group = curve.strategies[0]
         line = {"color": style[group].colour, "shape": "hv", "dash": style[group].dash}
         for steps in curve.seeds if measure == "valid" and len(curve.seeds) > 1 else ():
-            thin = go.Scatter(x=steps.x, y=steps.y, mode="lines", line={**line, "width": 1}, opacity=0.28)
+            thin = go.Scatter(x=steps.x, y=losses(steps.y), mode="lines", line={**line, "width": 1}, opacity=0.28)
             figure.add_trace(thin.update(legendgroup=escape(group), showlegend=False, hoverinfo="skip"))
         mean = curve.mean if measure == "valid" else curve.test
         if mean.x:
-            thick = go.Scatter(x=mean.x, y=mean.y, mode="lines", line={**line, "width": 2.6}, name=escape(group))
-            figure.add_trace(thick.update(legendgroup=escape(group), showlegend=False, hovertemplate="%{y:.4f}"))
+            thick = go.Scatter(x=mean.x, y=losses(mean.y), mode="lines", line={**line, "width": 2.6})
+            thick.update(customdata=mean.y, hovertemplate=_HOVER)
+            figure.add_trace(thick.update(name=escape(group), legendgroup=escape(group), showlegend=False))
         for strategy, end in curve.ends.items():
             figure.add_trace(_end_marker(strategy, end, style[strategy], measure))
     figure.update_xaxes(title_text=COST_TITLES[by], rangemode="tozero", nticks=6)
-    figure.update_yaxes(title_text=_MEASURES[measure], tickformat=".4~f", range=curves_range(curves, measure), nticks=7)
+    set_auc_axis(figure, _MEASURES[measure], curves_range(curves, measure))
     return figure
 
 
@@ -140,10 +145,11 @@ def _end_marker(strategy: str, end: Endpoint, style: SeriesStyle, measure: Measu
     name = escape(strategy)
     return go.Scatter(
         x=[end.cost],
-        y=[_reached(end, measure)],
+        y=losses([_reached(end, measure)]),
+        customdata=[_reached(end, measure)],
         mode="markers",
         name=name,
         legendgroup=name,
         marker=marker(style),
-        hovertemplate=f"{name}, re-trained: %{{y:.4f}} after {count(end.cost)}<extra></extra>",
+        hovertemplate=f"{name}, re-trained: %{{customdata:.4f}} after {count(end.cost)}<extra></extra>",
     )

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _SEARCH = (
     "<b>Anytime curves: best validation AUC so far.</b> Thin: one seed; thick: their mean. A marker stands where "
     "search and re-training together end and shows the re-trained AUC. A supernet's AUC and a candidate's are "
-    "different things: compare the markers. The view begins near the better ends; double-click for all of it. Click a "
-    "name to show or hide it."
+    "different things: compare the markers. The axis is logarithmic in 1 − AUC, so that early and late steps are "
+    "both seen. Click a name to show or hide it."
 )
 _TEST = (
     "<b>Anytime curves: test AUC of the model that was the best on validation data so far</b>, mean over the seeds. "

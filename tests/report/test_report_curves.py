@@ -8,6 +8,7 @@ import pytest
 
 from nas_fusion.records import TracePoint
 from nas_fusion.report import summarise
+from nas_fusion.report._auc_axis import NEAREST_TO_ONE, auc_ticks, losses, set_auc_axis
 from nas_fusion.report._colours import REFERENCE, styles
 from nas_fusion.report._curves import (
     Steps,
@@ -20,6 +21,7 @@ from nas_fusion.report._curves import (
     seed_dots,
 )
 from nas_fusion.report._figures import close_range, curves_range
+from nas_fusion.report._plot import new_figure
 from nas_fusion.report._summary import Family
 from tests.report.report_fakes import cell, comparison_records
 
@@ -109,8 +111,32 @@ def test_the_view_of_the_curves_leaves_out_what_lies_far_below() -> None:
     found = curves_range(search_curves(records, "samples"))
     assert found is not None
     assert 0.7 < found[0] < 0.785
-    assert found[1] > 0.80
+    assert found[1] == 0.80
     assert curves_range([]) is None
+
+
+def test_the_view_of_the_curves_shows_where_most_searches_begin() -> None:
+    starts = {"a": 0.70, "b": 0.69, "c": 0.51}
+
+    def two(start: float) -> tuple[TracePoint, ...]:
+        return TracePoint(1.0, 100, start), TracePoint(2.0, 200, 0.79)
+
+    records = [cell(n, 0, valid_auc=0.80, trace=two(v)) for n, v in starts.items()]
+    assert curves_range(search_curves(records, "samples")) == (0.69, 0.80)
+
+
+def test_an_auc_axis_tells_good_models_apart_and_labels_round_aucs() -> None:
+    ticks = auc_ticks(0.5, 0.986)
+    assert {0.5, 0.7, 0.8, 0.9, 0.95} <= set(ticks)
+    assert ticks == sorted(ticks)
+    assert auc_ticks(0.9801, 0.9844) == [0.981, 0.982, 0.983, 0.984]
+    figure = new_figure(300)
+    set_auc_axis(figure, "AUC", (0.9, 0.99))
+    bottom, top = figure.layout.yaxis.range
+    assert bottom == pytest.approx(-1)  # 1 - AUC = 0.1
+    assert -2.1 < top < -2  # a little above 1 - AUC = 0.01
+    assert list(figure.layout.yaxis.tickvals) == pytest.approx([1 - float(t) for t in figure.layout.yaxis.ticktext])
+    assert losses([0.75, 1.0]) == [0.25, NEAREST_TO_ONE]
 
 
 def test_no_two_strategies_look_the_same() -> None:
