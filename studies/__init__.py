@@ -10,7 +10,13 @@ from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._limits import StudyLimits
 from nas_fusion.studies._presets import Preset, load_preset, preset_names
 from nas_fusion.studies._reports import rewrite_reports
-from nas_fusion.studies._settings import ComparisonSettings, LimitSettings, ModelSettings, RecipeSettings
+from nas_fusion.studies._settings import (
+    ComparisonSettings,
+    LimitSettings,
+    ModelSettings,
+    RecipeSettings,
+    is_built_in,
+)
 from nas_fusion.studies._shared import Announced, find_announced
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._suite import Part, Suite, compare_suite, part_names
@@ -38,6 +44,7 @@ __all__ = [
     "comparison_info",
     "dashboard",
     "find_announced",
+    "is_built_in",
     "keep_study_limits",
     "load_preset",
     "make_limited_space",

@@ -31,6 +31,11 @@ BUILT_IN_EMB_DIM = 4
 """Embedding width for the built-in log."""
 
 
+def is_built_in(source: str) -> bool:
+    """Whether a log is the built-in one, ``synthetic[:ROWS[:SEED]]``."""
+    return source.split(":")[0] == SYNTHETIC
+
+
 def automatic_batch_size(train_rows: int) -> int:
     """The power of two that gives about `STEPS_PER_EPOCH` steps an epoch, within bounds."""
     size = LARGEST_BATCH
@@ -179,8 +184,7 @@ class ComparisonSettings:
     @property
     def emb_dim(self) -> int:
         """The embedding width in use."""
-        built_in = self.source.split(":")[0] == SYNTHETIC
-        return self.model.emb_dim or (BUILT_IN_EMB_DIM if built_in else DEFAULT_EMB_DIM)
+        return self.model.emb_dim or (BUILT_IN_EMB_DIM if is_built_in(self.source) else DEFAULT_EMB_DIM)
 
     def batch_size(self, rows: int) -> int:
         """The batch size for a number of training rows."""

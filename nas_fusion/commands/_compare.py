@@ -83,7 +83,7 @@ def _part(console: Console, options: Options, name: str = "") -> Any:
     from nas_fusion.strategy import select_strategies
     from nas_fusion.studies import Part
 
-    chosen = with_preset(options, options["preset"])
+    chosen = with_preset(options)
     entries = select_strategies(chosen["strategies"])
     settings = settings_of(chosen, tuple(e.name for e in entries), parse_seeds(chosen["seeds"]))
     return Part(name, settings, prepare_log(console, chosen))

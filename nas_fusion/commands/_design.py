@@ -25,7 +25,7 @@ def run_search_command(options: Options) -> None:
         from nas_fusion.strategy import STRATEGIES
         from nas_fusion.studies import Hyperparameters, StudyLimits, keep_study_limits, make_limited_space, make_space
 
-        options = with_preset(options, options["preset"])
+        options = with_preset(options)
         entry = STRATEGIES.get(options["strategy"])
         settings = settings_of(options, (entry.name,), (options["seed"],))
         dataset = prepare_log(console, options)
@@ -74,7 +74,7 @@ def run_retrain_command(options: Options) -> None:
         if not path.is_file():
             raise DesignError(f"{path}: no such file")
         design = found_from_json(path.read_text("utf-8"))
-        options = with_preset(options, options["preset"])
+        options = with_preset(options)
         if isinstance(design, Architecture):
             entry, levels = STRATEGIES.get(design.model), options.get("levels", 3)
         else:

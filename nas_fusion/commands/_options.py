@@ -8,11 +8,14 @@ from typing import Any
 
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.studies import load_preset
+from nas_fusion.studies import is_built_in, load_preset
 
 Options = Mapping[str, Any]
 
 SET_FORM = "STRATEGY.PARAMETER=VALUE"
+BUILT_IN = "built-in"
+"""The preset of the built-in log, which is to be quick on a laptop."""
+
 PRESET_PARAMETERS = "preset_parameters"
 """Where `with_preset` puts the preset's parameters of strategies."""
 
@@ -28,17 +31,19 @@ _NO_OPTION = ("data.seed", "data.vocabulary_rows", "data.reproduce_criteo_bucket
 """Settings that Python code can make and the command line cannot."""
 
 
-def with_preset(options: Options, name: str | None) -> dict[str, Any]:
+def with_preset(options: Options) -> dict[str, Any]:
     """The options, with the preset's values wherever the user gave none.
+
+    The preset is the one that they name; without a name it is `BUILT_IN` for the built-in log, and none for others.
 
     Args:
         options: the command's options by name; ``ctx`` (typer's context) knows which of them the user gave.
-        name: of the preset; None for none.
 
     Raises:
         UnknownNameError: there is no such preset.
         StudyError: the preset cannot be read, or sets what the command line cannot.
     """
+    name = options["preset"] or (BUILT_IN if is_built_in(options["data"]) else None)
     if name is None:
         return dict(options)
     preset = load_preset(name)

@@ -26,7 +26,7 @@ def run_tune(options: Options) -> None:
         from nas_fusion.strategy import STRATEGIES
         from nas_fusion.studies import tune
 
-        options = with_preset(options, options["preset"])
+        options = with_preset(options)
         entry = STRATEGIES.get(options["strategy"])
         settings = settings_of({**options, "tune": options["trials"]}, (entry.name,), (options["seed"],))
         dataset = prepare_log(console, options)

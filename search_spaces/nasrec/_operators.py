@@ -9,12 +9,12 @@ Source: Zhang et al., WWW 2023, section 3.1, and the authors' code.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
 from nas_fusion.nn.blocks import Features
 from nas_fusion.search_spaces.nasrec._elastic import ElasticDense, ElasticLinear, ElasticNorm, Inputs
@@ -126,7 +126,6 @@ class Attention(nn.Module):
 
     def __init__(self, sparse: Mapping[int, int], vectors: int, emb_dim: int) -> None:
         super().__init__()
-        self.scale = 1 / math.sqrt(emb_dim)
         self.mix = ElasticDense(sparse, vectors)
         self.queries, self.keys, self.values = (nn.Linear(emb_dim, emb_dim) for _ in range(3))
         self.out, self.first, self.second = (nn.Linear(emb_dim, emb_dim) for _ in range(3))
@@ -135,8 +134,10 @@ class Attention(nn.Module):
     def forward(self, sparse: Inputs, vectors: int) -> Vectors:
         """Mix the vectors, and let each look at all."""
         mixed = self.mix(transposed(sparse), vectors).mT
-        shares = torch.softmax(self.queries(mixed) @ self.keys(mixed).mT * self.scale, dim=-1)
-        hidden = self.attended(mixed + self.out(shares @ self.values(mixed)))
+        # With one head as a dimension of its own torch takes the kernel that keeps no [vectors, vectors] shares.
+        queries, keys, values = (layer(mixed).unsqueeze(1) for layer in (self.queries, self.keys, self.values))
+        looked_up = scaled_dot_product_attention(queries, keys, values).squeeze(1)
+        hidden = self.attended(mixed + self.out(looked_up))
         return self.normed(hidden + self.second(torch.relu(self.first(hidden))))
 
 
