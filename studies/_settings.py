@@ -33,7 +33,7 @@ BUILT_IN_EMB_DIM = 4
 
 def is_built_in(source: str) -> bool:
     """Whether a log is the built-in one, ``synthetic[:ROWS[:SEED]]``."""
-    return source.split(":")[0] == SYNTHETIC
+    return source.split(":", maxsplit=1)[0] == SYNTHETIC
 
 
 def automatic_batch_size(train_rows: int) -> int:

@@ -155,3 +155,12 @@ def test_presets_run_on_the_samples(log: str, name: str, fields: int, sample: Ca
     record = CellRecord.from_json(Path("study/cells/optfusion-hard-0/cell.json").read_text())
     expected = STRATEGIES.get("optfusion-hard").with_parameters(found.parameters.get("optfusion-hard", {}))
     assert record.details["parameters"] == expected
+
+
+def test_the_built_in_log_has_a_preset_of_its_own_unless_another_is_named() -> None:
+    run("compare", "--data", "synthetic:500", "--strategies", "models", *TINY)
+    found, preset = settings_of("study"), load_preset("built-in")
+    assert found.parameters == {k: dict(v) for k, v in preset.parameters.items() if k != "nasrec"}
+    Path("own.toml").write_text("[parameters.fnn]\nhidden_width = 8\n")
+    run("compare", "--data", "synthetic:500", "--strategies", "fnn", "--preset", "own.toml", *TINY[:-1], "own")
+    assert settings_of("own").parameters == {"fnn": {"hidden_width": 8}}
