@@ -479,7 +479,8 @@ def report(
 ) -> None:
     """Write a study's reports again from its finished cells, also while it runs; nothing is trained.
 
-    report.html, report.md, results.csv and summary.csv in the study folder are replaced.
+    report.html, report.md, results.csv and summary.csv in the study folder are replaced; of a comparison on several logs,
+    those of every log and the report over all of them.
     """
     from nas_fusion.commands import run_report
 

@@ -19,7 +19,7 @@ from nas_fusion.studies._settings import (
 )
 from nas_fusion.studies._shared import Announced, find_announced
 from nas_fusion.studies._storage import open_storage
-from nas_fusion.studies._suite import Part, Suite, compare_suite, part_names
+from nas_fusion.studies._suite import Part, Suite, compare_suite, is_suite, part_names, rewrite_suite
 from nas_fusion.studies._tune import tune
 from nas_fusion.studies._tuning import TuningResult
 from nas_fusion.studies._work import keep_study_limits, make_limited_space, make_space
@@ -45,6 +45,7 @@ __all__ = [
     "dashboard",
     "find_announced",
     "is_built_in",
+    "is_suite",
     "keep_study_limits",
     "load_preset",
     "make_limited_space",
@@ -53,6 +54,7 @@ __all__ = [
     "part_names",
     "preset_names",
     "rewrite_reports",
+    "rewrite_suite",
     "tune",
     "work_on",
 ]

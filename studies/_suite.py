@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +15,12 @@ from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report import latex_suite_table, write_suite_markdown, write_suite_report
 from nas_fusion.studies._compare import Comparison, EngineName, compare
-from nas_fusion.studies._settings import ComparisonSettings
+from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._reports import rewrite_reports
+from nas_fusion.studies._settings import FORMAT_VERSION, ComparisonSettings
 from nas_fusion.studies._work import CellListener, TuningListener
 
-REPORT, REPORT_MARKDOWN = "report.html", "report.md"
+SUITE, REPORT, REPORT_MARKDOWN = "suite.json", "report.html", "report.md"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Suite:
-    """Finished comparisons on several data sets.
+    """Comparisons on several data sets.
 
     Args:
         comparisons: one per data set, in the order in which they were named.
@@ -88,8 +91,8 @@ def compare_suite(
 ) -> Suite:
     """Run the comparisons that are not finished, one data set after the other, then report on all of them.
 
-    Every data set has a study folder of its own, ``<folder>/<name>``, with everything that a comparison's has. What is
-    finished is not run again, so a suite that was killed goes on.
+    Every data set has a study folder of its own, ``<folder>/<name>``, with everything that a comparison's has;
+    ``suite.json`` says which there are. What is finished is not run again, so a suite that was killed goes on.
 
     Args:
         parts: the data sets.
@@ -110,6 +113,11 @@ def compare_suite(
     root = Path(folder)
     if (root / "study.toml").exists():
         raise StudyError(f"{root} holds the study of a single log; choose another --study")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(f"cannot write to {root}: {error.strerror or error}") from error
+    write_text(root / SUITE, json.dumps({"format": FORMAT_VERSION, "parts": names}, indent=1) + "\n")
     comparisons = []
     for part in parts:
         if part_listener is not None:
@@ -122,6 +130,52 @@ def compare_suite(
                 listener=listener, tuning_listener=tuning_listener, command=command, reference=reference,
             )
         )  # fmt: skip
+    return _reported(Suite(tuple(comparisons), root), latex)
+
+
+def is_suite(folder: str | Path) -> bool:
+    """Whether a folder is a suite's."""
+    return (Path(folder) / SUITE).is_file()
+
+
+def suite_parts(folder: str | Path) -> list[str]:
+    """The names of a suite's data sets, in order.
+
+    Raises:
+        StudyError: the folder is no suite's, or its list cannot be read.
+    """
+    path = Path(folder) / SUITE
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        version, parts = content["format"], [str(name) for name in content["parts"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{path}: not the list of a comparison on several logs: {error}") from error
+    if version != FORMAT_VERSION:
+        raise StudyError(f"{path}: format {version}, but this version of nas-fusion reads {FORMAT_VERSION}")
+    return parts
+
+
+def rewrite_suite(folder: str | Path, *, reference: str | None = None, latex: Path | None = None) -> Suite:
+    """Write a suite's reports again from its cells, finished or not; data sets without a finished cell are left out.
+
+    Args:
+        folder: the suite's.
+        reference: the strategy to compare with, if not the one that was named before.
+        latex: a file for the table over all data sets in LaTeX.
+
+    Raises:
+        StudyError: the folder is no suite's; or no cell of any data set is finished.
+        UnknownNameError: the reference is none of the strategies with a finished cell.
+    """
+    root = Path(folder)
+    comparisons = []
+    for name in suite_parts(root):
+        study = StudyFolder(root / name)
+        if any(study.path.glob("cells/*/cell.json")):
+            records, info = rewrite_reports(study, reference=reference)
+            comparisons.append(Comparison(tuple(records), info, study))
+    if not comparisons:
+        raise StudyError(f"no cell of {root} is finished yet")
     return _reported(Suite(tuple(comparisons), root), latex)
 
 

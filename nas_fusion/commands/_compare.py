@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,13 @@ def _compare_several(console: Console, alone: Sequence[Options], command: str) -
         _say_part(console, part, place)
 
     suite = compare_suite(parts, folder, part_listener=begin, **_how_to_compare(console, alone[0], command))
-    for part, result in zip(parts, suite.comparisons, strict=True):
-        console.print(f"\n[bold]{part.name}[/bold]", highlight=False)
-        _print_result(console, result, None)
+    _print_suite(console, suite, _print_result)
+
+
+def _print_suite(console: Console, suite: Any, show: Callable[[Console, Any, Path | None], None]) -> None:
+    for result in suite.comparisons:
+        console.print(f"\n[bold]{result.folder.path.name}[/bold]", highlight=False)
+        show(console, result, None)
     for path in suite.written:
         console.print(f"written: {path}", highlight=False, soft_wrap=True)
 
@@ -134,12 +138,20 @@ def run_report(options: Options) -> None:
         if study is None:
             list_studies(console, "report")
             return
-        from nas_fusion.studies import StudyFolder, rewrite_reports
+        from nas_fusion.studies import Comparison, StudyFolder, is_suite, rewrite_reports, rewrite_suite
 
-        folder = StudyFolder(study)
-        records, info = rewrite_reports(folder, reference=options["reference"], latex=options["latex"])
-        _print_comparison(console, records, info)
-        _print_written(console, folder, options["latex"])
+        chosen = {"reference": options["reference"], "latex": options["latex"]}
+        if is_suite(study):
+            _print_suite(console, rewrite_suite(study, **chosen), _print_reported)
+        else:
+            folder = StudyFolder(study)
+            records, info = rewrite_reports(folder, **chosen)
+            _print_reported(console, Comparison(tuple(records), info, folder), options["latex"])
+
+
+def _print_reported(console: Console, result: Any, latex: Path | None) -> None:
+    _print_comparison(console, result.records, result.info)
+    _print_written(console, result.folder, latex)
 
 
 def _print_comparison(console: Console, records: Any, info: Any) -> None:

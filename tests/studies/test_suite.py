@@ -21,6 +21,7 @@ from nas_fusion.studies import (
     compare,
     compare_suite,
     part_names,
+    rewrite_suite,
 )  # fmt: skip
 
 SETTINGS = ComparisonSettings(
@@ -91,6 +92,9 @@ def test_what_is_no_suite_is_refused(parts: list[Part], tmp_path: Path) -> None:
         compare_suite([parts[0], parts[0]], tmp_path / "suite")
     with pytest.raises(OptionError, match="at least one"):
         compare_suite([], tmp_path / "suite")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StudyError, match="cannot write to"):
+        compare_suite(parts, tmp_path / "file")
 
 
 def test_the_report_over_all_data_sets_gets_every_result(
@@ -101,6 +105,44 @@ def test_the_report_over_all_data_sets_gets_every_result(
     suite = compare_suite(parts, tmp_path / "suite")
     assert got == [(suite.results, tmp_path / "suite" / "report.html")]
     assert suite.written == (tmp_path / "suite" / "report.html", tmp_path / "suite" / "report.md")
+
+
+def test_a_suite_is_reported_while_it_runs(
+    parts: list[Part], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "suite"
+
+    def stop_at_the_second(part: Part, place: Path) -> None:
+        if part.name == "second":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare_suite(parts, folder, part_listener=stop_at_the_second)
+    assert [c.folder.path.name for c in rewrite_suite(folder).comparisons] == ["first"]
+    compare_suite(parts, folder)
+    written = [*(folder / name for name in ("report.html", "report.md")), folder / "second" / "results.csv"]
+    for path in written:
+        path.unlink()
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", str(folder), "--reference", "stacked", "--latex", str(tmp_path / "table.tex")])
+    assert not stopped.value.code
+    assert all(path.is_file() for path in [*written, tmp_path / "table.tex"])
+    told = capsys.readouterr().out
+    assert told.index("first") < told.index("second") < told.index("table.tex")
+    assert "against" in told
+
+
+def test_a_suite_that_cannot_be_reported(parts: list[Part], tmp_path: Path) -> None:
+    folder = tmp_path / "suite"
+    with pytest.raises(StudyError, match="not the list of a comparison on several logs"):
+        rewrite_suite(folder)
+    folder.mkdir()
+    (folder / "suite.json").write_text('{"format": 1, "parts": ["first"]}')
+    with pytest.raises(StudyError, match=r"no cell of .* is finished yet"):
+        rewrite_suite(folder)
+    (folder / "suite.json").write_text('{"format": 9, "parts": ["first"]}')
+    with pytest.raises(StudyError, match="format 9"):
+        rewrite_suite(folder)
 
 
 def test_repeated_names_are_numbered() -> None:
