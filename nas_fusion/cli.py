@@ -431,7 +431,8 @@ def worker(
     """Help with a comparison or a tuning that `compare` or `tune` coordinates with the same `--storage`.
 
     Cells and tuning trials are claimed one by one, by any number of workers on any machines; one whose worker dies is
-    done by another. Ends when there is nothing left to do.
+    done by another. Of a comparison on several logs, --study names all of them or one (clicks/monday). Ends when there
+    is nothing left to do.
     """
     from nas_fusion.commands import run_worker
 
@@ -479,8 +480,8 @@ def report(
 ) -> None:
     """Write a study's reports again from its finished cells, also while it runs; nothing is trained.
 
-    report.html, report.md, results.csv and summary.csv in the study folder are replaced; of a comparison on several logs,
-    those of every log and the report over all of them.
+    report.html, report.md, results.csv and summary.csv in the study folder are replaced; of a comparison on several
+    logs, those of every log and the report over all of them.
     """
     from nas_fusion.commands import run_report
 

@@ -17,7 +17,7 @@ from nas_fusion.studies._settings import (
     RecipeSettings,
     is_built_in,
 )
-from nas_fusion.studies._shared import Announced, find_announced
+from nas_fusion.studies._shared import Announced, find_all_announced, find_announced
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._suite import Part, Suite, compare_suite, is_suite, part_names, rewrite_suite
 from nas_fusion.studies._tune import tune
@@ -43,6 +43,7 @@ __all__ = [
     "compare_suite",
     "comparison_info",
     "dashboard",
+    "find_all_announced",
     "find_announced",
     "is_built_in",
     "is_suite",

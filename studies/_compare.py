@@ -109,6 +109,26 @@ def compare(
     return Comparison(tuple(records), info, study)
 
 
+def offer(settings: ComparisonSettings, dataset: EncodedDataset, folder: str | Path, storage: str, name: str) -> None:
+    """Let the cells of a comparison wait for workers before `compare` itself comes to it.
+
+    Args:
+        settings, dataset, folder, storage, name: as of `compare`.
+
+    Raises:
+        StudyError: the folder or the study belongs to other settings, or to another process.
+        OptionError: a setting that cannot be used.
+    """
+    study = StudyFolder(folder)
+    study.check(settings, dataset.fingerprint)
+    work = Work(settings, dataset, study, name)
+    with study.locked(settings, dataset.fingerprint):
+        work.connect(open_storage(storage))
+        book = work.book()
+        announce(book.study, settings, dataset.fingerprint)
+        book.enqueue_missing()
+
+
 def _run(
     work: Work, recorder: ExperimentRecorder, listener: CellListener | None, tuning_listener: TuningListener | None
 ) -> tuple[list[CellRecord], CellBook]:

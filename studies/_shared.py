@@ -54,6 +54,18 @@ class Announced:
     purpose: str
 
 
+def find_all_announced(storage: BaseStorage, name: str) -> list[Announced]:
+    """What was announced under a name: one study, or those of a comparison on several logs, in their order.
+
+    Raises:
+        StudyError: there is no such study, or it was not made by nas-fusion.
+    """
+    summaries = optuna.get_all_study_summaries(storage)
+    comparisons = [s.study_name for s in summaries if s.user_attrs.get(_PURPOSE) == COMPARISON]
+    parts = [part for part in comparisons if part.startswith(f"{name}/")]
+    return [find_announced(storage, part) for part in ([name] if name in comparisons else parts or [name])]
+
+
 def find_announced(storage: BaseStorage, name: str) -> Announced:
     """What was announced under a name.
 

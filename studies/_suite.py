@@ -14,7 +14,7 @@ from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report import latex_suite_table, write_suite_markdown, write_suite_report
-from nas_fusion.studies._compare import Comparison, EngineName, compare
+from nas_fusion.studies._compare import Comparison, EngineName, compare, offer
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._reports import rewrite_reports
 from nas_fusion.studies._settings import FORMAT_VERSION, ComparisonSettings
@@ -98,7 +98,7 @@ def compare_suite(
         parts: the data sets.
         folder: the suite's.
         storage: URL of Optuna's storage, which workers may share: the studies are called ``<folder's name>/<name>``
-            there. In each study folder if not given.
+            there, and the cells of all of them wait there from the beginning. In each study folder if not given.
         engine, nni_config, console, listener, tuning_listener, command, reference: as of `compare`.
         latex: a file for the table over all data sets in LaTeX.
         part_listener: told of each data set before its comparison begins.
@@ -118,14 +118,17 @@ def compare_suite(
     except OSError as error:
         raise StudyError(f"cannot write to {root}: {error.strerror or error}") from error
     write_text(root / SUITE, json.dumps({"format": FORMAT_VERSION, "parts": names}, indent=1) + "\n")
+    shared = {name: f"{root.resolve().name}/{name}" for name in names} if storage else {}
+    if storage:
+        for part in parts:
+            offer(part.settings, part.dataset, root / part.name, storage, shared[part.name])
     comparisons = []
     for part in parts:
         if part_listener is not None:
             part_listener(part, root / part.name)
         comparisons.append(
             compare(
-                part.settings, part.dataset, root / part.name, storage=storage,
-                name=f"{root.resolve().name}/{part.name}" if storage else None,
+                part.settings, part.dataset, root / part.name, storage=storage, name=shared.get(part.name),
                 engine=engine, nni_config=nni_config, console=console,
                 listener=listener, tuning_listener=tuning_listener, command=command, reference=reference,
             )

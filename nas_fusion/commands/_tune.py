@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from nas_fusion.commands._shared import (
@@ -17,6 +18,7 @@ from nas_fusion.commands._shared import (
     print_tuning,
     settings_of,
 )
+from nas_fusion.errors import OptionError
 
 
 def run_tune(options: Options) -> None:
@@ -82,22 +84,35 @@ def tuning_words(result: Any) -> list[str]:
 def run_worker(options: Options) -> None:
     """``nasfusion worker``."""
     with output() as console:
-        from dataclasses import replace
-
-        from nas_fusion.data import prepare
-        from nas_fusion.studies import find_announced, open_storage, work_on
+        from nas_fusion.studies import find_all_announced, open_storage
 
         storage = open_storage(options["storage"])
-        study = find_announced(storage, options["study"])
-        if options["device"]:
-            study = replace(study, settings=replace(study.settings, device=options["device"]))
-        dataset = prepare(options["data"] or study.settings.source, study.settings.data)
-        folder = options["folder"] or DEFAULT_STUDIES / study.name
-        console.print(f"working on {study.name}; cells go to {folder}", highlight=False, soft_wrap=True)
-        work_on(
-            study, storage, dataset, folder,
-            console=console if console.is_terminal else None,
-            cell_listener=lambda words: console.print(words, highlight=False, markup=False, soft_wrap=True),
-            tuning_listener=partial(print_tuning, console),
-        )  # fmt: skip
+        studies = find_all_announced(storage, options["study"])
+        if options["data"] and len(studies) > 1:
+            names = ", ".join(study.name for study in studies)
+            raise OptionError(
+                "data", f"left out, or --study one of {names}: each is on a log of its own", options["data"]
+            )
+        for study in studies:
+            _help(console, storage, study, options)
         console.print("nothing is left to do")
+
+
+def _help(console: Console, storage: Any, study: Any, options: Options) -> None:
+    from dataclasses import replace
+
+    from nas_fusion.data import prepare
+    from nas_fusion.studies import work_on
+
+    if options["device"]:
+        study = replace(study, settings=replace(study.settings, device=options["device"]))
+    dataset = prepare(options["data"] or study.settings.source, study.settings.data)
+    part = study.name.removeprefix(options["study"]).removeprefix("/")
+    folder = options["folder"] / part if options["folder"] else DEFAULT_STUDIES / study.name
+    console.print(f"working on {study.name}; cells go to {folder}", highlight=False, soft_wrap=True)
+    work_on(
+        study, storage, dataset, folder,
+        console=console if console.is_terminal else None,
+        cell_listener=lambda words: console.print(words, highlight=False, markup=False, soft_wrap=True),
+        tuning_listener=partial(print_tuning, console),
+    )  # fmt: skip

@@ -84,6 +84,31 @@ def test_a_shared_storage_has_a_study_per_data_set(parts: list[Part], tmp_path: 
     assert sorted(names) == ["suite/first", "suite/second"]
 
 
+def test_a_worker_helps_with_every_data_set(parts: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASFUSION_CACHE", str(tmp_path / "cache"))
+    storage = f"sqlite:///{tmp_path}/shared.db"
+
+    def stop(part: Part, folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare_suite(parts, tmp_path / "suite", storage=storage, part_listener=stop)
+    given = ["worker", "--storage", storage, "--study", "suite", "--folder", str(tmp_path / "worker")]
+    with pytest.raises(SystemExit) as refused:
+        main([*given, "--data", "synthetic:1000"])
+    assert refused.value.code == 2
+    with pytest.raises(SystemExit) as stopped:
+        main(given)
+    assert not stopped.value.code
+    cells = {str(path.parent.relative_to(tmp_path)) for path in (tmp_path / "worker").glob("*/cells/*/cell.json")}
+    assert cells == {f"worker/{p.name}/cells/{s}-0" for p in parts for s in SETTINGS.strategies}
+    suite = compare_suite(parts, tmp_path / "suite", storage=storage)
+    alone = compare_suite(parts, tmp_path / "alone")
+    assert [[r.test_auc for r in records] for records, _ in suite.results] == [
+        [r.test_auc for r in records] for records, _ in alone.results
+    ]
+
+
 def test_what_is_no_suite_is_refused(parts: list[Part], tmp_path: Path) -> None:
     compare(parts[0].settings, parts[0].dataset, tmp_path / "single")
     with pytest.raises(StudyError, match="holds the study of a single log"):
