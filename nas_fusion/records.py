@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import PurePath
 from typing import Any
 
 from nas_fusion.architecture import Found, found_from_json
@@ -161,6 +162,11 @@ class ComparisonInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     command: str | None = None
     reference: str | None = None
+
+    @property
+    def data_name(self) -> str:
+        """The data set in titles and tables: a file's name without its folders."""
+        return PurePath(self.data).name or self.data
 
     def to_json(self) -> str:
         """JSON text; floats keep every digit."""

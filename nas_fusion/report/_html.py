@@ -63,7 +63,7 @@ def write_suite_report(results: Sequence[Result], path: str | Path) -> None:
 
 def report_html(records: Sequence[CellRecord], info: ComparisonInfo) -> str:
     """The page that `write_report` writes."""
-    return _page(info.data, _comparison(records, info, ""))
+    return _page(info.data_name, _comparison(records, info, ""))
 
 
 def suite_html(results: Sequence[Result]) -> str:

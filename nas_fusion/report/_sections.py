@@ -42,7 +42,7 @@ _NOISE_NOTE = (
 def heading(info: ComparisonInfo, found: Verdict) -> str:
     """Title, what this page is, and the verdict."""
     return (
-        f"<header><h1>Which fusion search to trust on {escape(info.data)}</h1>"
+        f"<header><h1>Which fusion search to trust on {escape(info.data_name)}</h1>"
         f'<p class="lead">{LEAD}</p>'
         f'<div class="verdict"><p>{escape(found.text)}</p></div></header>'
     )

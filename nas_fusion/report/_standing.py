@@ -83,7 +83,7 @@ def shared_strategies(results: Sequence[Result]) -> list[str]:
 
 def data_labels(results: Sequence[Result]) -> list[str]:
     """One name per data set; a number tells equal ones apart."""
-    names = [info.data for _, info in results]
+    names = [info.data_name for _, info in results]
     return [f"{name} ({names[:i].count(name) + 1})" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 
