@@ -62,8 +62,8 @@ def latex_table(records: Sequence[CellRecord], info: ComparisonInfo, *, label: s
     reference = found.reference if found else ""
     body = [_row(row, row.summary.strategy == best, row.summary.strategy in ties) for row in rows]
     caption = (
-        f"{latex_escape(info.data_name)}: mean $\\pm$ standard deviation over {len(info.seeds)} seeds; interquartile mean "
-        "(IQM) of the test AUC with its 95\\,\\% bootstrap interval; difference of the test AUC from "
+        f"{latex_escape(info.data_name)}: mean $\\pm$ standard deviation over {len(info.seeds)} seeds; interquartile "
+        "mean (IQM) of the test AUC with its 95\\,\\% bootstrap interval; difference of the test AUC from "
         f"{latex_escape(reference)}. Bold: highest mean test AUC; {TIE}: not told apart from it (paired t-tests over "
         "seeds, Holm); $^\\dagger$: hand-made, nothing searched."
     )
