@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from nas_fusion.report._axes import set_cost_axis, upper_part
 from nas_fusion.report._colours import INK, MUTED, SeriesStyle
 from nas_fusion.report._importance import Bar
 from nas_fusion.report._pareto import CostPoint, ModelCost
@@ -31,7 +32,10 @@ _LOST, _GAINED = "#0072b2", "#d55e00"
 
 
 def pareto_figure(points: Sequence[CostPoint], style: Mapping[str, SeriesStyle], cost: ModelCost) -> go.Figure:
-    """Mean test AUC against a cost of the model; the front as a line, its strategies with a dark edge."""
+    """Mean test AUC against a cost of the model; the front as a line, its strategies with a dark edge.
+
+    The view leaves out strategies far below the others; zooming out shows them.
+    """
     import plotly.graph_objects as go
 
     figure = new_figure(340)
@@ -58,8 +62,10 @@ def pareto_figure(points: Sequence[CostPoint], style: Mapping[str, SeriesStyle],
                 hovertemplate=f"{name}: %{{y:.4f}} at %{{x:.4~s}}<extra></extra>",
             )
         )
-    figure.update_xaxes(title_text=COST_TITLES[cost], nticks=6, rangemode="tozero")
-    figure.update_yaxes(title_text="test AUC", tickformat=".4~f", nticks=7)
+    set_cost_axis(figure, COST_TITLES[cost], [p.cost for p in points])
+    low, high = upper_part([p.test_auc for p in points])
+    margin = max(0.1 * (high - low), 1e-3)
+    figure.update_yaxes(title_text="test AUC", tickformat=".4~f", nticks=7, range=[low - margin, high + margin])
     return figure
 
 

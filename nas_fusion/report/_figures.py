@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
-from nas_fusion.report._auc_axis import losses, set_auc_axis
+from nas_fusion.report._axes import losses, set_auc_axis, upper_part
 from nas_fusion.report._colours import MUTED, SeriesStyle
 from nas_fusion.report._curves import Cost, Endpoint, SearchCurve, SeedDots
 from nas_fusion.report._format import count
@@ -97,9 +97,7 @@ def curves_range(curves: Sequence[SearchCurve], measure: Measure = "valid") -> t
     ends += [v for c in curves for e in c.ends.values() if math.isfinite(v := _reached(e, measure))]
     if not ends:
         return None
-    low, high = min(ends), max(ends)
-    if high - low > 3 * (high - statistics.median(ends)):
-        low = statistics.median(ends)
+    low, high = upper_part(ends)
     spread = max(high - low, 1e-3)
     begin = statistics.median_low([line.y[0] for line in lines]) if lines else high
     return min(low - spread, begin), high

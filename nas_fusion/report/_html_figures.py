@@ -110,7 +110,8 @@ def _pareto(
     ordered = [s.strategy for s in summaries]
     caption = (
         "<b>Quality against cost.</b> Mean test AUC of each strategy against what its model costs. The dotted line is "
-        "the Pareto front: nobody is at least as good and as cheap as the strategies on it (dark edge)."
+        "the Pareto front: nobody is at least as good and as cheap as the strategies on it (dark edge). Strategies far "
+        "below the others lie outside the view; double-click for all."
     )
     return _figure(caption, cards, legend(ordered, style, names, ordered))
 

@@ -8,7 +8,15 @@ import pytest
 
 from nas_fusion.records import TracePoint
 from nas_fusion.report import summarise
-from nas_fusion.report._auc_axis import NEAREST_TO_ONE, auc_ticks, losses, set_auc_axis
+from nas_fusion.report._axes import (
+    NEAREST_TO_ONE,
+    auc_ticks,
+    cost_ticks,
+    losses,
+    set_auc_axis,
+    set_cost_axis,
+    upper_part,
+)
 from nas_fusion.report._colours import REFERENCE, styles
 from nas_fusion.report._curves import (
     Steps,
@@ -165,3 +173,21 @@ def test_gates_and_operations_by_row() -> None:
     assert operations.values == ((0.75,), (0.25,))
     assert gate_history({}) is None
     assert operation_history({"operations": []}) is None
+
+
+def test_a_cost_axis_is_logarithmic_where_costs_lie_far_apart() -> None:
+    assert cost_ticks(0.08, 1.9) == [0.1, 0.2, 0.5, 1.0]
+    assert cost_ticks(2.5e4, 5e6) == [3e4, 1e5, 3e5, 1e6, 3e6]
+    assert cost_ticks(1, 1e7) == [10.0**k for k in range(8)]
+    far, near = new_figure(300), new_figure(300)
+    set_cost_axis(far, "parameters", [2e4, 1e6])
+    set_cost_axis(near, "parameters", [2e4, 1e5])
+    assert (far.layout.xaxis.type, near.layout.xaxis.type) == ("log", None)
+    assert far.layout.xaxis.range[0] < math.log10(2e4)
+    assert far.layout.xaxis.ticktext == ("20k", "50k", "100k", "200k", "500k", "1M")
+    assert near.layout.xaxis.rangemode == "tozero"
+
+
+def test_the_upper_part_leaves_out_what_lies_far_below() -> None:
+    assert upper_part([0.80, 0.79, 0.78, 0.5]) == pytest.approx((0.785, 0.80))
+    assert upper_part([0.80, 0.79, 0.78]) == (0.78, 0.80)

@@ -1,8 +1,9 @@
-"""An AUC axis that shows both a search's first steps and differences between good models: logarithmic in 1 − AUC."""
+"""Axes on which far apart and close together are both seen: AUCs logarithmic in 1 − AUC, costs over decades."""
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,16 @@ _STEPS = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 _CLOSEST_TICKS = 0.11
 _HEADROOM = 0.06
 """Shares of the axis' length: ticks stand no closer, and a marker at the upper end is seen whole."""
+
+
+_WIDE, _ROOM, _MOST_TICKS = 8, 1.25, 6
+"""Costs so many times apart are drawn on a logarithmic axis, with so much room at its ends."""
+
+
+def upper_part(aucs: Sequence[float]) -> tuple[float, float]:
+    """Lowest and highest AUC to show: all, but where some lie far below the upper half, the upper half."""
+    low, high, median = min(aucs), max(aucs), statistics.median(aucs)
+    return (median if high - low > 3 * (high - median) else low), high
 
 
 def losses(aucs: Sequence[float]) -> list[float]:
@@ -56,3 +67,43 @@ def set_auc_axis(figure: go.Figure, title: str, view: tuple[float, float] | None
         ticktext=[f"{tick:.3f}".rstrip("0") for tick in ticks],
         **axis,
     )
+
+
+def cost_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten from `low` to `high`; only the powers, where those would be many."""
+    powers = [10.0**k for k in range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)]
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [float(f"{digit * power:.1g}") for power in powers for digit in digits]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) <= _MOST_TICKS:
+            break
+    return ticks
+
+
+def set_cost_axis(figure: go.Figure, title: str, costs: Sequence[float]) -> None:
+    """Make the x axis one of costs: logarithmic where they lie far apart, else from 0.
+
+    Args:
+        figure: changed.
+        title: of the axis.
+        costs: what is drawn.
+    """
+    if not costs or min(costs) <= 0 or max(costs) < _WIDE * min(costs):
+        figure.update_xaxes(title_text=title, nticks=6, rangemode="tozero")
+        return
+    low, high = min(costs) / _ROOM, max(costs) * _ROOM
+    ticks = cost_ticks(low, high)
+    figure.update_xaxes(
+        title_text=title,
+        type="log",
+        range=[math.log10(low), math.log10(high)],
+        tickvals=ticks,
+        ticktext=[_tick_words(tick) for tick in ticks],
+    )
+
+
+def _tick_words(tick: float) -> str:
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if tick >= size:
+            return f"{tick / size:g}{unit}"
+    return f"{tick:g}"
