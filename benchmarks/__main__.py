@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="all of them without a name")
     parser.add_argument("--repeats", type=int, default=9, help="turns of each side (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="small sizes: only to see that everything runs")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda, for supernet and derived (default: %(default)s)")
+    parser.add_argument(
+        "--device", default="cpu", help="cpu or cuda, for supernet, derived and embedding (default: %(default)s)"
+    )
     parser.add_argument("--results", type=Path, default=Path("benchmark-results"), help="folder for the JSON files")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where an aim is missed")
     arguments = parser.parse_args()

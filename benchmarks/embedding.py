@@ -21,14 +21,14 @@ def run(options: Options) -> Iterator[Row]:
     scale = 20 if options.quick else 1
     million, large, small = 1_000_000 // scale, 7_000_000 // scale, 100_000
     warm_up = DIFFERENT_BATCHES  # until every page of a table has been touched
-    plain, ours, fused = (step(million, 16, kind) for kind in (plain_adam, touched_rows, fused_adam))
+    plain, ours, fused = (step(million, 16, kind, options.device) for kind in (plain_adam, touched_rows, fused_adam))
     yield compare_times(f"touched rows, {million:,} × 16", plain, ours, options, aim=5.0, warm_up=warm_up, **memory(16))
     yield compare_times(f"dense, fused, {million:,} × 16", plain, fused, options, warm_up=warm_up)
     del plain, ours, fused
-    plain, ours = (step(large, 40, kind) for kind in (plain_adam, touched_rows))
+    plain, ours = (step(large, 40, kind, options.device) for kind in (plain_adam, touched_rows))
     yield compare_times(f"touched rows, {large:,} × 40", plain, ours, options, warm_up=warm_up, **memory(40))
     del plain
-    times = take_turns([step(small, 40, touched_rows), ours], 3 * options.repeats, warm_up)
+    times = take_turns([step(small, 40, touched_rows, options.device), ours], 3 * options.repeats, warm_up)
     ratio = statistics.median(times[1]) / statistics.median(times[0])
     details = {f"{small:,} ms": in_ms(times[0]), f"{large:,} ms": in_ms(times[1])}
     yield Row(f"touched rows, time at {large:,} × 40 over {small:,} × 40", ratio, "", 1.3, details, at_most=True)
@@ -49,15 +49,16 @@ def touched_rows(parameters: Any) -> torch.optim.Optimizer:
     return TouchedRowsAdam(parameters)
 
 
-def step(rows: int, width: int, optimizer: Callable[[Any], torch.optim.Optimizer]) -> Callable[[], None]:
+def step(rows: int, width: int, optimizer: Callable[[Any], torch.optim.Optimizer], device: str) -> Callable[[], None]:
     """A step with `BATCH` · `FIELDS` look-ups of different rows, so that every size of table does the same work."""
-    table = nn.Embedding(rows, width, sparse=optimizer is touched_rows)
+    table = nn.Embedding(rows, width, sparse=optimizer is touched_rows, device=device)
     optimiser = optimizer(table.parameters())
     generator = torch.Generator().manual_seed(1)
     batches = [
-        torch.randperm(rows, generator=generator)[: BATCH * FIELDS].view(BATCH, -1) for _ in range(DIFFERENT_BATCHES)
+        torch.randperm(rows, generator=generator)[: BATCH * FIELDS].view(BATCH, -1).to(device)
+        for _ in range(DIFFERENT_BATCHES)
     ]
-    upstream = torch.randn(*batches[0].shape, width, generator=generator)
+    upstream = torch.randn(*batches[0].shape, width, generator=generator).to(device)
     turn = 0
 
     def one_step() -> None:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from nas_fusion.cost import Limits
 from nas_fusion.design import OPERATION_KEY, OUTPUT, Connection, FusionDesign, connection_label, operation_label
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.fused_mixture import fused_mixture, is_covered
 from nas_fusion.nn.fusion import HardFusion, PassThrough, SoftFusion
+from nas_fusion.nn.mixture import FAST_MIXTURES, is_covered
 from nas_fusion.nn.operations import FusionOperation, OperationDict, Product
 from nas_fusion.nni_bridge import BaseSuperNetModule, MutableModule, ensure_frozen, label_scope, nni
 from nas_fusion.search_spaces._affordable import Scores, make_affordable
@@ -127,8 +127,9 @@ class SupernetNode(BaseSuperNetModule):
         self, inputs: Sequence[Features], gates: Float[Tensor, " input"], weights: Float[Tensor, " operation"] | None
     ) -> Features:
         """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)``; ``m_1 x_1`` where there is no operation."""
-        if weights is not None and self._fusable and inputs[0].device.type == "cpu":
-            return fused_mixture(inputs, gates, weights, list(self.operations.all().values()))
+        mixture = FAST_MIXTURES.get(inputs[0].device.type)
+        if weights is not None and self._fusable and mixture is not None:
+            return mixture(inputs, gates, weights, list(self.operations.all().values()))
         gated = [gate * x for gate, x in zip(gates.unbind(), inputs, strict=True)]
         if weights is None:
             return gated[0]

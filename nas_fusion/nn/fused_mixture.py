@@ -17,7 +17,8 @@ the same values and gradients as the operations of `nas_fusion.nn.operations` on
 - The product is zero as soon as one gate is closed; with exactly one closed, that gate alone gets a gradient from it;
   with two or more there is nothing to do.
 
-Which gates are closed is read on the host, so this is the path for the CPU; a GPU would wait for it.
+Which gates are closed is read on the host, so this is the path for the CPU; a GPU would wait for it, and has
+`nas_fusion.nn.stacked_mixture`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,15 @@ def is_covered(operations: Sequence[FusionOperation]) -> bool:
     return kinds in ([Add, Product, Concat, Attention], [Add, Concat, Attention])
 
 
+def covered_parts(operations: Sequence[FusionOperation]) -> tuple[Product | None, Concat, Attention]:
+    """The operations with rules or weights of their own, of operations as `is_covered` demands."""
+    product = operations[1] if isinstance(operations[1], Product) else None
+    concat, attention = operations[-2:]
+    assert isinstance(concat, Concat)
+    assert isinstance(attention, Attention)
+    return product, concat, attention
+
+
 def fused_mixture(
     inputs: Sequence[Features],
     gates: Float[Tensor, " input"],
@@ -55,10 +65,7 @@ def fused_mixture(
         weights: ``w_o``, in the order of `operations`.
         operations: as `is_covered` demands.
     """
-    product = operations[1] if isinstance(operations[1], Product) else None
-    concat, attention = operations[-2:]
-    assert isinstance(concat, Concat)
-    assert isinstance(attention, Attention)
+    product, concat, attention = covered_parts(operations)
     device = inputs[0].device.type
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     if product is None:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.fused_mixture import fused_mixture, is_covered
+from nas_fusion.nn.mixture import FAST_MIXTURES, is_covered
 from nas_fusion.nn.operations import FusionOperation, OperationDict
 
 
@@ -59,9 +59,10 @@ class SoftFusion(nn.Module):
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
         """Mix what the operations give for the open inputs."""
-        if self._fusable and inputs and embedding.device.type == "cpu":
+        mixture = FAST_MIXTURES.get(embedding.device.type)
+        if self._fusable and inputs and mixture is not None:
             gates = self.probabilities.new_ones(len(inputs))
-            return fused_mixture(inputs, gates, self.probabilities, list(self.operations.all().values()))
+            return mixture(inputs, gates, self.probabilities, list(self.operations.all().values()))
         mixed = torch.zeros_like(embedding)
         for probability, operation in zip(self.probabilities, self.operations.all().values(), strict=True):
             fused = operation(inputs) if inputs else operation.constant(embedding)

@@ -154,7 +154,15 @@ class Attention(FusionOperation):
 
     def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
         """Weigh every input's features by its own attention and sum."""
+        if inputs[0].is_cuda and len(inputs) > 1:
+            return self.together(torch.stack(list(inputs), dim=1))
         return reduce(torch.add, [self._attended(j, z) for j, z in enumerate(inputs)])
+
+    def together(self, z: Float[Tensor, "batch input width"]) -> Features:
+        """The same for stacked inputs, by batched matrix products: few kernels for a GPU."""
+        by_input = z.transpose(0, 1)
+        hidden = torch.relu(torch.baddbmm(self.hidden_bias[:, None], by_input, self.hidden_weight.mT))
+        return (torch.softmax(torch.bmm(hidden, self.score_weight.mT), dim=-1) * by_input).sum(dim=0)
 
     def on(self, inputs: Sequence[Features], kept: Sequence[int]) -> Features:
         """Attend to some inputs by their own weights."""

@@ -113,6 +113,8 @@ def _adam_step(
 def summed_rows(gradient: Tensor | None) -> tuple[Tensor, Tensor]:
     """The different rows of a sparse gradient ``[row, width]``, and the sum of each one's parts."""
     assert gradient is not None
+    if gradient.is_cuda:
+        gradient = gradient.coalesce()  # sorts; index_add_ adds in another order every time there
     if gradient.is_coalesced():
         return gradient.indices()[0], gradient.values()
     rows, place = torch.unique(gradient._indices()[0], return_inverse=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nas_fusion.design import FusionDesign, candidate_connections, candidate_sources, fused_blocks
 from nas_fusion.nn import FusionNetwork
+from nas_fusion.nn.mixture import FAST_MIXTURES
 from nas_fusion.optfusion import OptFusion, OptFusionNode
 from nas_fusion.search_spaces import FusionSpace
 from tests.oracle import Formulas
@@ -21,6 +22,13 @@ TOLERANCE = 1e-10
 """Absolute; relative where a nest of products makes values far larger than one."""
 
 GateCase = Callable[[dict[str, OptFusionNode]], None]
+
+
+@pytest.fixture(params=["cpu", "cuda"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The mixture as a CPU computes it, and as a GPU would, here on the CPU."""
+    monkeypatch.setitem(FAST_MIXTURES, "cpu", FAST_MIXTURES[request.param])
+    return str(request.param)
 
 
 def all_open(nodes: dict[str, OptFusionNode]) -> None:

@@ -1,0 +1,55 @@
+"""The mixture for a GPU against the operations one by one: values and every gradient, in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from nas_fusion.nn.mixture import FAST_MIXTURES
+from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ProductRule
+from nas_fusion.nn.stacked_mixture import stacked_mixture
+
+ROWS, WIDTH = 9, 6
+GATES = [[1.0], [0.0], [1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0], [0.3, 0.9, 0.5]]
+
+
+def one_by_one(inputs: list[Tensor], gates: Tensor, weights: Tensor, operations: list[FusionOperation]) -> Tensor:
+    gated = [gate * x for gate, x in zip(gates, inputs, strict=True)]
+    terms = [w * operation(gated, gates) for w, operation in zip(weights, operations, strict=True)]
+    return torch.stack(terms).sum(0)
+
+
+def results(gates: list[float], rule: ProductRule | None, mixture: Any) -> list[Tensor]:
+    torch.manual_seed(0)
+    count = len(gates)
+    product = [] if rule is None else [Product(count, WIDTH, rule)]
+    operations: list[FusionOperation] = [
+        Add(count, WIDTH),
+        *product,
+        Concat(count, WIDTH).double(),
+        Attention(count, WIDTH).double(),
+    ]
+    inputs = [torch.randn(ROWS, WIDTH, dtype=torch.float64, requires_grad=True) for _ in gates]
+    gate = torch.tensor(gates, dtype=torch.float64, requires_grad=True)
+    weights = torch.softmax(torch.randn(len(operations), dtype=torch.float64), dim=0).requires_grad_()
+    mixed = mixture(inputs, gate, weights, operations)
+    (mixed * torch.randn(ROWS, WIDTH, dtype=torch.float64)).sum().backward()
+    leaves = [*inputs, gate, weights, *(p for operation in operations for p in operation.parameters())]
+    return [mixed.detach(), *(torch.zeros_like(p) if p.grad is None else p.grad for p in leaves)]
+
+
+@pytest.mark.parametrize("rule", ["zero", "open", None])
+@pytest.mark.parametrize("gates", GATES, ids=str)
+def test_values_and_gradients(gates: list[float], rule: ProductRule | None) -> None:
+    expected = results(gates, rule, one_by_one)
+    for found, wanted in zip(results(gates, rule, stacked_mixture), expected, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+    assert any(wanted.norm() > 0 for wanted in expected)
+
+
+def test_gpus_take_it_and_the_device_without_numbers_counts_the_operations_themselves() -> None:
+    assert FAST_MIXTURES["cuda"] is stacked_mixture
+    assert "meta" not in FAST_MIXTURES
