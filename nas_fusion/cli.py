@@ -162,7 +162,7 @@ CostPenaltyOption = Annotated[
     typer.Option(
         "--cost-penalty",
         min=0,
-        help="How hard OptFusion is pushed below a limit while it searches; 0: only when it derives its design.",
+        help="How hard OptFusion is pushed below a limit while it searches; 0: only its derived design is made to fit.",
     ),
 ]
 StudyArgument = Annotated[Path | None, typer.Argument(help="Study folder.  [default: list the known ones]")]
@@ -231,7 +231,7 @@ def compare(
     max_multiply_adds: MaxMultiplyAddsOption = 0,
     max_latency: MaxLatencyOption = 0.0,
     latency_batch: LatencyBatchOption = 4096,
-    cost_penalty: CostPenaltyOption = 0.1,
+    cost_penalty: CostPenaltyOption = 0.0,
     tune: Annotated[
         int, typer.Option("--tune", help="Tuning trials for every strategy, before its cells run.", min=0)
     ] = 0,
@@ -307,7 +307,7 @@ def search(
     max_multiply_adds: MaxMultiplyAddsOption = 0,
     max_latency: MaxLatencyOption = 0.0,
     latency_batch: LatencyBatchOption = 4096,
-    cost_penalty: CostPenaltyOption = 0.1,
+    cost_penalty: CostPenaltyOption = 0.0,
     out: Annotated[
         Path, typer.Option("--out", help="Where to write the design; a drawing (.svg) goes beside it.")
     ] = Path("design.json"),
@@ -395,7 +395,7 @@ def tune(
     max_multiply_adds: MaxMultiplyAddsOption = 0,
     max_latency: MaxLatencyOption = 0.0,
     latency_batch: LatencyBatchOption = 4096,
-    cost_penalty: CostPenaltyOption = 0.1,
+    cost_penalty: CostPenaltyOption = 0.0,
     study: Annotated[
         Path | None,
         typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>-tune-<strategy>]"),

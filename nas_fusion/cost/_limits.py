@@ -10,8 +10,11 @@ from nas_fusion.cost._table import CostTable, Mode, one_input_designs
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
 
-DEFAULT_COST_PENALTY = 0.1
-"""Weight of OptFusion's penalty: a design at twice its limit costs as much as .1 nats of logloss."""
+DEFAULT_COST_PENALTY = 0.0
+"""Weight of OptFusion's penalty; with .1, a design at twice its limit costs as much as .1 nats of logloss.
+
+None by default: deriving alone leaves the better designs (docs/cost.md has the figures).
+"""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ def markdown_report(records: Sequence[CellRecord], info: ComparisonInfo, drawing
     """The text that `write_markdown_report` writes."""
     found = layout(records, info)
     summaries = [row.summary for row in found.rows]
-    parts = [f"# Which fusion search to trust on {_escape(info.data_name)}", f"**{_escape(verdict(summaries).text)}**"]
+    found_best = verdict(summaries, info.reference)
+    parts = [f"# Which fusion search to trust on {_escape(info.data_name)}", f"**{_escape(found_best.text)}**"]
     parts.append(_question(info))
     if found.rows:
         parts += [_results(found, info), _stages(records), _agreement(records), _designs(found.rows, drawing)]

@@ -44,14 +44,16 @@ class Verdict(NamedTuple):
     comparisons: tuple[PairedComparison, ...] = ()
 
 
-def verdict(summaries: Sequence[StrategySummary]) -> Verdict:
+def verdict(summaries: Sequence[StrategySummary], named: str | None = None) -> Verdict:
     """Choose by mean validation AUC, then compare on test with all others, by paired tests over the seeds.
 
     The correction for many comparisons takes into account that the strategy was chosen from its runs
-    (`nas_fusion.statistics.compare_with_reference`). The runner-up and the best reference are chosen by validation too.
+    (`nas_fusion.statistics.compare_with_reference`), unless somebody had named it before there were any. The
+    runner-up and the best reference are chosen by validation too.
 
     Args:
         summaries: as `summarise` returns them, best validation AUC first.
+        named: the strategy that the others were to be compared with, if one was named.
     """
     searched = [s for s in summaries if not s.is_reference]
     references = [s for s in summaries if s.is_reference]
@@ -59,13 +61,15 @@ def verdict(summaries: Sequence[StrategySummary]) -> Verdict:
         return Verdict(None, None, None, "No strategy has finished a search yet, so there is no verdict.")
     best = searched[0]
     scores = {s.strategy: s.test_auc_by_seed for s in summaries}
-    comparisons = compare_with_reference(scores, best.strategy, chosen_from=[s.strategy for s in searched])
+    chosen_from = None if best.strategy == named else [s.strategy for s in searched]
+    comparisons = compare_with_reference(scores, best.strategy, chosen_from=chosen_from)
     against = {c.name: c.flipped for c in comparisons}
     runner_up, reference = (
         Difference(others[0], against[others[0].strategy]) if others else None for others in (searched[1:], references)
     )
     seeds = f"{len(best.seeds)} seeds" if len(best.seeds) > 1 else "one seed"
-    lead = f"Of the searches, {best.strategy} has the best validation AUC"
+    who = f"{best.strategy}, the named reference," if best.strategy == named else best.strategy
+    lead = f"Of the searches, {who} has the best validation AUC"
     parts = [f"{lead}; on test it reaches {auc(best.test_auc)} ({seeds})."]
     if runner_up:
         parts.append(_sentence(runner_up, "the runner-up"))

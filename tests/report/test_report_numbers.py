@@ -122,6 +122,20 @@ def test_verdict_corrects_for_the_choice_among_the_searches() -> None:
     assert len(found.comparisons) == 4
     assert all(c == by_hand[c.name] for c in found.comparisons)
     assert "Of all 4 others it is " in found.text
+    assert "tpe has the best validation AUC" in found.text
+
+
+def test_verdict_does_not_correct_for_a_choice_where_the_best_was_named_before() -> None:
+    values = {"tpe": 0.755, "random": 0.750, "darts": 0.752, "gumbel-darts": 0.751}
+    tests = {n: [v, v + 0.001 * len(n), v - 0.0005 * i] for i, (n, v) in enumerate(values.items())}
+    records = [r for n, v in values.items() for r in cells(n, [v] * 3, tests[n])]
+    runs = {n: dict(enumerate(v)) for n, v in tests.items()}
+    found = verdict(summarise(records), "tpe")
+    by_hand = {c.name: c for c in compare_with_reference(runs, "tpe")}
+    assert {c.name: c for c in found.comparisons} == by_hand
+    assert "tpe, the named reference, has the best validation AUC" in found.text
+    stricter = verdict(summarise(records), "random")
+    assert stricter.comparisons == verdict(summarise(records)).comparisons != found.comparisons
 
 
 def test_verdict_counts_wins_and_ties() -> None:
