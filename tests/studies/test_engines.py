@@ -12,23 +12,29 @@ from nas_fusion.data import prepare
 from nas_fusion.errors import OptionError
 from nas_fusion.studies import ComparisonSettings, compare
 from tests.studies.test_compare import SETTINGS, without_times
+from tests.studies.test_limited_studies import FEW
 
 TWO_AT_ONCE = replace(
     SETTINGS, strategies=("random", "evolution", "optfusion-hard"), seeds=(0,), candidates=6, concurrency=2
 )
 
 
+LIMITED = replace(TWO_AT_ONCE, strategies=("random", "optfusion-hard"), candidates=3, limits=FEW)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_both_engines_give_the_same_designs_and_figures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", [TWO_AT_ONCE, LIMITED], ids=["without limits", "under a limit"])
+def test_both_engines_give_the_same_designs_and_figures(settings: ComparisonSettings, tmp_path: Path) -> None:
     dataset = prepare("synthetic:3000", cache=tmp_path / "cache")
-    here = compare(TWO_AT_ONCE, dataset, tmp_path / "here")
-    there = compare(TWO_AT_ONCE, dataset, tmp_path / "there", engine="nni")
+    here = compare(settings, dataset, tmp_path / "here")
+    there = compare(settings, dataset, tmp_path / "there", engine="nni")
     pd.testing.assert_frame_equal(
         without_times(there.folder.results), without_times(here.folder.results), check_exact=True
     )
     assert [r.design for r in there.records] == [r.design for r in here.records]
     assert [r.details.get("candidates") for r in there.records] == [r.details.get("candidates") for r in here.records]
+    assert [r.details.get("limits") for r in there.records] == [r.details.get("limits") for r in here.records]
 
 
 def test_concurrency_matters_to_strategies_that_learn_from_results(tmp_path: Path) -> None:
