@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -22,7 +23,16 @@ from nas_fusion.design import (
     fused_blocks,
 )
 from nas_fusion.errors import DesignError, OptionError
-from nas_fusion.nn import CrossBlock, DeepBlock, FieldEmbedding, Fields, FusionNetwork, HardFusion, PassThrough
+from nas_fusion.nn import (
+    CrossBlock,
+    DeepBlock,
+    FieldEmbedding,
+    Fields,
+    FusionNetwork,
+    HardFusion,
+    PassThrough,
+    SoftFusion,
+)
 from nas_fusion.nn.operations import BUILT_IN, FusionOperation, Product, ProductRule
 from nas_fusion.nni_bridge import (
     DARTS,
@@ -152,6 +162,22 @@ class FusionSpace(ModelSpace):
         kind = self.operation_types[name]
         return kind(inputs, width, self.product) if issubclass(kind, Product) else kind(inputs, width)
 
+    def make_mixture(self, inputs: int, width: int, *, all_open: bool) -> SoftFusion:
+        """A new mixture of all operations, evenly weighted, as a soft model has it for a number of open inputs.
+
+        Args:
+            inputs: how many are open.
+            width: of each.
+            all_open: whether all candidate inputs are; if not, a product of the rule "zero" is zero and left out.
+        """
+        made = {name: self.make_operation(name, max(inputs, 1), width) for name in self.designs.operations}
+        kept = {
+            name: operation.keep(range(inputs))
+            for name, operation in made.items()
+            if all_open or not (isinstance(operation, Product) and operation.rule == "zero")
+        }
+        return SoftFusion(kept, torch.full((len(kept),), 1 / max(len(kept), 1)))
+
     def forward(
         self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
@@ -230,18 +256,23 @@ class FusionSpace(ModelSpace):
         if weights:
             operations = dict(design.operations)
             return self._copy_of(design, lambda node, kept: node.derive_hard(kept, operations.get(node.block)))
-        embedding = self.network.embedding
-        return self._build_fixed(embedding.like_new(), design)
+        return self._build_fixed(self.network.embedding.like_new(), design)
 
-    def sketch(self, design: FusionDesign) -> FusionNetwork:
+    def sketch(self, design: FusionDesign, mode: Literal["hard", "soft"] = "hard") -> FusionNetwork:
         """The model of a design on this space's own embedding, which is not copied, with new weights: for timing it.
+
+        Args:
+            design: a legal design of this space.
+            mode: as of `derive`; soft with all operations weighted evenly.
 
         Raises:
             DesignError: the design is not legal or not of this space.
         """
-        return self._build_fixed(self.network.embedding, design)
+        return self._build_fixed(self.network.embedding, design, mode)
 
-    def _build_fixed(self, embedding: FieldEmbedding, design: FusionDesign) -> FusionNetwork:
+    def _build_fixed(
+        self, embedding: FieldEmbedding, design: FusionDesign, mode: Literal["hard", "soft"] = "hard"
+    ) -> FusionNetwork:
         self.designs.unlimited.check(design)
         live = [block for block in design.live_blocks() if block != EMBEDDING]
 
@@ -249,6 +280,8 @@ class FusionSpace(ModelSpace):
             if block == "cross0":
                 return PassThrough()
             kept = len(design.sources(block))
+            if mode == "soft":
+                return self.make_mixture(kept, width, all_open=kept == len(candidate_sources(block, self.levels)))
             return HardFusion(self.make_operation(design.operation(block), max(kept, 1), width))
 
         return self._build(embedding, live, node, lambda block, _: design.sources(block))

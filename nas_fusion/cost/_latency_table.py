@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LinearRegression
 from torch import nn
 
-from nas_fusion.cost._table import CostTable
+from nas_fusion.cost._table import CostTable, Mode
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_sources, fused_blocks
 from nas_fusion.training import seeded
 
@@ -56,7 +57,7 @@ def measure_latency_table(space: FusionSpace, time: Time) -> LatencyTable:
 
     A design's latency is taken to be the sum of a constant, one number per shallow and per deep block, and per
     operation one number and another for every input; the numbers are those that fit best (least squares of the relative
-    error) of those that are not negative. A soft block is taken to cost what its operations cost one by one.
+    error) of those that are not negative. A soft model's mixture of operations counts like an operation.
 
     Args:
         space: its `sketch` makes the models.
@@ -64,18 +65,18 @@ def measure_latency_table(space: FusionSpace, time: Time) -> LatencyTable:
     """
     designs = timing_designs(space.levels, space.designs.operations)
     with seeded(0):  # the models get weights, which must not change what is drawn after them
-        times = np.min([[time(space.sketch(design)) for design in designs] for _ in range(PASSES)], axis=0)
-    parts = np.array([_parts_of(design, space.designs.operations) for design in designs])
+        times = np.min([[time(space.sketch(*design)) for design in designs] for _ in range(PASSES)], axis=0)
+    parts = np.array([_parts_of(*design, space.designs.operations) for design in designs])
     fit = LinearRegression(fit_intercept=False, positive=True).fit(parts / times[:, None], np.ones(len(times)))
     late = times / np.maximum(parts @ fit.coef_, 1e-9) - 1
     return LatencyTable(_table(fit.coef_, space), max(SMALLEST_MARGIN, float(np.quantile(late, 0.9))))
 
 
-def timing_designs(levels: int, operations: Sequence[str]) -> list[FusionDesign]:
+def timing_designs(levels: int, operations: Sequence[str]) -> list[tuple[FusionDesign, Mode]]:
     """Which designs are timed: small ones, so that a wide space can be timed in a short while.
 
-    Per operation: the output merges the embedding; it merges four blocks; a deep block merges two. And chains through
-    crosses and deep blocks.
+    Per operation, and for the mixture of all: the output merges the embedding; it merges four blocks; a deep block
+    merges two. And chains through crosses and deep blocks.
     """
     plain = operations[0]
 
@@ -85,26 +86,31 @@ def timing_designs(levels: int, operations: Sequence[str]) -> list[FusionDesign]
 
     start, crossed = (EMBEDDING, "cross0"), (EMBEDDING, "cross1")
     to_deep, deep_out = (EMBEDDING, "deep1"), ("deep1", OUTPUT)
-    designs = [
+    into_output = [(source, OUTPUT) for source in (EMBEDDING, "cross0", "cross1", "deep1")]
+
+    def merging_by(operation: str) -> list[FusionDesign]:
+        return [
+            design(OUTPUT, operation, (EMBEDDING, OUTPUT)),
+            design("deep1", operation, start, to_deep, ("cross0", "deep1"), deep_out),
+            design(OUTPUT, operation, start, crossed, to_deep, *into_output),
+        ]
+
+    hard = [
         design(OUTPUT, plain, to_deep, deep_out),
         design(OUTPUT, plain, start, ("cross0", OUTPUT)),
         design(OUTPUT, plain, crossed, to_deep, ("cross1", OUTPUT), deep_out),
+        *chain.from_iterable(map(merging_by, operations)),
     ]
-    into_output = [(source, OUTPUT) for source in (EMBEDDING, "cross0", "cross1", "deep1")]
-    for operation in operations:
-        designs.append(design(OUTPUT, operation, (EMBEDDING, OUTPUT)))
-        designs.append(design("deep1", operation, start, to_deep, ("cross0", "deep1"), deep_out))
-        designs.append(design(OUTPUT, operation, start, crossed, to_deep, *into_output))
-    return designs
+    return [*((one, "hard") for one in hard), *((one, "soft") for one in merging_by(plain))]
 
 
-def _parts_of(design: FusionDesign, operations: Sequence[str]) -> list[float]:
-    """How often the design has what is fitted: 1, shallow and deep blocks; per operation uses, and inputs."""
+def _parts_of(design: FusionDesign, mode: Mode, operations: Sequence[str]) -> list[float]:
+    """How often it has what is fitted: 1, shallow and deep blocks; uses and inputs by operation and of the mixture."""
     live = [block for block in design.live_blocks() if block != EMBEDDING]
-    merging = [block for block in live if block in dict(design.operations) and design.sources(block)]
+    by = {block: design.operation(block) if mode == "hard" else None for block in dict(design.operations)}
     counts: list[float] = [1, sum(b.startswith("cross") for b in live), sum(b.startswith("deep") for b in live)]
-    for operation in operations:
-        used = [len(design.sources(block)) for block in merging if design.operation(block) == operation]
+    for operation in (*operations, None):
+        used = [len(design.sources(b)) for b in live if b in by and by[b] == operation and design.sources(b)]
         counts += [len(used), sum(used)]
     return counts
 
@@ -112,9 +118,9 @@ def _parts_of(design: FusionDesign, operations: Sequence[str]) -> list[float]:
 def _table(fitted: npt.NDArray[np.float64], space: FusionSpace) -> CostTable:
     fixed, shallow, deep, *merging = fitted.tolist()
     counts = range(len(candidate_sources(OUTPUT, space.levels)) + 1)
-    operations = {
-        name: tuple(own + per_input * k if k else 0.0 for k in counts)
-        for name, own, per_input in zip(space.designs.operations, merging[::2], merging[1::2], strict=True)
-    }
-    mixture = tuple(sum(costs[k] for costs in operations.values()) for k in counts)
+    *by_operation, mixture = [
+        tuple(own + per_input * k if k else 0.0 for k in counts)
+        for own, per_input in zip(merging[::2], merging[1::2], strict=True)
+    ]
+    operations = dict(zip(space.designs.operations, by_operation, strict=True))
     return CostTable("milliseconds per batch", fixed, shallow, deep, operations, mixture, mixture)

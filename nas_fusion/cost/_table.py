@@ -12,8 +12,7 @@ from torch import nn
 
 from nas_fusion.cost._count import count_module, inputs_for, parameters
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_sources
-from nas_fusion.nn import HardFusion, Product, SoftFusion
-from nas_fusion.nn.operations import FusionOperation
+from nas_fusion.nn import HardFusion
 from nas_fusion.training import seeded
 
 if TYPE_CHECKING:
@@ -168,16 +167,6 @@ class _Parts:
             shallow=space.make_shallow(width),
             deep=space.make_deep(width),
             operations={name: [HardFusion(operations[name]) for operations in made] for name in names},
-            mixture=[_mixture(operations, k, all_open=True) for k, operations in enumerate(made)],
-            partial_mixture=[_mixture(operations, k, all_open=False) for k, operations in enumerate(made)],
+            mixture=[space.make_mixture(k, width, all_open=True) for k in counts],
+            partial_mixture=[space.make_mixture(k, width, all_open=False) for k in counts],
         )
-
-
-def _mixture(operations: Mapping[str, FusionOperation], inputs: int, *, all_open: bool) -> SoftFusion:
-    """The mixture that a soft model has for a number of open inputs (`FusionNode.derive_soft`)."""
-    kept = {
-        name: operation.keep(range(inputs))
-        for name, operation in operations.items()
-        if all_open or not (isinstance(operation, Product) and operation.rule == "zero")
-    }
-    return SoftFusion(kept, torch.ones(len(kept)))
