@@ -138,10 +138,24 @@ def test_the_design_found_under_a_latency_limit_keeps_it(factor: float, caplog: 
     design = kept.outcome.design
     assert isinstance(design, FusionDesign)
     assert kept.measured_ms == TABLE.of(design) * factor
-    assert kept.measured_ms <= most
+    assert kept.measured_ms <= 0.95 * most
     assert kept.limits == at_most(most)
-    assert ("deriving again" in caplog.text) == (kept.derivations > 0) == (factor > 1.2)
+    assert ("deriving again" in caplog.text) == (kept.derivations > 0) == (factor > 1.1)
     assert kept.details({LATENCY: 99.0})[LATENCY] == {"limit": most, "cost": kept.measured_ms, "kept": True}
+
+
+def test_a_design_just_below_a_latency_limit_is_derived_again_for_it_will_be_measured_again() -> None:
+    most = TABLE.of(ALL_OPEN) * 1.12
+    kept = keep_limits(found(ALL_OPEN), at_most(most), wrong_by(1.1))
+    assert kept.derivations == 1
+    assert kept.measured_ms is not None
+    assert 0.7 * most < kept.measured_ms <= 0.95 * most
+
+
+def test_the_cheapest_design_may_be_just_below() -> None:
+    cheapest = TABLE.cheapest(2)
+    kept = keep_limits(found(cheapest), at_most(TABLE.of(cheapest) * 1.3), wrong_by(1.28))
+    assert kept.outcome.design == cheapest
 
 
 def test_the_next_best_candidate_is_taken_before_one_that_nobody_trained() -> None:
