@@ -20,7 +20,7 @@ $(STAMP): constraints.txt pyproject.toml
 	@touch $(STAMP)
 
 compare: $(STAMP)
-	$(BIN)/nasfusion compare --strategies all
+	$(BIN)/nasfusion compare --strategies all --processes 0
 
 test: $(STAMP)
 	$(BIN)/ruff check .

@@ -249,6 +249,12 @@ def compare(
     study: Annotated[
         Path | None, typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>]")
     ] = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes", help="So many cells at once, by processes that share the cores; 0: one per core.", min=0
+        ),
+    ] = 1,
     storage: StorageOption = None,
     engine: Annotated[
         str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from nas_fusion.report import comparison_figures, write_results_csv
 from nas_fusion.search import Budget
 from nas_fusion.studies._cells import Cell, CellBook
 from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._local_workers import local_workers, processes_for
 from nas_fusion.studies._reports import check_reference, write_reports
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
@@ -58,6 +59,7 @@ def compare(
     command: str | None = None,
     reference: str | None = None,
     latex: Path | None = None,
+    processes: int = 1,
 ) -> Comparison:
     """Run every cell that is not done yet, then write the results.
 
@@ -76,15 +78,20 @@ def compare(
         command: the command that repeats the comparison, for the report.
         reference: the strategy with which the reports compare the others; the one that validation chooses if not given.
         latex: a file for the table in LaTeX, if one is wanted.
+        processes: this one and workers beside it on this machine, which share its cores; 0: one per core. The log must
+            be in a file. Not with the engine "nni", which has its own.
 
     Raises:
         StudyError: the folder belongs to other settings, or to another process.
-        OptionError: an unknown engine, or a configuration that NNI refuses.
+        OptionError: an unknown engine, a configuration that NNI refuses, or a wrong number of processes.
         UnknownNameError: the reference is not among the strategies.
         NasFusionError: a cell could not be run; the others are kept.
     """
     if engine not in get_args(EngineName) or (nni_config is not None and engine != "nni"):
         raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
+    if engine == "nni" and processes != 1:
+        raise OptionError("processes", "1 with the engine nni, whose trials are processes (concurrency)", processes)
+    helpers = processes_for(processes, len(settings.strategies) * len(settings.seeds)) - 1
     check_reference(reference, settings.strategies)
     info = comparison_info(settings, dataset, command, reference)
     study = StudyFolder(folder)
@@ -96,14 +103,16 @@ def compare(
             "that is run again, or a comparison that is repeated, gives other numbers"
         )
     with study.locked(settings, dataset.fingerprint):
-        work.connect(open_storage(storage or study.storage_url))
+        url = storage or study.storage_url
+        work.connect(open_storage(url))
         write_text(study.comparison, info.to_json() + "\n")
         with study.recorder(settings) as recorder, ExitStack() as stack:
             work.trials = recorder
             if engine == "nni":
                 work.engine = study.training_service(settings, nni_config)
                 stack.enter_context(work.engine.running())
-            records, book = _run(work, recorder, listener, tuning_listener)
+            helping = local_workers(helpers, url, name or study.name, study.path)
+            records, book = _run(work, recorder, listener, tuning_listener, helping)
         write_reports(study, records, info, latex)
         book.publish(comparison_figures(records, info))
     return Comparison(tuple(records), info, study)
@@ -130,7 +139,11 @@ def offer(settings: ComparisonSettings, dataset: EncodedDataset, folder: str | P
 
 
 def _run(
-    work: Work, recorder: ExperimentRecorder, listener: CellListener | None, tuning_listener: TuningListener | None
+    work: Work,
+    recorder: ExperimentRecorder,
+    listener: CellListener | None,
+    tuning_listener: TuningListener | None,
+    helping: AbstractContextManager[None],
 ) -> tuple[list[CellRecord], CellBook]:
     book = work.book()
     announce(book.study, work.settings, work.dataset.fingerprint)
@@ -139,8 +152,9 @@ def _run(
     for cell in table.lost():
         book.repeat(cell)
     book.enqueue_missing()  # before the tuning, so that workers know that there will be something to do
-    work.adopt(work.tune(tuning_listener or (lambda strategy, done, total, words: None)))
-    work.run_cells(book, lambda words: table.collect())
+    with helping:
+        work.adopt(work.tune(tuning_listener or (lambda strategy, done, total, words: None)))
+        work.run_cells(book, lambda words: table.collect())
     failures = book.failures()
     if failures:
         raise StudyError("; ".join(f"{c.strategy}, seed {c.seed}: {why}" for c, why in sorted(failures.items())))

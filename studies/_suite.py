@@ -88,6 +88,7 @@ def compare_suite(
     command: str | None = None,
     reference: str | None = None,
     latex: Path | None = None,
+    processes: int = 1,
 ) -> Suite:
     """Run the comparisons that are not finished, one data set after the other, then report on all of them.
 
@@ -99,7 +100,7 @@ def compare_suite(
         folder: the suite's.
         storage: URL of Optuna's storage, which workers may share: the studies are called ``<folder's name>/<name>``
             there, and the cells of all of them wait there from the beginning. In each study folder if not given.
-        engine, nni_config, console, listener, tuning_listener, command, reference: as of `compare`.
+        engine, nni_config, console, listener, tuning_listener, command, reference, processes: as of `compare`.
         latex: a file for the table over all data sets in LaTeX.
         part_listener: told of each data set before its comparison begins.
 
@@ -131,6 +132,7 @@ def compare_suite(
                 part.settings, part.dataset, root / part.name, storage=storage, name=shared.get(part.name),
                 engine=engine, nni_config=nni_config, console=console,
                 listener=listener, tuning_listener=tuning_listener, command=command, reference=reference,
+                processes=processes,
             )
         )  # fmt: skip
     return _reported(Suite(tuple(comparisons), root), latex)

@@ -109,6 +109,7 @@ def _how_to_compare(console: Console, options: Options, command: str) -> dict[st
         "command": command,
         "reference": options["reference"],
         "latex": options["latex"],
+        "processes": options["processes"],
     }
 
 

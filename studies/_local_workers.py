@@ -1,0 +1,102 @@
+"""Worker processes of this machine that help with one comparison as long as it runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from nas_fusion.errors import OptionError
+
+logger = logging.getLogger("nas_fusion")
+
+LAST_SECONDS = 60.0
+"""Workers end by themselves when nothing is left to do; one that does not is stopped after so long."""
+
+THREADS = "OMP_NUM_THREADS"
+
+
+def processes_for(asked: int, cells: int) -> int:
+    """How many processes share so many cells: as asked, 0 for one per core; never more than there are cells.
+
+    Raises:
+        OptionError: a negative number.
+    """
+    if asked < 0:
+        raise OptionError("processes", "zero (one per core) or a positive integer", asked)
+    return max(1, min(asked or len(os.sched_getaffinity(0)), cells))
+
+
+@contextmanager
+def local_workers(count: int, storage: str, study: str, folder: Path) -> Iterator[None]:
+    """Start workers that claim cells beside this process; with them it has its share of the cores, too.
+
+    Each has as many threads as cores divided by processes, unless ``OMP_NUM_THREADS`` says otherwise. What a worker
+    prints is in ``worker-<number>.log`` in the study folder, which stays there if it failed. They end with the block,
+    at once if it raises; a cell that one of them had then claimed waits again.
+
+    Args:
+        count: of workers; without any, nothing changes.
+        storage: URL of Optuna's storage, where the study is announced.
+        study: its name.
+        folder: the study folder.
+    """
+    if not count:
+        yield
+        return
+    before = torch.get_num_threads()
+    threads = before if THREADS in os.environ else max(1, len(os.sched_getaffinity(0)) // (count + 1))
+    torch.set_num_threads(threads)
+    workers = [_Worker(number, threads, storage, study, folder) for number in range(1, count + 1)]
+    try:
+        yield
+        for worker in workers:
+            worker.end_in(LAST_SECONDS)
+    finally:
+        for worker in workers:
+            worker.stop()
+        torch.set_num_threads(before)
+
+
+class _Worker:
+    """One process, and the file that it prints to."""
+
+    def __init__(self, number: int, threads: int, storage: str, study: str, folder: Path) -> None:
+        self.log = folder / f"worker-{number}.log"
+        asked = ["worker", "--storage", storage, "--study", study, "--folder", str(folder)]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", "nas_fusion", *asked],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, THREADS: str(threads)},
+            )
+
+    def end_in(self, seconds: float) -> None:
+        """Wait until it has ended, and say if it did not end well."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            logger.warning("a worker had nothing left to do and did not end; it is stopped (%s)", self.log)
+            return
+        if code:
+            logger.warning("a worker ended early, with exit code %d: %s says why", code, self.log)
+        else:
+            self.log.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """End it now, if it runs."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
