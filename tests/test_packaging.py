@@ -37,6 +37,7 @@ LAYERS = (
     {"studies"},
     {"testing", "commands"},
     {"cli"},
+    {"__main__"},
 )
 """A part imports only from the layers before its own; parts of one layer know nothing of each other."""
 
