@@ -148,6 +148,7 @@ class ComparisonInfo:
         versions: package name → version.
         command: the command that repeats the comparison, if known.
         reference: the strategy with which the others are compared; None for the one that validation chooses.
+        named_beforehand: whether the reference was named before there were results.
     """
 
     data: str
@@ -162,6 +163,12 @@ class ComparisonInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     command: str | None = None
     reference: str | None = None
+    named_beforehand: bool = True
+
+    @property
+    def fixed_reference(self) -> str | None:
+        """The reference, if nobody can have chosen it by the results."""
+        return self.reference if self.named_beforehand else None
 
     @property
     def data_name(self) -> str:

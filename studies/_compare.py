@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import platform
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, get_args
@@ -22,7 +23,7 @@ from nas_fusion.search import Budget
 from nas_fusion.studies._cells import Cell, CellBook
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._local_workers import local_workers, processes_for
-from nas_fusion.studies._reports import check_reference, write_reports
+from nas_fusion.studies._reports import check_reference, is_named_beforehand, write_reports
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
 from nas_fusion.studies._storage import open_storage
@@ -91,7 +92,7 @@ def compare(
         raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
     if engine == "nni" and processes != 1:
         raise OptionError("processes", "1 with the engine nni, whose trials are processes (concurrency)", processes)
-    helpers = processes_for(processes, len(settings.strategies) * len(settings.seeds)) - 1
+    processes = processes_for(processes)
     check_reference(reference, settings.strategies)
     info = comparison_info(settings, dataset, command, reference)
     study = StudyFolder(folder)
@@ -105,14 +106,18 @@ def compare(
     with study.locked(settings, dataset.fingerprint):
         url = storage or study.storage_url
         work.connect(open_storage(url))
+        info = replace(info, named_beforehand=is_named_beforehand(study, settings, reference))
         write_text(study.comparison, info.to_json() + "\n")
         with study.recorder(settings) as recorder, ExitStack() as stack:
             work.trials = recorder
             if engine == "nni":
                 work.engine = study.training_service(settings, nni_config)
                 stack.enter_context(work.engine.running())
-            helping = local_workers(helpers, url, name or study.name, study.path)
-            records, book = _run(work, recorder, listener, tuning_listener, helping)
+
+            def helped(waiting: int) -> AbstractContextManager[None]:
+                return local_workers(min(processes, waiting) - 1, url, work.name, study.path)
+
+            records, book = _run(work, recorder, listener, tuning_listener, helped)
         write_reports(study, records, info, latex)
         book.publish(comparison_figures(records, info))
     return Comparison(tuple(records), info, study)
@@ -143,7 +148,7 @@ def _run(
     recorder: ExperimentRecorder,
     listener: CellListener | None,
     tuning_listener: TuningListener | None,
-    helping: AbstractContextManager[None],
+    helped: Callable[[int], AbstractContextManager[None]],
 ) -> tuple[list[CellRecord], CellBook]:
     book = work.book()
     announce(book.study, work.settings, work.dataset.fingerprint)
@@ -152,7 +157,7 @@ def _run(
     for cell in table.lost():
         book.repeat(cell)
     book.enqueue_missing()  # before the tuning, so that workers know that there will be something to do
-    with helping:
+    with helped(len(book.pending())):
         work.adopt(work.tune(tuning_listener or (lambda strategy, done, total, words: None)))
         work.run_cells(book, lambda words: table.collect())
     failures = book.failures()

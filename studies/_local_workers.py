@@ -22,15 +22,15 @@ LAST_SECONDS = 60.0
 THREADS = "OMP_NUM_THREADS"
 
 
-def processes_for(asked: int, cells: int) -> int:
-    """How many processes share so many cells: as asked, 0 for one per core; never more than there are cells.
+def processes_for(asked: int) -> int:
+    """How many processes: as asked, 0 for one per core.
 
     Raises:
         OptionError: a negative number.
     """
     if asked < 0:
         raise OptionError("processes", "zero (one per core) or a positive integer", asked)
-    return max(1, min(asked or len(os.sched_getaffinity(0)), cells))
+    return asked or len(os.sched_getaffinity(0))
 
 
 @contextmanager
@@ -42,19 +42,20 @@ def local_workers(count: int, storage: str, study: str, folder: Path) -> Iterato
     at once if it raises; a cell that one of them had then claimed waits again.
 
     Args:
-        count: of workers; without any, nothing changes.
+        count: of workers; with none or fewer, nothing changes.
         storage: URL of Optuna's storage, where the study is announced.
         study: its name.
         folder: the study folder.
     """
-    if not count:
+    if count < 1:
         yield
         return
     before = torch.get_num_threads()
     threads = before if THREADS in os.environ else max(1, len(os.sched_getaffinity(0)) // (count + 1))
-    torch.set_num_threads(threads)
-    workers = [_Worker(number, threads, storage, study, folder) for number in range(1, count + 1)]
+    workers: list[_Worker] = []
     try:
+        torch.set_num_threads(threads)
+        workers.extend(_Worker(number, threads, storage, study, folder) for number in range(1, count + 1))
         yield
         for worker in workers:
             worker.end_in(LAST_SECONDS)

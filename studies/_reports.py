@@ -85,7 +85,8 @@ def rewrite_reports(
         raise StudyError(f"no cell of {study.path} is finished yet")
     if reference is not None:
         check_reference(reference, [r.strategy for r in records])
-        info = replace(info, reference=reference)
+        before = info.named_beforehand and reference == info.reference
+        info = replace(info, reference=reference, named_beforehand=before)
     write_reports(study, records, info, latex)
     return records, info
 
@@ -94,6 +95,14 @@ def load_records(study: StudyFolder, settings: ComparisonSettings) -> list[CellR
     """The finished cells in the order of the table."""
     paths = [study.cell(name, seed) / "cell.json" for name in settings.strategies for seed in settings.seeds]
     return [CellRecord.from_json(path.read_text("utf-8")) for path in paths if path.is_file()]
+
+
+def is_named_beforehand(study: StudyFolder, settings: ComparisonSettings, reference: str | None) -> bool:
+    """Whether nobody can have chosen a reference by the results: there are none yet, or it was the same before."""
+    if not study.comparison.is_file():
+        return True
+    before = ComparisonInfo.from_json(study.comparison.read_text("utf-8"))
+    return (before.named_beforehand and before.reference == reference) or not load_records(study, settings)
 
 
 def check_reference(reference: str | None, strategies: Sequence[str]) -> None:

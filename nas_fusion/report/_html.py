@@ -100,7 +100,7 @@ def _comparison(records: Sequence[CellRecord], info: ComparisonInfo, prefix: str
     def place(figure: go.Figure, name: str) -> str:
         return _embed(figure, f"{prefix}{name}")
 
-    parts = [_sections.heading(info, verdict(summaries, info.reference)), _sections.question(summaries, info)]
+    parts = [_sections.heading(info, verdict(summaries, info.fixed_reference)), _sections.question(summaries, info)]
     if summaries:
         parts += [
             _sections.results(found, info, style),

@@ -78,7 +78,7 @@ def markdown_report(records: Sequence[CellRecord], info: ComparisonInfo, drawing
     """The text that `write_markdown_report` writes."""
     found = layout(records, info)
     summaries = [row.summary for row in found.rows]
-    found_best = verdict(summaries, info.reference)
+    found_best = verdict(summaries, info.fixed_reference)
     parts = [f"# Which fusion search to trust on {_escape(info.data_name)}", f"**{_escape(found_best.text)}**"]
     parts.append(_question(info))
     if found.rows:

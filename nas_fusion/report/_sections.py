@@ -33,8 +33,8 @@ _NOISE_NOTE = (
     "The order, the strategy called best and each strategy's drawn design are chosen on validation data; test data "
     "only reports. Better and worse are called by paired t-tests over the seeds, corrected by Holm's method for the "
     "number of comparisons and, where nobody named it beforehand, for the choice of the best one, so that at most one "
-    "report in twenty would call any "
-    "difference between equally good strategies; and only where the spread of the runs does not contradict and the "
+    "report in twenty would call any difference between equally good strategies; and only where the spread of the "
+    "runs does not contradict and the "
     f"difference is at least {SMALLEST_DIFFERENCE:.4f}. All else is a tie: the seeds do not show a difference, which "
     "does not prove that there is none. The intervals in brackets are for each comparison alone."
 )

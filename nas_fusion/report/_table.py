@@ -46,7 +46,7 @@ def comparison_caption(records: Sequence[CellRecord], info: ComparisonInfo) -> s
         f"sorted by validation AUC; {HAND_MADE} hand-made, nothing searched.",
         *([reference_note(found)] if found.standings else []),
         *notes(summaries, info),
-        verdict(summaries, info.reference).text,
+        verdict(summaries, info.fixed_reference).text,
     ]
     return "\n".join(lines)
 

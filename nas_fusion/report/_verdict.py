@@ -53,7 +53,7 @@ def verdict(summaries: Sequence[StrategySummary], named: str | None = None) -> V
 
     Args:
         summaries: as `summarise` returns them, best validation AUC first.
-        named: the strategy that the others were to be compared with, if one was named.
+        named: the strategy that was named, before there were results, for the others to be compared with.
     """
     searched = [s for s in summaries if not s.is_reference]
     references = [s for s in summaries if s.is_reference]

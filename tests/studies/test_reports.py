@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from nas_fusion.files import new_folder, write_text
 from nas_fusion.records import CellRecord
 from nas_fusion.report import results_frame
 from nas_fusion.studies import ComparisonSettings, StudyFolder, rewrite_reports
+from nas_fusion.studies._reports import is_named_beforehand
 from nas_fusion.studies._work import write_record
 from tests.report.report_fakes import comparison_info, comparison_records
 
@@ -60,6 +62,26 @@ def test_another_reference(study: StudyFolder) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'stacked'"):
         rewrite_reports(study, reference="staked")
     assert study.report.read_bytes() == before
+
+
+def test_a_reference_named_after_the_results_is_none_that_was_fixed(study: StudyFolder) -> None:
+    best = next(record.strategy for record in records() if record.kind != "reference")
+    _, info = rewrite_reports(study, reference=best)
+    assert (info.reference, info.fixed_reference) == (best, None)
+    assert ", the named reference," not in study.report.read_text("utf-8")
+    write_text(study.comparison, replace(info, named_beforehand=True).to_json())
+    assert rewrite_reports(study, reference=best)[1].fixed_reference == best
+
+
+def test_whether_a_reference_is_named_before_there_are_results(study: StudyFolder) -> None:
+    settings = ComparisonSettings("clicks.csv", DataOptions(), NAMES)
+    assert is_named_beforehand(study, settings, comparison_info().reference)
+    assert not is_named_beforehand(study, settings, "stacked")
+    for record in records():
+        (study.cell(record.strategy, record.seed) / "cell.json").unlink()
+    assert is_named_beforehand(study, settings, "stacked")
+    study.comparison.unlink()
+    assert is_named_beforehand(study, settings, "stacked")
 
 
 def test_an_unfinished_study(study: StudyFolder) -> None:
