@@ -57,6 +57,39 @@ class StudyError(NasFusionError, RuntimeError):
     """A study folder cannot be used as asked."""
 
 
+class WriteError(StudyError):
+    """A file or folder cannot be written: a full disk, no permission, no such folder.
+
+    It is the machine's fault and not that of the cell that was being computed: a comparison stops, and can go on later.
+
+    Args:
+        path: what was to be written.
+        reason: why it cannot be.
+    """
+
+    def __init__(self, path: str | Path, reason: object) -> None:
+        super().__init__(f"cannot write {path}: {reason}")
+        self.path = Path(path)
+
+
+class StorageError(StudyError):
+    """A study's storage cannot be reached, and has been waited for in vain; the study can go on later."""
+
+
+class DamagedFileError(StudyError):
+    """A file of a study was changed or cut short since it was written.
+
+    Args:
+        path: the file.
+        problem: what is wrong with it.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, path: str | Path, problem: object, remedy: str = "") -> None:
+        super().__init__(f"{path}: {problem}" + (f"; {remedy}" if remedy else ""))
+        self.path = Path(path)
+
+
 class TrainingError(NasFusionError, RuntimeError):
     """A training run ended without a usable result (a non-finite loss or metric, for instance)."""
 

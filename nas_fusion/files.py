@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas_fusion.errors import StudyError
+from nas_fusion.errors import StudyError, WriteError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,14 +29,14 @@ def _replacing(path: Path) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise StudyError(f"cannot write {path}: {error.strerror or error}") from error
+        raise WriteError(path, error.strerror or error) from error
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8 to `path`: a reader sees the old file or the new one, never a part.
 
     Raises:
-        StudyError: the file cannot be written (no such folder, no permission, a full disk).
+        WriteError: the file cannot be written (no such folder, no permission, a full disk).
     """
     with _replacing(Path(path)) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
@@ -46,7 +46,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a dictionary of tensors in torch's format, whole or not at all.
 
     Raises:
-        StudyError: the file cannot be written.
+        WriteError: the file cannot be written.
     """
     import torch
 
@@ -54,7 +54,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
         try:
             torch.save(dict(tensors), temporary)
         except RuntimeError as error:  # torch reports a full disk as a RuntimeError of its own writer
-            raise StudyError(f"cannot write {path}: {error}") from error
+            raise WriteError(path, error) from error
 
 
 def load_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -79,7 +79,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     """Fill a folder under a temporary name; it gets its own name, replacing an older one, when the block ends well.
 
     Raises:
-        StudyError: the folder cannot be written.
+        WriteError: the folder cannot be written.
     """
     path = Path(path)
     temporary = _temporary(path)
@@ -95,4 +95,4 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise StudyError(f"cannot write {path}: {error.strerror or error}") from error
+        raise WriteError(path, error.strerror or error) from error

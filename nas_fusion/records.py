@@ -34,6 +34,20 @@ class TracePoint:
     test_auc: float | None = None
 
 
+@dataclass(frozen=True, order=True)
+class FailedCell:
+    """A strategy with a seed that could not be searched, re-trained or tested.
+
+    Args:
+        strategy, seed: which cell.
+        reason: why, in the words of whatever failed.
+    """
+
+    strategy: str
+    seed: int
+    reason: str
+
+
 @dataclass(frozen=True)
 class CellRecord:
     """One strategy with one seed: what it found, how good that is after re-training, and what it cost.
@@ -63,6 +77,8 @@ class CellRecord:
         derive_seconds, derive_samples: between the end of a supernet's training and a design, measuring the derived
             design for the report included.
         tuning_seconds, tuning_samples: of the strategy's tuning, which is done once for all its seeds.
+        provenance: what computed it: ``versions`` (package to version), ``device``, ``threads``, ``precision``. Empty in
+            records that are older than this.
 
     Raises:
         OptionError: `kind` or `mode` is unknown.
@@ -93,6 +109,7 @@ class CellRecord:
     derive_samples: int = 0
     tuning_seconds: float = 0.0
     tuning_samples: int = 0
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -106,7 +123,8 @@ class CellRecord:
         content["design"] = json.loads(self.design.to_json())
         content["trace"] = [asdict(p) for p in self.trace]
         content["retrain_history"] = [asdict(p) for p in self.retrain_history]
-        content["cost"], content["details"] = dict(self.cost), dict(self.details)
+        for name in ("cost", "details", "provenance"):
+            content[name] = dict(content[name])
         return json.dumps({"format": FORMAT_VERSION, **content}, indent=2)
 
     @classmethod
@@ -149,6 +167,7 @@ class ComparisonInfo:
         command: the command that repeats the comparison, if known.
         reference: the strategy with which the others are compared; None for the one that validation chooses.
         named_beforehand: whether the reference was named before there were results.
+        failures: the cells that have no record because they failed.
     """
 
     data: str
@@ -164,6 +183,7 @@ class ComparisonInfo:
     command: str | None = None
     reference: str | None = None
     named_beforehand: bool = True
+    failures: tuple[FailedCell, ...] = ()
 
     @property
     def fixed_reference(self) -> str | None:
@@ -192,7 +212,8 @@ class ComparisonInfo:
             if version != FORMAT_VERSION:
                 raise StudyError(f"the comparison's format must be {FORMAT_VERSION}, got {version!r}")
             train, valid, test = content.pop("rows")
-            return cls(rows=(train, valid, test), seeds=tuple(content.pop("seeds")), **content)
+            failures = tuple(FailedCell(**failed) for failed in content.pop("failures", ()))
+            return cls(rows=(train, valid, test), seeds=tuple(content.pop("seeds")), failures=failures, **content)
         except StudyError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
