@@ -77,8 +77,8 @@ class CellRecord:
         derive_seconds, derive_samples: between the end of a supernet's training and a design, measuring the derived
             design for the report included.
         tuning_seconds, tuning_samples: of the strategy's tuning, which is done once for all its seeds.
-        provenance: what computed it: ``versions`` (package to version), ``device``, ``threads``, ``precision``. Empty in
-            records that are older than this.
+        provenance: what computed it: ``versions`` (package to version), ``device``, ``threads``, ``precision``; empty
+            in records that are older than this.
 
     Raises:
         OptionError: `kind` or `mode` is unknown.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -23,6 +21,7 @@ from nas_fusion.search import Budget
 from nas_fusion.studies._cells import Cell, CellBook
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._local_workers import local_workers, processes_for
+from nas_fusion.studies._provenance import provenance, versions, warning_of_changes
 from nas_fusion.studies._reports import check_reference, is_named_beforehand, write_reports
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
@@ -32,8 +31,6 @@ from nas_fusion.studies._work import CellListener, TuningListener, Work, replay,
 EngineName = Literal["in-process", "nni"]
 
 logger = logging.getLogger("nas_fusion")
-
-_PACKAGES = ("nas-fusion", "torch", "nni", "pytorch-lightning", "optuna", "numpy")
 
 
 @dataclass(frozen=True)
@@ -157,13 +154,21 @@ def _run(
     for cell in table.lost():
         book.repeat(cell)
     book.enqueue_missing()  # before the tuning, so that workers know that there will be something to do
-    with helped(len(book.pending())):
+    with helped(len(book.pending())):  # which may change the number of threads
+        _warn_of_changes(work, table, book)
         work.adopt(work.tune(tuning_listener or (lambda strategy, done, total, words: None)))
         work.run_cells(book, lambda words: table.collect())
     failures = book.failures()
     if failures:
         raise StudyError("; ".join(f"{c.strategy}, seed {c.seed}: {why}" for c, why in sorted(failures.items())))
     return table.in_order(), book
+
+
+def _warn_of_changes(work: Work, table: _Table, book: CellBook) -> None:
+    if book.pending():
+        words = warning_of_changes(table.in_order(), provenance(work.settings.train_config(len(work.dataset.train))))
+        if words is not None:
+            logger.warning("%s", words)
 
 
 @dataclass
@@ -232,7 +237,7 @@ def comparison_info(
         budget=budget_words(budget),
         seeds=settings.seeds,
         settings=content,
-        versions={name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+        versions=versions(),
         command=command,
         reference=reference,
     )

@@ -54,6 +54,7 @@ from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._leases import Watch
 from nas_fusion.studies._limits import StudyLimits
+from nas_fusion.studies._provenance import provenance
 from nas_fusion.studies._searches import load_search, save_search
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
@@ -394,6 +395,7 @@ class Work:
             derive_samples=outcome.derive_samples + outcome.measure_samples,
             tuning_seconds=tuned.get("seconds", 0.0),
             tuning_samples=tuned.get("samples", 0),
+            provenance=provenance(config),
         )
         with new_folder(self.folder.cell(cell.strategy, cell.seed)) as folder:
             save_tensors(folder / "model.pt", trained.model.state_dict())

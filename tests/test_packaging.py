@@ -26,7 +26,7 @@ LAYERS = (
     {"design", "registry", "files", "statistics"},
     {"architecture"},
     {"trials"},
-    {"records", "data", "nn", "nni_bridge"},
+    {"records", "provenance", "data", "nn", "nni_bridge"},
     {"training"},
     {"cost"},
     {"search_spaces", "analysis"},

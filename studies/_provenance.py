@@ -1,0 +1,64 @@
+"""What computes the cells in this process: versions, device, threads, precision."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nas_fusion.provenance import cells_in_words, changes, facts
+from nas_fusion.records import CellRecord
+from nas_fusion.training import TrainConfig, torch_device
+
+PACKAGES = ("nas-fusion", "torch", "nni", "pytorch-lightning", "optuna", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """Package → version, of those on which numbers depend, and Python's."""
+    return {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
+
+
+def provenance(config: TrainConfig) -> dict[str, Any]:
+    """What computes a cell that is trained by this recipe in this process, as `CellRecord.provenance` has it.
+
+    Raises:
+        OptionError: there is no such device.
+    """
+    return {
+        "versions": versions(),
+        "device": device_name(torch_device(config)),
+        "threads": torch.get_num_threads(),
+        "precision": config.precision,
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """A device with what it is: "cuda (NVIDIA H100 80GB HBM3)", "cpu (Intel(R) Xeon(R) Processor)"."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return f"{device.type} ({name})"
+
+
+def warning_of_changes(records: Sequence[CellRecord], now: Mapping[str, Any]) -> str | None:
+    """One line on finished cells that were computed by something else than what computes the rest; None without any."""
+    today = facts(now)
+    told = [
+        f"{name}: {value} ({cells_in_words(cells)}), now {today[name]}"
+        for name, values in changes(records, now)
+        for value, cells in values
+    ]
+    if not told:
+        return None
+    return f"finished cells were computed under other conditions, so their numbers may differ: {'; '.join(told)}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
