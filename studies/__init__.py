@@ -3,6 +3,7 @@
 if __name__ != "nas_fusion.studies":
     raise ImportError("import this package as nas_fusion.studies, not as `studies`")
 
+from nas_fusion.studies._assembly import Assembly, Job, make_space
 from nas_fusion.studies._compare import Comparison, compare, comparison_info
 from nas_fusion.studies._dashboard import dashboard
 from nas_fusion.studies._folder import StudyFolder
@@ -22,14 +23,15 @@ from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._suite import Part, Suite, compare_suite, is_suite, part_names, rewrite_suite
 from nas_fusion.studies._tune import tune
 from nas_fusion.studies._tuning import TuningResult
-from nas_fusion.studies._work import keep_study_limits, make_limited_space, make_space
 from nas_fusion.studies._worker import work_on
 
 __all__ = [
     "Announced",
+    "Assembly",
     "Comparison",
     "ComparisonSettings",
     "Hyperparameters",
+    "Job",
     "LimitSettings",
     "ModelSettings",
     "Part",
@@ -47,9 +49,7 @@ __all__ = [
     "find_announced",
     "is_built_in",
     "is_suite",
-    "keep_study_limits",
     "load_preset",
-    "make_limited_space",
     "make_space",
     "open_storage",
     "part_names",

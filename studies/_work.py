@@ -7,39 +7,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 from optuna.storages import BaseStorage
 from rich.console import Console
-from torch import nn
 
 from nas_fusion.analysis import connection_importance
 from nas_fusion.cost import measure
 from nas_fusion.data import EncodedDataset
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import NasFusionError, OptionError, StudyError
+from nas_fusion.errors import NasFusionError, StudyError
 from nas_fusion.files import new_folder, save_tensors, write_text
 from nas_fusion.nn import Fields, FusionNetwork
 from nas_fusion.records import CellRecord
 from nas_fusion.report import draw_design
 from nas_fusion.search import (
     LATENCY,
-    Budget,
     Engine,
-    InProcess,
     KeptLimits,
     Retrained,
     SearchOutcome,
     SearchTask,
-    keep_limits,
-    model_to_train,
-    retrain,
     run_search,
 )
-from nas_fusion.search_spaces import SPACES, FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies._anytime import (
     SavedIncumbents,
@@ -49,16 +41,15 @@ from nas_fusion.studies._anytime import (
     with_test_figures,
     write_figures,
 )
+from nas_fusion.studies._assembly import Assembly, Job
 from nas_fusion.studies._cells import Cell, CellBook, Claim
 from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._leases import Watch
-from nas_fusion.studies._limits import StudyLimits
 from nas_fusion.studies._provenance import provenance
 from nas_fusion.studies._searches import load_search, save_search
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
-from nas_fusion.training import Metrics, TrainConfig, evaluate, seeded
+from nas_fusion.training import Metrics, TrainConfig, evaluate
 from nas_fusion.trials import LabelledLog, SilentLog, StoppedEarly, TrialLog
 
 POLL_SECONDS = 0.5
@@ -71,58 +62,6 @@ CellListener = Callable[[CellRecord, int, int], None]
 
 TuningListener = Callable[[str, int, int, str], None]
 """Called with each tuning trial: strategy, how many are done, how many there are, and its outcome in words."""
-
-
-def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionSpace:
-    """The search space of a comparison, with fresh weights from the current random state."""
-    model = settings.model
-    space: FusionSpace = SPACES.get(model.space)(
-        field_sizes=list(dataset.schema.field_sizes),
-        value_fields=list(dataset.schema.value_fields),
-        levels=model.levels,
-        emb_dim=settings.emb_dim,
-        product=model.product,
-        batch_norm=model.batch_norm,
-        dropout=model.dropout,
-    )
-    return space
-
-
-def make_limited_space(settings: ComparisonSettings, dataset: EncodedDataset, limits: StudyLimits) -> FusionSpace:
-    """The search space of a comparison, whose searches keep the limits."""
-    space = make_space(settings, dataset)
-    space.limit(limits.of(space))
-    return space
-
-
-def keep_study_limits(
-    entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask, limits: StudyLimits
-) -> KeptLimits:
-    """Hold what a search found against the limits of a study.
-
-    A hand-made design, and what was found in a space of its own, stays as it is.
-
-    Raises:
-        OptionError: the limit on latency cannot be kept.
-    """
-    if not limits.settings.any:
-        return KeptLimits(outcome)
-    with seeded(task.seed):
-        space = task.make_space()
-        own = limits.of(space)
-        assert own is not None, "there are some"
-        if entry.kind == "reference" or not isinstance(outcome.design, FusionDesign):
-            return KeptLimits(outcome, limits=own)
-
-        def clock(design: FusionDesign) -> float:
-            def make() -> nn.Module:
-                if entry.mode == "hard":
-                    return space.sketch(design)
-                return model_to_train(entry, replace(outcome, design=design), task)
-
-            return limits.measured(space, f"{entry.mode}, {design.pruned()}", make)
-
-        return keep_limits(outcome, own, clock, mode=entry.mode, label=task.label)
 
 
 @dataclass(frozen=True)
@@ -170,23 +109,14 @@ class Work:
     watch: Watch = field(default_factory=Watch)
 
     def __post_init__(self) -> None:
-        self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
-        self.budget = Budget.parse(self.settings.budget, len(self.dataset.train))
-        config = self.settings.train_config(len(self.dataset.train))
-        self.limits = StudyLimits(self.settings, config, self.folder.latency)
-        with seeded(0):  # a bad option shows before anything is written
-            modes = {entry.mode for entry in self.entries.values() if entry.kind != "reference"}
-            self.limits.check_reachable(make_space(self.settings, self.dataset), modes)
-        self.hyperparameters = {n: Hyperparameters(self.settings, e) for n, e in self.entries.items()}
-        used = {e.search_name for e in self.entries.values()} | set(self.entries)
-        for name in set(self.settings.parameters) - used:
-            raise OptionError("parameters", f"those of {', '.join(self.entries)}", name)
+        self.assembly = Assembly(self.settings, self.dataset, self.folder.latency, self.console)
+        self.entries, self.budget = self.assembly.entries, self.assembly.budget
         self._tuned: dict[str, dict[str, Any]] = {}
 
     def connect(self, storage: BaseStorage) -> None:
         """Say where cells and tuning trials are claimed; the folder is there now."""
         self.storage = storage
-        self.limits.remember_in(self.folder.latency)
+        self.assembly.limits.remember_in(self.folder.latency)
 
     def cells(self) -> list[Cell]:
         """All cells in the order in which they run: seed by seed, so that every strategy soon has a first row."""
@@ -205,7 +135,7 @@ class Work:
                 self.storage, self.name, name, h.distributions(), h.defaults(), self.settings.tune,
                 self.settings.seeds[0], self._search_steps(self.entries[name]), self.watch,
             )
-            for name, h in self.hyperparameters.items()
+            for name, h in self.assembly.hyperparameters.items()
         ]  # fmt: skip
 
     def tune(self, listener: TuningListener) -> list[Tuning]:
@@ -281,16 +211,15 @@ class Work:
         return True
 
     def _try(self, tuning: Tuning, claim: TuningClaim) -> str:
-        entry, seed = self.entries[tuning.strategy], self.settings.seeds[0]
-        labels = {"strategy": entry.name, "seed": seed, "tuning_trial": claim.slot}
-        settings, parameters = self.hyperparameters[entry.name].apply(claim.values)
-        config = settings.train_config(len(self.dataset.train), seed)
-        log = TuningLog(claim, tuning.search_steps, LabelledLog(self.trials, labels))
-        task = replace(
-            self._task(settings, config, f"{entry.name} tuning {claim.slot + 1}/{tuning.trials}"), trials=log
-        )
+        seed = self.settings.seeds[0]
+        labels = {"strategy": tuning.strategy, "seed": seed, "tuning_trial": claim.slot}
+        job = self.assembly.job(
+            tuning.strategy, seed, claim.values,
+            label=f"{tuning.strategy} tuning {claim.slot + 1}/{tuning.trials}",
+            trials=TuningLog(claim, tuning.search_steps, LabelledLog(self.trials, labels)),
+        )  # fmt: skip
         try:
-            found = self._search_and_retrain(entry, task, settings, parameters)
+            found = self._search_and_retrain(job)
         except StoppedEarly as stop:
             tuning.prune(claim, {})
             return f"pruned: {stop}"
@@ -309,48 +238,27 @@ class Work:
         samples = self.budget.samples
         return MANY_EPOCHS if samples is None else math.ceil(samples / len(self.dataset.train))
 
-    def _task(self, settings: ComparisonSettings, config: TrainConfig, label: str) -> SearchTask:
-        return SearchTask(
-            data=self.dataset.search_view(),
-            make_space=partial(make_limited_space, settings, self.dataset, self.limits),
-            config=config,
-            budget=self.budget,
-            candidates=settings.candidates,
-            label=label,
-            console=self.console,
-            engine=InProcess(settings.concurrency),
-        )
-
-    def _search_and_retrain(
-        self,
-        entry: StrategyEntry,
-        task: SearchTask,
-        settings: ComparisonSettings,
-        parameters: dict[str, Any],
-        *,
-        with_test: bool = False,
-    ) -> _Trained:
-        kept = keep_study_limits(entry, self._search(entry, task, parameters), task, self.limits)
+    def _search_and_retrain(self, job: Job, *, with_test: bool = False) -> _Trained:
+        task, kept = job.task, job.keep_limits(self._search(job))
         outcome = kept.outcome
-        recipe = settings.soft_config(task.config) if entry.mode == "soft" else settings.retrain_config(task.config)
         with task.trials.trial("re-train", outcome.design) as trial:
-            trained = retrain(entry, outcome, task, recipe, lambda record: trial.validated(record.valid_auc))
+            trained = job.retrain(outcome, lambda record: trial.validated(record.valid_auc))
             test = evaluate(trained.model, self.dataset.test, task.config) if with_test else None
             figures = {} if test is None else {"test_auc": test.auc, "test_logloss": test.logloss}
             trial.result(trained.fit.best_valid_auc, **figures)
         return _Trained(kept, trained, test)
 
     def _compute(self, cell: Cell) -> CellRecord:
-        entry, tuned = self.entries[cell.strategy], self._tuned.get(cell.strategy, {})
-        settings, parameters = self.hyperparameters[entry.name].apply(tuned.get("values", {}))
-        config = settings.train_config(len(self.dataset.train), cell.seed)
-        task = replace(
-            self._task(settings, config, f"{cell.strategy} seed {cell.seed}"),
+        tuned = self._tuned.get(cell.strategy, {})
+        job = self.assembly.job(
+            cell.strategy, cell.seed, tuned.get("values"),
+            label=f"{cell.strategy} seed {cell.seed}",
             trials=LabelledLog(self.trials, {"strategy": cell.strategy, "seed": cell.seed}),
-            engine=self.engine or InProcess(settings.concurrency),
-        )
-        with self._keeping_incumbents(entry, task) as (task, figures):
-            found = self._search_and_retrain(entry, task, settings, parameters, with_test=True)
+            engine=self.engine,
+        )  # fmt: skip
+        entry, settings, config = job.entry, job.settings, job.task.config
+        with self._keeping_incumbents(job) as (job, figures):
+            found = self._search_and_retrain(job, with_test=True)
         outcome, trained, test = found.outcome, found.retrained, found.test
         assert test is not None, "asked for"
         schema = self.dataset.schema
@@ -365,7 +273,7 @@ class Work:
         )
         details = {
             **outcome.details,
-            **self._importance(trained, task.config),
+            **self._importance(trained, config),
             **({"tuning": tuned} if tuned else {}),
             **({"limits": limited} if limited else {}),
         }
@@ -408,15 +316,16 @@ class Work:
         return {"importance": connection_importance(trained.model, self.dataset.valid, config)}
 
     @contextmanager
-    def _keeping_incumbents(self, entry: StrategyEntry, task: SearchTask) -> Iterator[tuple[SearchTask, TestFigures]]:
-        """A task that keeps its incumbents, and their test AUCs, which are there behind the block."""
+    def _keeping_incumbents(self, job: Job) -> Iterator[tuple[Job, TestFigures]]:
+        """A job whose task keeps its incumbents, and their test AUCs, which are there behind the block."""
+        entry, task = job.entry, job.task
         figures: dict[tuple[float, float], float] = {}
         if not self.settings.anytime_test or entry.kind == "reference":
-            yield task, figures
+            yield job, figures
             return
         with incumbents_folder(self.folder.path, f"{entry.name}-{task.seed}") as folder:
             incumbents = SavedIncumbents(folder)
-            yield replace(task, incumbents=incumbents), figures
+            yield replace(job, task=replace(task, incumbents=incumbents)), figures
             if self._is_shared(entry):
                 figures |= read_figures(self._figures_of(entry, task))
             figures |= incumbents.measure(self.dataset.test, task.config)
@@ -425,16 +334,17 @@ class Work:
         folder = self.folder.search(entry.search_name, task.seed)
         return folder.with_name(f"{folder.name}.test.json")
 
-    def _search(self, entry: StrategyEntry, task: SearchTask, parameters: dict[str, Any]) -> SearchOutcome:
+    def _search(self, job: Job) -> SearchOutcome:
+        entry, task = job.entry, job.task
         if not self._is_shared(entry):
-            return run_search(entry, task, parameters)
+            return job.search()
         folder = self.folder.search(entry.search_name, task.seed)
         folder.parent.mkdir(exist_ok=True)
         # Processes that share the folder take turns, and the second finds what the first has found.
         with FileLock(folder.parent / f".{folder.name}.lock"):
             outcome = load_search(folder)
             if outcome is None:
-                outcome = run_search(STRATEGIES.get(entry.search_name), task, parameters)
+                outcome = run_search(STRATEGIES.get(entry.search_name), task, job.parameters)
                 # The search is over, and another process may be the one that uses it next.
                 if isinstance(task.incumbents, SavedIncumbents):
                     figures = task.incumbents.measure(self.dataset.test, task.config)
@@ -449,7 +359,7 @@ class Work:
         return any(e.shares_search_with == entry.search_name and self._serves(e) for e in self.entries.values())
 
     def _serves(self, entry: StrategyEntry) -> bool:
-        return entry.shares_search_with is None or self.hyperparameters[entry.name].shares_search
+        return entry.shares_search_with is None or self.assembly.hyperparameters[entry.name].shares_search
 
 
 def write_record(folder: Any, record: CellRecord) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from nas_fusion.commands._shared import (
@@ -21,35 +20,23 @@ def run_search_command(options: Options) -> None:
         from nas_fusion.design import FusionDesign
         from nas_fusion.files import write_text
         from nas_fusion.report import design_text, draw_design
-        from nas_fusion.search import Budget, SearchTask, run_search
         from nas_fusion.strategy import STRATEGIES
-        from nas_fusion.studies import Hyperparameters, StudyLimits, keep_study_limits, make_limited_space, make_space
+        from nas_fusion.studies import Assembly
 
         options = with_preset(options)
         entry = STRATEGIES.get(options["strategy"])
         settings = settings_of(options, (entry.name,), (options["seed"],))
         dataset = prepare_log(console, options)
-        config = settings.train_config(len(dataset.train), options["seed"])
-        limits = StudyLimits(settings, config)
-        limits.check_reachable(make_space(settings, dataset), {entry.mode})
-        task = SearchTask(
-            data=dataset.search_view(),
-            make_space=partial(make_limited_space, settings, dataset, limits),
-            config=config,
-            budget=Budget.parse(options["budget"], len(dataset.train)),
-            candidates=options["candidates"],
-            label=entry.name,
-            console=console if console.is_terminal else None,
-        )
-        searched = run_search(entry, task, Hyperparameters(settings, entry).own())
-        kept = keep_study_limits(entry, searched, task, limits)
+        assembly = Assembly(settings, dataset, console=console if console.is_terminal else None)
+        job = assembly.job(entry.name, options["seed"])
+        kept = job.keep_limits(job.search())
         outcome = kept.outcome
         out: Path = options["out"]
         write_text(out, outcome.design.to_json() + "\n")
         written = [out]
         if isinstance(outcome.design, FusionDesign):
             written.append(out.with_suffix(".svg"))
-            write_text(written[-1], draw_design(outcome.design, title=f"{entry.name}, seed {task.seed}"))
+            write_text(written[-1], draw_design(outcome.design, title=f"{entry.name}, seed {options['seed']}"))
         console.print(design_text(outcome.design), highlight=False, markup=False)
         found = "" if outcome.valid_auc is None else f"; validation AUC while searching {outcome.valid_auc:.4f}"
         console.print(f"{outcome.samples:,} samples in {outcome.seconds:.1f} s{found}", highlight=False)
@@ -65,9 +52,8 @@ def run_retrain_command(options: Options) -> None:
         from nas_fusion.architecture import Architecture, found_from_json
         from nas_fusion.commands._options import with_preset
         from nas_fusion.files import save_tensors
-        from nas_fusion.search import Budget, SearchOutcome, SearchTask, retrain
-        from nas_fusion.strategy import STRATEGIES
-        from nas_fusion.studies import make_space
+        from nas_fusion.search import SearchOutcome
+        from nas_fusion.studies import Assembly
         from nas_fusion.training import evaluate
 
         path: Path = options["design"]
@@ -76,23 +62,15 @@ def run_retrain_command(options: Options) -> None:
         design = found_from_json(path.read_text("utf-8"))
         options = with_preset(options)
         if isinstance(design, Architecture):
-            entry, levels = STRATEGIES.get(design.model), options.get("levels", 3)
+            name, levels = design.model, options.get("levels", 3)
         else:
-            entry, levels = STRATEGIES.get("parallel"), design.check().levels
-        settings = settings_of({**options, "levels": levels}, (), (options["seed"],))
+            name, levels = "parallel", design.check().levels
+        settings = settings_of({**options, "levels": levels}, (name,), (options["seed"],))
         dataset = prepare_log(console, options)
-        config = settings.retrain_config(settings.train_config(len(dataset.train), options["seed"]))
-        task = SearchTask(
-            data=dataset.search_view(),
-            make_space=partial(make_space, settings, dataset),
-            config=config,
-            budget=Budget(1),
-            label=path.stem,
-            console=console if console.is_terminal else None,
-        )
-        found = SearchOutcome(design, None, (), 0, 0.0, 0)
-        trained = retrain(entry, found, task, config)
-        test = evaluate(trained.model, dataset.test, config)
+        assembly = Assembly(settings, dataset, console=console if console.is_terminal else None)
+        job = assembly.job(name, options["seed"], label=path.stem)
+        trained = job.retrain(SearchOutcome(design, None, (), 0, 0.0, 0))
+        test = evaluate(trained.model, dataset.test, job.recipe)
         console.print(
             f"validation AUC {trained.fit.best_valid_auc:.4f} (epoch {trained.fit.best_epoch}), "
             f"test AUC {test.auc:.4f}, test logloss {test.logloss:.4f}, "

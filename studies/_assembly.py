@@ -1,0 +1,195 @@
+"""From settings and a log to what is run: the one place where cells, tuning trials, ``search`` and ``retrain`` are put
+together, so that the same settings mean the same wherever they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from torch import nn
+
+from nas_fusion.data import EncodedDataset
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import OptionError
+from nas_fusion.search import (
+    Budget,
+    Engine,
+    InProcess,
+    KeptLimits,
+    Retrained,
+    SearchOutcome,
+    SearchTask,
+    keep_limits,
+    model_to_train,
+    retrain,
+    run_search,
+)
+from nas_fusion.search_spaces import SPACES, FusionSpace
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
+from nas_fusion.studies._hyperparameters import Hyperparameters
+from nas_fusion.studies._limits import StudyLimits
+from nas_fusion.studies._settings import ComparisonSettings
+from nas_fusion.training import EpochRecord, TrainConfig, seeded
+from nas_fusion.trials import SilentLog, TrialLog
+
+
+def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionSpace:
+    """The search space of a comparison, with fresh weights from the current random state."""
+    model = settings.model
+    space: FusionSpace = SPACES.get(model.space)(
+        field_sizes=list(dataset.schema.field_sizes),
+        value_fields=list(dataset.schema.value_fields),
+        levels=model.levels,
+        emb_dim=settings.emb_dim,
+        product=model.product,
+        batch_norm=model.batch_norm,
+        dropout=model.dropout,
+    )
+    return space
+
+
+def make_limited_space(settings: ComparisonSettings, dataset: EncodedDataset, limits: StudyLimits) -> FusionSpace:
+    """The search space of a comparison, whose searches keep the limits."""
+    space = make_space(settings, dataset)
+    space.limit(limits.of(space))
+    return space
+
+
+@dataclass(frozen=True)
+class Job:
+    """One strategy with one seed, ready to be searched and re-trained.
+
+    Args:
+        entry: the strategy.
+        settings: the comparison's, with the tuned values in them.
+        task: of the search and of the re-training.
+        parameters: those of the strategy that differ from its defaults.
+        limits: on what designs may cost.
+    """
+
+    entry: StrategyEntry
+    settings: ComparisonSettings
+    task: SearchTask
+    parameters: Mapping[str, Any]
+    limits: StudyLimits
+
+    @property
+    def recipe(self) -> TrainConfig:
+        """Of the re-training, soft or hard."""
+        chosen = self.settings.soft_config if self.entry.mode == "soft" else self.settings.retrain_config
+        return chosen(self.task.config)
+
+    def search(self) -> SearchOutcome:
+        """Find a design; see `run_search`."""
+        return run_search(self.entry, self.task, self.parameters)
+
+    def retrain(self, outcome: SearchOutcome, on_validation: Callable[[EpochRecord], None] | None = None) -> Retrained:
+        """Train a found design for good; see `nas_fusion.search.retrain`."""
+        return retrain(self.entry, outcome, self.task, self.recipe, on_validation)
+
+    def keep_limits(self, outcome: SearchOutcome) -> KeptLimits:
+        """Hold what the search found against the limits.
+
+        A hand-made design, and what was found in a space of its own, stays as it is.
+
+        Raises:
+            OptionError: the limit on latency cannot be kept.
+        """
+        if not self.limits.settings.any:
+            return KeptLimits(outcome)
+        with seeded(self.task.seed):
+            space = self.task.make_space()
+            own = self.limits.of(space)
+            assert own is not None, "there are some"
+            if self.entry.kind == "reference" or not isinstance(outcome.design, FusionDesign):
+                return KeptLimits(outcome, limits=own)
+
+            def clock(design: FusionDesign) -> float:
+                name = f"{self.entry.mode}, {design.pruned()}"
+                return self.limits.measured(space, name, lambda: self._model(space, outcome, design))
+
+            return keep_limits(outcome, own, clock, mode=self.entry.mode, label=self.task.label)
+
+    def _model(self, space: FusionSpace, outcome: SearchOutcome, design: FusionDesign) -> nn.Module:
+        if self.entry.mode == "hard":
+            return space.sketch(design)
+        return model_to_train(self.entry, replace(outcome, design=design), self.task)
+
+
+@dataclass
+class Assembly:
+    """Makes the jobs of a study.
+
+    Args:
+        settings: what is compared on what; every strategy that a job is asked for is among its strategies.
+        dataset: the encoded log.
+        latencies: ``latency.json`` of a study that goes on; need not exist.
+        console: where progress bars appear; None for none.
+
+    Raises:
+        OptionError: a setting that cannot be used, or a limit that no design of a searched strategy can keep.
+        UnknownNameError: there is no such strategy, or no such space.
+        StudyError: the latencies cannot be read.
+    """
+
+    settings: ComparisonSettings
+    dataset: EncodedDataset
+    latencies: Path | None = None
+    console: Console | None = None
+    entries: dict[str, StrategyEntry] = field(init=False)
+    hyperparameters: dict[str, Hyperparameters] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
+        self.budget = Budget.parse(self.settings.budget, len(self.dataset.train))
+        self.limits = StudyLimits(self.settings, self.settings.train_config(len(self.dataset.train)), self.latencies)
+        with seeded(0):  # a bad option shows before anything is written
+            # A reference is there for comparison, whatever it costs.
+            modes = {entry.mode for entry in self.entries.values() if entry.kind != "reference"}
+            self.limits.check_reachable(make_space(self.settings, self.dataset), modes)
+        self.hyperparameters = {n: Hyperparameters(self.settings, e) for n, e in self.entries.items()}
+        used = {e.search_name for e in self.entries.values()} | set(self.entries)
+        for name in set(self.settings.parameters) - used:
+            raise OptionError("parameters", f"those of {', '.join(self.entries)}", name)
+
+    def job(
+        self,
+        strategy: str,
+        seed: int,
+        values: Mapping[str, Any] | None = None,
+        *,
+        label: str = "",
+        trials: TrialLog | None = None,
+        engine: Engine | None = None,
+    ) -> Job:
+        """What a strategy is to do with a seed.
+
+        Args:
+            strategy: one of the settings' strategies.
+            seed: of search and re-training.
+            values: tuned hyperparameters, if there are any.
+            label: what progress bars call it; the strategy's name if not given.
+            trials: told of every training.
+            engine: where the trainings of the search run; in this process if not given.
+
+        Raises:
+            OptionError: a tuned hyperparameter is unknown.
+        """
+        entry = self.entries[strategy]
+        settings, parameters = self.hyperparameters[strategy].apply(values or {})
+        task = SearchTask(
+            data=self.dataset.search_view(),
+            make_space=partial(make_limited_space, settings, self.dataset, self.limits),
+            config=settings.train_config(len(self.dataset.train), seed),
+            budget=self.budget,
+            candidates=settings.candidates,
+            label=label or strategy,
+            console=self.console,
+            trials=trials or SilentLog(),
+            engine=engine or InProcess(settings.concurrency),
+        )
+        return Job(entry, settings, task, parameters, self.limits)
