@@ -13,9 +13,11 @@ the same values and gradients as the operations of `nas_fusion.nn.operations` on
   gates and of ``w_a``, ``w_c`` are sums over D × D matrices: ``tr Q_j``, ``⟨C_j, Q_j⟩``; likewise
   ``⟨W1_j, ∂L/∂W1_j⟩`` for the attention.
 - A closed gate (exactly 0) leaves one matrix product of nine: its ``Q_j``. Its attention is one constant row, because
-  its attention's input is zero.
+  its attention's input is zero. Its input's gradient is zero, and one number in memory; it is never absent, or a block
+  that all others closed would be left out by the optimiser, whose momentum and L2 go on.
 - The product is zero as soon as one gate is closed; with exactly one closed, that gate alone gets a gradient from it;
   with two or more there is nothing to do.
+- Where G is zero, as for a block that all others closed, so are all gradients.
 
 Which gates are closed is read on the host, so this is the path for the CPU; a GPU would wait for it, and has
 `nas_fusion.nn.stacked_mixture`.
@@ -133,8 +135,12 @@ class _FusedMixture(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.autocast(grads[0].device.type, enabled=False):
-            return _FusedMixture._backward(ctx, grads[0].contiguous())
+        g = grads[0].contiguous()
+        if not g.any():
+            shared = [torch.zeros_like(tensor) for tensor in ctx.saved_tensors[:5]]
+            return (None, None, g.new_zeros(ctx.count), g.new_zeros(4), *shared, *[_zero_like(g)] * ctx.count)
+        with torch.autocast(g.device.type, enabled=False):
+            return _FusedMixture._backward(ctx, g)
 
     @staticmethod
     def _backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
@@ -154,7 +160,7 @@ class _FusedMixture(torch.autograd.Function):
         d_hidden, d_score = torch.zeros_like(hidden), torch.zeros_like(score)
         d_hidden_bias = torch.zeros_like(hidden_bias)
         d_gates = g.new_zeros(ctx.count)
-        d_inputs: list[Tensor | None] = []
+        d_inputs: list[Tensor] = []
         d_weights = g.new_zeros(4)
         d_weights[2] = row_sum @ concat_bias
         for j, x in enumerate(inputs):
@@ -177,7 +183,7 @@ class _FusedMixture(torch.autograd.Function):
                 # The attention's input is zero, so its weights a are the same row for every sample.
                 a_row = torch.softmax(score[j] @ torch.relu(hidden_bias[j]), dim=0)
                 d_gates[j] += w_attention * (a_row @ q.diagonal())
-                d_inputs.append(None)
+                d_inputs.append(_zero_like(g))
                 continue
             attended = torch.dot(a.flatten(), d_a.flatten())
             torch.mul(d_first, m[j], out=d_hidden[j])
@@ -191,6 +197,11 @@ class _FusedMixture(torch.autograd.Function):
         _Product(ctx.rule, m, inputs).backward(g, w_product, d_weights, d_gates, d_inputs)
         d_bias = w_concat * row_sum
         return (None, None, d_gates, d_weights, d_concat, d_bias, d_hidden, d_hidden_bias, d_score, *d_inputs)
+
+
+def _zero_like(g: Tensor) -> Tensor:
+    """Zeros of the shape of `g` that take one number."""
+    return g.new_zeros(()).expand_as(g)
 
 
 def _to(low: torch.dtype | None) -> Callable[[Tensor], Tensor]:
@@ -220,7 +231,7 @@ class _Product:
             return self.inputs[j]
         return self.inputs[j] * self.m[j] + (0.0 if self.rule == "zero" else 1 - self.m[j])
 
-    def backward(self, g: Tensor, w: float, d_weights: Tensor, d_gates: Tensor, d_inputs: list[Tensor | None]) -> None:
+    def backward(self, g: Tensor, w: float, d_weights: Tensor, d_gates: Tensor, d_inputs: list[Tensor]) -> None:
         if self.rule == "none" or (self.rule == "zero" and len(self.closed) > 1):
             return
         if not self.open and (self.rule == "open" or len(self.m) > 1):
@@ -232,9 +243,7 @@ class _Product:
                 if j == self.open[0]:
                     d_weights[1] = (d_z * factors[0]).sum()
                 d_gates[j] += w * ((d_z * x).sum() if self.rule == "zero" else (d_z * (x - 1)).sum())
-                d_input = d_inputs[j]
-                assert d_input is not None
-                d_input.add_(d_z, alpha=w * self.m[j])
+                d_inputs[j].add_(d_z, alpha=w * self.m[j])
         if self.closed:
             together = g * _product_of(factors) if factors else g
             for j in self.closed:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
 
 from torch import Tensor
 
 from nas_fusion.nn.fused_mixture import fused_mixture, is_covered
 from nas_fusion.nn.stacked_mixture import stacked_mixture
 
-__all__ = ["FAST_MIXTURES", "is_covered"]
+__all__ = ["FAST_MIXTURES", "MIXTURES", "Mixture", "Way", "is_covered", "mixing_by"]
 
-FAST_MIXTURES: dict[str, Callable[..., Tensor]] = {"cpu": fused_mixture, "cuda": stacked_mixture}
-"""By type of device: arguments as of `fused_mixture`, for operations that `is_covered` finds covered.
+Mixture = Callable[..., Tensor]
+"""Arguments as of `fused_mixture`, for operations that `is_covered` finds covered."""
 
-Elsewhere, on torch's ``meta`` device too where multiply-adds are counted, the operations run one by one.
-"""
+Way = Literal["fused", "stacked", "plain"]
+"""How a mixture is computed; values and gradients are the same."""
+
+MIXTURES: Mapping[Way, Mixture | None] = {"fused": fused_mixture, "stacked": stacked_mixture, "plain": None}
+"""None: the operations run one by one."""
+
+FAST_MIXTURES: dict[str, Mixture | None] = {"cpu": MIXTURES["fused"], "cuda": MIXTURES["stacked"]}
+"""By type of device. Elsewhere, on torch's ``meta`` device too where multiply-adds are counted, it is the plain way."""
+
+
+@contextmanager
+def mixing_by(way: Way) -> Iterator[None]:
+    """Compute mixtures in one way on every device inside the block, to compare the ways."""
+    usual = dict(FAST_MIXTURES)
+    FAST_MIXTURES.update(dict.fromkeys(usual, MIXTURES[way]))
+    try:
+        yield
+    finally:
+        FAST_MIXTURES.update(usual)

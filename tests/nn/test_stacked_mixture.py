@@ -1,4 +1,4 @@
-"""The mixture for a GPU against the operations one by one: values and every gradient, in float64."""
+"""The fast mixtures against the operations one by one: values and every gradient, in float64."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nas_fusion.nn.fused_mixture import fused_mixture
 from nas_fusion.nn.mixture import FAST_MIXTURES
 from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ProductRule
 from nas_fusion.nn.stacked_mixture import stacked_mixture
@@ -38,14 +39,16 @@ def results(gates: list[float], rule: ProductRule | None, mixture: Any) -> list[
     mixed = mixture(inputs, gate, weights, operations)
     (mixed * torch.randn(ROWS, WIDTH, dtype=torch.float64)).sum().backward()
     leaves = [*inputs, gate, weights, *(p for operation in operations for p in operation.parameters())]
-    return [mixed.detach(), *(torch.zeros_like(p) if p.grad is None else p.grad for p in leaves)]
+    assert all(p.grad is not None for p in leaves), "absent is not zero: an optimiser goes on by momentum and L2"
+    return [mixed.detach(), *(p.grad for p in leaves if p.grad is not None)]
 
 
+@pytest.mark.parametrize("mixture", [stacked_mixture, fused_mixture])
 @pytest.mark.parametrize("rule", ["zero", "open", None])
 @pytest.mark.parametrize("gates", GATES, ids=str)
-def test_values_and_gradients(gates: list[float], rule: ProductRule | None) -> None:
+def test_values_and_gradients(gates: list[float], rule: ProductRule | None, mixture: Any) -> None:
     expected = results(gates, rule, one_by_one)
-    for found, wanted in zip(results(gates, rule, stacked_mixture), expected, strict=True):
+    for found, wanted in zip(results(gates, rule, mixture), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
     assert any(wanted.norm() > 0 for wanted in expected)
 
@@ -53,3 +56,11 @@ def test_values_and_gradients(gates: list[float], rule: ProductRule | None) -> N
 def test_gpus_take_it_and_the_device_without_numbers_counts_the_operations_themselves() -> None:
     assert FAST_MIXTURES["cuda"] is stacked_mixture
     assert "meta" not in FAST_MIXTURES
+
+
+@pytest.mark.parametrize("mixture", [stacked_mixture, fused_mixture, one_by_one])
+def test_where_the_output_is_not_wanted_every_gradient_is_zero(mixture: Any) -> None:
+    """As for a block that all others closed."""
+    assert any(found.norm() > 0 for found in results([1.0, 0.0, 1.0], "zero", mixture)[1:])
+    for gradient in results([1.0, 0.0, 1.0], "zero", lambda *given: 0.0 * mixture(*given))[1:]:
+        assert not gradient.any()
