@@ -86,7 +86,8 @@ class StrategyEntry:
         mode: re-train hard or soft.
         shares_search_with: the entry whose search this one uses (OptFusion soft uses OptFusion's).
         keep_best_epoch: for one-shot: derive from the epoch with the best validation AUC, not from the last.
-        patience: for one-shot: stop after this many epochs without a better validation AUC; 0 spends the budget.
+        patience: for one-shot: stop after this many epochs in a row without a better validation AUC, where any gain is
+            one; 0 spends the budget.
         make_model: for a strategy that has a space of its own, or a hand-made model: makes the model of an
             `Architecture` with fresh weights from the current random state, called with ``(ids, values)``, returning
             logits ``[batch]``. None for strategies over the fusion space.

@@ -9,7 +9,7 @@ if __name__ != "nas_fusion.search_spaces":
 from nas_fusion.search_spaces._affordable import Scores, make_affordable
 from nas_fusion.search_spaces._designs import DesignSet
 from nas_fusion.search_spaces._legality import make_legal
-from nas_fusion.search_spaces._nodes import FusionNode, SupernetNode, scores_of
+from nas_fusion.search_spaces._nodes import FusionNode, SupernetNode, gated, scores_of
 from nas_fusion.search_spaces._registry import SPACES
 from nas_fusion.search_spaces.dcnv2 import DCNv2LowRankSpace, DCNv2Space
 from nas_fusion.search_spaces.fusion_space import DEFAULT_EMB_DIM, DEFAULT_LEVELS, FusionSpace, LegalChoices
@@ -26,6 +26,7 @@ __all__ = [
     "LegalChoices",
     "Scores",
     "SupernetNode",
+    "gated",
     "make_affordable",
     "make_legal",
     "scores_of",

@@ -130,12 +130,12 @@ class SupernetNode(BaseSuperNetModule):
         mixture = FAST_MIXTURES.get(inputs[0].device.type)
         if weights is not None and self._fusable and mixture is not None:
             return mixture(inputs, gates, weights, list(self.operations.all().values()))
-        gated = [gate * x for gate, x in zip(gates.unbind(), inputs, strict=True)]
+        z = gated(inputs, gates)
         if weights is None:
-            return gated[0]
+            return z[0]
         mixed: Features | None = None
         for weight, operation in zip(weights.unbind(), self.operations.all().values(), strict=True):
-            term = weight * operation(gated, gates)
+            term = weight * operation(z, gates)
             mixed = term if mixed is None else mixed + term
         assert mixed is not None
         return mixed
@@ -153,6 +153,11 @@ class SupernetNode(BaseSuperNetModule):
         scores = scores_of(self._peers.nodes)
         legal = make_legal(design, scores.connections)
         return (legal if self.limits is None else make_affordable(legal, scores, self.limits)).to_sample()
+
+
+def gated(inputs: Sequence[Features], gates: Float[Tensor, " input"]) -> list[Features]:
+    """``z_j = m_j x_j``: every input ``[batch, width]`` times its gate."""
+    return [gate * x for gate, x in zip(gates.unbind(), inputs, strict=True)]
 
 
 class _Peers:

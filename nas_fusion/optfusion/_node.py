@@ -13,7 +13,7 @@ from nas_fusion.errors import OptionError
 from nas_fusion.nn import Product, ProductRule
 from nas_fusion.nn.blocks import Features
 from nas_fusion.optfusion._gates import binary_gate
-from nas_fusion.search_spaces import FusionNode, SupernetNode
+from nas_fusion.search_spaces import FusionNode, SupernetNode, gated
 
 Searched = Literal["both", "connections", "operations"]
 MixtureStart = Literal["xavier", "uniform"]
@@ -25,8 +25,8 @@ class SupernetOptions:
 
     Args:
         gate_start: initial α of every gate (published: 0.5).
-        search: ``"both"``; or the ablations ``"connections"`` (every block merges by `operation`) and
-            ``"operations"`` (every connection stays open).
+        search: ``"both"``; or the ablations ``"connections"`` (every block merges by `operation`, the only one that is
+            computed) and ``"operations"`` (every connection stays open).
         operation: the operation of the ablation "connections".
         product: what a product does with a closed input (`nas_fusion.nn.Product`); None: as the space says.
         mixture_start: initial β: ``"xavier"`` (published: normal with standard deviation .63, so that a short search
@@ -64,7 +64,7 @@ class OptFusionNode(SupernetNode):
         for operation in self.operations.all().values():
             if isinstance(operation, Product) and options.product is not None:
                 operation.rule = options.product
-        self.search = options.search
+        self.only = options.operation if options.search == "connections" else None
         self.alpha = nn.Parameter(torch.full((len(self.sources),), options.gate_start))
         self.alpha.requires_grad_(options.search != "operations")
         self.beta: nn.Parameter | None = None
@@ -84,9 +84,14 @@ class OptFusionNode(SupernetNode):
         yield from (p for p in (self.alpha, self.beta) if p is not None and p.requires_grad)
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
-        """Merge the gated inputs by the mixture of operations."""
-        weights = None if self.beta is None else torch.softmax(self.beta, dim=0)
-        return self.mix(inputs, binary_gate(self.alpha), weights)
+        """Merge the gated inputs by the mixture of operations, or by the only one that is not searched."""
+        gates = binary_gate(self.alpha)
+        if self.beta is None:
+            return self.mix(inputs, gates, None)
+        if self.only is not None:
+            # A mixture would compute the others too, and one that is not finite would pass its weight of zero.
+            return self.operations[self.only](gated(inputs, gates), gates)
+        return self.mix(inputs, gates, torch.softmax(self.beta, dim=0))
 
     def connection_scores(self) -> list[float]:
         """The gates' α."""

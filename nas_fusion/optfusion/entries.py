@@ -12,7 +12,7 @@ from nas_fusion.optfusion.strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion
 from nas_fusion.strategy import BuildContext, StrategyEntry
 
 PUBLISHED_PATIENCE = 1
-"""The search stops after one epoch without a better validation AUC."""
+"""The search stops after one epoch without a better validation AUC; any gain counts."""
 
 _PARAMETERS = {"arch_learning_rate": DEFAULT_ARCH_LEARNING_RATE, "gate_start": 0.5}
 

@@ -98,7 +98,10 @@ def _evaluator(
     share = getattr(strategy, "training_share", 1.0)
     left = None if task.watch.limit is None else max(share * task.watch.left, math.ulp(1.0))
     samples = task.budget.samples and getattr(strategy, "training_samples", max(1, round(share * task.budget.samples)))
-    config = replace(task.config, max_samples=samples, max_seconds=left, patience=entry.patience, lr_drop=1.0)
+    config = replace(
+        # Any gain counts for the patience of a search, as published; the recipe's smallest one is the re-training's.
+        task.config, max_samples=samples, max_seconds=left, patience=entry.patience, min_improvement=0.0, lr_drop=1.0
+    )  # fmt: skip
     return oneshot_evaluator(
         task.data, config, description=task.label, console=task.console,
         keep_best=entry.keep_best_epoch, callbacks=(choices,),

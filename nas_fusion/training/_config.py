@@ -36,6 +36,7 @@ class TrainConfig:
         lr_drop: after an epoch without a better validation AUC, learning rates are multiplied by this; 1: never.
         min_improvement: for `patience` and `lr_drop` an epoch is better only if its validation AUC is above the best
             so far by more than this. The model still ends with the weights of the epoch with the very best AUC.
+            One-shot searches take zero instead: any gain counts there.
         gradient_clip: largest norm of the gradient; None: no clipping.
         seed: of the batches' order and of dropout.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.

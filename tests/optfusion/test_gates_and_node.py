@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from nas_fusion.design import FusionDesign, fused_blocks
+from nas_fusion.cost import multiply_adds
+from nas_fusion.design import OPERATIONS, FusionDesign, fused_blocks
 from nas_fusion.errors import OptionError
 from nas_fusion.optfusion import OptFusion, OptFusionNode, binary_gate
 from nas_fusion.search_spaces import FusionSpace
@@ -75,6 +76,45 @@ def test_connections_only_keeps_one_operation() -> None:
     names = {name for name, p in space.named_parameters() if p.grad is not None and torch.isfinite(p.grad).all()}
     assert "network.nodes.output.alpha" in names
     assert "network.nodes.output.beta" not in names
+
+
+@pytest.mark.parametrize("only", OPERATIONS)
+def test_connections_only_computes_one_operation(only: str) -> None:
+    """The same numbers as a mixture with all weight on it, whatever the weights of the others are."""
+    space, nodes = supernet(search="connections", operation=only)
+    mixed, mixing = supernet()
+    for block, node in nodes.items():
+        node.alpha.data[-1:] = -0.5
+        mixing[block].alpha.data.copy_(node.alpha.data)
+        if node.beta is not None:
+            mixing[block].beta.data.copy_(node.beta.data)  # type: ignore[union-attr]
+    mixed.load_state_dict(space.state_dict())
+    others = [p for name, p in space.named_parameters() if ".operations." in name and f".{only}." not in name]
+    for parameter in others:
+        parameter.data.fill_(torch.nan)
+    logits, expected = space(ids()), mixed(ids())
+    torch.testing.assert_close(logits, expected)
+    logits.sum().backward()
+    expected.sum().backward()
+    assert all(p.grad is None for p in others)
+    for block, node in nodes.items():
+        torch.testing.assert_close(node.alpha.grad, mixing[block].alpha.grad)
+    assert 3 * multiply_adds(space, space.fields) < multiply_adds(mixed, mixed.fields) or only in MATRICES
+
+
+MATRICES = ("concat", "attention")
+"""Operations that are most of a mixture's work."""
+
+
+def test_connections_only_is_finite_where_the_others_are_not() -> None:
+    torch.manual_seed(0)
+    space = FusionSpace(field_sizes=FIELDS, levels=1, emb_dim=2)
+    OptFusion(search="connections").mutate_model(space)
+    space.network.embedding.table.weight.data.fill_(1e12)  # the output's product is 1e96
+    logits = space(ids())
+    logits.sum().backward()
+    assert torch.isfinite(logits).all()
+    assert all(p.grad is None or torch.isfinite(p.grad).all() for p in space.parameters())
 
 
 def test_operations_only_keeps_every_connection_open() -> None:
