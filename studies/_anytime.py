@@ -7,7 +7,6 @@ goes into the record only.
 from __future__ import annotations
 
 import copy
-import json
 import os
 import shutil
 import socket
@@ -23,16 +22,17 @@ from torch import Tensor, nn
 
 from nas_fusion.data import EncodedSplit
 from nas_fusion.errors import StudyError, TrainingError
-from nas_fusion.files import load_tensors, save_tensors, write_text
+from nas_fusion.files import load_tensors, save_tensors
 from nas_fusion.records import TracePoint
 from nas_fusion.training import TrainConfig, evaluate, seeded
 
-TestFigures = Mapping[tuple[float, float], float]
-"""Test AUC by a point's seconds and validation AUC."""
+TestFigures = Mapping[int, float]
+"""Test AUC by a point's place in its search's trace, from 0."""
 
 
 class _Kept(NamedTuple):
-    point: TracePoint
+    place: int
+    valid_auc: float
     file: Path
     skeleton: nn.Module
 
@@ -44,25 +44,29 @@ class SavedIncumbents:
 
     Args:
         folder: exists, and is cleared away by whoever made it.
+
+    Attributes:
+        figures: what was measured so far.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.figures: dict[int, float] = {}
         self._kept: list[_Kept] = []
         self._number = 0
 
-    def keep(self, model: nn.Module, point: TracePoint) -> None:
+    def keep(self, model: nn.Module, point: TracePoint, place: int) -> None:
         """See `nas_fusion.search.Incumbents`.
 
         Raises:
             StudyError: the weights cannot be written.
         """
-        if self._kept and point.valid_auc <= self._kept[-1].point.valid_auc:
+        if self._kept and point.valid_auc <= self._kept[-1].valid_auc:
             return
         self._number += 1
         file = self.folder / f"{self._number}.pt"
         save_tensors(file, model.state_dict())
-        self._kept.append(_Kept(point, file, skeleton(model)))
+        self._kept.append(_Kept(place, point.valid_auc, file, skeleton(model)))
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -76,25 +80,24 @@ class SavedIncumbents:
             del self._kept[before:]
             raise
 
-    def measure(self, split: EncodedSplit, config: TrainConfig) -> dict[tuple[float, float], float]:
-        """The AUC of every kept model on a split; the files are deleted, and nothing is kept any more.
+    def measure(self, split: EncodedSplit, config: TrainConfig) -> dict[int, float]:
+        """Add the AUC of every kept model on a split to the figures; the files are deleted, nothing is kept any more.
 
         A model whose predictions are not finite there has none.
 
         Raises:
             StudyError: weights cannot be read.
         """
-        found = {}
         while self._kept:
-            point, file, model = self._kept.pop(0)
+            place, _, file, model = self._kept.pop(0)
             model.load_state_dict(load_tensors(file), assign=True)
             file.unlink()
             try:
                 with seeded(config.seed):  # a supernet may draw random numbers
-                    found[point.seconds, point.valid_auc] = evaluate(model, split, config).auc
+                    self.figures[place] = evaluate(model, split, config).auc
             except TrainingError:
                 continue
-        return found
+        return self.figures
 
 
 def skeleton(model: nn.Module) -> nn.Module:
@@ -107,9 +110,19 @@ def skeleton(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo)
 
 
+def without_test_figures(trace: Sequence[TracePoint]) -> tuple[TracePoint, ...]:
+    """The trace as the search gave it."""
+    return tuple(replace(p, test_auc=None) for p in trace)
+
+
+def figures_of(trace: Sequence[TracePoint]) -> dict[int, float]:
+    """What `with_test_figures` put in."""
+    return {place: p.test_auc for place, p in enumerate(trace) if p.test_auc is not None}
+
+
 def with_test_figures(trace: Sequence[TracePoint], figures: TestFigures) -> tuple[TracePoint, ...]:
     """The trace with the test AUCs of its incumbents."""
-    return tuple(replace(p, test_auc=figures.get((p.seconds, p.valid_auc))) for p in trace)
+    return tuple(replace(p, test_auc=figures.get(place)) for place, p in enumerate(trace))
 
 
 @contextmanager
@@ -133,26 +146,3 @@ def incumbents_folder(study: Path, cell: str) -> Iterator[Path]:
             shutil.rmtree(mine)
     except OSError as error:
         raise StudyError(f"cannot write {mine}: {error.strerror or error}") from error
-
-
-def write_figures(path: Path, figures: TestFigures) -> None:
-    """Keep figures beside a search that several cells share.
-
-    Raises:
-        StudyError: the file cannot be written.
-    """
-    write_text(path, json.dumps([[*point, auc] for point, auc in figures.items()]))
-
-
-def read_figures(path: Path) -> dict[tuple[float, float], float]:
-    """The figures that were kept; none if there is no such file.
-
-    Raises:
-        StudyError: it cannot be read.
-    """
-    try:
-        return {(seconds, valid): test for seconds, valid, test in json.loads(path.read_text("utf-8"))}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError) as error:
-        raise StudyError(f"{path}: test figures that cannot be read ({error})") from error

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
@@ -29,17 +28,16 @@ from nas_fusion.search import (
     KeptLimits,
     Retrained,
     SearchOutcome,
-    SearchTask,
     run_search,
 )
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies._anytime import (
     SavedIncumbents,
     TestFigures,
+    figures_of,
     incumbents_folder,
-    read_figures,
     with_test_figures,
-    write_figures,
+    without_test_figures,
 )
 from nas_fusion.studies._assembly import Assembly, Job
 from nas_fusion.studies._cells import Cell, CellBook, Claim
@@ -319,20 +317,13 @@ class Work:
     def _keeping_incumbents(self, job: Job) -> Iterator[tuple[Job, TestFigures]]:
         """A job whose task keeps its incumbents, and their test AUCs, which are there behind the block."""
         entry, task = job.entry, job.task
-        figures: dict[tuple[float, float], float] = {}
         if not self.settings.anytime_test or entry.kind == "reference":
-            yield job, figures
+            yield job, {}
             return
         with incumbents_folder(self.folder.path, f"{entry.name}-{task.seed}") as folder:
             incumbents = SavedIncumbents(folder)
-            yield replace(job, task=replace(task, incumbents=incumbents)), figures
-            if self._is_shared(entry):
-                figures |= read_figures(self._figures_of(entry, task))
-            figures |= incumbents.measure(self.dataset.test, task.config)
-
-    def _figures_of(self, entry: StrategyEntry, task: SearchTask) -> Path:
-        folder = self.folder.search(entry.search_name, task.seed)
-        return folder.with_name(f"{folder.name}.test.json")
+            yield replace(job, task=replace(task, incumbents=incumbents)), incumbents.figures
+            incumbents.measure(self.dataset.test, task.config)
 
     def _search(self, job: Job) -> SearchOutcome:
         entry, task = job.entry, job.task
@@ -348,9 +339,12 @@ class Work:
                 # The search is over, and another process may be the one that uses it next.
                 if isinstance(task.incumbents, SavedIncumbents):
                     figures = task.incumbents.measure(self.dataset.test, task.config)
-                    write_figures(self._figures_of(entry, task), figures)
+                    outcome = replace(outcome, trace=with_test_figures(outcome.trace, figures))
                 save_search(folder, outcome)
-        return outcome
+        if isinstance(task.incumbents, SavedIncumbents):
+            task.incumbents.figures |= figures_of(outcome.trace)
+        # Nobody who trains is told of them.
+        return replace(outcome, trace=without_test_figures(outcome.trace))
 
     def _is_shared(self, entry: StrategyEntry) -> bool:
         """Whether a search of this entry serves, or may serve, another one; tuned strategies search for themselves."""

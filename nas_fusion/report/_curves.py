@@ -78,7 +78,7 @@ def best_on_test(trace: Sequence[TracePoint], by: Cost) -> Steps:
 
 def _best_points(trace: Sequence[TracePoint], by: Cost) -> tuple[list[TracePoint], float]:
     """The points that were better than all before them, and the cost of the last point."""
-    points = sorted((p for p in trace if not math.isnan(p.valid_auc)), key=lambda p: (getattr(p, by), p.valid_auc))
+    points = sorted((p for p in trace if not math.isnan(p.valid_auc)), key=lambda p: float(getattr(p, by)))
     best: list[TracePoint] = []
     for point in points:
         if not best or point.valid_auc > best[-1].valid_auc:

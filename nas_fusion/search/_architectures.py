@@ -87,7 +87,7 @@ class ArchitectureTrainer:
             result = train_candidate(
                 self.task, replace(self._config, max_seconds=limit),
                 lambda: self.make_model(architecture, self._fields),
-                lambda record: trial.validated(record.valid_auc), label,
+                lambda record: trial.validated(record.valid_auc), label, place=len(self.trace),
             )  # fmt: skip
             trial.result(result.valid_auc)
         self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]

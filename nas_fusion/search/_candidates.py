@@ -40,8 +40,8 @@ class CandidateTraining(Protocol):
     def start(self, wave: Sequence[Any]) -> None:
         """Start training these candidates."""
 
-    def train(self, candidate: Any, label: str) -> TrainedCandidate:
-        """The next candidate's result.
+    def train(self, candidate: Any, label: str, place: int) -> TrainedCandidate:
+        """The next candidate's result; the search's trace has `place` points before it.
 
         Raises:
             TrainingError: it could not be trained.
@@ -79,8 +79,14 @@ def train_candidate(
     make_model: Callable[[], nn.Module],
     on_validation: Callable[[EpochRecord], None],
     label: str = "",
+    *,
+    place: int,
 ) -> TrainedCandidate:
     """Train a candidate of a search in this process, by the search's watch; its incumbents are told.
+
+    Args:
+        task, config, make_model, on_validation, label: the search, and as for `fit_candidate`.
+        place: how many points the search's trace has before this candidate's.
 
     Raises:
         TrainingError: the loss or a prediction is not finite; then no incumbent came of it.
@@ -88,7 +94,7 @@ def train_candidate(
     seconds = task.watch.elapsed
 
     def keep(model: nn.Module, record: EpochRecord) -> None:
-        task.keep(model, trace_of([record], seconds=seconds)[0])
+        task.keep(model, trace_of([record], seconds=seconds)[0], place + record.epoch - 1)
 
     with task.incumbents.attempt():
         result = fit_candidate(
@@ -115,7 +121,7 @@ class TrainingHere:
     def start(self, wave: Sequence[Any]) -> None:
         """Nothing yet."""
 
-    def train(self, candidate: Any, label: str) -> TrainedCandidate:
+    def train(self, candidate: Any, label: str, place: int) -> TrainedCandidate:
         """See `CandidateTraining`.
 
         Raises:
@@ -126,7 +132,7 @@ class TrainingHere:
             with self.task.trials.trial("candidate", FusionDesign.from_sample(candidate.sample)) as trial:
                 result = train_candidate(
                     self.task, config, candidate.executable_model,
-                    lambda record: trial.validated(record.valid_auc), label,
+                    lambda record: trial.validated(record.valid_auc), label, place=place,
                 )  # fmt: skip
                 trial.result(result.valid_auc)
         return result
@@ -182,7 +188,7 @@ class TrainingAsTrials:
         for sent, end in zip(self._wave, ends, strict=True):
             sent.end = end
 
-    def train(self, candidate: Any, label: str) -> TrainedCandidate:
+    def train(self, candidate: Any, label: str, place: int) -> TrainedCandidate:
         """See `CandidateTraining`."""
         sent = self._wave.pop(0)
         with sent.told:

@@ -47,7 +47,7 @@ class CandidateTrainer:
         self.tried.append(candidate)
         label = f"{self.task.label} {len(self.tried)}/{self.task.candidates}"
         try:
-            result = self.training.train(candidate, label)
+            result = self.training.train(candidate, label, len(self.trace))
         except OutOfTimeError:
             self.tried.pop()
             raise

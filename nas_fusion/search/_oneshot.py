@@ -70,7 +70,7 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
 
 
 def _refined(outcome: SearchOutcome, strategy: Refinable, task: SearchTask) -> SearchOutcome:
-    found = refine(strategy, task, outcome.samples)
+    found = refine(strategy, task, outcome.samples, len(outcome.trace))
     trace = (*outcome.trace, *found.trace)
     return replace(
         outcome,
@@ -113,7 +113,7 @@ def _evaluator(
 
 
 def _keep_supernet(task: SearchTask, supernet: nn.Module, record: EpochRecord) -> None:
-    task.keep(supernet, trace_of([record])[0])
+    task.keep(supernet, trace_of([record])[0], record.epoch - 1)
 
 
 def _reserve(strategy: Any, config: TrainConfig) -> Callable[[float | None], float]:
@@ -163,12 +163,12 @@ def _keep_ranked(strategy: Any, ranked: Sequence[RankedDesign], trace: Sequence[
     """Tell the incumbents of the ranked designs, each as it is in the supernet, whose weights are still the same."""
     finite = [r for r in ranked if math.isfinite(r.valid_auc)]
     best = -math.inf
-    for found, point in zip(finite, trace, strict=bool(ranked)):
+    for place, (found, point) in enumerate(zip(finite, trace, strict=bool(ranked))):
         if found.valid_auc > best:
             best = found.valid_auc
             with seeded(task.seed):
                 model = strategy.supernet.derive(found.design, weights=True)
-            task.keep(model, point)
+            task.keep(model, point, place)
 
 
 def _soft_start(strategy: Any) -> SoftStart | None:

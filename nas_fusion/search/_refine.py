@@ -40,12 +40,14 @@ class Refined:
         samples, seconds: what candidates took; samples are the rows that they were trained on.
         trace: their validations, behind the supernet's.
         designs: every candidate and its validation AUC (None: it could not be trained).
+        before: how many points the search's trace has before these.
     """
 
     samples: int = 0
     seconds: float = 0.0
     trace: list[TracePoint] = field(default_factory=list)
     designs: list[tuple[FusionDesign, float | None]] = field(default_factory=list)
+    before: int = 0
 
     @property
     def best(self) -> tuple[FusionDesign, float] | None:
@@ -65,7 +67,7 @@ class Refined:
         return [{"design": str(design), "valid_auc": auc} for design, auc in self.designs]
 
 
-def refine(strategy: Refinable, task: SearchTask, spent: int) -> Refined:
+def refine(strategy: Refinable, task: SearchTask, spent: int, place: int) -> Refined:
     """Train candidates with what is left of the budget, by the recipe that re-training uses.
 
     The first candidates are proposals of the supernet, the derived design among them; each of the others is the best
@@ -76,8 +78,9 @@ def refine(strategy: Refinable, task: SearchTask, spent: int) -> Refined:
         strategy: whose supernet is trained.
         task: the search.
         spent: samples that the supernet has seen.
+        place: how many points the search's trace has before the candidates'.
     """
-    found, start = Refined(), task.watch.elapsed
+    found, start = Refined(before=place), task.watch.elapsed
     count = _affordable(strategy, task, spent)
     if count < 1:
         return found
@@ -130,7 +133,7 @@ def _try(design: FusionDesign, task: SearchTask, config: TrainConfig, found: Ref
         with task.trials.trial("candidate", design) as trial:
             result = train_candidate(
                 task, config, lambda: task.make_space().derive(design, weights=False),
-                lambda record: trial.validated(record.valid_auc), label,
+                lambda record: trial.validated(record.valid_auc), label, place=found.before + len(found.trace),
             )  # fmt: skip
             trial.result(result.valid_auc)
     except TrainingError:

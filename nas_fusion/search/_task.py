@@ -62,15 +62,16 @@ class SearchTask:
         """The cell's seed."""
         return self.config.seed
 
-    def keep(self, model: nn.Module, point: TracePoint) -> None:
+    def keep(self, model: nn.Module, point: TracePoint, place: int) -> None:
         """Tell the incumbents of a model that was validated; it takes none of the search's seconds.
 
         Args:
             model: as it was validated.
             point: of the search's trace, with the seconds and the AUC that the outcome's trace will have there.
+            place: how many points the outcome's trace will have before this one.
         """
         with self.watch.paused():
-            self.incumbents.keep(model, point)
+            self.incumbents.keep(model, point, place)
 
 
 @dataclass(frozen=True)

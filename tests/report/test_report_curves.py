@@ -191,3 +191,10 @@ def test_a_cost_axis_is_logarithmic_where_costs_lie_far_apart() -> None:
 def test_the_upper_part_leaves_out_what_lies_far_below() -> None:
     assert upper_part([0.80, 0.79, 0.78, 0.5]) == pytest.approx((0.785, 0.80))
     assert upper_part([0.80, 0.79, 0.78]) == (0.78, 0.80)
+
+
+def test_validations_at_the_same_cost_count_in_their_order() -> None:
+    trace = (TracePoint(1.0, 10, 0.7, 0.65), TracePoint(1.0, 20, 0.6))
+    assert best_on_test(trace, "seconds") == Steps((1.0,), (0.65,)), (
+        "the second was never the best, so it has no figure"
+    )

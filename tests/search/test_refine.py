@@ -47,9 +47,9 @@ def test_what_the_supernet_leaves_is_shared_alike(data: SearchData, monkeypatch:
     configs = []
     plain = train_candidate
 
-    def noted(task: Any, config: Any, *rest: Any) -> Any:
+    def noted(task: Any, config: Any, *rest: Any, **options: Any) -> Any:
         configs.append(config)
-        return plain(task, config, *rest)
+        return plain(task, config, *rest, **options)
 
     monkeypatch.setattr(_refine, "train_candidate", noted)
     search(data)
@@ -61,7 +61,7 @@ def test_what_the_supernet_leaves_is_shared_alike(data: SearchData, monkeypatch:
 def test_what_an_early_stop_saves_goes_to_the_next(data: SearchData, monkeypatch: pytest.MonkeyPatch) -> None:
     shares: list[int] = []
 
-    def stopped(task: Any, config: Any, *rest: Any) -> TrainedCandidate:
+    def stopped(task: Any, config: Any, *rest: Any, **options: Any) -> TrainedCandidate:
         shares.append(config.max_samples)
         return TrainedCandidate(0.7, 256, (TracePoint(0.1, 256, 0.7),))
 
@@ -91,11 +91,11 @@ def test_a_failed_candidate_has_spent_its_share(data: SearchData, monkeypatch: p
     whole = search(data)
     plain, calls = train_candidate, []
 
-    def second_fails(task: Any, config: Any, *rest: Any) -> Any:
+    def second_fails(task: Any, config: Any, *rest: Any, **options: Any) -> Any:
         calls.append(config.max_samples)
         if len(calls) == 2:
             raise TrainingError("not finite")
-        return plain(task, config, *rest)
+        return plain(task, config, *rest, **options)
 
     monkeypatch.setattr(_refine, "train_candidate", second_fails)
     found = search(data)

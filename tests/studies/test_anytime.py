@@ -19,9 +19,17 @@ from nas_fusion.errors import TrainingError
 from nas_fusion.files import load_tensors
 from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.search import run_search
+from nas_fusion.stopwatch import Stopwatch
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings, compare
-from nas_fusion.studies._anytime import SavedIncumbents, incumbents_folder, skeleton, with_test_figures
+from nas_fusion.studies._anytime import (
+    SavedIncumbents,
+    figures_of,
+    incumbents_folder,
+    skeleton,
+    with_test_figures,
+    without_test_figures,
+)
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
 from nas_fusion.training import TrainConfig, evaluate
 
@@ -52,9 +60,9 @@ def test_what_is_measured_is_the_kept_weights(data: SearchData, tmp_path: Path) 
     expected = {}
     for number, auc in enumerate([0.6, 0.5, 0.7, 0.7, 0.8]):
         model = model_of(data, number)
-        kept.keep(model, TracePoint(float(number), 10 * number, auc))
+        kept.keep(model, TracePoint(1.0, 10 * number, auc), number)
         if number in (0, 2, 4):
-            expected[float(number), auc] = evaluate(model, data.valid, CONFIG).auc
+            expected[number] = evaluate(model, data.valid, CONFIG).auc
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.zero_()  # what becomes of the model does not matter
@@ -62,24 +70,24 @@ def test_what_is_measured_is_the_kept_weights(data: SearchData, tmp_path: Path) 
     assert kept.measure(data.valid, CONFIG) == expected
     assert len(set(expected.values())) == 3
     assert list(tmp_path.iterdir()) == []
-    assert kept.measure(data.valid, CONFIG) == {}
+    assert kept.measure(data.valid, CONFIG) == expected, "nothing new"
 
 
 def test_a_candidate_that_fails_is_given_up(data: SearchData, tmp_path: Path) -> None:
     kept = SavedIncumbents(tmp_path)
     first, second = TracePoint(1.0, 1, 0.6), TracePoint(3.0, 3, 0.7)
-    kept.keep(model_of(data, 0), first)
+    kept.keep(model_of(data, 0), first, 0)
 
     def fail() -> None:
         with kept.attempt():
-            kept.keep(model_of(data, 1), TracePoint(2.0, 2, 0.9))
+            kept.keep(model_of(data, 1), TracePoint(2.0, 2, 0.9), 1)
             raise TrainingError("the loss is nan")
 
     with pytest.raises(TrainingError, match="nan"):
         fail()
     with kept.attempt():
-        kept.keep(model_of(data, 2), second)
-    assert list(kept.measure(data.valid, CONFIG)) == [(1.0, 0.6), (3.0, 0.7)]
+        kept.keep(model_of(data, 2), second, 1)
+    assert list(kept.measure(data.valid, CONFIG)) == [0, 1]
 
 
 def test_a_skeleton_has_no_weights_and_takes_them(data: SearchData) -> None:
@@ -96,15 +104,29 @@ def test_a_model_without_finite_predictions_has_no_figure(data: SearchData, tmp_
     model = model_of(data, 0)
     with torch.no_grad():
         next(model.parameters()).fill_(math.nan)
-    kept.keep(model, TracePoint(1.0, 1, 0.6))
+    kept.keep(model, TracePoint(1.0, 1, 0.6), 0)
     assert kept.measure(data.valid, CONFIG) == {}
 
 
-def test_figures_find_their_points() -> None:
-    trace = [TracePoint(1.0, 5, 0.5), TracePoint(2.0, 6, 0.4), TracePoint(3.0, 7, 0.6)]
-    found = with_test_figures(trace, {(1.0, 0.5): 0.51, (3.0, 0.6): 0.59})
-    assert [p.test_auc for p in found] == [0.51, None, 0.59]
-    assert [replace(p, test_auc=None) for p in found] == trace
+def test_figures_find_their_points_also_among_equal_ones() -> None:
+    trace = [TracePoint(1.0, 5, 0.5), TracePoint(1.0, 6, 0.5), TracePoint(1.0, 7, 0.6), TracePoint(1.0, 7, 0.6)]
+    found = with_test_figures(trace, {0: 0.51, 2: 0.59})
+    assert [p.test_auc for p in found] == [0.51, None, 0.59, None]
+    assert without_test_figures(found) == tuple(trace)
+    assert figures_of(found) == {0: 0.51, 2: 0.59}
+
+
+def test_candidates_that_take_no_time_and_are_equally_good_keep_their_own_figures(
+    data: SearchData, tmp_path: Path
+) -> None:
+    """A clock that stands still, as a coarse one does, and a second candidate that is the first one again."""
+    task = replace(tiny_task(data, levels=1), watch=Stopwatch(clock=lambda: 0.0))
+    kept = SavedIncumbents(tmp_path)
+    one = TracePoint(0.0, 5, 0.6)
+    for place in range(2):
+        replace(task, incumbents=kept).keep(model_of(data, 0), one, place)
+    found = with_test_figures([one, one], kept.measure(data.valid, task.config))
+    assert [p.test_auc is None for p in found] == [False, True]
 
 
 def test_folders_of_dead_processes_are_cleared_away(tmp_path: Path) -> None:
@@ -121,7 +143,19 @@ def test_folders_of_dead_processes_are_cleared_away(tmp_path: Path) -> None:
 # Searches ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["random", "evolution", "optfusion-hard", "darts", "gumbel-darts", "random-oneshot"])
+SEARCHES = [
+    "random",
+    "evolution",
+    "optfusion-hard",
+    "optfusion-refined",
+    "darts",
+    "gumbel-darts",
+    "random-oneshot",
+    "autoctr",
+]
+
+
+@pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_is_the_same_with_and_without_keeping(name: str, data: SearchData, tmp_path: Path) -> None:
     task = tiny_task(data, levels=1)
     kept = SavedIncumbents(tmp_path)
@@ -138,7 +172,7 @@ def test_a_search_is_the_same_with_and_without_keeping(name: str, data: SearchDa
     expected = incumbents_of(keeping.trace)
     assert 1 <= len(list(tmp_path.iterdir())) == len(expected) < 10
     measured = kept.measure(data.valid, task.config)
-    assert list(measured) == [(p.seconds, p.valid_auc) for p in expected]
+    assert [keeping.trace[place] for place in measured] == expected
     if name != "gumbel-darts":  # whose supernet draws noise
         # On the rows on which the search measured them, the kept models have the AUC that it saw.
         assert list(measured.values()) == pytest.approx([p.valid_auc for p in expected], abs=1e-12)
