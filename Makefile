@@ -26,7 +26,8 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	@# One thread each: two processes with two threads each take many times as long as soon as a core is busy.
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
