@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from nas_fusion.nni_bridge._manager import authorization
+
 _INITIALIZE, _INITIALIZED, _NEW_TRIAL, _METRIC, _TRIAL_END = "IN", "ID", "TR", "ME", "EN"
 _OPEN_SECONDS = 20.0
 
@@ -41,12 +43,20 @@ class ManagerChannel:
 
     Args:
         address: ``ws://…/tuner``.
+        secret: of the manager.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, secret: str) -> None:
         self._open = ExitStack()
         self._socket = self._open.enter_context(
-            connect(address, max_size=None, open_timeout=_OPEN_SECONDS, ping_interval=None)
+            connect(
+                address,
+                additional_headers=authorization(secret),
+                proxy=None,  # a proxy must neither be asked for this machine nor see the secret
+                max_size=None,
+                open_timeout=_OPEN_SECONDS,
+                ping_interval=None,
+            )
         )
         self._told: SimpleQueue[Reported | Ended | Exception] = SimpleQueue()
         self._listener = Thread(target=self._listen, name="nas-fusion: NNI's manager", daemon=True)

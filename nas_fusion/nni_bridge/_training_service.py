@@ -17,13 +17,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 import yaml
 from nni.experiment.config import AlgorithmConfig, ExperimentConfig, LocalConfig
@@ -31,7 +30,8 @@ from nni.experiment.config.utils import case_insensitive, unset_base_path
 
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.nni_bridge._channel import Ended, ManagerChannel, Reported
-from nas_fusion.nni_bridge._manager import EVERY_INTERFACE, HOST, ask_manager, check_free, free_port, running_manager
+from nas_fusion.nni_bridge._manager import EVERY_INTERFACE, HOST, Manager, check_free, free_port, running_manager
+from nas_fusion.nni_bridge._plain import check_plain
 
 ENDED_WELL = "SUCCEEDED"
 _MANY = 99999  # NNI's own "no bound"
@@ -75,8 +75,9 @@ class ServiceSettings:
         axes: every parameter that a trial may have, with its possible values, for the web UI.
         name: of the experiment.
         port: of the manager and its web UI; 0 for any free one.
-        open_to_network: the manager listens on every interface, not on loopback only, for trials on other machines;
-            whoever reaches it there can read the experiment's files and start programs.
+        open_to_network: the manager listens on every interface, not on loopback only, for trials on other machines.
+            Its pages stay for this machine; the trials' channel has a key, but is not encrypted.
+        environment: more variables for the manager and its trials on this machine.
     """
 
     folder: Path
@@ -87,6 +88,7 @@ class ServiceSettings:
     name: str = "nas-fusion"
     port: int = 0
     open_to_network: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def experiment(self) -> dict[str, Any]:
         """The experiment as NNI's manager takes it.
@@ -142,17 +144,19 @@ class TrainingServiceRun:
     """A running experiment to which trials can be given; see `training_service`.
 
     Args:
-        address: of the web UI.
         id: of the experiment.
         folder: of the experiment's files.
     """
 
-    def __init__(
-        self, address: str, id: str, folder: Path, manager: subprocess.Popen[bytes], channel: ManagerChannel
-    ) -> None:
-        self.address, self.id, self.folder = address, id, folder
+    def __init__(self, id: str, folder: Path, manager: Manager, channel: ManagerChannel) -> None:
+        self.id, self.folder = id, folder
         self._manager, self._channel = manager, channel
         self._numbers = self._outcomes = 0
+
+    @property
+    def address(self) -> str:
+        """Of the web UI."""
+        return self._manager.address
 
     def run(
         self, trials: Sequence[Mapping[str, Any]], on_metric: Callable[[int, Any], None] = lambda position, value: None
@@ -216,9 +220,8 @@ class TrainingServiceRun:
         return self._numbers
 
     def _check_manager(self) -> None:
-        if self._manager.poll() is not None:
-            raise StudyError(f"NNI's manager ended with {self._manager.returncode}; its logs are in {self.folder}/log")
-        found = ask_manager(self.address, "check-status")
+        self._manager.check()
+        found = self._manager.ask("check-status")
         if found["status"] in ("ERROR", "STOPPING", "STOPPED", "DONE"):
             problem = "; ".join(found["errors"]) or "no more trials are allowed"
             raise StudyError(f"NNI's manager gave up ({found['status']}: {problem}); its logs are in {self.folder}/log")
@@ -226,11 +229,10 @@ class TrainingServiceRun:
     def _cancel(self, numbers: set[int]) -> None:
         # On the way out of an error, which must not be hidden by another one; the manager's end ends them, too.
         with suppress(URLError, ConnectionError, TimeoutError):
-            for job in ask_manager(self.address, "trial-jobs"):
+            for job in self._manager.ask("trial-jobs"):
                 parameters = json.loads(job["hyperParameters"][0])
                 if parameters["parameter_id"] in numbers and job["status"] in ("WAITING", "RUNNING"):
-                    address = f"{self.address}/api/v1/nni/trial-jobs/{job['trialJobId']}"
-                    urlopen(Request(address, method="DELETE"), timeout=10).close()
+                    self._manager.ask(f"trial-jobs/{job['trialJobId']}", method="DELETE")
 
 
 @contextmanager
@@ -245,8 +247,8 @@ def training_service(settings: ServiceSettings) -> Iterator[TrainingServiceRun]:
     port = check_free(settings.port) if settings.port else free_port()
     if settings.open_to_network:
         logger.warning(
-            "NNI's manager listens on every interface, port %d, for the trials' machines. It asks nobody for a "
-            "password: whoever reaches it can read the experiment's files and start programs.", port,
+            "NNI's manager listens on every interface, port %d, for the trials' machines. They have a key, but what is "
+            "sent is not encrypted: use it in a network that you trust.", port,
         )  # fmt: skip
     name = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
     folder = Path(experiment["experimentWorkingDirectory"])
@@ -259,13 +261,15 @@ def training_service(settings: ServiceSettings) -> Iterator[TrainingServiceRun]:
     }
     log = folder / name / "log" / "manager.log"
     host = EVERY_INTERFACE if settings.open_to_network else HOST
-    with running_manager(folder, name, port, log=log, host=host, **options) as manager, ExitStack() as channels:
-        address = f"http://{HOST}:{port}"
-        _create(address, experiment, log)
-        channel = ManagerChannel(channel_address)
+    started = running_manager(
+        folder, name, port, log=log, host=host, environment=settings.environment, **options
+    )  # fmt: skip
+    with started as manager, ExitStack() as channels:
+        _create(manager, experiment)
+        channel = ManagerChannel(channel_address, manager.secret)
         channels.callback(channel.close)
-        logger.info("NNI's web UI of the trials: %s (files: %s)", address, folder / name)
-        yield TrainingServiceRun(address, name, folder / name, manager, channel)
+        logger.info("NNI's web UI of the trials: %s (files: %s)", manager.address, folder / name)
+        yield TrainingServiceRun(name, folder / name, manager, channel)
 
 
 def python_command(module: str) -> str:
@@ -283,6 +287,7 @@ def _is_open(end: TrialEnd, late: float | None) -> bool:
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(json.dumps(parameters, allow_nan=False))
+        check_plain(found)
     except (TypeError, ValueError) as error:
         raise OptionError("a trial's parameters", f"plain values ({error})", dict(parameters)) from error
     return found
@@ -293,9 +298,10 @@ def _platform(experiment: Mapping[str, Any]) -> str:
     return "hybrid" if isinstance(service, list) else str(service["platform"])
 
 
-def _create(address: str, experiment: dict[str, Any], log: Path) -> None:
+def _create(manager: Manager, experiment: dict[str, Any]) -> None:
     try:
-        ask_manager(address, "experiment", experiment)
+        manager.ask("experiment", experiment)
     except HTTPError as error:
         problem = error.read().decode(errors="replace") or error
-        raise StudyError(f"NNI's manager refuses the experiment: {problem}; its logs are in {log.parent}") from error
+        folder = manager.log.parent
+        raise StudyError(f"NNI's manager refuses the experiment: {problem}; its logs are in {folder}") from error

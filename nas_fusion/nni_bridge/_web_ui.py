@@ -8,13 +8,20 @@ from pathlib import Path
 from urllib.error import URLError
 
 from nas_fusion.errors import StudyError
-from nas_fusion.nni_bridge._manager import HOST, ask_manager, check_free, free_port, running_manager
+from nas_fusion.nni_bridge._manager import Manager, check_free, free_port, running_manager
 from nas_fusion.nni_bridge._recorder import experiment_id
 
 
 @contextmanager
 def web_ui(folder: Path, port: int = 0) -> Iterator[str]:
-    """Serve the experiment that was, or is being, recorded in a folder; yields the address.
+    """Serve the experiment that was, or is being, recorded in a folder; yields the address. See `viewing_manager`."""
+    with viewing_manager(folder, port) as manager:
+        yield manager.address
+
+
+@contextmanager
+def viewing_manager(folder: Path, port: int = 0) -> Iterator[Manager]:
+    """A manager that serves the experiment that was, or is being, recorded in a folder.
 
     Args:
         folder: where the `ExperimentRecorder` wrote.
@@ -29,10 +36,9 @@ def web_ui(folder: Path, port: int = 0) -> Iterator[str]:
         raise StudyError(f"{folder} holds no recorded experiment")
     port = check_free(port) if port else free_port()
     log = folder / experiment / "log" / "web_ui.log"
-    address = f"http://{HOST}:{port}"
-    with running_manager(folder, experiment, port, log=log, action="view", log_level="error", mode="local"):
+    with running_manager(folder, experiment, port, log=log, action="view", log_level="error", mode="local") as manager:
         try:
-            ask_manager(address, "experiment", {})
+            manager.ask("experiment", {})
         except (URLError, ConnectionError) as error:
             raise StudyError(f"NNI's manager could not be started: {error}; its log is {log}") from error
-        yield address
+        yield manager

@@ -55,8 +55,8 @@ class TrainingService:
         axes: every parameter that a trial may have, with its possible values, for the web UI's graph.
         name: of the experiment.
         port: of the web UI; 0 for any free one.
-        open_to_network: let the manager listen on every interface, which trials on other machines need. NNI has no
-            passwords: whoever reaches it can read the experiment's files and start programs.
+        open_to_network: let the manager listen on every interface, which trials on other machines need. They have a
+            key, but nothing is encrypted: use it in a network that you trust.
 
     Raises:
         OptionError: `concurrency` or `threads` is less than 1.

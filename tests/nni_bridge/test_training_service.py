@@ -44,7 +44,7 @@ from nas_fusion.nni_bridge import (
     training_service,
 )
 from nas_fusion.nni_bridge._channel import Ended, Reported, parse
-from nas_fusion.nni_bridge._manager import GUARD, ask_manager
+from nas_fusion.nni_bridge._manager import GUARD, Manager, ask_manager
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.training import seeded
 
@@ -133,7 +133,7 @@ def test_the_manager_is_out_of_others_reach(tmp_path: Path) -> None:
         for path in ("trial-file/x/..%2F..%2F..%2Fetc%2Fpasswd", "trial-file/x/%2e%2e/%2e%2e/a"):
             with pytest.raises(HTTPError, match="403"):
                 ask_manager(run.address, path)
-        manager = run._manager
+        manager = run._manager.process
     assert manager.returncode is not None
     assert not answers(run.address)
 
@@ -144,14 +144,28 @@ def other_address() -> str:
     return "127.0.0.2"
 
 
+def address_in_the_network() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return str(probe.getsockname()[0])
+
+
 def test_the_network_is_let_in_by_request_only_and_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with training_service(ServiceSettings(tmp_path, "true", open_to_network=True)) as run:
-        socket.create_connection((other_address(), int(run.address.rpartition(":")[2])), timeout=5).close()
+        port = run.address.rpartition(":")[2]
+        socket.create_connection((other_address(), int(port)), timeout=5).close()
         with pytest.raises(HTTPError, match="403"):
             ask_manager(run.address, "trial-file/x/..%2F..%2Fa")
-    assert "whoever reaches it" in caplog.text
+        assert ask_manager(run.address, "trial-jobs") == []
+        for secret in (None, run._manager.secret):
+            with pytest.raises(HTTPError, match="403"):
+                ask_manager(f"http://{address_in_the_network()}:{port}", "trial-jobs", secret=secret)
+    assert "a network that you trust" in caplog.text
 
 
 def test_trials_keep_the_users_home_and_node_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +246,7 @@ def test_an_interrupted_wait_cancels_the_trials(tmp_path: Path) -> None:
 
 def test_a_manager_that_dies_is_noticed(tmp_path: Path) -> None:
     with training_service(ServiceSettings(tmp_path, "sleep 600")) as run:
-        run._manager.kill()
+        run._manager.process.kill()
         with pytest.raises(StudyError, match=r"manager is gone.*log"):
             run.run([{}])
 
@@ -276,7 +290,9 @@ def test_the_guard_comes_in_through_the_environment_and_leaves_it_as_it_was(
 
 
 NNIS_OWN = """
-import socket, sys
+import socket, sys, time
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 from nni.experiment import Experiment
 from nas_fusion.nni_bridge import guarded
 from nas_fusion.nni_bridge._manager import free_port
@@ -293,6 +309,16 @@ try:
     socket.create_connection(("127.0.0.2", port), 5).close()
 except ConnectionRefusedError:
     print("out of reach")
+try:
+    urlopen(Request(f"http://127.0.0.1:{port}/api/v1/nni/experiment", method="DELETE"))
+except HTTPError as error:
+    print("out of others' hands", error.code)
+deadline = time.monotonic() + 60
+while not experiment.list_trial_jobs() and time.monotonic() < deadline:
+    time.sleep(0.2)
+print(len(experiment.list_trial_jobs()), "trial of its tuner")
+experiment.update_max_trial_number(1)
+print("changed by its owner")
 experiment.stop()
 """
 
@@ -305,7 +331,8 @@ def test_an_experiment_of_ones_own_is_guarded(tmp_path: Path) -> None:
         [sys.executable, "-W", "ignore", "-c", NNIS_OWN, str(tmp_path / "nni")],
         env={**os.environ, "HOME": str(home)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert "out of reach" in done.stdout, done.stderr
+    told = ["out of reach", "out of others' hands 403", "1 trial of its tuner", "changed by its owner"]
+    assert [line for line in done.stdout.splitlines() if line in told] == told, done.stdout + done.stderr
 
 
 # The channel ---------------------------------------------------------------------------------------------------------
@@ -340,7 +367,7 @@ class Told:
 
 def run_with(channel: Any) -> TrainingServiceRun:
     process: Any = SimpleNamespace(poll=lambda: None)
-    return TrainingServiceRun("http://127.0.0.1:1", "id", Path(), process, channel)
+    return TrainingServiceRun("id", Path(), Manager("http://127.0.0.1:1", "secret", Path(), process), channel)
 
 
 def test_a_final_metric_behind_the_end_is_waited_for() -> None:
@@ -392,7 +419,7 @@ def test_nni_alone_reports_to_the_engine_inside_and_a_trial_channel_to_the_manag
     before = channels.get_default_trial_command_channel()
     channels.set_default_trial_command_channel(outside)
     try:
-        channel = TrialChannel()
+        channel = TrialChannel(outside)
         space = FusionSpace(field_sizes=[3, 4], levels=1, emb_dim=2)
         model = RawFormatModelSpace(space, FunctionalEvaluator(ReportsTwice(channel)))
         engine = SequentialExecutionEngine()
