@@ -7,8 +7,14 @@ stands for. The command line prints such an error as one line and exits with cod
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import errno
+import sqlite3
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+_SHOWN_FAILURES = 3
+"""In one line; they are mostly alike."""
 
 
 class NasFusionError(Exception):
@@ -76,6 +82,20 @@ class StorageError(StudyError):
     """A study's storage cannot be reached, and has been waited for in vain; the study can go on later."""
 
 
+class NothingFinishedError(StudyError):
+    """Not one cell of a comparison could be run, so there is nothing to report.
+
+    Args:
+        failures: the cells, with the attributes of `nas_fusion.records.FailedCell`.
+    """
+
+    def __init__(self, failures: Sequence[Any]) -> None:
+        shown = "; ".join(f"{f.strategy}, seed {f.seed}: {f.reason}" for f in failures[:_SHOWN_FAILURES])
+        more = len(failures) - _SHOWN_FAILURES
+        super().__init__(f"no cell could be run: {shown}" + (f"; and {more} more" if more > 0 else ""))
+        self.failures = tuple(failures)
+
+
 class DamagedFileError(StudyError):
     """A file of a study was changed or cut short since it was written.
 
@@ -94,6 +114,20 @@ class TrainingError(NasFusionError, RuntimeError):
     """A training run ended without a usable result (a non-finite loss or metric, for instance)."""
 
 
+class StrategyError(NasFusionError, RuntimeError):
+    """A strategy did what it must not do: it raised something, found no design, or did not stop.
+
+    Args:
+        strategy: its name.
+        problem: what it did, in words, or the exception that it raised.
+    """
+
+    def __init__(self, strategy: str, problem: str | BaseException) -> None:
+        self.strategy = strategy
+        self.reason = problem if isinstance(problem, str) else words_of(problem)
+        super().__init__(f"{strategy}: {self.reason}")
+
+
 class UnknownNameError(NasFusionError, LookupError):
     """A name that is not registered; the message lists the known ones, nearest first."""
 
@@ -104,3 +138,30 @@ class UnknownNameError(NasFusionError, LookupError):
         hint = f"did you mean {near[0]!r}? " if near else ""
         super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(ordered) or 'none'}")
         self.kind, self.name, self.known = kind, name, tuple(ordered)
+
+
+LONGEST_WORDS = 500
+"""Of an error's text, in a message of one line."""
+
+_OF_THE_MACHINE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESTALE,
+)  # fmt: skip
+
+
+def words_of(error: BaseException) -> str:
+    """An error in one line: its text, behind its type if it is none that nas-fusion raises on purpose."""
+    text = " ".join(str(error).split())
+    if not isinstance(error, NasFusionError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]} …"
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Whether an error is the machine's fault, so that whatever else is tried would meet it, too.
+
+    A full disk, a storage that is away, no more file handles. Out of memory is none: a supernet may not fit where a
+    smaller model does.
+    """
+    if isinstance(error, OSError):
+        return error.errno in _OF_THE_MACHINE
+    return isinstance(error, (WriteError, StorageError, sqlite3.OperationalError))

@@ -168,6 +168,7 @@ class ComparisonInfo:
         reference: the strategy with which the others are compared; None for the one that validation chooses.
         named_beforehand: whether the reference was named before there were results.
         failures: the cells that have no record because they failed.
+        ended: whether the comparison has come to its end; a cell without a record then has failed, or its file is gone.
     """
 
     data: str
@@ -184,6 +185,7 @@ class ComparisonInfo:
     reference: str | None = None
     named_beforehand: bool = True
     failures: tuple[FailedCell, ...] = ()
+    ended: bool = False
 
     @property
     def fixed_reference(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,19 @@ from optuna_dashboard import save_plotly_graph_object
 
 from nas_fusion.errors import StudyError
 from nas_fusion.records import CellRecord
-from nas_fusion.studies._leases import DIED, Watch, deaths, declare_dead, held, storage_id, take
+from nas_fusion.studies._leases import DIED, Watch, declare_dead, held, storage_id, take
 from nas_fusion.studies._storage import open_study
 
 MAX_DEATHS = 3
-"""A cell that has cost so many processes their lives is not tried again by the others."""
+"""A cell that has cost more processes than this their lives since it was last started is not tried again by others."""
 
+_PENDING = (TrialState.WAITING, TrialState.RUNNING)
+
+_AGAIN, _DEATHS = "again", "deaths"
+_QUEUED = (_AGAIN, _DEATHS)
+"""What a waiting cell carries: its result is gone, so it is to be run once more; processes that have died of it."""
+
+_TRACEBACK = "nas-fusion:traceback"
 _RECORD = "nas-fusion:record"
 _RECORD_PART = 50_000
 """Some databases cut longer texts."""
@@ -36,6 +43,11 @@ class Cell:
     strategy: str
     seed: int
 
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return f"{self.strategy}-{self.seed}"
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -44,6 +56,19 @@ class Claim:
     cell: Cell
     trial: optuna.Trial
     trial_id: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a cell has no result.
+
+    Args:
+        reason: in a line.
+        traceback: where its error came from; empty if it did not raise one.
+    """
+
+    reason: str
+    traceback: str = ""
 
 
 class CellBook:
@@ -77,10 +102,12 @@ class CellBook:
         }
 
     def enqueue_missing(self) -> None:
-        """Let every cell wait that is neither done nor waiting nor running."""
+        """Let every cell wait that is neither done nor waiting nor running: a failed one is tried again."""
         self.revive()
-        known = self.done() | self._in_state(TrialState.WAITING) | self._in_state(TrialState.RUNNING)
-        self._enqueue(cell for cell in self.cells if cell not in known)
+        known = self._in_state(*_PENDING, TrialState.COMPLETE)
+        for cell in self.cells:
+            if cell not in known:
+                self._enqueue(cell)
 
     def done(self) -> set[Cell]:
         """The finished cells."""
@@ -88,7 +115,7 @@ class CellBook:
 
     def pending(self) -> set[Cell]:
         """The cells that wait or run."""
-        return self._in_state(TrialState.WAITING) | self._in_state(TrialState.RUNNING)
+        return self._in_state(*_PENDING)
 
     def claim(self) -> Claim | None:
         """Take the next waiting cell; None if there is none."""
@@ -137,38 +164,58 @@ class CellBook:
         except UpdateFinishedTrialError:
             return False
 
-    def fail(self, claim: Claim, reason: str) -> None:
+    def fail(self, claim: Claim, failure: Failure) -> None:
         """Mark a cell as failed; it is not tried again before the next start."""
-        claim.trial.set_user_attr("error", reason)
-        self.study.tell(claim.trial, state=TrialState.FAIL)
+        try:
+            claim.trial.set_user_attr("error", failure.reason)
+            self._storage.set_trial_system_attr(claim.trial_id, _TRACEBACK, failure.traceback)
+            self._storage.set_trial_state_values(claim.trial_id, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return  # taken for dead meanwhile: another process has the cell now
 
     def release(self, claim: Claim) -> None:
         """Give a cell back that this process could not finish for reasons of its own."""
         if declare_dead(self._storage, claim.trial_id):
-            self._enqueue([claim.cell])
+            self._enqueue(claim.cell, like=claim.trial.user_attrs)
 
     def revive(self) -> list[Cell]:
-        """Let the cells wait again whose processes are gone; the cells."""
-        revived = []
-        for trial in self._watch.dead(self.study):
-            cell = self._cell(trial)
-            if cell is None or not declare_dead(self._storage, storage_id(self._storage, self.study, trial.number)):
-                continue
-            if deaths(t for t in self.study.get_trials(deepcopy=False) if self._cell(t) == cell) <= MAX_DEATHS:
-                self._enqueue([cell])
-                revived.append(cell)
-        return revived
+        """Let the cells wait again whose processes are gone, unless they have cost too many; the cells."""
+        dead = self._watch.dead(self.study)
+        return [
+            cell
+            for trial in dead
+            if declare_dead(self._storage, storage_id(self._storage, self.study, trial.number))
+            and (cell := self._cell(trial)) is not None
+            and self._enqueue_after_death(cell, trial)
+        ]
 
-    def failures(self) -> dict[Cell, str]:
-        """Cells that are neither done nor pending, and why."""
-        lost = set(self.cells) - self.done() - self.pending()
-        reasons = dict.fromkeys(lost, "it was never run")
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-            cell = self._cell(trial)
-            if cell in lost:
-                died = f"{MAX_DEATHS + 1} processes died of it" if trial.system_attrs.get(DIED) else ""
-                reasons[cell] = trial.user_attrs.get("error") or died or reasons[cell]
-        return reasons
+    def revive_forgotten(self) -> list[Cell]:
+        """Let the cells wait again that a process gave back and did not put into the queue before it died, too."""
+        trials = self.study.get_trials(deepcopy=False)
+        last = {cell: trial for trial in trials if (cell := self._cell(trial)) is not None}
+        known = {self._cell(trial) for trial in trials if trial.state in (*_PENDING, TrialState.COMPLETE)}
+        return [
+            cell
+            for cell, trial in last.items()
+            if cell not in known and trial.system_attrs.get(DIED) and self._enqueue_after_death(cell, trial)
+        ]
+
+    def failures(self) -> dict[Cell, Failure]:
+        """Cells that have failed, or have cost too many processes, since they were last put into the queue; and why."""
+        trials = self.study.get_trials(deepcopy=False)
+        known = {self._cell(trial) for trial in trials if trial.state != TrialState.FAIL}
+        found: dict[Cell, Failure] = {}
+        for trial in trials:
+            cell, error = self._cell(trial), trial.user_attrs.get("error")
+            if cell is None or cell in known:
+                continue
+            if error is not None:
+                found[cell] = Failure(error, trial.system_attrs.get(_TRACEBACK, ""))
+            elif trial.system_attrs.get(DIED) and _deaths(trial) >= MAX_DEATHS:
+                found[cell] = Failure(f"{MAX_DEATHS + 1} processes died of it (out of memory?)")
+            elif trial.system_attrs.get(DIED):  # it was given back, and somebody will put it into the queue
+                found.pop(cell, None)
+        return found
 
     def remote_record(self, cell: Cell) -> CellRecord | None:
         """The result of a finished cell that a worker put into the storage.
@@ -198,11 +245,11 @@ class CellBook:
 
     def repeat(self, cell: Cell) -> None:
         """Put a finished cell whose folder is gone back into the queue."""
-        self._enqueue([cell], again=True)
+        self._enqueue(cell, **{_AGAIN: True})
 
     def _is_duplicate(self, claim: Claim) -> bool:
         # Two coordinators that start together may enqueue a cell twice.
-        again = claim.trial.user_attrs.get("again", False)
+        again = claim.trial.user_attrs.get(_AGAIN, False)
         known = (TrialState.RUNNING,) if again else (TrialState.RUNNING, TrialState.COMPLETE)
         others = self.study.get_trials(deepcopy=False, states=known)
         return any(self._cell(t) == claim.cell and t.number < claim.trial.number for t in others)
@@ -213,18 +260,30 @@ class CellBook:
             part = text[start : start + _RECORD_PART]
             self._storage.set_trial_system_attr(claim.trial_id, f"{_RECORD}:{number}", part)
 
-    def _enqueue(self, cells: Iterable[Cell], *, again: bool = False) -> None:
-        for cell in cells:
-            params = {"strategy": cell.strategy, "seed": cell.seed}
-            self.study.enqueue_trial(params, user_attrs={"again": True} if again else None)
+    def _enqueue(self, cell: Cell, *, like: Mapping[str, Any] | None = None, **attributes: Any) -> None:
+        kept = {name: value for name, value in (like or {}).items() if name in _QUEUED}
+        params = {"strategy": cell.strategy, "seed": cell.seed}
+        self.study.enqueue_trial(params, user_attrs={**kept, **attributes} or None)
 
-    def _in_state(self, state: TrialState) -> set[Cell]:
-        found = (self._cell(trial) for trial in self.study.get_trials(deepcopy=False, states=(state,)))
+    def _enqueue_after_death(self, cell: Cell, trial: FrozenTrial) -> bool:
+        if _deaths(trial) >= MAX_DEATHS:
+            return False
+        self._enqueue(cell, like=trial.user_attrs, **{_DEATHS: _deaths(trial) + 1})
+        return True
+
+    def _in_state(self, *states: TrialState) -> set[Cell]:
+        # One look at all of them: between two looks a trial may go from a state that is looked at to one that was.
+        found = (self._cell(trial) for trial in self.study.get_trials(deepcopy=False, states=states))
         return {cell for cell in found if cell is not None}
 
     def _cell(self, trial: FrozenTrial) -> Cell | None:
         params = trial.params or trial.system_attrs.get("fixed_params", {})
         return _cell_of(params) if {"strategy", "seed"} <= set(params) else None
+
+
+def _deaths(trial: FrozenTrial) -> int:
+    """How many processes had died of a cell since it was last started, when this trial began."""
+    return int(trial.user_attrs.get(_DEATHS, 0))
 
 
 def _read_record(trial: FrozenTrial) -> CellRecord:

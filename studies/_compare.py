@@ -12,13 +12,14 @@ from typing import Literal, get_args
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.errors import NothingFinishedError, OptionError
 from nas_fusion.files import new_folder, write_text
 from nas_fusion.nni_bridge import ExperimentRecorder
-from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import comparison_figures, write_results_csv
 from nas_fusion.search import Budget
 from nas_fusion.studies._cells import Cell, CellBook
+from nas_fusion.studies._failures import write_failure_log
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._local_workers import local_workers, processes_for
 from nas_fusion.studies._provenance import provenance, versions, warning_of_changes
@@ -35,11 +36,22 @@ logger = logging.getLogger("nas_fusion")
 
 @dataclass(frozen=True)
 class Comparison:
-    """A finished comparison."""
+    """A comparison that has ended.
+
+    Args:
+        records: the finished cells, in the order of the table.
+        info: what was compared.
+        folder: where.
+    """
 
     records: tuple[CellRecord, ...]
     info: ComparisonInfo
     folder: StudyFolder
+
+    @property
+    def failures(self) -> tuple[FailedCell, ...]:
+        """The cells that have no result, and why; the same comparison again tries them again."""
+        return self.info.failures
 
 
 def compare(
@@ -60,6 +72,9 @@ def compare(
     processes: int = 1,
 ) -> Comparison:
     """Run every cell that is not done yet, then write the results.
+
+    A cell that fails fails alone: the others are run, the results name it (`Comparison.failures`), and the same
+    comparison again tries it again.
 
     Args:
         settings: what is compared on what.
@@ -83,7 +98,8 @@ def compare(
         StudyError: the folder belongs to other settings, or to another process.
         OptionError: an unknown engine, a configuration that NNI refuses, or a wrong number of processes.
         UnknownNameError: the reference is not among the strategies.
-        NasFusionError: a cell could not be run; the others are kept.
+        NothingFinishedError: not one cell could be run.
+        WriteError, StorageError: the disk is full, or the storage is away; what is finished is kept.
     """
     if engine not in get_args(EngineName) or (nni_config is not None and engine != "nni"):
         raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
@@ -114,7 +130,11 @@ def compare(
             def helped(waiting: int) -> AbstractContextManager[None]:
                 return local_workers(min(processes, waiting) - 1, url, work.name, study.path)
 
-            records, book = _run(work, recorder, listener, tuning_listener, helped)
+            records, failures, book = _run(work, recorder, listener, tuning_listener, helped)
+        if not records:
+            raise NothingFinishedError(failures)
+        info = replace(info, failures=failures, ended=True)
+        write_text(study.comparison, info.to_json() + "\n")
         write_reports(study, records, info, latex)
         book.publish(comparison_figures(records, info))
     return Comparison(tuple(records), info, study)
@@ -146,7 +166,7 @@ def _run(
     listener: CellListener | None,
     tuning_listener: TuningListener | None,
     helped: Callable[[int], AbstractContextManager[None]],
-) -> tuple[list[CellRecord], CellBook]:
+) -> tuple[list[CellRecord], tuple[FailedCell, ...], CellBook]:
     book = work.book()
     announce(book.study, work.settings, work.dataset.fingerprint)
     table = _Table(work, book, recorder, listener or (lambda record, done, total: None))
@@ -158,10 +178,7 @@ def _run(
         _warn_of_changes(work, table, book)
         work.adopt(work.tune(tuning_listener or (lambda strategy, done, total, words: None)))
         work.run_cells(book, lambda words: table.collect())
-    failures = book.failures()
-    if failures:
-        raise StudyError("; ".join(f"{c.strategy}, seed {c.seed}: {why}" for c, why in sorted(failures.items())))
-    return table.in_order(), book
+    return table.in_order(), table.without_record(), book
 
 
 def _warn_of_changes(work: Work, table: _Table, book: CellBook) -> None:
@@ -180,9 +197,11 @@ class _Table:
     recorder: ExperimentRecorder
     listener: CellListener
     records: dict[Cell, CellRecord] = field(default_factory=dict)
+    failures: dict[Cell, str] = field(default_factory=dict)
 
     def collect(self) -> None:
-        """Read the cells that were finished since the last time."""
+        """Read the cells that were finished, or have failed, since the last time."""
+        self._collect_failures()
         done = self.book.done()
         for cell in self.book.cells:
             if cell in done and cell not in self.records:
@@ -193,13 +212,31 @@ class _Table:
 
     def lost(self) -> list[Cell]:
         """Finished cells whose result is nowhere."""
-        return [cell for cell in self.book.cells if cell in self.book.done() and cell not in self.records]
+        done = self.book.done()
+        return [cell for cell in self.book.cells if cell in done and cell not in self.records]
+
+    def without_record(self) -> tuple[FailedCell, ...]:
+        """Every cell that has no record, and why."""
+        lost = dict.fromkeys(self.lost(), "it was finished, but its cell.json is gone, and the storage has no copy")
+        reasons = self.failures | lost
+        missing = [cell for cell in self.book.cells if cell not in self.records]
+        return tuple(FailedCell(c.strategy, c.seed, reasons.get(c, "it was never run")) for c in missing)
 
     def in_order(self) -> list[CellRecord]:
         """The records in the order of the table."""
         settings = self.work.settings
         order = [Cell(name, seed) for name in settings.strategies for seed in settings.seeds]
         return [self.records[cell] for cell in order if cell in self.records]
+
+    def _collect_failures(self) -> None:
+        for cell, failure in self.book.failures().items():
+            if cell in self.failures:
+                continue
+            log = ""
+            if failure.traceback:  # a worker on another machine has its own folder
+                log = f" ({write_failure_log(self.work.folder, cell.name, failure.traceback)})"
+            self.failures[cell] = failure.reason + log
+            logger.warning("%s, seed %d failed: %s", cell.strategy, cell.seed, self.failures[cell])
 
     def _restore(self, cell: Cell) -> CellRecord | None:
         record = self.book.remote_record(cell)
@@ -210,6 +247,7 @@ class _Table:
 
     def _add(self, cell: Cell, record: CellRecord) -> None:
         self.records[cell] = record
+        self.work.folder.failure(cell.name).unlink(missing_ok=True)  # it was tried again, with success
         if not self.recorder.succeeded(phase="re-train", strategy=cell.strategy, seed=cell.seed):
             replay(record, self.recorder)
         write_results_csv(self.in_order(), self.work.folder.results)

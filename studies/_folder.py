@@ -27,10 +27,11 @@ class StudyFolder:
     """Paths of a study, and the check that it was made with the same settings.
 
     ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
-    finished cell; ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``:
-    what the reports say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``,
-    ``report.md``, ``best_design.json`` and ``best_design.svg``: the outcome; ``latency.json``: what was measured for
-    a limit on latency; ``nni/`` and ``artifacts/``: what NNI's web UI and Optuna's dashboard show.
+    finished cell; ``failures/<strategy>-<seed>.log``: where the error of a failed cell came from;
+    ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``: what the reports
+    say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``, ``report.md``,
+    ``best_design.json`` and ``best_design.svg``: the outcome; ``latency.json``: what was measured for a limit on
+    latency; ``nni/`` and ``artifacts/``: what NNI's web UI and Optuna's dashboard show.
 
     Args:
         path: the folder.
@@ -68,6 +69,10 @@ class StudyFolder:
     def search(self, strategy: str, seed: int) -> Path:
         """Folder of a finished search."""
         return self.path / "searches" / f"{strategy}-{seed}"
+
+    def failure(self, name: str) -> Path:
+        """Log of a cell or a tuning trial that failed."""
+        return self.path / "failures" / f"{name}.log"
 
     def recorder(self, settings: ComparisonSettings) -> AbstractContextManager[ExperimentRecorder]:
         """The NNI experiment in ``nni/``, for NNI's web UI."""

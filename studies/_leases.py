@@ -12,7 +12,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,8 +121,3 @@ def declare_dead(storage: BaseStorage, trial_id: int) -> bool:
             return storage.set_trial_state_values(trial_id, TrialState.FAIL)
         except UpdateFinishedTrialError:
             return False
-
-
-def deaths(trials: Iterable[FrozenTrial]) -> int:
-    """How many of the trials lost their process."""
-    return sum(bool(t.system_attrs.get(DIED)) for t in trials)

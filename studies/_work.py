@@ -40,7 +40,14 @@ from nas_fusion.studies._anytime import (
     without_test_figures,
 )
 from nas_fusion.studies._assembly import Assembly, Job
-from nas_fusion.studies._cells import Cell, CellBook, Claim
+from nas_fusion.studies._cells import Cell, CellBook, Claim, Failure
+from nas_fusion.studies._failures import (
+    failure_reason,
+    give_memory_back,
+    stops_the_run,
+    traceback_of,
+    write_failure_log,
+)
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._leases import Watch
 from nas_fusion.studies._provenance import provenance
@@ -159,9 +166,12 @@ class Work:
     def run_cells(self, book: CellBook, on_step: Callable[[str | None], None]) -> None:
         """Compute cells until none waits or runs, those of other processes included.
 
+        A cell that fails is told to the book, and the next one is computed.
+
         Args:
             book: the cells.
-            on_step: called with a line about each cell of this process, and with None while others are waited for.
+            on_step: called with a line about each cell of this process, and with None while others are waited for; the
+                last call comes after the last cell has ended, whoever computed it.
         """
         while True:
             book.revive()
@@ -169,10 +179,13 @@ class Work:
             if claim is not None:
                 on_step(self._run_claimed(book, claim))
                 continue
+            # Looked at before the step: what ends between the two is still told of by the step.
+            over = not book.pending()
             on_step(None)
-            if not book.pending():
+            if not over:
+                time.sleep(POLL_SECONDS)
+            elif not book.revive_forgotten():
                 return
-            time.sleep(POLL_SECONDS)
 
     def load(self, cell: Cell) -> CellRecord | None:
         """A cell that was written."""
@@ -187,13 +200,17 @@ class Work:
                 # A cell that was written but not yet marked as done when the process was killed is not run again.
                 record = self.load(cell) or self._compute(cell)
                 counts = book.finish(claim, record, self.folder.cell(cell.strategy, cell.seed), remote=self.remote)
-        except NasFusionError as error:
-            book.fail(claim, str(error))
-            return f"{name}: failed: {error}"
-        except BaseException:
-            book.release(claim)
-            raise
-        return f"{name}: valid {record.valid_auc:.4f}" + ("" if counts else ", too late: another process has it")
+        except BaseException as error:
+            if stops_the_run(error):
+                book.release(claim)
+                raise
+            failure = Failure(failure_reason(error), traceback_of(error))
+        else:
+            return f"{name}: valid {record.valid_auc:.4f}" + ("" if counts else ", too late: another process has it")
+        give_memory_back()
+        log = write_failure_log(self.folder, cell.name, failure.traceback)
+        book.fail(claim, failure)
+        return f"{name}: failed: {failure.reason} ({log})"
 
     def _tuning_step(self, tuning: Tuning, listener: TuningListener) -> bool:
         claim = tuning.claim()

@@ -10,14 +10,14 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.studies import open_storage
-from nas_fusion.studies._cells import MAX_DEATHS, Cell, CellBook
-from nas_fusion.studies._leases import BEAT, OWNER, Watch, held, storage_id, this_process
+from nas_fusion.studies._cells import MAX_DEATHS, Cell, CellBook, Failure
+from nas_fusion.studies._leases import BEAT, OWNER, Watch, declare_dead, held, storage_id, this_process
 from nas_fusion.studies._shared import announce, find_announced
 from nas_fusion.studies._storage import open_study, without_password
 from tests.studies.test_compare import SETTINGS
@@ -163,14 +163,16 @@ def test_a_cell_that_kills_is_given_up(tmp_path: Path) -> None:
         found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process() | {"started": 1.0})
         found.revive()
     assert found.claim() is None
-    assert found.failures() == {CELLS[0]: f"{MAX_DEATHS + 1} processes died of it"}
+    assert found.failures()[CELLS[0]].reason.startswith(f"{MAX_DEATHS + 1} processes died of it")
+    assert found.revive_forgotten() == []
     found.enqueue_missing()
     assert found.claim() is not None, "the next start tries again"
 
 
 def test_two_coordinators_make_no_cell_twice(tmp_path: Path) -> None:
     first = book(tmp_path)
-    first._enqueue(CELLS)  # what a second one adds that started at the same moment
+    for cell in CELLS:
+        first._enqueue(cell)  # what a second one adds that started at the same moment
     claims = [first.claim(), first.claim()]
     assert [c.cell for c in claims if c] == CELLS
     assert first.claim() is None
@@ -197,8 +199,79 @@ def test_a_failed_cell_says_why(tmp_path: Path) -> None:
     found = book(tmp_path)
     claim = found.claim()
     assert claim is not None
-    found.fail(claim, "the loss is nan")
-    assert found.failures() == {claim.cell: "the loss is nan"}
+    found.fail(claim, Failure("the loss is nan", "Traceback …"))
+    assert found.failures() == {claim.cell: Failure("the loss is nan", "Traceback …")}
+    found.enqueue_missing()
+    assert found.failures() == {}, "it is tried again"
+
+
+def test_a_cell_that_was_given_back_has_killed_nobody(tmp_path: Path) -> None:
+    found = book(tmp_path, cells=CELLS[:1])
+    for _ in range(MAX_DEATHS + 2):
+        claim = found.claim()
+        assert claim is not None
+        found.release(claim)
+    dies(found)
+    assert found.revive() == CELLS[:1]
+
+
+def dies(found: CellBook) -> None:
+    """A process claims a cell and is killed."""
+    claim = found.claim()
+    assert claim is not None
+    found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process() | {"started": 1.0})
+
+
+def test_a_cell_that_was_given_back_by_halves_waits_again(tmp_path: Path) -> None:
+    """The process died between saying that the cell is not its own any more and putting it into the queue."""
+    found = book(tmp_path, cells=CELLS[:1])
+    claim = found.claim()
+    assert claim is not None
+    assert declare_dead(found._storage, claim.trial_id)
+    assert found.pending() == set()
+    assert found.failures() == {}, "it has not failed"
+    assert found.revive_forgotten() == CELLS[:1]
+    assert found.revive_forgotten() == [], "only once"
+    assert found.claim() is not None
+
+
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "interrupted"])
+def test_a_cell_whose_result_is_gone_stays_in_the_queue_when_its_process_ends(tmp_path: Path, killed: bool) -> None:
+    found = book(tmp_path, cells=CELLS[:1])
+    claim = found.claim()
+    assert claim is not None
+    found.finish(claim, record(claim.cell), write(tmp_path / "cell"))
+    found.repeat(claim.cell)
+    if killed:
+        dies(found)
+        found.revive()
+    else:
+        second = found.claim()
+        assert second is not None
+        found.release(second)
+    again = found.claim()
+    assert again is not None
+    assert again.cell == claim.cell
+
+
+def test_what_goes_from_running_to_waiting_is_never_out_of_sight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process gives its cell back while another looks whether anything waits or runs."""
+    found = book(tmp_path, cells=CELLS[:1])
+    claim = found.claim()
+    assert claim is not None
+    look, looks = found.study.get_trials, list[int]()
+
+    def look_and_then_it_is_given_back(**options: Any) -> list[FrozenTrial]:
+        seen = look(**options)
+        looks.append(len(seen))
+        if len(looks) == 1:
+            found.release(claim)
+        return seen
+
+    monkeypatch.setattr(found.study, "get_trials", look_and_then_it_is_given_back)
+    assert found.pending() == set(CELLS[:1])
 
 
 @pytest.mark.parametrize("url", ["nonsense", "journal:///", "journal:///no/such/folder/file", "what://ever/db"])

@@ -1,0 +1,177 @@
+"""A cell that fails fails alone, and nothing that is finished is missing."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas_fusion.data import EncodedDataset, prepare
+from nas_fusion.errors import NothingFinishedError, StudyError, WriteError
+from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
+from nas_fusion.studies import Comparison, ComparisonSettings, compare
+from nas_fusion.studies._cells import CellBook, Claim
+from nas_fusion.studies._compare import _Table
+from nas_fusion.studies._work import Work
+from tests.fixtures import bad_strategies as bad
+from tests.studies.test_compare import SETTINGS
+
+SMALL = replace(SETTINGS, strategies=("stacked", "parallel"), seeds=(0,), importance=False, anytime_test=False)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
+    return prepare("synthetic:2000", cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Installs entries as a plugin would, for one test."""
+    STRATEGIES.names()
+    monkeypatch.setattr(STRATEGIES, "_entries", dict(STRATEGIES))
+
+    def install(*entries: StrategyEntry) -> ComparisonSettings:
+        for entry in entries:
+            STRATEGIES.register(entry.name, entry)
+        return replace(SMALL, strategies=("stacked", *(entry.name for entry in entries)))
+
+    return install
+
+
+# Nothing finished is missing --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(dataset: EncodedDataset, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    return compare(SMALL, dataset, tmp_path_factory.mktemp("finished") / "study")
+
+
+def test_a_worker_that_finishes_between_the_last_collection_and_the_last_look_loses_nothing(
+    finished: Comparison, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The coordinator computes one cell, a worker has the other and ends at the worst moment."""
+    claim, collect, theirs = CellBook.claim, _Table.collect, list[Claim]()
+    by_cell = {(r.strategy, r.seed): r for r in finished.records}
+
+    def a_worker_is_first(book: CellBook) -> Claim | None:
+        if not theirs:
+            first = claim(book)
+            assert first is not None
+            theirs.append(first)
+        return claim(book)
+
+    def collect_and_then_it_ends(table: _Table) -> None:
+        had_mine = len(table.records) == 1
+        collect(table)
+        if had_mine and len(table.records) == 1:
+            cell = theirs[0].cell
+            folder = finished.folder.cell(cell.strategy, cell.seed)
+            table.book.finish(theirs[0], by_cell[cell.strategy, cell.seed], folder, remote=True)
+
+    monkeypatch.setattr(CellBook, "claim", a_worker_is_first)
+    monkeypatch.setattr(_Table, "collect", collect_and_then_it_ends)
+    result = compare(SMALL, dataset, tmp_path / "study")
+    assert [(r.strategy, r.seed) for r in result.records] == list(by_cell)
+    assert result.failures == ()
+
+
+def test_a_finished_cell_whose_result_is_gone_is_named(
+    finished: Comparison, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever computed it wrote it where this process does not see it, and not into the storage."""
+    load = Work.load
+    monkeypatch.setattr(Work, "load", lambda work, cell: None if cell.strategy == "parallel" else load(work, cell))
+    result = compare(SMALL, dataset, tmp_path / "study")
+    assert [r.strategy for r in result.records] == ["stacked"]
+    (missing,) = result.failures
+    assert (missing.strategy, missing.seed) == ("parallel", 0)
+    assert "cell.json is gone" in missing.reason
+
+
+# A failing cell fails alone ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (bad.RAISES, "RuntimeError: a plugin's own fault"),
+        (bad.RAISES_IN_BUILD, "KeyError: 'no such setting'"),
+        (bad.ILLEGAL, "."),
+        (bad.FOREIGN, "."),
+        (bad.IDLE, "none of 0 candidates could be trained"),
+        (bad.NO_STRATEGY, "."),
+        (bad.NO_DESIGN, "."),
+    ],
+    ids=lambda value: value.name if isinstance(value, StrategyEntry) else "",
+)
+def test_it_fails_alone(
+    entry: StrategyEntry, reason: str, dataset: EncodedDataset, installed: Any, tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    result = compare(installed(entry), dataset, tmp_path / "study")
+    assert [r.strategy for r in result.records] == ["stacked"]
+    (failed,) = result.failures
+    assert (failed.strategy, failed.seed) == (entry.name, 0)
+    assert reason in failed.reason
+    log = f"failures/{entry.name}-0.log"
+    assert log in failed.reason
+    assert "Traceback" in (result.folder.path / log).read_text()
+    assert f"{entry.name}, seed 0 failed: {failed.reason}" in caplog.messages
+    written = ComparisonInfo.from_json(result.folder.comparison.read_text())
+    assert written.failures == result.failures
+    assert result.folder.report.is_file()
+
+
+def test_a_comparison_without_any_cell_says_why(dataset: EncodedDataset, installed: Any, tmp_path: Path) -> None:
+    settings = replace(installed(bad.RAISES), strategies=("raises",))
+    with pytest.raises(NothingFinishedError, match=r"raises, seed 0: RuntimeError: a plugin's own fault"):
+        compare(settings, dataset, tmp_path / "study")
+
+
+def test_the_next_start_tries_again(
+    dataset: EncodedDataset, installed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = installed(bad.RAISES)
+    before = compare(settings, dataset, tmp_path / "study")
+    assert before.failures
+    monkeypatch.setattr(bad.Raises, "_run", lambda self: self.submit(self.draw()))  # its author has mended it
+    after = compare(settings, dataset, tmp_path / "study")
+    assert [r.strategy for r in after.records] == ["stacked", "raises"]
+    assert after.failures == ()
+    assert after.records[0] == before.records[0]
+    assert not after.folder.failure("raises-0").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyboardInterrupt(),
+        SystemExit(143),
+        WriteError("file", "full"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_is_not_the_cells_fault_stops_the_run_and_can_go_on(
+    error: BaseException, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute, calls = Work._compute, list[str]()
+
+    def first_fails(work: Work, cell: Any) -> CellRecord:
+        calls.append(cell.strategy)
+        if len(calls) == 1:
+            raise error
+        return compute(work, cell)
+
+    monkeypatch.setattr(Work, "_compute", first_fails)
+    with pytest.raises((type(error), StudyError)):
+        compare(SMALL, dataset, tmp_path / "study")
+    assert len(calls) == 1
+    result = compare(SMALL, dataset, tmp_path / "study")
+    assert [r.strategy for r in result.records] == ["stacked", "parallel"]
+    assert not (tmp_path / "study" / "failures").exists()
