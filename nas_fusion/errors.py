@@ -86,11 +86,11 @@ class NothingFinishedError(StudyError):
     """Not one cell of a comparison could be run, so there is nothing to report.
 
     Args:
-        failures: the cells, with the attributes of `nas_fusion.records.FailedCell`.
+        failures: the cells (`nas_fusion.records.FailedCell`).
     """
 
     def __init__(self, failures: Sequence[Any]) -> None:
-        shown = "; ".join(f"{f.strategy}, seed {f.seed}: {f.reason}" for f in failures[:_SHOWN_FAILURES])
+        shown = "; ".join(failed.words for failed in failures[:_SHOWN_FAILURES])
         more = len(failures) - _SHOWN_FAILURES
         super().__init__(f"no cell could be run: {shown}" + (f"; and {more} more" if more > 0 else ""))
         self.failures = tuple(failures)

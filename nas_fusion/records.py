@@ -47,6 +47,11 @@ class FailedCell:
     seed: int
     reason: str
 
+    @property
+    def words(self) -> str:
+        """Which cell, and why, in a line."""
+        return f"{self.strategy}, seed {self.seed}: {self.reason}"
+
 
 @dataclass(frozen=True)
 class CellRecord:

@@ -10,7 +10,7 @@ from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._limits import StudyLimits
 from nas_fusion.studies._presets import Preset, load_preset, preset_names
-from nas_fusion.studies._reports import rewrite_reports
+from nas_fusion.studies._reports import rewrite_reports, without_record
 from nas_fusion.studies._settings import (
     ComparisonSettings,
     LimitSettings,
@@ -57,5 +57,6 @@ __all__ = [
     "rewrite_reports",
     "rewrite_suite",
     "tune",
+    "without_record",
     "work_on",
 ]

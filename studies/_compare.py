@@ -131,10 +131,10 @@ def compare(
                 return local_workers(min(processes, waiting) - 1, url, work.name, study.path)
 
             records, failures, book = _run(work, recorder, listener, tuning_listener, helped)
-        if not records:
-            raise NothingFinishedError(failures)
         info = replace(info, failures=failures, ended=True)
         write_text(study.comparison, info.to_json() + "\n")
+        if not records:
+            raise NothingFinishedError(failures)
         write_reports(study, records, info, latex)
         book.publish(comparison_figures(records, info))
     return Comparison(tuple(records), info, study)

@@ -9,7 +9,7 @@ from pathlib import Path
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import StudyError, UnknownNameError
 from nas_fusion.files import write_text
-from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import (
     best_cell,
     draw_design,
@@ -82,13 +82,32 @@ def rewrite_reports(
     info = ComparisonInfo.from_json(study.comparison.read_text("utf-8"))
     records = load_records(study, settings)
     if not records:
-        raise StudyError(f"no cell of {study.path} is finished yet")
+        words = "has a result, and the comparison has ended" if info.ended else "is finished yet"
+        raise StudyError(f"no cell of {study.path} {words}")
+    if info.ended:
+        info = replace(info, failures=without_record(info, records))
     if reference is not None:
         check_reference(reference, [r.strategy for r in records])
         before = info.named_beforehand and reference == info.reference
         info = replace(info, reference=reference, named_beforehand=before)
     write_reports(study, records, info, latex)
     return records, info
+
+
+def has_ended(study: StudyFolder) -> bool:
+    """Whether a study's comparison has come to its end."""
+    return study.comparison.is_file() and ComparisonInfo.from_json(study.comparison.read_text("utf-8")).ended
+
+
+def without_record(info: ComparisonInfo, records: Sequence[CellRecord]) -> tuple[FailedCell, ...]:
+    """The cells without a record, and why: they failed, or their files are gone, or it has not come to them yet."""
+    found = {(r.strategy, r.seed) for r in records}
+    failed = {(f.strategy, f.seed): f for f in info.failures}
+    cells = ((name, seed) for name in info.settings.get("strategies", ()) for seed in info.seeds)
+    why = "it was finished, but its cell.json is gone" if info.ended else "no result yet"
+    return tuple(
+        failed.get((name, seed)) or FailedCell(name, seed, why) for name, seed in cells if (name, seed) not in found
+    )
 
 
 def load_records(study: StudyFolder, settings: ComparisonSettings) -> list[CellRecord]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.errors import NothingFinishedError, OptionError, StudyError
 from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report import latex_suite_table, write_suite_markdown, write_suite_report
 from nas_fusion.studies._compare import Comparison, EngineName, compare, offer
 from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._reports import rewrite_reports
+from nas_fusion.studies._reports import has_ended, rewrite_reports
 from nas_fusion.studies._settings import FORMAT_VERSION, ComparisonSettings
 from nas_fusion.studies._work import CellListener, TuningListener
 
@@ -46,11 +46,13 @@ class Suite:
         comparisons: one per data set, in the order in which they were named.
         folder: the suite's, with one study folder per data set in it.
         written: the reports on all of them.
+        failures: the data sets on which not one cell has a result, and why.
     """
 
     comparisons: tuple[Comparison, ...]
     folder: Path
     written: tuple[Path, ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
 
     @property
     def results(self) -> list[tuple[tuple[CellRecord, ...], ComparisonInfo]]:
@@ -106,7 +108,8 @@ def compare_suite(
 
     Raises:
         OptionError: no data sets, or two of the same name.
-        StudyError: the folder is a comparison's own; and whatever `compare` raises.
+        StudyError: the folder is a comparison's own; not one cell of any data set could be run; and whatever else
+            `compare` raises.
     """
     names = [part.name for part in parts]
     if not names or len(set(names)) < len(names):
@@ -123,19 +126,24 @@ def compare_suite(
     if storage:
         for part in parts:
             offer(part.settings, part.dataset, root / part.name, storage, shared[part.name])
-    comparisons = []
+    comparisons, failures = [], []
     for part in parts:
         if part_listener is not None:
             part_listener(part, root / part.name)
-        comparisons.append(
-            compare(
+        try:
+            result = compare(
                 part.settings, part.dataset, root / part.name, storage=storage, name=shared.get(part.name),
                 engine=engine, nni_config=nni_config, console=console,
                 listener=listener, tuning_listener=tuning_listener, command=command, reference=reference,
                 processes=processes,
-            )
-        )  # fmt: skip
-    return _reported(Suite(tuple(comparisons), root), latex)
+            )  # fmt: skip
+        except NothingFinishedError as error:
+            failures.append((part.name, str(error)))
+        else:
+            comparisons.append(result)
+    if not comparisons:
+        raise StudyError("; ".join(f"{name}: {reason}" for name, reason in failures))
+    return _reported(Suite(tuple(comparisons), root, failures=tuple(failures)), latex)
 
 
 def is_suite(folder: str | Path) -> bool:
@@ -173,15 +181,17 @@ def rewrite_suite(folder: str | Path, *, reference: str | None = None, latex: Pa
         UnknownNameError: the reference is none of the strategies with a finished cell.
     """
     root = Path(folder)
-    comparisons = []
+    comparisons, failures = [], []
     for name in suite_parts(root):
         study = StudyFolder(root / name)
         if any(study.path.glob("cells/*/cell.json")):
             records, info = rewrite_reports(study, reference=reference)
             comparisons.append(Comparison(tuple(records), info, study))
+        elif has_ended(study):
+            failures.append((name, "the comparison has ended, and not one of its cells has a result"))
     if not comparisons:
         raise StudyError(f"no cell of {root} is finished yet")
-    return _reported(Suite(tuple(comparisons), root), latex)
+    return _reported(Suite(tuple(comparisons), root, failures=tuple(failures)), latex)
 
 
 def _reported(suite: Suite, latex: Path | None) -> Suite:

@@ -12,6 +12,7 @@ from rich.console import Console
 from nas_fusion.commands._pages import list_studies
 from nas_fusion.commands._shared import (
     DEFAULT_STUDIES,
+    EXIT_INCOMPLETE,
     Options,
     data_line,
     default_study,
@@ -22,6 +23,8 @@ from nas_fusion.commands._shared import (
     settings_of,
 )
 from nas_fusion.errors import OptionError
+
+_MAKER = "command that made the study"
 
 
 def run_compare(options: Options, command: str) -> None:
@@ -57,6 +60,7 @@ def _compare_one(console: Console, options: Options, command: str) -> None:
     _say_part(console, part, folder)
     result = compare(part.settings, part.dataset, folder, **_how_to_compare(console, options, command))
     _print_result(console, result, options["latex"])
+    exit_if_incomplete(console, [result])
 
 
 def _compare_several(console: Console, alone: Sequence[Options], command: str) -> None:
@@ -72,6 +76,35 @@ def _compare_several(console: Console, alone: Sequence[Options], command: str) -
 
     suite = compare_suite(parts, folder, part_listener=begin, **_how_to_compare(console, alone[0], command))
     _print_suite(console, suite, _print_result)
+    exit_if_incomplete(console, suite.comparisons, suite.failures)
+
+
+def exit_if_incomplete(
+    console: Console, comparisons: Sequence[Any], parts: Sequence[tuple[str, str]] = (), *, again: str = "same command"
+) -> None:
+    """Name the cells that have no result, and end with a code that says so.
+
+    Args:
+        console: where.
+        comparisons: with their failures.
+        parts: data sets without any result, and why.
+        again: what tries them again.
+
+    Raises:
+        SystemExit: there are such cells.
+    """
+    several = len(comparisons) + len(parts) > 1
+    lines = [
+        f"{result.folder.path.name}: {failed.words}" if several else failed.words
+        for result in comparisons
+        for failed in result.failures
+    ] + [f"{name}: {reason}" for name, reason in parts]
+    if not lines:
+        return
+    console.print(f"\n{len(lines)} without a result; the {again} tries again:", highlight=False)
+    for line in lines:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    raise SystemExit(EXIT_INCOMPLETE)
 
 
 def _print_suite(console: Console, suite: Any, show: Callable[[Console, Any, Path | None], None]) -> None:
@@ -143,15 +176,25 @@ def run_report(options: Options) -> None:
 
         chosen = {"reference": options["reference"], "latex": options["latex"]}
         if is_suite(study):
-            _print_suite(console, rewrite_suite(study, **chosen), _print_reported)
+            suite = rewrite_suite(study, **chosen)
+            _print_suite(console, suite, _print_reported)
+            exit_if_incomplete(console, suite.comparisons, suite.failures, again=_MAKER)
         else:
             folder = StudyFolder(study)
             records, info = rewrite_reports(folder, **chosen)
-            _print_reported(console, Comparison(tuple(records), info, folder), options["latex"])
+            result = Comparison(tuple(records), info, folder)
+            _print_reported(console, result, options["latex"])
+            exit_if_incomplete(console, [result], again=_MAKER)
 
 
 def _print_reported(console: Console, result: Any, latex: Path | None) -> None:
+    from nas_fusion.studies import without_record
+
     _print_comparison(console, result.records, result.info)
+    waiting = () if result.info.ended else without_record(result.info, result.records)
+    if waiting:
+        names = ", ".join(f"{cell.strategy} seed {cell.seed}" for cell in waiting)
+        console.print(f"{len(waiting)} without a result yet: {names}", highlight=False, markup=False, soft_wrap=True)
     _print_written(console, result.folder, latex)
 
 

@@ -17,6 +17,9 @@ PIPED_WIDTH = 120
 DEFAULT_STUDIES = Path("nasfusion-studies")
 NUMERIC_FORM = "COLUMN=bucket, COLUMN=scale or COLUMN=category"
 
+EXIT_INCOMPLETE = 3
+"""The comparison has ended and its reports are written, but not every cell has a result."""
+
 Options = Mapping[str, Any]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,22 @@ from typing import Any
 
 import pytest
 
+from nas_fusion.cli import main
 from nas_fusion.data import EncodedDataset, prepare
 from nas_fusion.errors import NothingFinishedError, StudyError, WriteError
+from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
-from nas_fusion.studies import Comparison, ComparisonSettings, compare
+from nas_fusion.studies import (
+    Comparison,
+    ComparisonSettings,
+    Part,
+    StudyFolder,
+    compare,
+    compare_suite,
+    rewrite_reports,
+    rewrite_suite,
+)
 from nas_fusion.studies._cells import CellBook, Claim
 from nas_fusion.studies._compare import _Table
 from nas_fusion.studies._work import Work
@@ -93,6 +105,38 @@ def test_a_finished_cell_whose_result_is_gone_is_named(
     assert "cell.json is gone" in missing.reason
 
 
+def test_a_report_names_a_finished_cell_whose_file_is_gone(
+    finished: Comparison, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = StudyFolder(shutil.copytree(finished.folder.path, tmp_path / "study"))
+    assert run("report", str(study.path)) == 0
+    shutil.rmtree(study.cell("parallel", 0))
+    for _ in range(2):  # a report that was written without it does not forget it
+        _, info = rewrite_reports(study)
+        assert [failed.words for failed in info.failures] == [
+            "parallel, seed 0: it was finished, but its cell.json is gone"
+        ]
+    capsys.readouterr()
+    assert run("report", str(study.path)) == 3
+    assert "parallel, seed 0: it was finished" in capsys.readouterr().out
+
+
+def test_a_report_of_a_comparison_that_runs_says_what_is_to_come(
+    finished: Comparison, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = StudyFolder(shutil.copytree(finished.folder.path, tmp_path / "study"))
+    write_text(study.comparison, replace(finished.info, ended=False).to_json())
+    shutil.rmtree(study.cell("parallel", 0))
+    assert run("report", str(study.path)) == 0
+    assert "1 without a result yet: parallel seed 0" in capsys.readouterr().out
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    return int(stopped.value.code or 0)
+
+
 # A failing cell fails alone ---------------------------------------------------------------------------------------
 
 
@@ -131,6 +175,40 @@ def test_a_comparison_without_any_cell_says_why(dataset: EncodedDataset, install
     settings = replace(installed(bad.RAISES), strategies=("raises",))
     with pytest.raises(NothingFinishedError, match=r"raises, seed 0: RuntimeError: a plugin's own fault"):
         compare(settings, dataset, tmp_path / "study")
+    with pytest.raises(StudyError, match=r"no cell of .* has a result, and the comparison has ended"):
+        rewrite_reports(StudyFolder(tmp_path / "study"))
+
+
+def test_a_data_set_without_any_result_does_not_stop_the_others(
+    dataset: EncodedDataset, installed: Any, tmp_path: Path
+) -> None:
+    settings = installed(bad.RAISES)
+    nothing = Part("nothing", replace(settings, strategies=("raises",)), dataset)
+    suite = compare_suite([nothing, Part("some", settings, dataset)], tmp_path / "suite")
+    assert [c.folder.path.name for c in suite.comparisons] == ["some"]
+    assert [f.strategy for f in suite.comparisons[0].failures] == ["raises"]
+    ((name, reason),) = suite.failures
+    assert name == "nothing"
+    assert "raises, seed 0: RuntimeError" in reason
+    assert rewrite_suite(tmp_path / "suite").failures[0][0] == "nothing"
+    with pytest.raises(StudyError, match=r"nothing: no cell could be run: raises, seed 0: RuntimeError"):
+        compare_suite([nothing], tmp_path / "another")
+
+
+def test_the_command_line_names_it_and_ends_with_3(
+    installed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed(bad.RAISES)
+    monkeypatch.setenv("NASFUSION_CACHE", str(tmp_path / "cache"))
+    study = tmp_path / "study"
+    small = ["--levels", "1", "--emb-dim", "2", "--epochs", "1", "--candidates", "2", "--no-importance"]
+    options = ["--data", "synthetic:2000", "--seeds", "0,", *small]
+    assert run("compare", "--strategies", "raises", "--study", str(study), *options) == 3
+    printed = capsys.readouterr()
+    words = "raises, seed 0: RuntimeError: a plugin's own fault (failures/raises-0.log)"
+    assert f"1 without a result; the same command tries again:\n  {words}\n" in printed.out
+    assert "Traceback" not in printed.out + printed.err
+    assert (study / "report.html").is_file()
 
 
 def test_the_next_start_tries_again(
