@@ -18,6 +18,7 @@ from optuna_dashboard import save_plotly_graph_object
 
 from nas_fusion.errors import StudyError
 from nas_fusion.records import CellRecord
+from nas_fusion.studies._failures import Failure
 from nas_fusion.studies._leases import DIED, Watch, declare_dead, held, storage_id, take
 from nas_fusion.studies._storage import open_study
 
@@ -56,19 +57,6 @@ class Claim:
     cell: Cell
     trial: optuna.Trial
     trial_id: int
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a cell has no result.
-
-    Args:
-        reason: in a line.
-        traceback: where its error came from; empty if it did not raise one.
-    """
-
-    reason: str
-    traceback: str = ""
 
 
 class CellBook:

@@ -19,6 +19,7 @@ from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import comparison_figures, write_results_csv
 from nas_fusion.search import Budget
 from nas_fusion.studies._cells import Cell, CellBook
+from nas_fusion.studies._computing import replay, write_record
 from nas_fusion.studies._failures import write_failure_log
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._local_workers import local_workers, processes_for
@@ -27,7 +28,7 @@ from nas_fusion.studies._reports import check_reference, is_named_beforehand, wr
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
 from nas_fusion.studies._storage import open_storage
-from nas_fusion.studies._work import CellListener, TuningListener, Work, replay, write_record
+from nas_fusion.studies._work import CellListener, TuningListener, Work
 
 EngineName = Literal["in-process", "nni"]
 
@@ -173,6 +174,8 @@ def _run(
     table.collect()
     for cell in table.lost():
         book.repeat(cell)
+    for tuning in work.tunings():
+        tuning.reopen()
     book.enqueue_missing()  # before the tuning, so that workers know that there will be something to do
     with helped(len(book.pending())):  # which may change the number of threads
         _warn_of_changes(work, table, book)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
+from dataclasses import dataclass
 
 import torch
 
@@ -24,14 +25,23 @@ def stops_the_run(error: BaseException) -> bool:
     return not isinstance(error, Exception) or is_of_the_machine(error)
 
 
-def failure_reason(error: BaseException) -> str:
-    """Why a cell failed, in one line that does not say again which strategy it was."""
-    return error.reason if isinstance(error, StrategyError) else words_of(error)
+@dataclass(frozen=True)
+class Failure:
+    """Why a cell or a tuning trial has no result.
 
+    Args:
+        reason: in one line, which does not say again which strategy it was.
+        traceback: the last part of where its error came from; empty if it did not raise one.
+    """
 
-def traceback_of(error: BaseException) -> str:
-    """Where an error came from, for the log: the last part of it."""
-    return "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:]
+    reason: str
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """What an error comes to; nothing of it is kept alive."""
+        reason = error.reason if isinstance(error, StrategyError) else words_of(error)
+        return cls(reason, "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:])
 
 
 def write_failure_log(study: StudyFolder, name: str, text: str) -> str:
@@ -40,7 +50,7 @@ def write_failure_log(study: StudyFolder, name: str, text: str) -> str:
     Args:
         study: the folder.
         name: of the log: which cell, or which tuning trial.
-        text: see `traceback_of`.
+        text: of a `Failure`.
 
     Raises:
         WriteError: it cannot be written.

@@ -21,6 +21,9 @@ LAST_SECONDS = 60.0
 
 THREADS = "OMP_NUM_THREADS"
 
+FAILED_CELLS = 3
+"""The exit code of a worker that ended well, but some of the study's cells have failed."""
+
 
 def processes_for(asked: int) -> int:
     """How many processes: as asked, 0 for one per core.
@@ -87,7 +90,7 @@ class _Worker:
         except subprocess.TimeoutExpired:
             logger.warning("a worker had nothing left to do and did not end; it is stopped (%s)", self.log)
             return
-        if code:
+        if code not in (0, FAILED_CELLS):  # the coordinator tells of the cells itself
             logger.warning("a worker ended early, with exit code %d: %s says why", code, self.log)
         else:
             self.log.unlink(missing_ok=True)

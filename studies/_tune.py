@@ -55,10 +55,13 @@ def tune(
         work.connect(open_storage(storage or study.storage_url))
         for tuning in work.tunings():
             announce(tuning.study, settings, dataset.fingerprint, TUNING)
+            tuning.reopen()
         with study.recorder(settings) as work.trials:
             (tuning,) = work.tune(listener or (lambda strategy, done, total, words: None))
         result = tuning.result()
         if result is None:
-            raise StudyError(f"none of the {settings.tune} trials could be trained; a lower --lr?")
+            raise StudyError(
+                f"none of the {settings.tune} trials could be trained; a lower --lr? The last one: {tuning.problem()}"
+            )
         write_text(study.tuned, json.dumps(asdict(result), indent=1) + "\n")
     return result

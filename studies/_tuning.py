@@ -31,6 +31,8 @@ STARTUP_TRIALS = 6
 """Trials at random (the first: the defaults) before the estimator and the pruner take over."""
 
 _SLOT = "nas-fusion:slot"
+_REOPENED = "nas-fusion:reopened"
+"""Of the study: the number of the trial with which it began again."""
 
 
 def tuning_name(study: str, strategy: str) -> str:
@@ -176,6 +178,16 @@ class Tuning:
             samples=sum(int(t.user_attrs.get("samples", 0)) for t in ended),
         )
 
+    def problem(self) -> str:
+        """Why the last trial that failed did so; empty if none has failed."""
+        reasons = [str(t.user_attrs.get("error", "")) for t in self._used(running=False) if t.state == TrialState.FAIL]
+        return reasons[-1] if reasons else ""
+
+    def reopen(self) -> None:
+        """Let a tuning begin again of which every trial has failed: its strategy may have been mended."""
+        if self.finished() and self.result() is None:
+            self.study.set_user_attr(_REOPENED, len(self.study.get_trials(deepcopy=False)))
+
     def _end(
         self, claim: TuningClaim, state: TrialState, attributes: Mapping[str, Any], value: float | None = None
     ) -> None:
@@ -189,7 +201,8 @@ class Tuning:
     def _used(self, *, running: bool = True) -> list[FrozenTrial]:
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         trials = self.study.get_trials(deepcopy=False, states=(*states, TrialState.RUNNING) if running else states)
-        return [t for t in trials if not t.system_attrs.get(DIED)]
+        first = self.study.user_attrs.get(_REOPENED, 0)
+        return [t for t in trials if t.number >= first and not t.system_attrs.get(DIED)]
 
     def _free_slot(self, number: int) -> int:
         taken = {t.system_attrs.get(_SLOT) for t in self._used() if t.number != number}

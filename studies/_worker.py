@@ -10,6 +10,7 @@ from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import StudyError
+from nas_fusion.records import FailedCell
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._shared import COMPARISON, Announced
 from nas_fusion.studies._work import TuningListener, Work
@@ -24,7 +25,7 @@ def work_on(
     console: Console | None = None,
     cell_listener: Callable[[str], None] | None = None,
     tuning_listener: TuningListener | None = None,
-) -> None:
+) -> tuple[FailedCell, ...]:
     """Claim and do what waits, until nothing waits or runs any more.
 
     A cell that cannot be trained is told to the coordinator and to the listener; the worker goes on with the next.
@@ -37,6 +38,9 @@ def work_on(
         console: where progress bars appear; None for none.
         cell_listener: told of every cell of this worker that was done or could not be done, in words.
         tuning_listener: told of every tuning trial of this worker.
+
+    Returns:
+        The cells of the study that have failed, whoever tried them.
 
     Raises:
         StudyError: the data are not the coordinator's, or the folder belongs to something else.
@@ -51,7 +55,9 @@ def work_on(
     work = Work(study.settings, dataset, place, study.name, console=console, remote=True)
     work.connect(storage)
     tunings = work.tune(tuning_listener or (lambda strategy, done, total, words: None))
-    if study.purpose == COMPARISON:
-        work.adopt(tunings)
-        say = cell_listener or (lambda words: None)
-        work.run_cells(work.book(), lambda words: say(words) if words else None)
+    if study.purpose != COMPARISON:
+        return ()
+    work.adopt(tunings)
+    say, book = cell_listener or (lambda words: None), work.book()
+    work.run_cells(book, lambda words: say(words) if words else None)
+    return tuple(FailedCell(cell.strategy, cell.seed, why.reason) for cell, why in book.failures().items())

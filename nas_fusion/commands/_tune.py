@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nas_fusion.commands._shared import (
     DEFAULT_STUDIES,
+    EXIT_INCOMPLETE,
     Options,
     data_line,
     default_study,
@@ -93,12 +94,16 @@ def run_worker(options: Options) -> None:
             raise OptionError(
                 "data", f"left out, or --study one of {names}: each is on a log of its own", options["data"]
             )
-        for study in studies:
-            _help(console, storage, study, options)
+        failures = [failed for study in studies for failed in _help(console, storage, study, options)]
         console.print("nothing is left to do")
+        if failures:
+            console.print(f"{len(failures)} without a result:", highlight=False)
+            for failed in failures:
+                console.print(f"  {failed.words}", highlight=False, markup=False, soft_wrap=True)
+            raise SystemExit(EXIT_INCOMPLETE)
 
 
-def _help(console: Console, storage: Any, study: Any, options: Options) -> None:
+def _help(console: Console, storage: Any, study: Any, options: Options) -> Any:
     from dataclasses import replace
 
     from nas_fusion.data import prepare
@@ -110,7 +115,7 @@ def _help(console: Console, storage: Any, study: Any, options: Options) -> None:
     part = study.name.removeprefix(options["study"]).removeprefix("/")
     folder = options["folder"] / part if options["folder"] else DEFAULT_STUDIES / study.name
     console.print(f"working on {study.name}; cells go to {folder}", highlight=False, soft_wrap=True)
-    work_on(
+    return work_on(
         study, storage, dataset, folder,
         console=console if console.is_terminal else None,
         cell_listener=lambda words: console.print(words, highlight=False, markup=False, soft_wrap=True),

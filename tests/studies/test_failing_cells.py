@@ -26,9 +26,11 @@ from nas_fusion.studies import (
     compare_suite,
     rewrite_reports,
     rewrite_suite,
+    tune,
 )
 from nas_fusion.studies._cells import CellBook, Claim
-from nas_fusion.studies._compare import _Table
+from nas_fusion.studies._compare import _Table, offer
+from nas_fusion.studies._failures import Failure
 from nas_fusion.studies._work import Work
 from tests.fixtures import bad_strategies as bad
 from tests.studies.test_compare import SETTINGS
@@ -209,6 +211,67 @@ def test_the_command_line_names_it_and_ends_with_3(
     assert f"1 without a result; the same command tries again:\n  {words}\n" in printed.out
     assert "Traceback" not in printed.out + printed.err
     assert (study / "report.html").is_file()
+
+
+def test_a_failure_in_another_process_is_told_here(
+    dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    claim, theirs = CellBook.claim, list[Claim]()
+
+    def a_worker_fails_the_first(book: CellBook) -> Claim | None:
+        if not theirs:
+            first = claim(book)
+            assert first is not None
+            theirs.append(first)
+            book.fail(first, Failure("RuntimeError: there", "Traceback: on another machine"))
+        return claim(book)
+
+    monkeypatch.setattr(CellBook, "claim", a_worker_fails_the_first)
+    result = compare(SMALL, dataset, tmp_path / "study")
+    assert [failed.words for failed in result.failures] == [
+        "stacked, seed 0: RuntimeError: there (failures/stacked-0.log)"
+    ]
+    assert result.folder.failure("stacked-0").read_text() == "Traceback: on another machine"
+    assert "stacked, seed 0 failed: RuntimeError: there (failures/stacked-0.log)" in caplog.messages
+
+
+def test_a_worker_goes_on_behind_a_failed_cell_and_says_so(
+    installed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NASFUSION_CACHE", str(tmp_path / "cache"))
+    url = f"journal:///{tmp_path}/journal"
+    settings = replace(installed(bad.RAISES), strategies=("raises", "stacked"), source="synthetic:2000")
+    offer(settings, prepare("synthetic:2000"), tmp_path / "study", url, "study")
+    assert run("worker", "--storage", url, "--study", "study", "--folder", str(tmp_path / "worker")) == 3
+    printed = capsys.readouterr().out
+    assert "raises, seed 0: failed: RuntimeError: a plugin's own fault (failures/raises-0.log)" in printed
+    assert "stacked, seed 0: valid" in printed
+    assert "1 without a result:\n  raises, seed 0: RuntimeError" in printed
+    assert (tmp_path / "worker" / "failures" / "raises-0.log").is_file()
+
+
+def test_a_strategy_that_cannot_be_tuned_fails_alone(
+    dataset: EncodedDataset, installed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(installed(bad.RAISES), tune=1)
+    result = compare(settings, dataset, tmp_path / "study")
+    assert [r.strategy for r in result.records] == ["stacked"]
+    (failed,) = result.failures
+    words = "none of the 1 tuning trials could be trained; the last one: RuntimeError: a plugin's own fault"
+    assert failed.reason.startswith(words)
+    assert "Traceback" in result.folder.failure("raises-tuning-0").read_text()
+    monkeypatch.setattr(bad.Raises, "_run", lambda self: self.submit(self.draw()))  # its author has mended it
+    again = compare(settings, dataset, tmp_path / "study")
+    assert again.failures == ()
+    assert again.records[1].details["tuning"]["trials"] == 1
+
+
+def test_a_tuning_alone_names_the_plugins_own_words(dataset: EncodedDataset, installed: Any, tmp_path: Path) -> None:
+    settings = replace(installed(bad.RAISES), strategies=("raises",), tune=1)
+    told: list[str] = []
+    with pytest.raises(StudyError, match=r"none of the 1 trials .* RuntimeError: a plugin's own fault"):
+        tune(settings, dataset, tmp_path / "study", listener=lambda strategy, done, total, words: told.append(words))
+    assert told == ["failed: RuntimeError: a plugin's own fault (failures/raises-tuning-0.log)"]
 
 
 def test_the_next_start_tries_again(

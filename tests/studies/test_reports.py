@@ -14,8 +14,8 @@ from nas_fusion.files import new_folder, write_text
 from nas_fusion.records import CellRecord
 from nas_fusion.report import results_frame
 from nas_fusion.studies import ComparisonSettings, StudyFolder, rewrite_reports
+from nas_fusion.studies._computing import write_record
 from nas_fusion.studies._reports import is_named_beforehand
-from nas_fusion.studies._work import write_record
 from tests.report.report_fakes import comparison_info, comparison_records
 
 NAMES = ("tpe", "random", "stacked")
