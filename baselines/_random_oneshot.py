@@ -59,7 +59,7 @@ class FusionRandomOneShot(MendedStrategy, RandomOneShot):
     Args:
         designs: how many designs to rank.
         seed: of the ranked designs (the paths of the training follow torch's generator).
-        training_samples: samples to train the supernet on; None: as the trainer says.
+        training_samples: samples to train the supernet on; None: all of the budget.
         watch: of the search; once its limit is reached no further design is ranked (one always is).
     """
 
@@ -69,10 +69,18 @@ class FusionRandomOneShot(MendedStrategy, RandomOneShot):
         super().__init__()
         if designs < 1:
             raise OptionError("designs", "a positive integer", designs)
-        self.designs, self.seed, self.training_samples = designs, seed, training_samples
+        self.designs, self.seed, self._training_samples = designs, seed, training_samples
         self.watch = watch or Stopwatch()
         self.derive_passes = designs
         self.ranking: list[RankedDesign] = []
+
+    def training_samples(self, budget: int) -> int:
+        """As the constructor was told."""
+        return budget if self._training_samples is None else self._training_samples
+
+    def training_seconds(self, left: float) -> float:
+        """All of them, but for what the passes of the ranking are reserved."""
+        return left
 
     def configure_oneshot_module(self, training_module: Any) -> RandomOneShotModule:
         """Wrap the evaluator's Lightning module."""

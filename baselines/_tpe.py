@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import optuna
 
-from nas_fusion.nni_bridge import ModelStatus, Strategy, nni
+from nas_fusion.nni_bridge import DrawsSamples, ModelStatus, Strategy, nni
 
 CONSTANT_AUC = 0.5
 """AUC of a model that ignores its features: what an illegal design would reach."""
@@ -41,11 +41,11 @@ class FusionTPE(Strategy):
             label: optuna.distributions.CategoricalDistribution(mutable.values)
             for label, mutable in self.model_space.simplify().items()
         }
-        draw = getattr(getattr(self.model_space, "mutables", None), "draw", lambda random_state: None)
+        draws = self.model_space if isinstance(self.model_space, DrawsSamples) else None
         random_state = np.random.RandomState(self.seed)
         refused = in_a_row = 0
         while refused < _MAX_REFUSED and self.wait_for_resource():
-            affordable = draw(random_state) if in_a_row >= REFUSED_IN_A_ROW else None
+            affordable = draws.draw(random_state) if draws is not None and in_a_row >= REFUSED_IN_A_ROW else None
             if affordable is not None:
                 study.enqueue_trial(affordable)
             trial = study.ask(choices)

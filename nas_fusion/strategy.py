@@ -15,7 +15,8 @@ To add a strategy, write an NNI `Strategy` (one-shot or multi-trial) and an entr
     [project.entry-points."nas_fusion.strategies"]
     mine = "my_package.strategy:ENTRY"
 
-It then stands in ``nasfusion strategies`` and in ``--strategies all``. `nas_fusion.testing` has the contract tests.
+It then stands in ``nasfusion strategies`` and in ``--strategies all``. What a one-shot strategy may offer beyond that
+stands in `nas_fusion.abilities`. `nas_fusion.testing` has the contract tests.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from torch import nn
 
+    from nas_fusion.abilities import SoftStart
     from nas_fusion.architecture import Architecture, Found
     from nas_fusion.design import FusionDesign
     from nas_fusion.nn import Fields
-    from nas_fusion.search_spaces import DesignSet
+    from nas_fusion.search_spaces import DesignSet, FusionSpace
     from nas_fusion.training import TrainConfig
 
 Kind = Literal["one-shot", "multi-trial", "reference"]
@@ -88,12 +90,18 @@ class StrategyEntry:
         keep_best_epoch: for one-shot: derive from the epoch with the best validation AUC, not from the last.
         patience: for one-shot: stop after this many epochs in a row without a better validation AUC, where any gain is
             one; 0 spends the budget.
+        make_soft_model: for mode "soft": called as ``make_soft_model(space, design, start)``, makes the model that is
+            re-trained from a fresh space, which it may change, the design, and what the search left
+            (`nas_fusion.abilities.LeavesSoftStart`). It may be called in another process than the search, and later: it
+            knows nothing else of the strategy. The model is called with ``(ids, values)``, returning logits
+            ``[batch]``.
         make_model: for a strategy that has a space of its own, or a hand-made model: makes the model of an
             `Architecture` with fresh weights from the current random state, called with ``(ids, values)``, returning
             logits ``[batch]``. None for strategies over the fusion space.
 
     Raises:
-        OptionError: kind or mode is unknown.
+        OptionError: kind or mode is unknown, or they do not go together; `make_soft_model` without mode "soft", or the
+            other way round.
     """
 
     name: str
@@ -108,6 +116,7 @@ class StrategyEntry:
     keep_best_epoch: bool = False
     patience: int = 0
     make_model: Callable[[Architecture, Fields], nn.Module] | None = None
+    make_soft_model: Callable[[FusionSpace, FusionDesign, SoftStart], nn.Module] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("one-shot", "multi-trial", "reference"):
@@ -116,6 +125,13 @@ class StrategyEntry:
             raise OptionError("mode", "'hard' or 'soft'", self.mode)
         if self.mode == "soft" and self.has_own_space:
             raise OptionError("mode", "'hard' for a strategy with a space of its own", self.mode)
+        if self.mode == "soft" and self.kind != "one-shot":
+            raise OptionError("mode", f"'hard' for a strategy that is {self.kind}: it leaves no supernet", self.mode)
+        if (self.mode == "soft") != (self.make_soft_model is not None):
+            wanted = "given" if self.mode == "soft" else "None"
+            raise OptionError(
+                f"make_soft_model of {self.name}", f"{wanted} for mode {self.mode!r}", self.make_soft_model
+            )
 
     @property
     def has_own_space(self) -> bool:

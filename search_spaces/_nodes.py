@@ -15,7 +15,14 @@ from nas_fusion.nn.blocks import Features
 from nas_fusion.nn.fusion import HardFusion, PassThrough, SoftFusion
 from nas_fusion.nn.mixture import FAST_MIXTURES, is_covered
 from nas_fusion.nn.operations import FusionOperation, OperationDict, Product
-from nas_fusion.nni_bridge import BaseSuperNetModule, MutableModule, ensure_frozen, label_scope, nni
+from nas_fusion.nni_bridge import (
+    BaseSuperNetModule,
+    LearnsArchitecture,
+    MutableModule,
+    ensure_frozen,
+    label_scope,
+    nni,
+)
 from nas_fusion.search_spaces._affordable import Scores, make_affordable
 from nas_fusion.search_spaces._legality import make_legal
 
@@ -115,7 +122,7 @@ class SupernetNode(BaseSuperNetModule):
 
     def operation_scores(self) -> dict[str, float]:
         """How good each operation is, from 0 to 1: its probability, where the strategy has any."""
-        if self.operation_choice is None or not hasattr(self, "arch_parameters"):
+        if self.operation_choice is None or not isinstance(self, LearnsArchitecture):
             return {}
         return dict(self.export_probs({})[self.operation_choice.label])
 

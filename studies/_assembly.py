@@ -109,7 +109,9 @@ class Job:
                 return KeptLimits(outcome, limits=own)
 
             def clock(design: FusionDesign) -> float:
-                name = f"{self.entry.mode}, {design.pruned()}"
+                # A soft model is its entry's own; hard ones are the space's, whoever found the design.
+                kind = f"soft by {self.entry.name}" if self.entry.mode == "soft" else "hard"
+                name = f"{kind}, {design.pruned()}"
                 return self.limits.measured(space, name, lambda: self._model(space, outcome, design))
 
             return keep_limits(outcome, own, clock, mode=self.entry.mode, label=self.task.label)

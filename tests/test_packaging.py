@@ -30,6 +30,7 @@ LAYERS = (
     {"training"},
     {"cost"},
     {"search_spaces", "analysis"},
+    {"abilities"},
     {"strategy"},
     {"optfusion"},
     {"search", "report"},

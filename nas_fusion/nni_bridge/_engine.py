@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.nni_bridge._nni import (
@@ -31,6 +31,14 @@ from nas_fusion.nni_bridge._nni import (
 logger = logging.getLogger("nas_fusion")
 
 
+@runtime_checkable
+class DrawsSamples(Protocol):
+    """Choices (an NNI `MutableDict`) that know how to draw a sample where drawing again and again may find none."""
+
+    def draw(self, random_state: Any) -> dict[str, Any] | None:
+        """A random sample, by label; None where NNI may draw as ever. `random_state` is NumPy's, or None."""
+
+
 class CandidateSpace(SimplifiedModelSpace):
     """NNI's simplified space, which hands the evaluator the candidate itself, not a model of it."""
 
@@ -38,10 +46,13 @@ class CandidateSpace(SimplifiedModelSpace):
         """Evaluate the candidate; its model is made by its `executable_model`, by whoever needs one."""
         return self.evaluator.evaluate(self)
 
+    def draw(self, random_state: Any) -> dict[str, Any] | None:
+        """A sample as the space draws it, where it does (`DrawsSamples`)."""
+        return self.mutables.draw(random_state) if isinstance(self.mutables, DrawsSamples) else None
+
     def random(self, memo: Any = None, random_state: Any = None) -> Any:
         """A random candidate; a space that can draw one where limits refuse nearly all (`draw`) is asked to."""
-        draw = getattr(self.mutables, "draw", None)
-        sample = draw(random_state) if draw is not None else None
+        sample = self.draw(random_state)
         if sample is None:
             return super().random(memo, random_state)
         if memo is not None:

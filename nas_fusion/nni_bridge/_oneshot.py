@@ -13,13 +13,48 @@ NNI wraps the evaluator's Lightning module in one that holds the search. That wr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 from torch.optim import Optimizer
 
-from nas_fusion.nni_bridge._nni import BaseSuperNetModule
+from nas_fusion.errors import OptionError
+from nas_fusion.nni_bridge._nni import BaseOneShotLightningModule, BaseSuperNetModule
+
+
+@runtime_checkable
+class LearnsArchitecture(Protocol):
+    """A module of a supernet (a `BaseSuperNetModule`) that learns its choices by gradient.
+
+    Its architecture parameters are taken out of the weights' optimiser, and what it thinks of every choice is recorded
+    once an epoch. A module without it has fixed or random choices.
+    """
+
+    def arch_parameters(self) -> Iterator[nn.Parameter]:
+        """The architecture's parameters, as far as they are learned; asked when an optimiser is made."""
+
+    def export_probs(self, memo: dict[str, Any]) -> dict[str, Any]:
+        """By label, the probability of every value of a choice; asked after every epoch, and behind the training."""
+
+
+def learners(module: nn.Module) -> Iterator[Any]:
+    """The modules inside `module` that learn an architecture (`LearnsArchitecture`), in order.
+
+    Raises:
+        OptionError: one has `arch_parameters`, and no `export_probs` of its own.
+    """
+    for inner in module.modules():
+        if isinstance(inner, BaseSuperNetModule) and isinstance(inner, LearnsArchitecture):
+            if type(inner).export_probs is BaseSuperNetModule.export_probs:
+                name = f"LearnsArchitecture of {type(inner).__name__}"
+                raise OptionError(name, "whole (arch_parameters(), export_probs())", "no export_probs")
+            yield inner
+
+
+def inner_module(pl_module: Any) -> Any:
+    """The evaluator's Lightning module: inside NNI's one-shot module around it, or the module itself."""
+    return pl_module.training_module if isinstance(pl_module, BaseOneShotLightningModule) else pl_module
 
 
 class MendedModule:
@@ -31,9 +66,9 @@ class MendedModule:
     def arch_parameters(self) -> list[nn.Parameter]:
         """Every architecture parameter once, in the order of the modules."""
         found: dict[int, nn.Parameter] = {}
-        for module in self.modules():
-            if isinstance(module, BaseSuperNetModule) and hasattr(module, "arch_parameters"):
-                found.update((id(p), p) for p in module.arch_parameters())
+        assert isinstance(self, nn.Module), "it is mixed into one"
+        for module in learners(self):
+            found.update((id(p), p) for p in module.arch_parameters())
         return list(found.values())
 
     def postprocess_weight_optimizers(self, optimizers: Optimizer) -> Optimizer:

@@ -8,7 +8,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from nas_fusion.optfusion._node import Searched
-from nas_fusion.optfusion.strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion
+from nas_fusion.optfusion.strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion, soft_model
 from nas_fusion.strategy import BuildContext, StrategyEntry
 
 PUBLISHED_PATIENCE = 1
@@ -90,6 +90,7 @@ ENTRIES = (
         SOFT,
         "OptFusion; the frozen mixture of operations, re-trained from the supernet's weights",
         mode="soft",
+        make_soft_model=soft_model,
         shares_search_with=HARD,
     ),
     StrategyEntry(

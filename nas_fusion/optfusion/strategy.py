@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from nas_fusion.abilities import SoftStart
 from nas_fusion.cost import DEFAULT_COST_PENALTY
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
@@ -16,7 +17,7 @@ from nas_fusion.nni_bridge import MendedStrategy, OneShotStrategy, nni, no_defau
 from nas_fusion.optfusion._lightning import OptFusionModule
 from nas_fusion.optfusion._node import MixtureStart, OptFusionNode, Searched, SupernetOptions
 from nas_fusion.optfusion._proposals import propose
-from nas_fusion.search_spaces import DesignSet, FusionNode
+from nas_fusion.search_spaces import DesignSet, FusionNode, FusionSpace
 
 DEFAULT_ARCH_LEARNING_RATE = 0.03
 """Between the published rates (0.3 on Criteo, 0.1 on Avazu, 0.01 on KDD12)."""
@@ -85,7 +86,15 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         self.arch_learning_rate, self.gradient_clip, self.warm_up = arch_learning_rate, gradient_clip, warm_up
         self.options = SupernetOptions(gate_start, search, operation, product, mixture_start)
         self.refinement, self.proposed_share = refinement, proposed_share
-        self.training_share = training_share
+        self.training_share, self.derive_passes = training_share, 0
+
+    def training_samples(self, budget: int) -> int:
+        """Its share of the budget."""
+        return max(1, round(self.training_share * budget))
+
+    def training_seconds(self, left: float) -> float:
+        """Its share of them."""
+        return self.training_share * left
 
     def default_mutation_hooks(self) -> list[Callable[..., Any]]:
         """Replace fusion nodes; refuse any other mutable, which would silently stay as it is."""
@@ -101,6 +110,10 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         return OptFusionModule(
             training_module, self.arch_learning_rate, self.gradient_clip, self.warm_up, self.cost_penalty
         )
+
+    def soft_start(self) -> SoftStart:
+        """The supernet's weights and its mixture of operations; see `soft_model`."""
+        return SoftStart(self.supernet.state_dict(), self.mixture())
 
     def mixture(self) -> dict[str, dict[str, float]]:
         """``softmax(β)`` by block and operation after the search, as a soft model needs it."""
@@ -122,3 +135,16 @@ class OptFusion(MendedStrategy, OneShotStrategy):
 
     def _nodes(self) -> list[OptFusionNode]:
         return [m for m in self.supernet.modules() if isinstance(m, OptFusionNode)]
+
+
+def soft_model(space: FusionSpace, design: FusionDesign, start: SoftStart) -> nn.Module:
+    """The frozen mixture on a design's connections, with the supernet's weights (`StrategyEntry.make_soft_model`).
+
+    Args:
+        space: a fresh one; it becomes the supernet that `start` was taken from.
+        design: that a search found in it.
+        start: of `OptFusion.soft_start`.
+    """
+    OptFusion().mutate_model(space)
+    space.load_state_dict(start.weights)
+    return space.derive(design, mode="soft", mixture=start.mixture)

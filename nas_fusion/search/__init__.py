@@ -3,13 +3,14 @@
 The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 """
 
+from nas_fusion.abilities import SoftStart
 from nas_fusion.search._architectures import ArchitectureTrainer
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess, TrainingService
 from nas_fusion.search._incumbents import Incumbents, NoIncumbents
 from nas_fusion.search._keep_limits import LATENCY, Clock, KeptLimits, keep_limits
 from nas_fusion.search._run import Retrained, build_context, model_to_train, new_model, retrain, run_search
-from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
+from nas_fusion.search._task import SearchOutcome, SearchTask
 
 __all__ = [
     "LATENCY",

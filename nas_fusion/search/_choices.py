@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from nas_fusion.design import OPERATION_KEY
+from nas_fusion.nni_bridge import learners
 from nas_fusion.search_spaces import SupernetNode
 
 
@@ -22,7 +23,7 @@ class ChoiceRecorder(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take one record."""
-        nodes = [m for m in pl_module.modules() if isinstance(m, SupernetNode) and hasattr(m, "arch_parameters")]
+        nodes = [m for m in learners(pl_module) if isinstance(m, SupernetNode)]
         if not nodes:
             return
         self.scores.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from nas_fusion.abilities import RanksDesigns
 from nas_fusion.architecture import Architecture, Found
 from nas_fusion.errors import TrainingError
 from nas_fusion.search._task import SearchOutcome, SearchTask
@@ -23,15 +24,16 @@ def measure_derived(
 
     Args:
         outcome: of the search.
-        strategy: that ran.
+        strategy: one-shot, that ran.
         final: the validation of the supernet as it is now.
         task: of the search.
     """
-    ranked = [r.valid_auc for r in getattr(strategy, "ranking", ()) if r.design == outcome.design]
+    ranking = strategy.ranking if isinstance(strategy, RanksDesigns) else ()
+    ranked = [r.valid_auc for r in ranking if r.design == outcome.design]
     if ranked:
         return replace(outcome, details={**outcome.details, "derived_valid_auc": ranked[0]})
     start = task.watch.now()
-    derived = derived_valid_auc(getattr(strategy, "supernet", None), outcome.design, task)
+    derived = derived_valid_auc(strategy.supernet, outcome.design, task)
     if derived is None:
         return outcome
     supernet = {} if final is None else {"supernet_valid_auc": final.valid_auc}

@@ -6,18 +6,28 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from torch import nn
 
+from nas_fusion.abilities import (
+    CountsDeriving,
+    LeavesSoftStart,
+    RankedDesign,
+    RanksDesigns,
+    RefinesDesigns,
+    SharesBudget,
+    SoftStart,
+    check_abilities,
+)
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import TrainingError
-from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine
+from nas_fusion.errors import OptionError, TrainingError
+from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine, learners
 from nas_fusion.records import TracePoint
 from nas_fusion.search._choices import ChoiceRecorder
 from nas_fusion.search._gap import measure_derived
-from nas_fusion.search._refine import Refinable, refine
-from nas_fusion.search._task import SearchOutcome, SearchTask, SoftStart
+from nas_fusion.search._refine import refine
+from nas_fusion.search._task import SearchOutcome, SearchTask
 from nas_fusion.search._trace import trace_of
 from nas_fusion.search_spaces import Scores, SupernetNode, scores_of
 from nas_fusion.strategy import StrategyEntry
@@ -29,8 +39,12 @@ def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> Search
     """Train the strategy's supernet within the budget and derive its design.
 
     Raises:
+        OptionError: the strategy has a part of an ability only (`nas_fusion.abilities`), or is soft and leaves nothing.
         TrainingError: the supernet's loss or predictions are not finite.
     """
+    check_abilities(strategy, entry.name)
+    if entry.mode == "soft" and not isinstance(strategy, LeavesSoftStart):
+        raise OptionError(f"strategy of {entry.name}, which is soft,", "one with soft_start()", type(strategy).__name__)
     with task.trials.trial("search") as trial:
         outcome = _run_oneshot(entry, strategy, task, trial)
         trial.found(outcome.design)
@@ -43,12 +57,13 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
     run = _evaluator(entry, strategy, task, trial, choices)
     space: ModelSpace = task.make_space()
     strategy(RawFormatModelSpace(space, run.evaluator), SequentialExecutionEngine())
-    ranked: Sequence[RankedDesign] = getattr(strategy, "ranking", ())
+    ranked: Sequence[RankedDesign] = strategy.ranking if isinstance(strategy, RanksDesigns) else ()
     sample = next(iter(strategy.list_models())).sample
     if sample is None:
         raise TrainingError(f"{entry.name} derived no design")
     trace = _ranking_trace(ranked, run.meter.samples, task) if ranked else trace_of(run.monitor.history)
-    derive_samples = getattr(strategy, "derive_samples", len(ranked) * len(task.data.valid))
+    own = strategy.derive_samples if isinstance(strategy, CountsDeriving) else None
+    derive_samples = len(ranked) * len(task.data.valid) if own is None else own
     outcome = SearchOutcome(
         design=FusionDesign.from_sample(sample).check(),
         valid_auc=max((p.valid_auc for p in trace), default=None),
@@ -56,7 +71,7 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
         samples=run.meter.samples + derive_samples,
         seconds=task.watch.elapsed,
         candidates=len(ranked),
-        soft=_soft_start(strategy),
+        soft=_soft_start(entry, strategy),
         details=choices.details(),
         derive_samples=derive_samples,
         derive_seconds=0.0 if run.monitor.ended is None else task.watch.now() - run.monitor.ended,
@@ -66,10 +81,11 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
     _keep_ranked(strategy, ranked, trace, task)
     final = run.monitor.best if entry.keep_best_epoch else run.monitor.history[-1]
     outcome = measure_derived(outcome, strategy, final, task)
-    return _refined(outcome, strategy, task) if getattr(strategy, "refinement", 0) else outcome
+    refines = isinstance(strategy, RefinesDesigns) and strategy.refinement > 0
+    return _refined(outcome, strategy, task) if refines else outcome
 
 
-def _refined(outcome: SearchOutcome, strategy: Refinable, task: SearchTask) -> SearchOutcome:
+def _refined(outcome: SearchOutcome, strategy: RefinesDesigns, task: SearchTask) -> SearchOutcome:
     found = refine(strategy, task, outcome.samples, len(outcome.trace))
     trace = (*outcome.trace, *found.trace)
     return replace(
@@ -95,19 +111,26 @@ RESERVED_SHARE = 0.5
 def _evaluator(
     entry: StrategyEntry, strategy: Any, task: SearchTask, trial: Trial, choices: ChoiceRecorder
 ) -> OneShotRun:
-    share = getattr(strategy, "training_share", 1.0)
-    left = None if task.watch.limit is None else max(share * task.watch.left, math.ulp(1.0))
-    samples = task.budget.samples and getattr(strategy, "training_samples", max(1, round(share * task.budget.samples)))
+    shares = strategy if isinstance(strategy, SharesBudget) else None
+    samples, left = task.budget.samples, None if task.watch.limit is None else task.watch.left
+    if shares is not None:
+        samples = None if samples is None else shares.training_samples(samples)
+        left = None if left is None else shares.training_seconds(left)
+    # Any gain counts for the patience of a search, as published; the recipe's smallest one is the re-training's.
     config = replace(
-        # Any gain counts for the patience of a search, as published; the recipe's smallest one is the re-training's.
-        task.config, max_samples=samples, max_seconds=left, patience=entry.patience, min_improvement=0.0, lr_drop=1.0
-    )  # fmt: skip
+        task.config,
+        max_samples=samples,
+        max_seconds=None if left is None else max(left, math.ulp(1.0)),
+        patience=entry.patience,
+        min_improvement=0.0,
+        lr_drop=1.0,
+    )
     return oneshot_evaluator(
         task.data, config, description=task.label, console=task.console,
         keep_best=entry.keep_best_epoch, callbacks=(choices,),
         on_validation=lambda record: trial.validated(record.valid_auc),
         # Where designs are ranked, they are the models that count, not the supernet.
-        on_model=None if hasattr(strategy, "ranking") else partial(_keep_supernet, task),
+        on_model=None if isinstance(strategy, RanksDesigns) else partial(_keep_supernet, task),
         clock=task.watch.now, reserve=_reserve(strategy, config),
     )  # fmt: skip
 
@@ -117,26 +140,12 @@ def _keep_supernet(task: SearchTask, supernet: nn.Module, record: EpochRecord) -
 
 
 def _reserve(strategy: Any, config: TrainConfig) -> Callable[[float | None], float]:
-    passes, seconds = getattr(strategy, "derive_passes", 0), config.max_seconds
+    passes, seconds = strategy.derive_passes if isinstance(strategy, SharesBudget) else 0, config.max_seconds
     if not passes or seconds is None:
         return lambda validation_seconds: 0.0
     most = RESERVED_SHARE * seconds
     passes += 1  # the validation behind the stop
     return lambda validation_seconds: most if validation_seconds is None else min(most, passes * validation_seconds)
-
-
-class RankedDesign(Protocol):
-    """A one-shot strategy may rank designs with its supernet's weights and list them in an attribute `ranking`.
-
-    Args:
-        design: what was ranked.
-        valid_auc: with the supernet's weights.
-        seconds: since the search began.
-    """
-
-    design: FusionDesign
-    valid_auc: float
-    seconds: float
 
 
 def _by_rank(ranked: Sequence[RankedDesign]) -> tuple[FusionDesign, ...]:
@@ -146,7 +155,7 @@ def _by_rank(ranked: Sequence[RankedDesign]) -> tuple[FusionDesign, ...]:
 
 def _scores(strategy: Any) -> Scores | None:
     """What a supernet that learns its architecture thinks of every choice."""
-    nodes = [m for m in strategy.supernet.modules() if isinstance(m, SupernetNode) and hasattr(m, "arch_parameters")]
+    nodes = [m for m in learners(strategy.supernet) if isinstance(m, SupernetNode)]
     return scores_of(nodes) if nodes else None
 
 
@@ -171,9 +180,11 @@ def _keep_ranked(strategy: Any, ranked: Sequence[RankedDesign], trace: Sequence[
             task.keep(model, point, place)
 
 
-def _soft_start(strategy: Any) -> SoftStart | None:
-    if not hasattr(strategy, "mixture"):
+def _soft_start(entry: StrategyEntry, strategy: Any) -> SoftStart | None:
+    if not isinstance(strategy, LeavesSoftStart):
         return None
-    supernet: nn.Module = strategy.supernet
-    weights = {name: value.detach().cpu().clone() for name, value in supernet.state_dict().items()}
-    return SoftStart(weights, strategy.mixture())
+    start = strategy.soft_start()
+    if not isinstance(start, SoftStart):
+        raise OptionError(f"soft_start() of {entry.name}", "a SoftStart", type(start).__name__)
+    weights = {name: value.detach().cpu().clone() for name, value in start.weights.items()}
+    return SoftStart(weights, start.mixture)

@@ -56,9 +56,9 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
         "label": task.label,
         "threads": service.threads or torch.get_num_threads(),
     }
-    designs = getattr(space, "designs", None)  # a candidate's design is given, so it needs no limits
-    if designs is not None and designs.limits is not None:
-        order["limits"] = designs.limits.to_dict()
+    # A candidate's design is given, so it needs no limits.
+    if isinstance(space, FusionSpace) and space.designs.limits is not None:
+        order["limits"] = space.designs.limits.to_dict()
     try:
         json.dumps(order, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -5,31 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from nas_fusion.abilities import RefinesDesigns
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.records import TracePoint
 from nas_fusion.search._candidates import train_candidate
 from nas_fusion.search._shares import TimeShares, samples_per_candidate
 from nas_fusion.search._task import SearchTask
-from nas_fusion.search_spaces import DesignSet
 from nas_fusion.training import TrainConfig
-
-
-class Refinable(Protocol):
-    """A one-shot strategy with an attribute `refinement` goes on after its supernet."""
-
-    refinement: int
-    """How many candidates share what the supernet left of the budget."""
-
-    proposed_share: float
-    """The share of the candidates that the supernet proposes; the others are changes of the best one."""
-
-    def proposals(self, designs: DesignSet, rng: np.random.Generator) -> Iterator[FusionDesign]:
-        """Designs as the supernet's choices weigh them, the derived one first; without end, repetitions allowed."""
 
 
 @dataclass
@@ -67,7 +54,7 @@ class Refined:
         return [{"design": str(design), "valid_auc": auc} for design, auc in self.designs]
 
 
-def refine(strategy: Refinable, task: SearchTask, spent: int, place: int) -> Refined:
+def refine(strategy: RefinesDesigns, task: SearchTask, spent: int, place: int) -> Refined:
     """Train candidates with what is left of the budget, by the recipe that re-training uses.
 
     The first candidates are proposals of the supernet, the derived design among them; each of the others is the best
@@ -97,7 +84,7 @@ def refine(strategy: Refinable, task: SearchTask, spent: int, place: int) -> Ref
     return found
 
 
-def _affordable(strategy: Refinable, task: SearchTask, spent: int) -> int:
+def _affordable(strategy: RefinesDesigns, task: SearchTask, spent: int) -> int:
     samples = task.budget.samples
     if samples is None:
         return strategy.refinement
@@ -111,7 +98,7 @@ def _recipe(task: SearchTask, spent: int, count: int) -> TrainConfig:
 
 
 def _order(
-    strategy: Refinable, task: SearchTask, found: Refined, rng: np.random.Generator, proposed: int
+    strategy: RefinesDesigns, task: SearchTask, found: Refined, rng: np.random.Generator, proposed: int
 ) -> Iterator[FusionDesign]:
     designs = task.make_space().designs
     seen: set[FusionDesign] = set()

@@ -12,7 +12,6 @@ from torch import nn
 
 from nas_fusion.architecture import Architecture, Found
 from nas_fusion.errors import OptionError
-from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import TracePoint
 from nas_fusion.search._engines import TrainingService
 from nas_fusion.search._multitrial import run_multitrial
@@ -97,10 +96,10 @@ def retrain(
 ) -> Retrained:
     """Train the found design for good on the training rows, choosing the epoch on the validation rows.
 
-    Hard: one operation per block, from scratch. Soft: the frozen mixture, from the supernet's weights.
+    Hard: one operation per block, from scratch. Soft: the entry's soft model, from what the search left.
 
     Raises:
-        OptionError: a soft re-training of a search that left no supernet.
+        OptionError: a soft re-training of a search that left nothing to start from.
         TrainingError: the loss is not finite.
     """
     start = time.perf_counter()
@@ -122,16 +121,14 @@ def model_to_train(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTas
     """The model that `retrain` trains, before it does; fresh weights come from the current random state.
 
     Raises:
-        OptionError: a soft model of a search that left no supernet.
+        OptionError: a soft model of a search that left nothing to start from.
     """
     space = task.make_space()
     if entry.mode == "hard":
         return new_model(entry, outcome.design, space)
-    if outcome.soft is None or isinstance(outcome.design, Architecture):
-        raise OptionError("mode", "'hard' for a strategy without a mixture of operations", entry.mode)
-    OptFusion().mutate_model(space)
-    space.load_state_dict(outcome.soft.weights)
-    return space.derive(outcome.design, mode="soft", mixture=outcome.soft.mixture)
+    if entry.make_soft_model is None or outcome.soft is None or isinstance(outcome.design, Architecture):
+        raise OptionError(f"mode of {entry.name}", "'hard' where the search left nothing to start from", entry.mode)
+    return entry.make_soft_model(space, outcome.design, outcome.soft)
 
 
 def new_model(entry: StrategyEntry, found: Found, space: FusionSpace) -> nn.Module:

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nas_fusion.abilities import SoftStart
 from nas_fusion.architecture import found_from_json
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import StudyError
 from nas_fusion.files import load_tensors, new_folder, save_tensors, write_text
 from nas_fusion.records import TracePoint
-from nas_fusion.search._task import SearchOutcome, SoftStart
+from nas_fusion.search._task import SearchOutcome
 from nas_fusion.search_spaces import Scores
 
 _OUTCOME, _WEIGHTS = "outcome.json", "supernet.pt"

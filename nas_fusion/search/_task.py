@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 
+from nas_fusion.abilities import SoftStart
 from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
@@ -72,14 +73,6 @@ class SearchTask:
         """
         with self.watch.paused():
             self.incumbents.keep(model, point, place)
-
-
-@dataclass(frozen=True)
-class SoftStart:
-    """Where a soft re-training starts: the supernet's weights and its mixture of operations."""
-
-    weights: Mapping[str, Tensor]
-    mixture: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)

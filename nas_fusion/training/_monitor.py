@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nas_fusion.errors import TrainingError
-from nas_fusion.nni_bridge import nni
+from nas_fusion.nni_bridge import inner_module, nni
 from nas_fusion.training._config import TrainConfig
 from nas_fusion.training._meter import SampleMeter
 from nas_fusion.training._metrics import auc_and_logloss
@@ -41,7 +41,7 @@ class EpochRecord:
 
 def trained_model(pl_module: Any) -> torch.nn.Module:
     """The model inside a Lightning module, or inside NNI's one-shot module around it."""
-    model: torch.nn.Module = getattr(pl_module, "training_module", pl_module).model
+    model: torch.nn.Module = inner_module(pl_module).model
     return model
 
 

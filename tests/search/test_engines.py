@@ -168,9 +168,9 @@ def test_a_candidates_result_does_not_depend_on_what_was_trained_before_it(data:
     rng = np.random.default_rng(0)
     one, two = (space.freeze(search.make_space().designs.sample(rng).to_sample()) for _ in range(2))
     training = TrainingHere(search, replace(search.config, max_samples=1024, patience=0), TimeShares(Stopwatch(), 1))
-    first = training.train(two, "").valid_auc
-    training.train(one, "")
-    assert training.train(two, "").valid_auc == first
+    first = training.train(two, "", 0).valid_auc
+    training.train(one, "", 0)
+    assert training.train(two, "", 0).valid_auc == first
 
 
 # Orders --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,153 @@
+"""What a one-shot strategy may be able to do beyond deriving a design: optional *abilities*, each a protocol.
+
+A strategy takes up an ability by having everything that its protocol names; nothing is inherited or registered. One
+that has a part of a protocol only is refused before anything is trained (`check_abilities`): a misspelt name would
+otherwise switch off what its author counts on. A search asks in this order:
+
+1. `StrategyEntry.build` makes the strategy.
+2. `SharesBudget`: how much of the budget is for the supernet.
+3. NNI's call, ``strategy(space, engine)``: the supernet is trained.
+4. ``strategy.list_models()``: the derived design. Where the strategy is `RanksDesigns`, what it ranked; where it is
+   `CountsDeriving`, what that took.
+5. `LeavesSoftStart`: what a soft re-training starts from. Its model is made later, perhaps in another process, by
+   `StrategyEntry.make_soft_model`.
+6. `RefinesDesigns`: designs to train with what is left of the budget.
+
+What the modules of a supernet and the choices of a space may be able to do stands in `nas_fusion.nni_bridge`
+(`LearnsArchitecture`, `DrawsSamples`), which asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from torch import Tensor
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import OptionError
+from nas_fusion.search_spaces import DesignSet
+
+
+@runtime_checkable
+class SharesBudget(Protocol):
+    """A strategy that leaves a part of its budget to what comes behind the training of its supernet.
+
+    Without it the supernet may be trained on all of the budget.
+    """
+
+    derive_passes: int
+    """How many passes over the validation rows deriving takes. Of a budget in seconds, so much time is reserved behind
+    the training (at most half of the budget); a budget in samples has to leave them in `training_samples`."""
+
+    def training_samples(self, budget: int) -> int:
+        """On how many samples the supernet is trained; asked once, before it is, unless the budget is in seconds."""
+
+    def training_seconds(self, left: float) -> float:
+        """For how many seconds at most, of those that are left; asked once, before it is, of a budget in seconds."""
+
+
+class RankedDesign(Protocol):
+    """A design that was ranked with the weights of a supernet."""
+
+    @property
+    def design(self) -> FusionDesign:
+        """What was ranked."""
+
+    @property
+    def valid_auc(self) -> float:
+        """Of it with the supernet's weights; need not be finite."""
+
+    @property
+    def seconds(self) -> float:
+        """Since the search began (`BuildContext.watch`)."""
+
+
+@runtime_checkable
+class RanksDesigns(Protocol):
+    """A strategy that ranks designs with its supernet's weights, and derives the best.
+
+    They, and not the supernet, are the models that the search's trace tells of.
+    """
+
+    ranking: Sequence[RankedDesign]
+    """In the order in which they were ranked; read behind the training. Each costs the validation rows."""
+
+
+@runtime_checkable
+class CountsDeriving(Protocol):
+    """A strategy whose deriving takes samples that are not those of a ranking."""
+
+    derive_samples: int
+    """Rows that passed through a model between the end of the training and the design; read behind the training."""
+
+
+@dataclass(frozen=True)
+class SoftStart:
+    """Where a soft re-training starts: plain values, which are kept in a file until then.
+
+    Args:
+        weights: of the supernet, by name.
+        mixture: how much of each operation, by block and operation; or whatever other numbers the soft model needs, by
+            two names.
+    """
+
+    weights: Mapping[str, Tensor]
+    mixture: Mapping[str, Mapping[str, float]]
+
+
+@runtime_checkable
+class LeavesSoftStart(Protocol):
+    """A strategy that leaves something from which a soft model can be made; every entry of mode "soft" has one."""
+
+    def soft_start(self) -> SoftStart:
+        """What the entry's `make_soft_model` needs; asked once, behind the training. The tensors are copied."""
+
+
+@runtime_checkable
+class RefinesDesigns(Protocol):
+    """A strategy that goes on after its supernet: candidates are trained with what is left of the budget."""
+
+    refinement: int
+    """How many candidates share what is left; 0: the derived design stands."""
+
+    proposed_share: float
+    """The share of them that the supernet proposes, from 0 to 1; the others are changes of the best one."""
+
+    def proposals(self, designs: DesignSet, rng: np.random.Generator) -> Iterator[FusionDesign]:
+        """Designs as the supernet's choices weigh them, the derived one first; without end, repetitions allowed."""
+
+
+ABILITIES: tuple[type, ...] = (SharesBudget, RanksDesigns, CountsDeriving, LeavesSoftStart, RefinesDesigns)
+"""Every ability that a search asks for."""
+
+
+def check_abilities(strategy: object, name: str) -> None:
+    """Refuse a strategy that has a part of an ability.
+
+    Args:
+        strategy: as its entry built it.
+        name: of the entry, for the message.
+
+    Raises:
+        OptionError: something of a protocol is missing, or is no method; names the strategy, the ability and that.
+    """
+    for ability in ABILITIES:
+        methods, values = _members(ability)
+        there = [member for member in (*values, *methods) if hasattr(strategy, member)]
+        wrong = [f"no {member}" for member in (*values, *methods) if member not in there]
+        wrong += [f"a {member} that is no method" for member in methods if not _is_method(strategy, member)]
+        if there and wrong:
+            parts = ", ".join((*values, *(f"{method}()" for method in methods)))
+            raise OptionError(f"{ability.__name__} of strategy {name}", f"whole ({parts})", wrong[0])
+
+
+def _members(ability: Any) -> tuple[list[str], list[str]]:
+    """The methods that a protocol names, and its other attributes."""
+    return [name for name in vars(ability) if not name.startswith("_")], list(vars(ability).get("__annotations__", {}))
+
+
+def _is_method(strategy: object, name: str) -> bool:
+    return not hasattr(strategy, name) or callable(getattr(strategy, name))
