@@ -46,7 +46,7 @@ class BatchLoader:
 
     Args:
         split: the rows.
-        batch_size: rows per batch; the last one may be smaller.
+        batch_size: rows per batch; the last one may be smaller, or larger by less than `smallest`.
         shuffle: permute the rows, else keep the order of the split.
         seed: of the permutations.
         drop_last: leave out a smaller last batch.
@@ -55,6 +55,7 @@ class BatchLoader:
 
     Attributes:
         epoch: number of the next iteration, from 0. Set it to resume.
+        smallest: a last batch of fewer rows joins the one before it, if there is one; 1 unless set: none is so small.
 
     Raises:
         OptionError: a size that is not positive.
@@ -77,14 +78,25 @@ class BatchLoader:
             raise OptionError("window_rows", "a positive integer", window_rows)
         self.split, self.batch_size, self.shuffle, self.seed = split, batch_size, shuffle, seed
         self.drop_last, self.pin_memory = drop_last, pin_memory
-        self.epoch = 0
+        self.epoch, self.smallest = 0, 1
         width = 1 + split.ids.shape[1] + (split.values.shape[1] if split.values is not None else 0)
         self.window_rows = window_rows or max(1, WINDOW_BYTES // (4 * width))
 
     def __len__(self) -> int:
         """The number of batches."""
+        return self._pieces - self._joins
+
+    @property
+    def _pieces(self) -> int:
+        """The number of batches before the last two are joined."""
         whole, rest = divmod(len(self.split), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
+
+    @property
+    def _joins(self) -> bool:
+        """Whether the last batch joins the one before it."""
+        last = len(self.split) % self.batch_size or self.batch_size
+        return self._pieces > 1 and not self.drop_last and last < self.smallest
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be that of this epoch."""
@@ -94,10 +106,10 @@ class BatchLoader:
         epoch = self.epoch
         self.epoch += 1
         pieces = self._shuffled(epoch) if self.shuffle else self._in_order()
-        return map(self._to_batch, pieces)
+        return map(self._to_batch, _last_two_joined(pieces) if self._joins else pieces)
 
     def _in_order(self) -> Iterator[_Rows]:
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
+        for start in range(0, self._pieces * self.batch_size, self.batch_size):
             yield _copied(self._view(start, start + self.batch_size))
 
     def _shuffled(self, epoch: int) -> Iterator[_Rows]:
@@ -105,7 +117,7 @@ class BatchLoader:
         rows = len(self.split)
         if rows <= self.window_rows:
             order = rng.permutation(rows)
-            for start in range(0, len(self) * self.batch_size, self.batch_size):
+            for start in range(0, self._pieces * self.batch_size, self.batch_size):
                 yield _take(self.split, order[start : start + self.batch_size])
             return
         carried = self._view(0, 0)
@@ -143,6 +155,15 @@ class BatchLoader:
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(array)
         return tensor.pin_memory() if self.pin_memory else tensor
+
+
+def _last_two_joined(pieces: Iterator[_Rows]) -> Iterator[_Rows]:
+    """The same rows, the last two pieces as one."""
+    before, last = next(pieces), next(pieces)
+    for piece in pieces:
+        yield before
+        before, last = last, piece
+    yield _concatenate([before, last])
 
 
 def _copied(rows: _Rows) -> _Rows:

@@ -14,6 +14,7 @@ import torch
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import nni
 from nas_fusion.training._config import PRECISIONS, TrainConfig
+from nas_fusion.training._single_rows import spare_single_rows
 
 # "GPU available: …", "max_epochs reached" and the like say nothing that the progress bar does not.
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -24,18 +25,19 @@ logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 class QuietTrainer(pl.Trainer):
     """Lightning's trainer, traced as NNI wants it, without a warning that is none of ours; an interrupt interrupts."""
 
-    def fit(self, *args: Any, **kwargs: Any) -> None:
-        """Train.
+    def fit(self, model: Any, train_dataloaders: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Train; batch norm never on a single row (`spare_single_rows`, whose errors this raises).
 
         Raises:
             KeyboardInterrupt: Lightning turns it into the end of the process, and leaves further ones ignored.
         """
+        spare_single_rows(model, train_dataloaders)
         handler = signal.getsignal(signal.SIGINT)
         with warnings.catch_warnings():
             # Lightning 2.6 with torch 2.13.
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
             try:
-                super().fit(*args, **kwargs)
+                super().fit(model, train_dataloaders, *args, **kwargs)
             except SystemExit as end:
                 if not isinstance(end.__context__, KeyboardInterrupt):
                     raise

@@ -62,6 +62,28 @@ def test_drop_last(split: EncodedSplit, window: int | None) -> None:
 
 
 @pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_last_batch_that_is_too_small_joins_the_one_before(
+    split: EncodedSplit, window: int | None, shuffle: bool
+) -> None:
+    def batches(batch_size: int, smallest: int) -> list[Batch]:
+        loader = BatchLoader(split, batch_size, shuffle=shuffle, window_rows=window)
+        loader.smallest = smallest
+        found = list(loader)
+        assert len(found) == len(loader)
+        return found
+
+    joined = batches(67, 2)  # 403 = 6 · 67 + 1
+    assert [len(b.labels) for b in joined] == [67] * 5 + [68]
+    assert order(joined) == order(batches(67, 1))  # the same rows in the same order
+    assert torch.equal(joined[0].ids, batches(67, 1)[0].ids)
+    assert [len(b.labels) for b in batches(402, 2)] == [403]
+    assert [len(b.labels) for b in batches(32, 20)] == [32] * 11 + [51]
+    assert [len(b.labels) for b in batches(31, 2)] == [31] * 13
+    assert [len(b.labels) for b in batches(500, 501)] == [403]  # there is none before it
+
+
+@pytest.mark.parametrize("window", WINDOWS)
 def test_ids_values_and_labels_stay_together(split: EncodedSplit, window: int | None) -> None:
     batches = list(BatchLoader(split, 50, shuffle=True, window_rows=window))
     rows = order(batches)
