@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from filelock import FileLock
-
 from nas_fusion.analysis import connection_importance
 from nas_fusion.cost import measure
 from nas_fusion.design import FusionDesign
-from nas_fusion.files import new_folder, save_tensors, write_text
+from nas_fusion.files import lock_file, new_folder, save_tensors, write_text
 from nas_fusion.nn import Fields, FusionNetwork
 from nas_fusion.records import CellRecord
 from nas_fusion.report import draw_design
@@ -159,7 +157,7 @@ class Computing:
         folder = self.folder.search(entry.search_name, task.seed)
         folder.parent.mkdir(exist_ok=True)
         # Processes that share the folder take turns, and the second finds what the first has found.
-        with FileLock(folder.parent / f".{folder.name}.lock"):
+        with lock_file(folder.parent / f".{folder.name}.lock"):
             outcome = load_search(folder)
             if outcome is None:
                 outcome = run_search(STRATEGIES.get(entry.search_name), task, job.parameters)

@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from nas_fusion.design import OPERATIONS, candidate_connections, connection_label, fused_blocks, operation_label
 from nas_fusion.errors import StudyError
+from nas_fusion.files import LockedError, lock_file
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.search import TrainingService
 from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
@@ -150,11 +149,11 @@ class StudyFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path / ".lock", timeout=0):
+            with lock_file(self.path / ".lock", wait=False):
                 if not self.settings.exists():
                     settings.write(self.settings, fingerprint)
                 yield
-        except Timeout as error:
+        except LockedError as error:
             raise StudyError(
                 f"another process is working on {self.path}; `nasfusion worker` helps it, through a storage they share"
             ) from error

@@ -19,10 +19,11 @@ from typing import Any
 
 import optuna
 import psutil
-from filelock import FileLock
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
+
+from nas_fusion.files import lock_file
 
 OWNER, BEAT, DIED = "nas-fusion:owner", "nas-fusion:beat", "nas-fusion:died"
 BEAT_SECONDS = 10.0
@@ -110,7 +111,7 @@ def take(storage: BaseStorage, trial_id: int) -> bool:
 def _alone(storage: BaseStorage) -> AbstractContextManager[Any]:
     # SQLite does not lock the row that Optuna reads before it writes.
     url = getattr(storage, "url", "")
-    return FileLock(url.removeprefix("sqlite:///") + ".lock") if url.startswith("sqlite:///") else nullcontext()
+    return lock_file(url.removeprefix("sqlite:///") + ".lock") if url.startswith("sqlite:///") else nullcontext()
 
 
 def declare_dead(storage: BaseStorage, trial_id: int) -> bool:

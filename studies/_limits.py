@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from torch import nn
 
 from nas_fusion.cost import (
@@ -23,7 +22,7 @@ from nas_fusion.cost import (
     parameter_table,
 )
 from nas_fusion.errors import StudyError
-from nas_fusion.files import write_text
+from nas_fusion.files import lock_file, write_text
 from nas_fusion.search import LATENCY
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.studies._settings import ComparisonSettings
@@ -123,7 +122,7 @@ class StudyLimits:
         """Write what is new, and read what other processes have written."""
         if self._file is None:
             return
-        with FileLock(self._file.with_name(f".{self._file.name}.lock")):
+        with lock_file(self._file.with_name(f".{self._file.name}.lock")):
             theirs = _read(self._file)
             for name in ("tables", "measured"):
                 self._known[name] = {**self._known[name], **theirs[name]}

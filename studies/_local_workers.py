@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from nas_fusion.errors import OptionError
+from nas_fusion.files import open_new
 
 logger = logging.getLogger("nas_fusion")
 
@@ -74,7 +75,7 @@ class _Worker:
     def __init__(self, number: int, threads: int, storage: str, study: str, folder: Path) -> None:
         self.log = folder / f"worker-{number}.log"
         asked = ["worker", "--storage", storage, "--study", study, "--folder", str(folder)]
-        with self.log.open("wb") as log:
+        with open_new(self.log) as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", "nas_fusion", *asked],
                 stdin=subprocess.DEVNULL,

@@ -5,15 +5,26 @@ from __future__ import annotations
 import errno
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from nas_fusion.errors import StudyError
-from nas_fusion.files import load_tensors, new_folder, save_tensors, write_text
+from nas_fusion.errors import DamagedFileError, StudyError, WriteError
+from nas_fusion.files import (
+    LockedError,
+    load_tensors,
+    lock_file,
+    new_folder,
+    open_new,
+    read_json,
+    read_text,
+    save_tensors,
+    sweep,
+    write_text,
+)
 
 TENSORS = {"weight": torch.arange(6.0).reshape(2, 3), "count": torch.tensor(7)}
 
@@ -114,7 +125,7 @@ def test_nothing_but_tensors_is_unpickled(tmp_path: Path) -> None:
     torch.save({"weight": Harmful(harm)}, tmp_path / "model.pt")
     (tmp_path / "plain.pt").write_bytes(pickle.dumps({"weight": Harmful(harm)}, protocol=2))
     for name in ("model.pt", "plain.pt"):
-        with pytest.raises(StudyError, match=f"cannot read .*{name}"):
+        with pytest.raises(StudyError, match=f"{name}: no tensors can be read"):
             load_tensors(tmp_path / name)
     assert not harm.exists()
 
@@ -127,7 +138,7 @@ def test_unreadable_tensors_are_an_error_of_ours(damage: str, tmp_path: Path) ->
     file.unlink()
     if damage != "missing":
         file.write_bytes({"empty": b"", "foreign": b"not a file of tensors", "half": whole[: len(whole) // 2]}[damage])
-    with pytest.raises(StudyError, match=r"cannot read .*model\.pt"):
+    with pytest.raises(StudyError, match=r"model\.pt: no tensors can be read"):
         load_tensors(file)
 
 
@@ -170,16 +181,106 @@ def test_a_failure_inside_leaves_the_old_folder(error: BaseException, tmp_path: 
     assert names(tmp_path) == ["random-0"]
 
 
-def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
-    left: list[Path] = []
-    with new_folder(tmp_path / "random-0") as folder:
-        left.append(folder)
+# Strangers and killed processes --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Iterator[Path]:
+    """A file outside of the folder, which nobody may touch."""
+    found = tmp_path / "outside" / "victim"
+    found.parent.mkdir()
+    found.write_text("mine")
+    yield found
+    assert found.read_text() == "mine"
+    assert names(found.parent) == ["victim"]
+
+
+def test_a_link_is_replaced_and_not_followed(victim: Path, tmp_path: Path) -> None:
+    link = tmp_path / "report.html"
+    for write in (lambda: write_text(link, "new"), lambda: save_tensors(link, TENSORS), lambda: open_new(link).close()):
+        link.unlink(missing_ok=True)
+        link.symlink_to(victim)
+        write()
+        assert not link.is_symlink()
+
+
+def test_a_link_is_neither_locked_nor_filled(victim: Path, tmp_path: Path) -> None:
+    link, dangling = tmp_path / ".lock", tmp_path / "cells"
+    link.symlink_to(victim)
+    dangling.symlink_to(victim.parent / "new")
+    with pytest.raises(WriteError, match=r"\.lock: it is a symbolic link"), lock_file(link):
+        pass
+    for place in (link, dangling):
+        with pytest.raises(WriteError, match="symbolic link"):
+            make_folder(place, a="1")
+
+
+def test_links_under_the_old_temporary_names_are_not_followed(victim: Path, tmp_path: Path) -> None:
+    """Names that could be foreseen: the file's own and the number of the process."""
+    for name in ("a.csv", "cell"):
+        (tmp_path / f".{name}.{os.getpid()}.tmp").symlink_to(victim)
+    write_text(tmp_path / "a.csv", "new")
+    make_folder(tmp_path / "cell", a="1")
+    sweep(tmp_path)
+
+
+def test_temporary_names_cannot_be_foreseen(tmp_path: Path) -> None:
+    seen = set()
+    for _ in range(3):
+        with new_folder(tmp_path / "cell") as folder:
+            seen.add(folder.name)
+    assert len(seen) == 3
+
+
+def test_what_killed_processes_left_is_swept_away_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    (tmp_path / ".random-0.123.tmp").mkdir()
+    (tmp_path / ".random-0.123.tmp" / "half").write_text("1")
+    (tmp_path / ".a.csv.99.tmp").write_text("half")
+    (tmp_path / ".mine").write_text("kept")
+    with new_folder(tmp_path / "tpe-0") as folder:
         write_text(folder / "a", "1")
-    left[0].mkdir()
-    (left[0] / "half").write_text("1")
-    make_folder(tmp_path / "random-0", b="2")
-    assert names(tmp_path) == ["random-0"]
-    assert names(tmp_path / "random-0") == ["b"]
+        sweep(tmp_path)
+        assert names(folder) == ["a"]
+    assert names(tmp_path) == [".mine", "tpe-0"]
+
+
+def test_a_lock_keeps_others_out_until_the_block_ends(tmp_path: Path) -> None:
+    place = tmp_path / ".lock"
+    place.write_text("kept")
+    with lock_file(place):
+        with pytest.raises(LockedError, match="another process"), lock_file(place, wait=False):
+            pass
+        assert place.read_text() == "kept", "a lock does not empty its file"
+    with lock_file(place, wait=False):
+        pass
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe{}", "not UTF-8"),
+        (b"[1]", "list"),
+        (b"[" * 100_000, "not JSON"),
+        (b"{}x", "not JSON"),
+    ],
+)
+def test_what_is_no_json_object_is_named(content: bytes, problem: str, tmp_path: Path) -> None:
+    file = tmp_path / "cell.json"
+    file.write_bytes(content)
+    with pytest.raises(DamagedFileError, match=rf"cell\.json: damaged: .*{problem}.*; delete it") as caught:
+        read_json(file, "delete it")
+    assert (caught.value.path, "\n" in str(caught.value)) == (file, False)
+
+
+def test_files_that_are_none_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DamagedFileError, match=r"none\.json: the file is missing"):
+        read_text(tmp_path / "none.json")
+    with pytest.raises(DamagedFileError, match=r"cannot be read \(Is a directory\)"):
+        read_text(tmp_path)
 
 
 def test_a_folder_where_a_file_is_in_the_way(tmp_path: Path) -> None:
