@@ -7,15 +7,87 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
-from nas_fusion.errors import NasFusionError
+from nas_fusion.arguments import (
+    AnytimeTestOption,
+    BatchNormOption,
+    BatchSizeOption,
+    BudgetOption,
+    CandidatesOption,
+    ClipOption,
+    ConcurrencyOption,
+    CostPenaltyOption,
+    DataOption,
+    DataSetsOption,
+    DesignArgument,
+    DesignOption,
+    DeviceOption,
+    DropoutOption,
+    EmbDimOption,
+    EmbeddingL2Option,
+    EmbeddingOptimizerOption,
+    EngineOption,
+    EpochsOption,
+    FolderOption,
+    FormatOption,
+    ImportanceOption,
+    LabelOption,
+    LatencyBatchOption,
+    LatexOption,
+    LearningRateOption,
+    LevelsOption,
+    LrDropOption,
+    MaxLatencyOption,
+    MaxMultiplyAddsOption,
+    MaxParametersOption,
+    MinCountOption,
+    NetworkL2Option,
+    NniConfigOption,
+    NumericOption,
+    OpenOption,
+    OwnDataOption,
+    OwnDeviceOption,
+    PatienceOption,
+    PortOption,
+    PrecisionOption,
+    PresetOption,
+    PresetsOption,
+    ProcessesOption,
+    ProductOption,
+    ReferenceOption,
+    RetrainLrOption,
+    SeedOption,
+    SeedsOption,
+    SetOption,
+    SharedStorageOption,
+    SoftLrOption,
+    SpaceOption,
+    SplitColumnOption,
+    SplitOption,
+    StorageOption,
+    StrategiesOption,
+    StrategyOption,
+    StudyArgument,
+    StudyNameOption,
+    StudyOption,
+    TrialsOption,
+    TuneOption,
+    TuneStudyOption,
+    WeightsOption,
+)
+from nas_fusion.errors import NasFusionError, one_line
+from nas_fusion.usage import check_arguments, message_of, show_what_can_be_shown
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+EXIT_CLOSED_PIPE = 141
+"""What a shell says of a program that SIGPIPE ended."""
 
 app = typer.Typer(
     name="nasfusion",
@@ -26,167 +98,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DataOption = Annotated[
-    str, typer.Option("--data", help="The log: a file, or `synthetic[:ROWS[:SEED]]` for the built-in one.")
-]
-DataSetsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--data",
-        help="The log: a file, or `synthetic[:ROWS[:SEED]]` for the built-in one; may be repeated: one study per log.  "
-        "[default: synthetic]",
-        show_default=False,
-    ),
-]
-PresetOption = Annotated[
-    str | None,
-    typer.Option("--preset", help="Settings under a name (`nasfusion presets`), or a TOML file; options override it."),
-]
-PresetsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--preset",
-        help="Settings under a name (`nasfusion presets`), or a TOML file; options override it. With several logs: one "
-        "for all, or one for each, in order.",
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="STRATEGY.PARAMETER=VALUE (see `nasfusion strategies`); may be repeated."),
-]
-FormatOption = Annotated[
-    str, typer.Option("--format", help="auto, csv, parquet, libsvm, criteo, avazu or kdd12.", show_default=True)
-]
-LabelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--label",
-        help="Column with the 0/1 label.  [default: the format's own, or one called label, click, y or target]",
-    ),
-]
-SplitColumnOption = Annotated[
-    str | None, typer.Option("--split-column", help="Column that says train, valid or test for every row.")
-]
-SplitOption = Annotated[
-    str, typer.Option("--split", help="random[:8:1:1] or time:COLUMN[:8:1:1]; without a split column.")
-]
-NumericOption = Annotated[
-    list[str] | None,
-    typer.Option("--numeric", help="COLUMN=bucket, COLUMN=scale or COLUMN=category; may be repeated."),
-]
-MinCountOption = Annotated[
-    int, typer.Option("--min-count", help="Values seen less often in training rows share one id.", min=1)
-]
-SpaceOption = Annotated[str, typer.Option("--space", help="Search space: dcn, dcnv2, dcnv2-low-rank, or a plugin's.")]
-LevelsOption = Annotated[int, typer.Option("--levels", help="Levels of the space.", min=1)]
-EmbDimOption = Annotated[
-    int, typer.Option("--emb-dim", help="Width of a field's embedding; 0: 10, or 4 for the built-in log.", min=0)
-]
-ProductOption = Annotated[
-    str, typer.Option("--product", help="A product with a closed input while searching: zero (published) or open.")
-]
-BatchNormOption = Annotated[bool, typer.Option("--batch-norm/--no-batch-norm", help="Batch norm in the deep blocks.")]
-DropoutOption = Annotated[float, typer.Option("--dropout", help="Dropout in the deep blocks.", min=0, max=0.99)]
-BudgetOption = Annotated[
-    str,
-    typer.Option(
-        "--budget",
-        help="Per search: samples seen (5x: passes over the training rows, 400k, 3M), candidate trainings of one pass "
-        "(12c, or 12c:0.5x of another size) or seconds (600s, 10m; not exactly repeatable).",
-    ),
-]
-CandidatesOption = Annotated[
-    int,
-    typer.Option(
-        "--candidates",
-        help="Candidates among which a multi-trial strategy divides the budget; one like 12c decides it itself.",
-        min=1,
-    ),
-]
-LearningRateOption = Annotated[float, typer.Option("--lr", help="Adam's learning rate.")]
-RetrainLrOption = Annotated[
-    float, typer.Option("--retrain-lr", help="Of hard re-training and hand-made models; 0: --lr.", min=0)
-]
-EmbeddingL2Option = Annotated[
-    float, typer.Option("--embedding-l2", help="L2 of the embeddings, in the gradient (BARS: 0.05 on frappe).")
-]
-EmbeddingOptimizerOption = Annotated[
-    str,
-    typer.Option(
-        "--embedding-optimizer", help="adam, or touched-rows-adam: for millions of features, another algorithm."
-    ),
-]
-NetworkL2Option = Annotated[float, typer.Option("--network-l2", help="L2 of the other weights, in the gradient.")]
-BatchSizeOption = Annotated[int, typer.Option("--batch-size", help="0: from the number of rows, at most 4096.", min=0)]
-EpochsOption = Annotated[int, typer.Option("--epochs", help="Most epochs of a re-training.", min=1)]
-PatienceOption = Annotated[
-    int, typer.Option("--patience", help="Re-training stops after so many epochs without a better AUC.", min=0)
-]
-LrDropOption = Annotated[
-    float, typer.Option("--lr-drop", help="Learning rate's factor after an epoch without a better AUC.")
-]
-ClipOption = Annotated[float, typer.Option("--gradient-clip", help="Largest norm of the gradient; 0: none.", min=0)]
-ConcurrencyOption = Annotated[
-    int,
-    typer.Option(
-        "--concurrency", help="Candidates that a multi-trial strategy proposes before it hears of a result.", min=1
-    ),
-]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-PrecisionOption = Annotated[str, typer.Option("--precision", help="32, bf16 or 64.")]
-MaxParametersOption = Annotated[
-    int,
-    typer.Option(
-        "--max-parameters",
-        min=0,
-        help="Most weights of a searched design's model, embedding table included (docs/cost.md); 0: any.",
-    ),
-]
-MaxMultiplyAddsOption = Annotated[
-    int,
-    typer.Option("--max-multiply-adds", min=0, help="Most multiply-adds per row of a searched design's model; 0: any."),
-]
-MaxLatencyOption = Annotated[
-    float,
-    typer.Option(
-        "--max-latency",
-        min=0,
-        help="Most milliseconds in which a searched design predicts a batch, measured on this machine; 0: any.",
-    ),
-]
-LatencyBatchOption = Annotated[
-    int, typer.Option("--latency-batch", help="Rows of the batch that --max-latency is about: 1 or 4096.")
-]
-CostPenaltyOption = Annotated[
-    float,
-    typer.Option(
-        "--cost-penalty",
-        min=0,
-        help="How hard OptFusion is pushed below a limit while it searches; 0: only its derived design is made to fit.",
-    ),
-]
-StudyArgument = Annotated[Path | None, typer.Argument(help="Study folder.  [default: list the known ones]")]
-PortOption = Annotated[int, typer.Option("--port", help="Of loopback; 0: any free one.", min=0, max=65535)]
-OpenOption = Annotated[bool, typer.Option("--open", help="Open a browser, too.")]
-StorageOption = Annotated[
-    str | None,
-    typer.Option(
-        "--storage",
-        help="Optuna's storage, to share with workers: postgresql://…, mysql://…, journal:///FILE, grpc://HOST:PORT.  "
-        "[default: SQLite in the study folder]",
-    ),
-]
-ReferenceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--reference", help="Strategy that the reports compare the others with.  [default: the one validation chooses]"
-    ),
-]
-LatexOption = Annotated[
-    Path | None, typer.Option("--latex", help="Also write the table as LaTeX (booktabs) into this file.")
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
-
 
 def _example(text: str) -> str:
     return f"**Example:** `{text}`"
@@ -195,9 +106,7 @@ def _example(text: str) -> str:
 @app.command(epilog=_example("nasfusion compare --strategies all --data clicks.parquet --label click --budget 5x"))
 def compare(
     ctx: typer.Context,
-    strategies: Annotated[
-        str, typer.Option("--strategies", help="`all`, or names with commas between them (see `nasfusion strategies`).")
-    ] = "all",
+    strategies: StrategiesOption = "all",
     data: DataSetsOption = None,
     preset: PresetsOption = None,
     format: FormatOption = "auto",
@@ -206,7 +115,7 @@ def compare(
     split: SplitOption = "random",
     numeric: NumericOption = None,
     min_count: MinCountOption = 2,
-    seeds: Annotated[str, typer.Option("--seeds", help="How many (0, 1, …), or a list like 3,5,8.")] = "3",
+    seeds: SeedsOption = "3",
     parameters: SetOption = None,
     budget: BudgetOption = "5x",
     candidates: CandidatesOption = 10,
@@ -226,44 +135,21 @@ def compare(
     patience: PatienceOption = 2,
     lr_drop: LrDropOption = 0.1,
     gradient_clip: ClipOption = 0.0,
-    soft_lr: Annotated[float, typer.Option("--soft-lr", help="Of soft re-training; 0: a tenth of --lr.")] = 0.0,
+    soft_lr: SoftLrOption = 0.0,
     max_parameters: MaxParametersOption = 0,
     max_multiply_adds: MaxMultiplyAddsOption = 0,
     max_latency: MaxLatencyOption = 0.0,
     latency_batch: LatencyBatchOption = 4096,
     cost_penalty: CostPenaltyOption = 0.0,
-    tune: Annotated[
-        int, typer.Option("--tune", help="Tuning trials for every strategy, before its cells run.", min=0)
-    ] = 0,
-    anytime_test: Annotated[
-        bool,
-        typer.Option(
-            "--anytime-test/--no-anytime-test",
-            help="Measure the test AUC of a search's best models so far when it is over, for the curves.",
-        ),
-    ] = True,
-    importance: Annotated[
-        bool,
-        typer.Option("--importance/--no-importance", help="Measure what each connection of a found design is worth."),
-    ] = True,
-    study: Annotated[
-        Path | None, typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>]")
-    ] = None,
-    processes: Annotated[
-        int,
-        typer.Option(
-            "--processes", help="So many cells at once, by processes that share the cores; 0: one per core.", min=0
-        ),
-    ] = 1,
+    tune: TuneOption = 0,
+    anytime_test: AnytimeTestOption = True,
+    importance: ImportanceOption = True,
+    study: StudyOption = None,
+    processes: ProcessesOption = 1,
     storage: StorageOption = None,
-    engine: Annotated[
-        str,
-        typer.Option("--engine", help="in-process, or nni: NNI's training service runs --concurrency trials at once."),
-    ] = "in-process",
+    engine: EngineOption = "in-process",
     concurrency: ConcurrencyOption = 1,
-    nni_config: Annotated[
-        Path | None, typer.Option("--nni-config", help="NNI's own configuration (YAML), for services elsewhere.")
-    ] = None,
+    nni_config: NniConfigOption = None,
     reference: ReferenceOption = None,
     latex: LatexOption = None,
     device: DeviceOption = "auto",
@@ -282,9 +168,7 @@ def compare(
 @app.command(epilog=_example("nasfusion search --strategy optfusion-hard --data clicks.csv --out design.json"))
 def search(
     ctx: typer.Context,
-    strategy: Annotated[
-        str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")
-    ] = "optfusion-hard",
+    strategy: StrategyOption = "optfusion-hard",
     data: DataOption = "synthetic",
     preset: PresetOption = None,
     format: FormatOption = "auto",
@@ -319,9 +203,7 @@ def search(
     latency_batch: LatencyBatchOption = 4096,
     cost_penalty: CostPenaltyOption = 0.0,
     concurrency: ConcurrencyOption = 1,
-    out: Annotated[
-        Path, typer.Option("--out", help="Where to write the design; a drawing (.svg) goes beside it.")
-    ] = Path("design.json"),
+    out: DesignOption = Path("design.json"),
     device: DeviceOption = "auto",
     precision: PrecisionOption = "32",
 ) -> None:
@@ -334,7 +216,7 @@ def search(
 @app.command(epilog=_example("nasfusion retrain design.json --data clicks.csv --out model.pt"))
 def retrain(
     ctx: typer.Context,
-    design: Annotated[Path, typer.Argument(help="A design in JSON, as `search` and `compare` write it.")],
+    design: DesignArgument,
     data: DataOption = "synthetic",
     preset: PresetOption = None,
     format: FormatOption = "auto",
@@ -357,7 +239,7 @@ def retrain(
     patience: PatienceOption = 2,
     lr_drop: LrDropOption = 0.1,
     gradient_clip: ClipOption = 0.0,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write the weights (torch format).")] = None,
+    out: WeightsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "32",
 ) -> None:
@@ -370,10 +252,8 @@ def retrain(
 @app.command(epilog=_example("nasfusion tune --strategy optfusion-hard --trials 20 --data clicks.parquet"))
 def tune(
     ctx: typer.Context,
-    strategy: Annotated[
-        str, typer.Option("--strategy", help="Its name (see `nasfusion strategies`).")
-    ] = "optfusion-hard",
-    trials: Annotated[int, typer.Option("--trials", help="How many; the first is the defaults.", min=1)] = 20,
+    strategy: StrategyOption = "optfusion-hard",
+    trials: TrialsOption = 20,
     data: DataOption = "synthetic",
     preset: PresetOption = None,
     format: FormatOption = "auto",
@@ -407,10 +287,7 @@ def tune(
     max_latency: MaxLatencyOption = 0.0,
     latency_batch: LatencyBatchOption = 4096,
     cost_penalty: CostPenaltyOption = 0.0,
-    study: Annotated[
-        Path | None,
-        typer.Option("--study", help="Study folder.  [default: nasfusion-studies/<name of the log>-tune-<strategy>]"),
-    ] = None,
+    study: TuneStudyOption = None,
     storage: StorageOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "32",
@@ -428,16 +305,11 @@ def tune(
 
 @app.command(epilog=_example("nasfusion worker --storage postgresql://user@host/nasfusion --study clicks"))
 def worker(
-    storage: Annotated[str, typer.Option("--storage", help="Optuna's storage that the coordinator uses, too.")],
-    study: Annotated[str, typer.Option("--study", help="The study's name: that of the coordinator's study folder.")],
-    data: Annotated[
-        str | None, typer.Option("--data", help="The same log, where this machine has it.  [default: the same path]")
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option("--folder", help="Where its cells and weights go.  [default: nasfusion-studies/<study>]"),
-    ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = None,
+    storage: SharedStorageOption,
+    study: StudyNameOption,
+    data: OwnDataOption = None,
+    folder: FolderOption = None,
+    device: OwnDeviceOption = None,
 ) -> None:
     """Help with a comparison or a tuning that `compare` or `tune` coordinates with the same `--storage`.
 
@@ -546,20 +418,47 @@ def _command_line() -> str:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; errors that nas-fusion raises on purpose become one line and exit code 2."""
+    """Run the command line; what the user can mend becomes one line and exit code 2."""
     # Read by torch when it first allocates: huge pages halve the time of a dense step on a large embedding table.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    show_what_can_be_shown()
+    asked = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return app(arguments)
-    except NasFusionError as error:
-        _fail(" ".join(str(error).split()))
+        check_arguments(asked)
+        code = app(asked or ["--help"], prog_name="nasfusion", standalone_mode=False)
+    except (NasFusionError, TyperException) as error:
+        _fail(message_of(error, asked, _flags()))
+    except BrokenPipeError:
+        _end_quietly()
     except OSError as error:
-        _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
+        _fail(one_line(f"{error.filename or 'file system'}: {error.strerror or error}"))
     except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    if code == EXIT_INTERRUPTED:  # the parser's word for Ctrl-C
         typer.echo("\ninterrupted; what is finished is kept, the same command goes on", err=True)
-        raise SystemExit(EXIT_INTERRUPTED) from None
+    raise SystemExit(code or 0)
 
 
-def _fail(message: str) -> None:
+def _flags() -> dict[str, dict[str, str]]:
+    """Command → name of an option in Python, or without its dashes → as the user writes it."""
+    group: Any = typer.main.get_command(app)
+    return {name: dict(_names(command.params)) for name, command in group.commands.items()}
+
+
+def _names(parameters: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    for parameter in parameters:
+        flag = parameter.opts[0]
+        written = flag if flag.startswith("-") else flag.upper()
+        yield parameter.name, written
+        yield flag.lstrip("-").replace("-", "_"), written
+
+
+def _fail(message: str) -> NoReturn:
     typer.echo(f"nasfusion: error: {message}", err=True)
     raise SystemExit(EXIT_BAD_INPUT)
+
+
+def _end_quietly() -> NoReturn:
+    """Whoever read the output has closed it, and needs no word about it; nor does the last flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(EXIT_CLOSED_PIPE)

@@ -2,6 +2,9 @@
 
 All of them are `NasFusionError`, so that a caller can catch one class; each also inherits the builtin that it
 stands for. The command line prints such an error as one line and exits with code 2.
+
+Messages quote what users, files and libraries say through `shown`, `plain` and `listed`: shortened, and without
+characters that a terminal would obey.
 """
 
 from __future__ import annotations
@@ -16,9 +19,66 @@ from typing import Any
 _SHOWN_FAILURES = 3
 """In one line; they are mostly alike."""
 
+LONGEST_QUOTE = 200
+"""Characters of a value, a cell or a file that a message shows at most."""
+
+MOST_NAMES = 40
+"""Names that a message lists at most."""
+
+LONGEST_NAME = 60
+"""Characters of each of them."""
+
+LONGEST_MESSAGE = 2000
+"""Characters of a line about an error."""
+
+_LONGEST_INTEGER = 600
+"""Bits of an integer that a message still shows digit by digit."""
+
+
+def shortened(text: str, most: int = LONGEST_QUOTE) -> str:
+    """The text, with its middle left out where it has more than `most` characters."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) * 2 // 3
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: its ``repr``, shortened to `LONGEST_QUOTE` characters."""
+    if isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER:
+        return f"an integer of {value.bit_length():,} bits"
+    # Only the ends of a long text are shown, so there is no need to escape all of it.
+    if isinstance(value, str | bytes) and len(value) > 2 * LONGEST_QUOTE:
+        middle: Any = "…" if isinstance(value, str) else b"..."
+        value = value[:LONGEST_QUOTE] + middle + value[-LONGEST_QUOTE:]
+    return shortened(repr(value))
+
+
+def plain(text: str) -> str:
+    """A text in one line, every character that is not printable (controls, escapes, half of a pair) as its escape."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words)
+
+
+def one_line(message: str) -> str:
+    """A whole message as it is printed: `plain`, no word and not the line itself too long."""
+    words = (shortened(word, LONGEST_QUOTE) for word in plain(message).split(" "))
+    return shortened(" ".join(words), LONGEST_MESSAGE)
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names with commas between them: the first `MOST_NAMES`, and how many more there are; "none" without any."""
+    every = [shortened(plain(str(name)), LONGEST_NAME) for name in names]
+    more = len(every) - MOST_NAMES
+    return ", ".join(every[:MOST_NAMES] + ([f"and {more:,} more"] if more > 0 else [])) or "none"
+
 
 class NasFusionError(Exception):
     """Root of all errors raised on purpose."""
+
+
+class UsageError(NasFusionError):
+    """A command line that cannot be read: says which option, what is allowed and what was given."""
 
 
 class OptionError(NasFusionError, ValueError):
@@ -31,7 +91,7 @@ class OptionError(NasFusionError, ValueError):
     """
 
     def __init__(self, option: str, expected: str, found: object) -> None:
-        super().__init__(f"{option} must be {expected}, got {found!r}")
+        super().__init__(f"{option} must be {expected}, got {shown(found)}")
         self.option, self.expected, self.found = option, expected, found
 
 
@@ -48,9 +108,9 @@ class DataError(NasFusionError, ValueError):
     def __init__(
         self, message: str, *, path: str | Path | None = None, row: int | None = None, column: str | None = None
     ) -> None:
-        place = [str(path)] if path is not None else []
+        place = [shortened(str(path))] if path is not None else []
         place += [f"line {row}"] if row is not None else []
-        place += [f"column {column!r}"] if column is not None else []
+        place += [f"column {shown(column)}"] if column is not None else []
         super().__init__(f"{', '.join(place)}: {message}" if place else message)
         self.path, self.row, self.column = path, row, column
 
@@ -133,10 +193,10 @@ class UnknownNameError(NasFusionError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=len(names) or 1, cutoff=0.4)
+        near = difflib.get_close_matches(name[:LONGEST_QUOTE], names, n=len(names) or 1, cutoff=0.4)
         ordered = near + [n for n in names if n not in near]
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        super().__init__(f"unknown {kind} {name!r}: {hint}known are {', '.join(ordered) or 'none'}")
+        hint = f"did you mean {shown(near[0])}? " if near else ""
+        super().__init__(f"unknown {kind} {shown(name)}: {hint}known are {listed(ordered)}")
         self.kind, self.name, self.known = kind, name, tuple(ordered)
 
 

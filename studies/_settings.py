@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from nas_fusion.cost import DEFAULT_COST_PENALTY, LATENCY_BATCHES
+from nas_fusion import bounds
+from nas_fusion.bounds import Bound
+from nas_fusion.cost import DEFAULT_COST_PENALTY
 from nas_fusion.data import DataOptions
-from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.errors import OptionError, StudyError, UnknownNameError
 from nas_fusion.files import write_text
-from nas_fusion.search_spaces import DEFAULT_EMB_DIM
+from nas_fusion.search import Budget
+from nas_fusion.search_spaces import DEFAULT_EMB_DIM, SPACES
 from nas_fusion.training import TrainConfig
 
 FORMAT_VERSION = 1
@@ -44,6 +46,24 @@ def automatic_batch_size(train_rows: int) -> int:
     return size
 
 
+def _or_zero(name: str, bound: Bound, value: object) -> None:
+    """Refuse what is neither 0, which lets nas-fusion choose, nor within a bound."""
+    if not Bound(0, 0, bound.integer).allows(value) and not bound.allows(value):
+        raise OptionError(name, f"0 or {bound}", value)
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Refuse seeds that no comparison can have.
+
+    Raises:
+        OptionError: there is none, or there are too many, or two are the same, or one is out of its range.
+    """
+    if not isinstance(seeds, tuple | list) or not bounds.MANY_SEEDS.allows(len(seeds)) or len(set(seeds)) < len(seeds):
+        raise OptionError("seeds", f"different integers, {bounds.MANY_SEEDS.range} of them", seeds)
+    for seed in seeds:
+        bounds.SEED.check("seeds", seed)
+
+
 @dataclass(frozen=True)
 class ModelSettings:
     """The search space.
@@ -56,6 +76,10 @@ class ModelSettings:
         product: what a product does with a closed input while searching.
         batch_norm: batch norm in the deep blocks.
         dropout: in the deep blocks.
+
+    Raises:
+        OptionError: a value is out of its range (`nas_fusion.bounds`).
+        UnknownNameError: there is no such space.
     """
 
     space: str = "dcn"
@@ -64,6 +88,31 @@ class ModelSettings:
     product: str = "zero"
     batch_norm: bool = False
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        bounds.check_text("space", self.space)
+        SPACES.get(self.space)
+        bounds.LEVELS.check("levels", self.levels)
+        _or_zero("emb_dim", bounds.EMB_DIM, self.emb_dim)
+        bounds.one_of("product", self.product, bounds.PRODUCT_RULES)
+        bounds.check_flag("batch_norm", self.batch_norm)
+        bounds.DROPOUT.check("dropout", self.dropout)
+
+
+_RECIPE = {
+    "learning_rate": bounds.LEARNING_RATE,
+    "embedding_l2": bounds.L2,
+    "network_l2": bounds.L2,
+    "retrain_epochs": bounds.EPOCHS,
+    "patience": bounds.PATIENCE,
+    "lr_drop": bounds.LR_DROP,
+    "gradient_clip": bounds.GRADIENT_CLIP,
+}
+_RECIPE_OR_ZERO = {
+    "retrain_learning_rate": bounds.LEARNING_RATE,
+    "soft_learning_rate": bounds.LEARNING_RATE,
+    "batch_size": bounds.BATCH_SIZE,
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +130,9 @@ class RecipeSettings:
         lr_drop: the learning rate is multiplied by this after an epoch without a better validation AUC.
         gradient_clip: largest norm of the gradient; 0 for no clipping.
         soft_learning_rate: for re-training a soft model from the supernet's weights; 0: a tenth of `learning_rate`.
+
+    Raises:
+        OptionError: a value is out of its range (`nas_fusion.bounds`).
     """
 
     learning_rate: float = 1e-3
@@ -95,6 +147,13 @@ class RecipeSettings:
     gradient_clip: float = 0.0
     soft_learning_rate: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name, bound in _RECIPE.items():
+            bound.check(name, getattr(self, name))
+        for name, bound in _RECIPE_OR_ZERO.items():
+            _or_zero(name, bound, getattr(self, name))
+        bounds.one_of("embedding_optimizer", self.embedding_optimizer, bounds.EMBEDDING_OPTIMIZERS)
+
 
 @dataclass(frozen=True)
 class LimitSettings:
@@ -104,7 +163,7 @@ class LimitSettings:
         parameters: weights of the re-trained model, the embedding table included.
         multiply_adds: per row, when predicting.
         latency_ms: milliseconds per batch of `latency_batch` rows, measured on the machine that searches.
-        latency_batch: one of `nas_fusion.cost.LATENCY_BATCHES`.
+        latency_batch: one of `nas_fusion.bounds.LATENCY_BATCHES`.
         cost_penalty: weight of OptFusion's penalty while searching above a limit.
 
     Raises:
@@ -118,11 +177,11 @@ class LimitSettings:
     cost_penalty: float = DEFAULT_COST_PENALTY
 
     def __post_init__(self) -> None:
-        for name in ("parameters", "multiply_adds", "latency_ms", "cost_penalty"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise OptionError(name, "zero or a positive number", getattr(self, name))
-        if self.latency_batch not in LATENCY_BATCHES:
-            raise OptionError("latency_batch", " or ".join(map(str, LATENCY_BATCHES)), self.latency_batch)
+        bounds.MOST_COST.check("parameters", self.parameters)
+        bounds.MOST_COST.check("multiply_adds", self.multiply_adds)
+        bounds.MOST_MILLISECONDS.check("latency_ms", self.latency_ms)
+        bounds.COST_PENALTY.check("cost_penalty", self.cost_penalty)
+        bounds.one_of("latency_batch", self.latency_batch, bounds.LATENCY_BATCHES)
 
     @property
     def any(self) -> bool:
@@ -151,6 +210,9 @@ class ComparisonSettings:
             search has the other's, too.
         limits: on what designs may cost.
         device, precision: as in `nas_fusion.training.TrainConfig`.
+
+    Raises:
+        OptionError: a value is out of its range (`nas_fusion.bounds`).
     """
 
     source: str
@@ -171,14 +233,17 @@ class ComparisonSettings:
     precision: str = "32"
 
     def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise OptionError("seeds", "different integers, at least one", self.seeds)
-        if self.candidates < 1:
-            raise OptionError("candidates", "a positive integer", self.candidates)
-        if self.concurrency < 1:
-            raise OptionError("concurrency", "a positive integer", self.concurrency)
-        if self.tune < 0:
-            raise OptionError("tune", "zero or a positive integer", self.tune)
+        bounds.check_text("source", self.source)
+        check_seeds(self.seeds)
+        if not isinstance(self.strategies, tuple | list) or len(set(self.strategies)) < len(self.strategies):
+            raise OptionError("strategies", "different names", self.strategies)
+        bounds.check_text("budget", self.budget)
+        Budget.parse(self.budget, 1)  # its form; how many samples that are is known with the log
+        bounds.CANDIDATES.check("candidates", self.candidates)
+        bounds.CONCURRENCY.check("concurrency", self.concurrency)
+        bounds.TUNE.check("tune", self.tune)
+        bounds.check_flag("anytime_test", self.anytime_test)
+        bounds.check_flag("importance", self.importance)
         self.retrain_config(self.train_config(rows=1))  # validates the recipe early
 
     @property
@@ -259,6 +324,8 @@ def complete(content: Mapping[str, Any]) -> dict[str, Any]:
     """
     try:
         return ComparisonSettings.from_dict(content).to_dict()
+    except (OptionError, UnknownNameError) as error:
+        raise StudyError(f"a setting that this version of nas-fusion does not allow: {error}") from error
     except (KeyError, TypeError) as error:
         raise StudyError(f"settings of another version of nas-fusion: {error}") from error
 

@@ -23,6 +23,7 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 
 LAYERS = (
     {"errors", "stopwatch"},
+    {"bounds"},
     {"design", "registry", "files", "statistics"},
     {"architecture"},
     {"trials"},
@@ -36,7 +37,7 @@ LAYERS = (
     {"search", "report"},
     {"baselines"},
     {"studies"},
-    {"testing", "commands"},
+    {"testing", "commands", "arguments", "usage"},
     {"cli"},
     {"__main__"},
 )

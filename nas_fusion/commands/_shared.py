@@ -11,11 +11,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nas_fusion import bounds
 from nas_fusion.errors import OptionError
 
 PIPED_WIDTH = 120
 DEFAULT_STUDIES = Path("nasfusion-studies")
 NUMERIC_FORM = "COLUMN=bucket, COLUMN=scale or COLUMN=category"
+SEEDS_FORM = f"how many ({bounds.MANY_SEEDS.range}), or a list like 3,5,8 of different ones, each {bounds.SEED.range}"
 
 EXIT_INCOMPLETE = 3
 """The comparison has ended and its reports are written, but not every cell has a result."""
@@ -90,13 +92,12 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         OptionError: neither.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdecimal() for part in parts):
-        raise OptionError("seeds", "a positive number of seeds, or a list like 3,5,8", text)
-    if "," in text:
-        return tuple(int(part) for part in parts)
-    if int(parts[0]) < 1:
-        raise OptionError("seeds", "a positive number of seeds, or a list like 3,5,8", text)
-    return tuple(range(int(parts[0])))
+    bound = bounds.SEED if "," in text else bounds.MANY_SEEDS
+    numbers = [bound.read(part) for part in parts]
+    if not numbers or None in numbers or len(numbers) > bounds.MANY_SEEDS.high or len(set(numbers)) < len(numbers):
+        raise OptionError("seeds", SEEDS_FORM, text)
+    found = tuple(int(number) for number in numbers if number is not None)
+    return found if "," in text else tuple(range(found[0]))
 
 
 def settings_of(options: Options, strategies: tuple[str, ...], seeds: tuple[int, ...]) -> Any:

@@ -1,7 +1,8 @@
 """What a model costs: weights, multiply-adds, latency; and limits on it while searching."""
 
+from nas_fusion.bounds import LATENCY_BATCHES
 from nas_fusion.cost._count import multiply_adds, parameters
-from nas_fusion.cost._latency import LATENCY_BATCHES, Stopwatch, latency_ms
+from nas_fusion.cost._latency import Stopwatch, latency_ms
 from nas_fusion.cost._latency_table import LatencyTable, measure_latency_table, timing_designs
 from nas_fusion.cost._limits import DEFAULT_COST_PENALTY, Limit, Limits
 from nas_fusion.cost._measure import measure

@@ -14,9 +14,6 @@ from nas_fusion.cost._count import inputs_for
 from nas_fusion.nn import Fields
 from nas_fusion.training import TrainConfig, evaluating, torch_device
 
-LATENCY_BATCHES = (1, 4096)
-"""Rows of the batches whose latency is measured: one request, and the published batch size."""
-
 _WARM_UP, _FEWEST, _MOST = 3, 3, 100
 _SECONDS = 0.05
 """Calls that are thrown away; calls that are timed in a round; both end early when the seconds are over."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
+from nas_fusion.bounds import LATENCY_BATCHES
 from nas_fusion.cost._count import multiply_adds
-from nas_fusion.cost._latency import LATENCY_BATCHES, latency_ms
+from nas_fusion.cost._latency import latency_ms
 from nas_fusion.nn import Fields
 from nas_fusion.training import FitResult, TrainConfig
 

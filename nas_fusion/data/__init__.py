@@ -1,9 +1,10 @@
 """From a raw click log to encoded, memory-mapped splits, and from those to whole batches."""
 
+from nas_fusion.bounds import FORMATS
 from nas_fusion.data._dataset import EncodedDataset, EncodedSplit, SearchData
 from nas_fusion.data._describe import DataSummary, FieldSummary, describe
 from nas_fusion.data._loader import Batch, BatchLoader
-from nas_fusion.data._options import FORMATS, DataOptions
+from nas_fusion.data._options import DataOptions
 from nas_fusion.data._prepare import default_cache, prepare
 from nas_fusion.data._schema import MISSING_ID, UNKNOWN_ID, Field, FieldKind, Schema
 from nas_fusion.data.synthetic import synthetic_log

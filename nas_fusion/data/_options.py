@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nas_fusion.errors import OptionError, UnknownNameError
-
-FORMATS = ("auto", "csv", "parquet", "libsvm", "criteo", "avazu", "kdd12")
-"""What `DataOptions.format` may be."""
+from nas_fusion import bounds
+from nas_fusion.bounds import FORMATS
+from nas_fusion.errors import OptionError, UnknownNameError, shown
 
 NUMERIC_RULES = ("bucket", "scale", "category")
 """What a column may be declared as by `DataOptions.numeric`."""
@@ -61,12 +60,35 @@ def _weights(parts: list[str], text: str) -> tuple[float, float, float]:
     return train, valid, test
 
 
+def _rules(given: object, label: str | None, split_column: str | None) -> tuple[tuple[str, str], ...]:
+    pairs = list(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
+        raise OptionError("numeric", f"columns with their rules ({', '.join(NUMERIC_RULES)})", given)
+    rules: dict[str, str] = {}
+    for column, rule in pairs:
+        bounds.check_text("numeric", column)
+        if rule not in NUMERIC_RULES:
+            raise OptionError(f"numeric[{shown(column)}]", "bucket, scale or category", rule)
+        if rules.setdefault(column, rule) != rule:
+            raise OptionError(f"numeric[{shown(column)}]", f"one rule, {rules[column]} or {rule}", list(pairs))
+        if column in (label, split_column):
+            raise OptionError("numeric", "of a field, not of the label or the split column", column)
+    return tuple(rules.items())
+
+
+def _columns(given: object) -> tuple[str, ...]:
+    fields = tuple(given) if isinstance(given, list | tuple) else ()
+    if not fields or not all(isinstance(f, str) and f for f in fields) or len(set(fields)) < len(fields):
+        raise OptionError("fields", "different column names, at least one", given)
+    return fields
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """How a log is read, split and encoded.
 
     Args:
-        format: one of `FORMATS`; "auto" goes by the file's extension and its first lines.
+        format: one of `nas_fusion.bounds.FORMATS`; "auto" goes by the file's extension and its first lines.
         label: the column with the label; None takes the format's own, or the first column that is called label,
             click, y or target.
         split_column: a column that says the split of every row: train, valid (also validation, val) or test, or
@@ -99,25 +121,30 @@ class DataOptions:
     fields: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        bounds.check_text("format", self.format)
         if self.format not in FORMATS:
             raise UnknownNameError("format", self.format, FORMATS)
-        SplitRule.parse(self.split)
-        if self.seed < 0:
-            raise OptionError("seed", "a non-negative integer", self.seed)
-        if self.min_count < 1:
-            raise OptionError("min_count", "a positive integer", self.min_count)
-        if self.vocabulary_rows not in ("train", "all"):
-            raise OptionError("vocabulary_rows", "'train' or 'all'", self.vocabulary_rows)
-        rules = self.numeric_rules
-        for column, rule in rules.items():
-            if rule not in NUMERIC_RULES:
-                raise OptionError(f"numeric[{column!r}]", "bucket, scale or category", rule)
-        object.__setattr__(self, "numeric", tuple(rules.items()))
+        for name in ("label", "split_column"):
+            if getattr(self, name) is not None:
+                bounds.check_text(name, getattr(self, name))
+        self._check_split()
+        bounds.SEED.check("seed", self.seed)
+        bounds.MIN_COUNT.check("min_count", self.min_count)
+        bounds.one_of("vocabulary_rows", self.vocabulary_rows, ("train", "all"))
+        bounds.check_flag("reproduce_criteo_buckets", self.reproduce_criteo_buckets)
+        object.__setattr__(self, "numeric", _rules(self.numeric, self.label, self.split_column))
         if self.fields is not None:
-            fields = tuple(self.fields)
-            if not fields or len(set(fields)) < len(fields):
-                raise OptionError("fields", "different column names, at least one", self.fields)
-            object.__setattr__(self, "fields", fields)
+            object.__setattr__(self, "fields", _columns(self.fields))
+
+    def _check_split(self) -> None:
+        bounds.check_text("split", self.split)
+        SplitRule.parse(self.split)
+        if self.split_column is None:
+            return
+        if self.split != DEFAULT_SPLIT:
+            raise OptionError("split", "left out where a split_column says the split of every row", self.split)
+        if self.split_column == self.label:
+            raise OptionError("split_column", "another column than the label's", self.split_column)
 
     @property
     def numeric_rules(self) -> dict[str, str]:

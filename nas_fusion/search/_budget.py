@@ -6,6 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from nas_fusion import bounds
+from nas_fusion.bounds import Bound
 from nas_fusion.errors import OptionError
 
 _SAMPLES = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[xkM]?)")
@@ -17,6 +19,11 @@ _FORMS = (
     "samples (passes like 5x, or 400000, 400k, 3M), candidate trainings (12c, or 12c:0.5x with another size than one "
     "pass) or seconds (600s, 10m, 1h)"
 )
+_LONGEST = 40
+"""Characters of a budget; numbers that need more are none that anybody could spend."""
+
+_MOST_SAMPLES = Bound(1, bounds.MOST_SAMPLES)
+_MOST_SECONDS = Bound(0, bounds.MOST_SECONDS, integer=False, above=True)
 
 
 @dataclass(frozen=True)
@@ -47,12 +54,14 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.samples is None) == (self.seconds is None):
             raise OptionError("budget", "either samples or seconds", (self.samples, self.seconds))
-        if self.samples is not None and self.samples < 1:
-            raise OptionError("budget", "at least one sample", self.samples)
-        if self.seconds is not None and not 0 < self.seconds < math.inf:
-            raise OptionError("budget", "a positive number of seconds", self.seconds)
-        if self.candidates is not None and (self.candidates < 1 or self.samples is None):
-            raise OptionError("budget", "at least one candidate training, of a number of samples", self.candidates)
+        if self.samples is not None and not _MOST_SAMPLES.allows(self.samples):
+            raise OptionError("budget", f"{_MOST_SAMPLES.range} samples", self.samples)
+        if self.seconds is not None and not _MOST_SECONDS.allows(self.seconds):
+            raise OptionError("budget", f"{_MOST_SECONDS.range} seconds", self.seconds)
+        if self.candidates is not None and (not bounds.CANDIDATES.allows(self.candidates) or self.samples is None):
+            raise OptionError(
+                "budget", f"{bounds.CANDIDATES.range} candidate trainings, of a number of samples", self.candidates
+            )
 
     @classmethod
     def parse(cls, text: str, train_rows: int) -> Budget:
@@ -66,6 +75,8 @@ class Budget:
             OptionError: the text has another form.
         """
         text = text.strip()
+        if len(text) > _LONGEST:
+            raise OptionError("budget", _FORMS, text)
         if found := _SECONDS.fullmatch(text):
             seconds = float(found["number"]) * _SECONDS_OF[found["unit"]]
             if seconds:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any
 
+from nas_fusion import bounds
+from nas_fusion.bounds import Bound
 from nas_fusion.errors import OptionError
 
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
-"""What `TrainConfig.precision` may be, and Lightning's name for it."""
-
-EMBEDDING_OPTIMIZERS = ("adam", "touched-rows-adam")
-"""What `TrainConfig.embedding_optimizer` may be."""
+_ALWAYS = {
+    "learning_rate": bounds.LEARNING_RATE,
+    "embedding_l2": bounds.L2,
+    "network_l2": bounds.L2,
+    "batch_size": bounds.BATCH_SIZE,
+    "max_epochs": bounds.EPOCHS,
+    "patience": bounds.PATIENCE,
+    "lr_drop": bounds.LR_DROP,
+    "min_improvement": Bound(0, 1, integer=False),
+    "seed": bounds.SEED,
+}
+_OR_NONE = {
+    "embedding_learning_rate": bounds.LEARNING_RATE,
+    "gradient_clip": Bound(0, bounds.GRADIENT_CLIP.high, integer=False, above=True),
+    "max_samples": Bound(1, bounds.MOST_SAMPLES),
+    "max_seconds": Bound(0, bounds.MOST_SECONDS, integer=False, above=True),
+}
 
 
 @dataclass(frozen=True)
@@ -67,33 +77,12 @@ class TrainConfig:
     max_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        self._check("a positive number", lambda x: 0 < x < math.inf, "learning_rate")
-        for name in ("embedding_learning_rate", "gradient_clip", "max_seconds"):
-            self._check("a positive number or None", lambda x: x is None or 0 < x < math.inf, name)
-        self._check(
-            "zero or a positive number", lambda x: 0 <= x < math.inf, "embedding_l2", "network_l2", "min_improvement"
-        )
-        self._check("a positive integer", lambda x: _is_integer(x) and x >= 1, "batch_size", "max_epochs")
-        self._check("zero or a positive integer", lambda x: _is_integer(x) and x >= 0, "patience", "seed")
-        self._check("a positive integer or None", lambda x: x is None or (_is_integer(x) and x >= 1), "max_samples")
-        self._check("in (0, 1]", lambda x: 0 < x <= 1, "lr_drop")
-        self._check(f"one of {', '.join(PRECISIONS)}", lambda x: x in PRECISIONS, "precision")
-        self._check(
-            f"one of {', '.join(EMBEDDING_OPTIMIZERS)}", lambda x: x in EMBEDDING_OPTIMIZERS, "embedding_optimizer"
-        )
-        self._check("auto, cpu, cuda or cuda:N", _is_device, "device")
-
-    def _check(self, expected: str, allowed: Callable[[Any], bool], *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if not allowed(value):
-                raise OptionError(name, expected, value)
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _is_device(name: str) -> bool:
-    kind, _, number = name.partition(":")
-    return name in ("auto", "cpu", "cuda") or (kind == "cuda" and number.isdecimal())
+        for name, bound in _ALWAYS.items():
+            bound.check(name, getattr(self, name))
+        for name, bound in _OR_NONE.items():
+            if getattr(self, name) is not None:
+                bound.check(name, getattr(self, name))
+        bounds.one_of("precision", self.precision, bounds.PRECISIONS)
+        bounds.one_of("embedding_optimizer", self.embedding_optimizer, bounds.EMBEDDING_OPTIMIZERS)
+        if not bounds.is_device(self.device):
+            raise OptionError("device", bounds.DEVICE_FORM, self.device)

@@ -11,9 +11,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from nas_fusion.bounds import PRECISIONS
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import nni
-from nas_fusion.training._config import PRECISIONS, TrainConfig
+from nas_fusion.training._config import TrainConfig
 from nas_fusion.training._single_rows import spare_single_rows
 
 # "GPU available: …", "max_epochs reached" and the like say nothing that the progress bar does not.

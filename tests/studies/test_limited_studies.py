@@ -152,7 +152,7 @@ def test_tuning_keeps_limits_at_every_width(dataset: EncodedDataset, tmp_path: P
     ("limits", "message"),
     [
         ({"latency_batch": 5}, "latency_batch must be 1 or 4096, got 5"),
-        ({"parameters": -1}, "parameters must be zero or a positive number, got -1"),
+        ({"parameters": -1}, "parameters must be an integer from 0 to 1,000,000,000,000,000, got -1"),
     ],
 )
 def test_bad_limits_are_named(limits: dict[str, Any], message: str) -> None:

@@ -80,7 +80,7 @@ def test_published_settings(name: str) -> None:
         ("budget = ", "not TOML"),
         ("budgte = '5x'", "unknown setting 'budgte': did you mean 'budget'"),
         ("[recipe]\nlerning_rate = 1e-3", r"did you mean 'recipe\.learning_rate'"),
-        ("[recipe]\nlearning_rate = -1", "learning_rate must be a positive number, got -1"),
+        ("[recipe]\nlearning_rate = -1", "learning_rate must be a number above 0, at most 10,000, got -1"),
         ("[data]\nsplit = '8:1:1'", "split must be"),
         ("strategies = ['random']", "unknown setting 'strategies'"),
         ("[parameters.randm]\nx = 1", "did you mean 'random'"),

@@ -89,7 +89,7 @@ def test_automatic_batch_size(rows: int, size: int) -> None:
 def test_bad_settings_are_named() -> None:
     with pytest.raises(OptionError, match="seeds must be different integers"):
         replace(settings(), seeds=(1, 1))
-    with pytest.raises(OptionError, match="learning_rate must be a positive number, got -1"):
+    with pytest.raises(OptionError, match="learning_rate must be a number above 0, at most 10,000, got -1"):
         replace(settings(), recipe=RecipeSettings(learning_rate=-1))
     with pytest.raises(OptionError, match="device must be auto"):
         replace(settings(), device="tpu")

@@ -1,0 +1,199 @@
+"""How large a setting may be: one truth for the command line, for presets and study files, and for Python.
+
+Bounds are wide: they keep out what no machine could do, or what some part (numpy, torch, a table of the storage) cannot
+take, not what is unwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+from nas_fusion.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The integers, or the finite numbers, from `low` to `high`.
+
+    Args:
+        low, high: both are allowed.
+        integer: whether only integers are allowed.
+        above: whether `low` itself is not allowed.
+        note: more words for a message and for help.
+    """
+
+    low: float
+    high: float
+    integer: bool = True
+    above: bool = False
+    note: str = ""
+
+    def allows(self, value: object) -> bool:
+        """Whether a value is one of them."""
+        if isinstance(value, bool) or not isinstance(value, Integral if self.integer else Real):
+            return False
+        number: Any = value
+        is_above = self.low < number if self.above else self.low <= number
+        return bool(is_above and number <= self.high)  # NaN is not
+
+    def check(self, option: str, value: object) -> None:
+        """Refuse other values.
+
+        Raises:
+            OptionError: it is none of them.
+        """
+        if not self.allows(value):
+            raise OptionError(option, str(self), value)
+
+    def read(self, text: str) -> int | float | None:
+        """The number that a text means; None if it means none, or one that is not allowed."""
+        try:
+            number = int(text) if self.integer else float(text)
+        except ValueError:
+            return None
+        return number if self.allows(number) else None
+
+    @property
+    def range(self) -> str:
+        """Both ends, in words."""
+        low, high = f"{self.low:,.12g}", f"{self.high:,.12g}"
+        words = f"above {low}, at most {high}" if self.above else f"{low} to {high}"
+        return f"{words} ({self.note})" if self.note else words
+
+    def __str__(self) -> str:
+        kind = "an integer" if self.integer else "a number"
+        return f"{kind} {self.range}" if self.above else f"{kind} from {self.range}"
+
+
+def one_of(option: str, value: object, choices: Iterable[Any]) -> None:
+    """Refuse a value that is none of the choices.
+
+    Raises:
+        OptionError: it is none of them.
+    """
+    known = list(choices)
+    if not any(value == choice and type(value) is type(choice) for choice in known):
+        raise OptionError(option, f"one of {', '.join(map(str, known))}", value)
+
+
+def check_flag(option: str, value: object) -> None:
+    """Refuse what is neither true nor false.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if not isinstance(value, bool):
+        raise OptionError(option, "true or false", value)
+
+
+def check_text(option: str, value: object) -> None:
+    """Refuse what is no text, or has no character, or one that no name can have.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise OptionError(option, "a text that is not empty", value)
+
+
+LEVELS = Bound(1, 32, note="L levels have 2L²+4L+3 connections: 2,179 at 32")
+"""Levels of a space. Each connection is a choice of NNI's, an axis of its web UI, and weights of the supernet."""
+
+EMB_DIM = Bound(1, 4096)
+"""Width of a field's embedding; whether models of it fit the machine depends on the log (`nas_fusion.studies`)."""
+
+BATCH_SIZE = Bound(1, 1 << 20)
+"""Rows of a batch."""
+
+EPOCHS = Bound(1, 100_000)
+"""Of a re-training."""
+
+PATIENCE = Bound(0, 100_000)
+"""Epochs."""
+
+CANDIDATES = Bound(1, 100_000)
+"""Of a multi-trial search."""
+
+CONCURRENCY = Bound(1, 256)
+"""Candidates at once."""
+
+TUNE = Bound(0, 10_000)
+"""Tuning trials of a strategy."""
+
+PROCESSES = Bound(0, 1024)
+"""Of one comparison on one machine; a machine of few cores takes less (`nas_fusion.studies`)."""
+
+SEED = Bound(0, 2**32 - 1)
+"""Of everything random: numpy's older generators, which NNI's strategies use, take 32 bits."""
+
+MANY_SEEDS = Bound(1, 1000)
+"""How many seeds a comparison may have."""
+
+MIN_COUNT = Bound(1, 1_000_000_000)
+"""Of a value of the vocabulary."""
+
+LEARNING_RATE = Bound(0, 10_000, integer=False, above=True)
+"""Adam's, which moves a weight by about as much in a step."""
+
+L2 = Bound(0, 10_000, integer=False)
+"""In the gradient, times the weight."""
+
+DROPOUT = Bound(0, 0.99, integer=False)
+"""A probability."""
+
+LR_DROP = Bound(0, 1, integer=False, above=True)
+"""A factor."""
+
+GRADIENT_CLIP = Bound(0, 1e9, integer=False)
+"""A norm; 0 where none is meant."""
+
+MOST_COST = Bound(0, 10**15)
+"""A limit on weights or multiply-adds; 0 is none."""
+
+MOST_MILLISECONDS = Bound(0, 3_600_000, integer=False)
+"""A limit on latency; 0 is none."""
+
+MOST_SAMPLES = 10**15
+"""Rows that a training or a search may see."""
+
+MOST_SECONDS = 10.0**9
+"""Seconds that a training or a search may last: thirty years."""
+
+COST_PENALTY = Bound(0, 1e6, integer=False)
+"""Weight of OptFusion's penalty."""
+
+PORT = Bound(0, 65535)
+"""Of TCP; 0: any free one."""
+
+SYNTHETIC_ROWS = Bound(1, 100_000_000)
+"""Of the built-in log: 4.4 GB when encoded."""
+
+FORMATS = ("auto", "csv", "parquet", "libsvm", "criteo", "avazu", "kdd12")
+"""Formats of logs."""
+
+PRODUCT_RULES = ("zero", "open")
+"""What a product may do with a closed input."""
+
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
+"""Precisions of a training, and Lightning's names for them."""
+
+EMBEDDING_OPTIMIZERS = ("adam", "touched-rows-adam")
+"""Optimisers of the embedding table."""
+
+LATENCY_BATCHES = (1, 4096)
+"""Rows of the batches whose latency is measured: one request, and the published batch size."""
+
+ENGINES = ("in-process", "nni")
+"""Where the trainings of searches run."""
+
+DEVICE_FORM = "auto, cpu, cuda or cuda:N"
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
+
+
+def is_device(name: object) -> bool:
+    """Whether a text has the form of a device; whether there is one is another question."""
+    return isinstance(name, str) and _DEVICE.fullmatch(name) is not None
