@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socketserver
 import wsgiref.simple_server
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any
@@ -14,10 +14,11 @@ from optuna_dashboard import wsgi
 
 from nas_fusion.errors import OptionError
 from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._local_pages import only_for_own_pages
 from nas_fusion.studies._storage import open_storage
 
 HOST = "127.0.0.1"
-_LOCAL_NAMES = {"127.0.0.1", "localhost"}
+_PAGES = r"/(dashboard(/[\w/-]*)?)?"
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def dashboard(study: StudyFolder, port: int = 0, storage: str | None = None) -> 
     study.check_exists()
     study.artifacts.mkdir(exist_ok=True)
     found = open_storage(storage or study.storage_url)
-    app = _only_for_this_machine(wsgi(found, artifact_store=FileSystemArtifactStore(study.artifacts)))
+    app = only_for_own_pages(wsgi(found, artifact_store=FileSystemArtifactStore(study.artifacts)), _PAGES)
     try:
         server = wsgiref.simple_server.make_server(HOST, port, app, _Server, _Silent)
     except (OSError, OverflowError) as error:
@@ -58,14 +59,3 @@ class _Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
 class _Silent(wsgiref.simple_server.WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Not a line for every request."""
-
-
-def _only_for_this_machine(app: Callable[..., Any]) -> Callable[..., Any]:
-    # A page from elsewhere whose name was made to point at this machine has that name in its Host header.
-    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        if environ.get("HTTP_HOST", "").rpartition(":")[0] not in _LOCAL_NAMES:
-            start_response("403 Forbidden", [("Content-Type", "text/plain")])
-            return [b"refused"]
-        return app(environ, start_response)
-
-    return guarded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -21,13 +22,13 @@ def run_ui(options: Options) -> None:
         if study is None:
             list_studies(console, "ui")
             return
-        from nas_fusion.nni_bridge import web_ui
+        from nas_fusion.nni_bridge import viewing_manager
         from nas_fusion.studies import StudyFolder
 
         folder = StudyFolder(study)
         folder.check_exists()
-        with web_ui(folder.nni, options["port"]) as address:
-            _serve(console, f"NNI's web UI of {study}", address, options)
+        with viewing_manager(folder.nni, options["port"]) as manager:
+            _serve(console, f"NNI's web UI of {study}", manager.address, options, manager.check)
 
 
 def run_dashboard(options: Options) -> None:
@@ -43,8 +44,10 @@ def run_dashboard(options: Options) -> None:
             _serve(console, f"Optuna's dashboard of {study}", address, options)
 
 
-def _serve(console: Console, what: str, address: str, options: Options) -> None:
-    """Say where, and wait for Ctrl-C."""
+def _serve(
+    console: Console, what: str, address: str, options: Options, check: Callable[[], None] = lambda: None
+) -> None:
+    """Say where, and wait for Ctrl-C, or until `check` raises: it looks whether there is still something to serve."""
     import time
     import webbrowser
 
@@ -55,6 +58,7 @@ def _serve(console: Console, what: str, address: str, options: Options) -> None:
     try:
         while True:
             time.sleep(1)
+            check()
     except KeyboardInterrupt:
         console.print("ended")
 

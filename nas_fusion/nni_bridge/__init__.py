@@ -24,7 +24,7 @@ from nas_fusion.nni_bridge._training_service import (
     training_service,
 )
 from nas_fusion.nni_bridge._trial import TrialChannel
-from nas_fusion.nni_bridge._web_ui import web_ui
+from nas_fusion.nni_bridge._web_ui import viewing_manager, web_ui
 
 __all__ = [  # noqa: PLE0604 - the names are strings
     *_nni_names,
@@ -47,5 +47,6 @@ __all__ = [  # noqa: PLE0604 - the names are strings
     "python_command",
     "refuse_non_finite",
     "training_service",
+    "viewing_manager",
     "web_ui",
 ]

@@ -196,6 +196,24 @@ def test_a_killed_nasfusion_takes_the_manager_with_it(recorded: Path) -> None:
     assert not answers(address)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_command_ends_when_its_manager_is_gone(recorded: Path) -> None:
+    (recorded.parent / "study.toml").touch()
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "nas_fusion", "ui", str(recorded.parent)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert "http://127.0.0.1:" in process.stdout.readline()
+        (manager,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(manager), signal.SIGKILL)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert len(told.splitlines()) == 1
+    assert "NNI's manager ended with -9" in told
+
+
 def test_a_folder_without_an_experiment_and_a_taken_port_are_named(recorded: Path, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no recorded experiment"), web_ui(tmp_path / "nothing"):
         pass

@@ -6,9 +6,10 @@ import json
 import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
 import pytest
 
@@ -103,9 +104,61 @@ def test_the_comparisons_figures_stand_on_its_page(comparison: Comparison, addre
     assert all(figure["data"] for figure in figures.values())
 
 
-def test_it_is_for_this_machine_alone(address: str) -> None:
-    with pytest.raises(HTTPError, match="403"):
-        get(address, "api/studies", Host="evil.example:80")
+def status(address: str, method: str, path: str, body: str = "", **headers: str) -> int:
+    connection = HTTPConnection(address.removeprefix("http://"), timeout=10)
+    with closing(connection):
+        connection.request(method, f"/{path}", body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+LINK = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example:80"}, {"Host": "127.0.0.1.evil.example"}, {"Host": "evil.example@127.0.0.1"},
+        {"Host": ""},
+        {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
+        {"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site"}, LINK,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_page_from_elsewhere_gets_nothing(headers: dict[str, str], address: str) -> None:
+    for path in ("api/studies", "artifacts/1/1/x"):
+        assert status(address, "GET", path, **headers) == 403
+
+
+def test_no_page_from_elsewhere_changes_a_study(address: str) -> None:
+    number, before = study(address)
+    form = {"Content_Type": "text/plain"}
+    changes = [
+        ("DELETE", f"api/studies/{number}", ""),
+        ("POST", "api/studies", '{"study_name": "another", "directions": ["minimize"]}'),
+        ("POST", f"api/studies/{number}/rename", '{"study_name": "another"}'),
+        ("PUT", f"api/studies/{number}/note", '{"body": "x", "version": 1}'),
+        ("POST", f"api/artifacts/{number}", '{"file": "data:,x", "filename": "x.html"}'),
+    ]
+    senders = [
+        form, form | {"Origin": "http://evil.example"}, form | {"Origin": "null"}, form | {"Origin": "http://127.0.0.1:1"},
+        {"Content_Type": "application/json", "Host": "evil.example:80", "Origin": "http://evil.example:80"},
+        {"Content_Type": "application/json", "Origin": address, "Sec_Fetch_Site": "cross-site"},
+    ]  # fmt: skip
+    for method, path, body in changes:
+        for headers in senders:
+            assert status(address, method, path, body, **headers) == 403, (method, path, headers)
+    assert study(address) == (number, before)
+
+
+def test_its_own_pages_and_links_to_them_work(address: str) -> None:
+    own = {"Origin": address, "Sec_Fetch_Site": "same-origin", "Content_Type": "application/json"}
+    number, _ = study(address)
+    assert status(address, "GET", "api/studies", **own) == 200
+    assert status(address, "PUT", f"api/studies/{number}/note", '{"body": "mine", "version": 1}', **own) == 204
+    assert status(address, "GET", f"dashboard/studies/{number}", **LINK) == 200
+    assert status(address, "GET", "dashboard", Sec_Fetch_Site="none") in (200, 302)
     assert address.startswith("http://127.0.0.1:")
 
 
