@@ -10,6 +10,7 @@ from nas_fusion.search._engines import Engine, InProcess, TrainingService
 from nas_fusion.search._incumbents import Incumbents, NoIncumbents
 from nas_fusion.search._keep_limits import LATENCY, Clock, KeptLimits, keep_limits
 from nas_fusion.search._run import Retrained, build_context, model_to_train, new_model, retrain, run_search
+from nas_fusion.search._saved import load_search, save_search
 from nas_fusion.search._task import SearchOutcome, SearchTask
 
 __all__ = [
@@ -29,8 +30,10 @@ __all__ = [
     "TrainingService",
     "build_context",
     "keep_limits",
+    "load_search",
     "model_to_train",
     "new_model",
     "retrain",
     "run_search",
+    "save_search",
 ]

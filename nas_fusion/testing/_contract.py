@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import json
 import math
-import random
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import optuna
 import pytest
 import torch
 from optuna.distributions import CategoricalDistribution
 
+from nas_fusion.abilities import check_abilities
 from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.data import BatchLoader, SearchData
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
-from nas_fusion.search import SearchOutcome, SearchTask, build_context, new_model, run_search
+from nas_fusion.search import (
+    Retrained,
+    SearchOutcome,
+    SearchTask,
+    build_context,
+    load_search,
+    model_to_train,
+    new_model,
+    retrain,
+    run_search,
+    save_search,
+)
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.testing._fresh import designs_in_fresh_process
+from nas_fusion.testing._repeat import Repeated, repeat_search
 from nas_fusion.testing._task import BATCH_SIZE, resolve_entry, tiny_data, tiny_task
+from nas_fusion.training import seeded
 
 SEED = 3
 
@@ -31,8 +43,10 @@ class StrategyContract:
     """Inherit it in a test class, and set `strategy_name`.
 
     Lifecycle: pytest makes the fixtures below once per class, in this order: `data` (a small log without its test
-    rows), `entry` (looked up by `strategy_name`), `task` (budget, space and seed), `outcome` (one search). Override a
-    fixture to run the contract on something else, and `fresh_design` with it.
+    rows), `entry` (looked up by `strategy_name`), `task` (budget, space and seed), `outcome` (one search), `repeated`
+    (the same search again, watched), `kept` (the outcome, written and read), `retrained` (an epoch). A third search
+    runs in a fresh process (`fresh_design`). Override a fixture to run the contract on something else, and
+    `fresh_design` with it.
 
     Attributes:
         strategy_name: a registered name, or the place of an entry, ``package.module:ENTRY``.
@@ -71,14 +85,33 @@ class StrategyContract:
         name = cls.strategy_name
         return designs_in_fresh_process([name], seed=SEED)[name]
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def repeated(cls, entry: StrategyEntry, task: SearchTask) -> Repeated:
+        """The same search once more."""
+        return repeat_search(entry, task)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def kept(cls, outcome: SearchOutcome, tmp_path_factory: pytest.TempPathFactory) -> SearchOutcome:
+        """What the search found, after a trip through a folder."""
+        folder = tmp_path_factory.mktemp("searches") / "kept"
+        save_search(folder, outcome)
+        kept = load_search(folder)
+        assert kept is not None, "it was just written"
+        return kept
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def retrained(cls, entry: StrategyEntry, task: SearchTask, outcome: SearchOutcome) -> Retrained:
+        """The found design, trained for an epoch, hard or soft as the entry says."""
+        return retrain(entry, outcome, task, replace(task.config, max_epochs=1))
+
     # Reproducible ----------------------------------------------------------------------------------------------
 
-    def test_same_seed_gives_the_same_search(
-        self, entry: StrategyEntry, task: SearchTask, outcome: SearchOutcome
-    ) -> None:
+    def test_same_seed_gives_the_same_search(self, outcome: SearchOutcome, repeated: Repeated) -> None:
         """Whatever ran before in this process, and whatever state it left."""
-        torch.rand(7)
-        again = run_search(entry, task)
+        again = repeated.outcome
         assert again.design == outcome.design
         assert again.valid_auc == outcome.valid_auc
         assert [(p.samples, p.valid_auc) for p in again.trace] == [(p.samples, p.valid_auc) for p in outcome.trace]
@@ -87,11 +120,9 @@ class StrategyContract:
         """No order of a set, hash seed or global state may decide."""
         assert fresh_design == outcome.design
 
-    def test_global_random_state_is_left_alone(self, entry: StrategyEntry, task: SearchTask) -> None:
+    def test_global_random_state_is_left_alone(self, repeated: Repeated) -> None:
         """Users' own random numbers do not depend on a search that ran in between."""
-        before = _random_states()
-        run_search(entry, task)
-        assert _random_states() == before
+        assert not repeated.random_state_changed
 
     # A design of the space -------------------------------------------------------------------------------------
 
@@ -107,12 +138,45 @@ class StrategyContract:
             assert model(batch.ids, batch.values).shape == (8,)
         assert found_from_json(outcome.design.to_json()) == outcome.design
 
-    def test_soft_strategies_leave_a_mixture(self, entry: StrategyEntry, outcome: SearchOutcome) -> None:
-        """Soft re-training needs the supernet's weights and a distribution over operations per block."""
-        if entry.mode == "soft":
-            assert outcome.soft is not None
-            for probabilities in outcome.soft.mixture.values():
-                assert sum(probabilities.values()) == pytest.approx(1.0)
+    def test_abilities_are_whole(self, entry: StrategyEntry, task: SearchTask) -> None:
+        """A part of a protocol of `nas_fusion.abilities` is a misspelt name, or a forgotten one."""
+        if entry.kind == "one-shot" and not entry.has_own_space:
+            check_abilities(entry.build(build_context(task), **entry.parameters), entry.name)
+
+    # Re-training -----------------------------------------------------------------------------------------------
+
+    def test_retrains_to_finite_figures(self, task: SearchTask, retrained: Retrained) -> None:
+        """Hard or soft, as the entry says; a comparison ends with it."""
+        assert 0 <= retrained.fit.best_valid_auc <= 1
+        assert math.isfinite(retrained.fit.best_valid_logloss)
+        assert retrained.parameters > 0
+        batch = next(iter(BatchLoader(task.data.valid, 8)))
+        assert retrained.model(batch.ids, batch.values).shape == (8,)
+
+    def test_retrains_alike_from_what_was_kept(
+        self, entry: StrategyEntry, task: SearchTask, outcome: SearchOutcome, kept: SearchOutcome, retrained: Retrained
+    ) -> None:
+        """A study keeps a search in a folder; whoever re-trains its design gets the same numbers, whenever."""
+        again = retrain(entry, kept, task, replace(task.config, max_epochs=1))
+        if _figures(again) != _figures(retrained):
+            other = retrain(entry, outcome, task, replace(task.config, max_epochs=1))
+            assert _figures(other) == _figures(retrained), "re-training is not deterministic"
+            pytest.fail("what the search left is not all in its SoftStart: it is lost when it is kept in a file")
+
+    def test_a_soft_model_starts_from_what_was_kept(
+        self, entry: StrategyEntry, task: SearchTask, kept: SearchOutcome
+    ) -> None:
+        """From all of it and from nothing else: not from fresh weights, which another process draws differently."""
+        if entry.mode != "soft":
+            return
+        assert kept.soft is not None
+        shares = [share for block in kept.soft.mixture.values() for share in block.values()]
+        assert all(map(math.isfinite, shares))
+        first, again = (_predictions(entry, kept, task, seed) for seed in (1, 2))
+        assert torch.equal(first, again), "two fresh spaces gave two soft models"
+        moved = {n: w + 1 if w.is_floating_point() else w for n, w in kept.soft.weights.items()}
+        other = replace(kept, soft=replace(kept.soft, weights=moved))
+        assert not torch.equal(first, _predictions(entry, other, task, 1)), "the kept weights make no difference"
 
     # Within the budget -----------------------------------------------------------------------------------------
 
@@ -152,12 +216,9 @@ class StrategyContract:
 
     # Well-behaved ----------------------------------------------------------------------------------------------
 
-    def test_nothing_is_printed(
-        self, entry: StrategyEntry, task: SearchTask, capfd: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_nothing_is_printed(self, repeated: Repeated) -> None:
         """Progress goes to the task's console, and this task has none."""
-        run_search(entry, task)
-        assert capfd.readouterr() == ("", "")
+        assert repeated.printed == ""
 
     def test_details_are_json(self, outcome: SearchOutcome) -> None:
         """A study keeps them in a file."""
@@ -193,9 +254,18 @@ class StrategyContract:
                     assert strategy is not entry.build(context, **parameters)
 
 
-def _random_states() -> tuple[Any, ...]:
-    _, keys, *rest = np.random.get_state()  # noqa: NPY002 - the global state is what is looked at
-    return random.getstate(), np.asarray(keys).tolist(), rest, torch.get_rng_state().tolist()
+def _figures(retrained: Retrained) -> tuple[Any, ...]:
+    return retrained.fit.best_valid_auc, retrained.fit.best_valid_logloss, retrained.parameters
+
+
+def _predictions(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask, seed: int) -> torch.Tensor:
+    """Of the model that is re-trained, before it is: logits ``[rows]`` of a few validation rows."""
+    with seeded(seed):
+        model = model_to_train(entry, outcome, task).eval()
+    batch = next(iter(BatchLoader(task.data.valid, 64)))
+    with torch.inference_mode():
+        predictions: torch.Tensor = model(batch.ids, batch.values)
+    return predictions
 
 
 def _ends(distribution: Any) -> list[Any]:

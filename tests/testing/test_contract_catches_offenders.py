@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
+import torch
 from optuna.distributions import FloatDistribution
 
-from nas_fusion.baselines import FusionRandomOneShot, parallel
+from nas_fusion.baselines import FusionDARTS, FusionRandomOneShot, parallel
 from nas_fusion.errors import OptionError, TrainingError, UnknownNameError
 from nas_fusion.nni_bridge import Random
 from nas_fusion.registry import RegistryError
-from nas_fusion.search import SearchTask, run_search
-from nas_fusion.strategy import StrategyEntry
+from nas_fusion.search import SearchOutcome, SearchTask, retrain, run_search
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import StrategyContract, designs_in_fresh_process, resolve_entry, tiny_data, tiny_task
+from nas_fusion.testing._repeat import repeat_search
 
 CONTRACT = StrategyContract()
 
@@ -27,17 +33,19 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> SearchTask:
 def test_an_unseeded_strategy(task: SearchTask) -> None:
     entry = StrategyEntry("unseeded", "multi-trial", "", lambda context: Random(seed=None))
     with pytest.raises(AssertionError):
-        CONTRACT.test_same_seed_gives_the_same_search(entry, task, run_search(entry, task))
+        CONTRACT.test_same_seed_gives_the_same_search(run_search(entry, task), repeat_search(entry, task))
 
 
-def test_a_strategy_that_prints(task: SearchTask, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("say", [lambda: print("hello"), lambda: os.write(2, b"hello")])  # noqa: T201
+def test_a_strategy_that_prints(say: Callable[[], Any], task: SearchTask) -> None:
     def build(designs: Any) -> Any:
-        print("hello")  # noqa: T201
+        say()
         return parallel(designs)
 
-    entry = StrategyEntry("prints", "reference", "", build)
+    repeated = repeat_search(StrategyEntry("prints", "reference", "", build), task)
+    assert repeated.printed.strip() == "hello"
     with pytest.raises(AssertionError):
-        CONTRACT.test_nothing_is_printed(entry, task, capfd)
+        CONTRACT.test_nothing_is_printed(repeated)
 
 
 def test_a_strategy_that_overspends(task: SearchTask) -> None:
@@ -47,6 +55,65 @@ def test_a_strategy_that_overspends(task: SearchTask) -> None:
     entry = StrategyEntry("overspends", "one-shot", "", build)
     with pytest.raises(AssertionError):
         CONTRACT.test_budget_is_kept(entry, task, run_search(entry, task))
+
+
+@pytest.fixture(scope="module")
+def soft(task: SearchTask) -> SearchOutcome:
+    return run_search(STRATEGIES.get("optfusion-soft"), task)
+
+
+def soft_entry(make_soft_model: Callable[..., Any]) -> StrategyEntry:
+    return replace(STRATEGIES.get("optfusion-soft"), name="mine", make_soft_model=make_soft_model)
+
+
+def test_a_soft_model_with_fresh_weights(task: SearchTask, soft: SearchOutcome) -> None:
+    entry = soft_entry(lambda space, design, start: space.derive(design, weights=False))
+    with pytest.raises(AssertionError, match="two fresh spaces gave two soft models"):
+        CONTRACT.test_a_soft_model_starts_from_what_was_kept(entry, task, soft)
+
+
+def test_a_soft_model_that_ignores_what_was_kept(task: SearchTask, soft: SearchOutcome) -> None:
+    def seeded_model(space: Any, design: Any, start: Any) -> Any:
+        torch.manual_seed(0)
+        return space.derive(design, weights=False)
+
+    with pytest.raises(AssertionError, match="the kept weights make no difference"):
+        CONTRACT.test_a_soft_model_starts_from_what_was_kept(soft_entry(seeded_model), task, soft)
+
+
+def test_a_re_training_that_is_not_deterministic(task: SearchTask, soft: SearchOutcome) -> None:
+    make, calls = STRATEGIES.get("optfusion-soft").make_soft_model, count()
+
+    def another_every_time(space: Any, design: Any, start: Any) -> Any:
+        assert make is not None
+        model = make(space, design, start)
+        model.head.bias.data += next(calls)
+        return model
+
+    entry = soft_entry(another_every_time)
+    first = retrain(entry, soft, task, replace(task.config, max_epochs=1))
+    with pytest.raises(AssertionError, match="re-training is not deterministic"):
+        CONTRACT.test_retrains_alike_from_what_was_kept(entry, task, soft, soft, first)
+
+
+def test_a_soft_start_that_is_lost_in_a_file(task: SearchTask, soft: SearchOutcome) -> None:
+    assert soft.soft is not None
+    lost = replace(
+        soft, soft=replace(soft.soft, weights={n: torch.zeros_like(w) for n, w in soft.soft.weights.items()})
+    )
+    entry = STRATEGIES.get("optfusion-soft")
+    first = retrain(entry, soft, task, replace(task.config, max_epochs=1))
+    with pytest.raises(pytest.fail.Exception, match="lost when it is kept in a file"):
+        CONTRACT.test_retrains_alike_from_what_was_kept(entry, task, soft, lost, first)
+
+
+def test_half_of_an_ability(task: SearchTask) -> None:
+    class Careless(FusionDARTS):
+        derive_passes = 3
+
+    entry = StrategyEntry("careless", "one-shot", "", lambda context: Careless(0.1))
+    with pytest.raises(OptionError, match="SharesBudget of strategy careless must be whole"):
+        CONTRACT.test_abilities_are_whole(entry, task)
 
 
 def test_parameters_and_distributions_that_differ() -> None:

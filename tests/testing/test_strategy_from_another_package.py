@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from nas_fusion.cli import main
+from nas_fusion.files import load_tensors
+from nas_fusion.records import CellRecord
 from nas_fusion.registry import Registry, RegistryError
 from nas_fusion.strategy import StrategyEntry
 
@@ -28,6 +30,15 @@ class TestByPlace(StrategyContract):
 
     def test_a_fresh_process_finds_the_same_design(self):
         pass  # once is enough
+
+class TestBlendSoft(StrategyContract):
+    strategy_name = "blend-soft"
+
+    def test_a_fresh_process_finds_the_same_design(self):
+        pass  # blend's does
+
+class TestBlend(StrategyContract):
+    strategy_name = "blend"
 
 def test_all_includes_it():
     assert "hillclimb" in [entry.name for entry in select_strategies("all")]
@@ -47,7 +58,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(site: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    path = os.pathsep.join([str(site), str(Path(__file__).resolve().parents[2])])  # this checkout, wherever it is
+    environment = {**os.environ, "PYTHONPATH": path}
     command = [sys.executable, *arguments]
     return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
 
@@ -69,6 +81,25 @@ def test_it_keeps_the_contract_by_the_published_tests(site: Path, tmp_path: Path
     done = run(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "test_mine.py", cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout
+
+
+def test_a_soft_strategy_with_a_supernet_of_its_own_is_compared(site: Path, tmp_path: Path) -> None:
+    """Its search is kept for the soft row, which is re-trained from the file."""
+    small = ("--data", "synthetic:1000", "--levels", "1", "--emb-dim", "2", "--budget", "1x", "--epochs", "1")
+    given = ("--strategies", "blend,blend-soft", "--seeds", "1", "--study", "study")
+    done = nasfusion(site, "compare", *small, *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "study" / "searches" / "blend-0" / "supernet.pt").exists()
+    records = [
+        CellRecord.from_json((tmp_path / "study" / "cells" / f"{name}-0" / "cell.json").read_text("utf-8"))
+        for name in ("blend", "blend-soft")
+    ]
+    assert [record.mode for record in records] == ["hard", "soft"]
+    assert records[0].design == records[1].design
+    assert records[1].shares_search_with == "blend"
+    assert records[1].parameters > records[0].parameters, "nothing is cut away"
+    weights = load_tensors(tmp_path / "study" / "cells" / "blend-soft-0" / "model.pt")
+    assert "network.nodes.deep1.openness" in weights
 
 
 def write_broken_plugin(folder: Path, value: str) -> None:
