@@ -59,9 +59,9 @@ def changes(records: Sequence[CellRecord], now: Mapping[str, Any]) -> tuple[Diff
 
 
 def facts(provenance: Mapping[str, Any]) -> dict[str, str]:
-    """A record's provenance as words by name, packages first."""
+    """What computed a record, as words by name, packages first; not on what data, which a comparison's cells share."""
     versions = provenance.get("versions", {})
-    rest = {name: value for name, value in provenance.items() if name != "versions"}
+    rest = {name: value for name, value in provenance.items() if name not in ("versions", "data")}
     return {name: str(value) for name, value in {**versions, **rest}.items()}
 
 

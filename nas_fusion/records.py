@@ -10,10 +10,14 @@ from typing import Any
 
 from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.errors import NasFusionError, OptionError, StudyError
+from nas_fusion.seals import SealError, sealed, unsealed
 
 KINDS = ("one-shot", "multi-trial", "reference")
 MODES = ("hard", "soft")
-FORMAT_VERSION = 1
+CELL_FORMAT, UNSEALED_FORMAT = 2, 1
+"""Cells are written with a checksum; those of format 1, which have none, are read, too."""
+
+COMPARISON_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,8 @@ class CellRecord:
         derive_seconds, derive_samples: between the end of a supernet's training and a design, measuring the derived
             design for the report included.
         tuning_seconds, tuning_samples: of the strategy's tuning, which is done once for all its seeds.
-        provenance: what computed it: ``versions`` (package to version), ``device``, ``threads``, ``precision``; empty
-            in records that are older than this.
+        provenance: what computed it: ``versions`` (package to version), ``device``, ``threads``, ``precision``, and
+            ``data``, which says on what; empty in records that are older than this.
 
     Raises:
         OptionError: `kind` or `mode` is unknown.
@@ -122,35 +126,53 @@ class CellRecord:
         if self.mode not in MODES:
             raise OptionError("mode", f"one of {', '.join(MODES)}", self.mode)
 
-    def to_json(self) -> str:
-        """JSON text; floats keep every digit."""
+    def to_json(self, files: Mapping[str, Any] | None = None) -> str:
+        """JSON text with a checksum; floats keep every digit.
+
+        Args:
+            files: sizes and checksums of what lies beside it, by name (`nas_fusion.seals.seal_of_file`).
+        """
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         content["design"] = json.loads(self.design.to_json())
         content["trace"] = [asdict(p) for p in self.trace]
         content["retrain_history"] = [asdict(p) for p in self.retrain_history]
         for name in ("cost", "details", "provenance"):
             content[name] = dict(content[name])
-        return json.dumps({"format": FORMAT_VERSION, **content}, indent=2)
+        return sealed({"format": CELL_FORMAT, **content, "files": dict(files or {})})
 
     @classmethod
     def from_json(cls, text: str) -> CellRecord:
         """Read what `to_json` wrote.
 
         Raises:
-            StudyError: the text is not JSON, of another format version, or not a cell.
+            StudyError: the text is not JSON, of another format version, not a cell, or was changed.
+        """
+        return cls.with_files(text)[0]
+
+    @classmethod
+    def with_files(cls, text: str) -> tuple[CellRecord, dict[str, Any] | None]:
+        """Read what `to_json` wrote, and the `files` that it was given; None in the format without checksums.
+
+        Raises:
+            StudyError: as of `from_json`.
         """
         try:
             content = json.loads(text)
             version = content.pop("format")
-            if version != FORMAT_VERSION:
-                raise StudyError(f"cell format must be {FORMAT_VERSION}, got {version!r}")
+            if version not in (CELL_FORMAT, UNSEALED_FORMAT):
+                raise StudyError(f"cell format must be {CELL_FORMAT}, got {version!r}")
+            content = unsealed({"format": version, **content}, required=version == CELL_FORMAT)
+            del content["format"]
+            files = content.pop("files") if version == CELL_FORMAT else None
             content["design"] = found_from_json(json.dumps(content["design"]))
             for name in ("trace", "retrain_history"):
                 content[name] = tuple(TracePoint(**p) for p in content[name])
-            return cls(**content)
+            return cls(**content), files
         except StudyError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, NasFusionError) as error:
+        except SealError as error:
+            raise StudyError(str(error)) from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, NasFusionError) as error:
             raise StudyError(f"not a cell of a comparison in JSON: {error}") from error
 
 
@@ -203,25 +225,27 @@ class ComparisonInfo:
         return PurePath(self.data).name or self.data
 
     def to_json(self) -> str:
-        """JSON text; floats keep every digit."""
-        return json.dumps({"format": FORMAT_VERSION, **asdict(self)}, indent=2, default=str)
+        """JSON text with a checksum; floats keep every digit."""
+        return sealed({"format": COMPARISON_FORMAT, **asdict(self)}, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> ComparisonInfo:
         """Read what `to_json` wrote.
 
         Raises:
-            StudyError: the text is not JSON, of another format version, or not about a comparison.
+            StudyError: the text is not JSON, of another format version, not about a comparison, or was changed.
         """
         try:
-            content = json.loads(text)
+            content = unsealed(json.loads(text), required=False)
             version = content.pop("format")
-            if version != FORMAT_VERSION:
-                raise StudyError(f"the comparison's format must be {FORMAT_VERSION}, got {version!r}")
+            if version != COMPARISON_FORMAT:
+                raise StudyError(f"the comparison's format must be {COMPARISON_FORMAT}, got {version!r}")
             train, valid, test = content.pop("rows")
             failures = tuple(FailedCell(**failed) for failed in content.pop("failures", ()))
             return cls(rows=(train, valid, test), seeds=tuple(content.pop("seeds")), failures=failures, **content)
         except StudyError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except SealError as error:
+            raise StudyError(str(error)) from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StudyError(f"not about a comparison, in JSON: {error!r}") from error

@@ -4,10 +4,11 @@ if __name__ != "nas_fusion.studies":
     raise ImportError("import this package as nas_fusion.studies, not as `studies`")
 
 from nas_fusion.studies._assembly import Assembly, Job, make_space
-from nas_fusion.studies._compare import Comparison, compare, comparison_info
+from nas_fusion.studies._compare import Comparison, compare
 from nas_fusion.studies._dashboard import dashboard
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
+from nas_fusion.studies._info import comparison_info
 from nas_fusion.studies._limits import StudyLimits
 from nas_fusion.studies._presets import Preset, load_preset, preset_names
 from nas_fusion.studies._reports import rewrite_reports, without_record

@@ -12,18 +12,19 @@ from typing import Literal, get_args
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import NothingFinishedError, OptionError
+from nas_fusion.errors import NothingFinishedError, OptionError, StudyError
 from nas_fusion.files import new_folder, write_text
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import comparison_figures, write_results_csv
-from nas_fusion.search import Budget
+from nas_fusion.studies._cell_files import write_cell
 from nas_fusion.studies._cells import Cell, CellBook
-from nas_fusion.studies._computing import replay, write_record
+from nas_fusion.studies._computing import replay
 from nas_fusion.studies._failures import write_failure_log
 from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._info import comparison_info
 from nas_fusion.studies._local_workers import local_workers, processes_for
-from nas_fusion.studies._provenance import provenance, versions, warning_of_changes
+from nas_fusion.studies._provenance import provenance, warning_of_changes
 from nas_fusion.studies._reports import check_reference, is_named_beforehand, write_reports
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
@@ -186,7 +187,8 @@ def _run(
 
 def _warn_of_changes(work: Work, table: _Table, book: CellBook) -> None:
     if book.pending():
-        words = warning_of_changes(table.in_order(), provenance(work.settings.train_config(len(work.dataset.train))))
+        config = work.settings.train_config(len(work.dataset.train))
+        words = warning_of_changes(table.in_order(), provenance(config, work.dataset))
         if words is not None:
             logger.warning("%s", words)
 
@@ -242,10 +244,14 @@ class _Table:
             logger.warning("%s, seed %d failed: %s", cell.strategy, cell.seed, self.failures[cell])
 
     def _restore(self, cell: Cell) -> CellRecord | None:
-        record = self.book.remote_record(cell)
+        try:
+            record = self.book.remote_record(cell)
+        except StudyError as error:
+            logger.warning("%s: its cell is computed again", error)
+            return None
         if record is not None:
             with new_folder(self.work.folder.cell(cell.strategy, cell.seed)) as folder:
-                write_record(folder, record)
+                write_cell(folder, record)
         return record
 
     def _add(self, cell: Cell, record: CellRecord) -> None:
@@ -255,36 +261,3 @@ class _Table:
             replay(record, self.recorder)
         write_results_csv(self.in_order(), self.work.folder.results)
         self.listener(record, len(self.records), len(self.book.cells))
-
-
-def comparison_info(
-    settings: ComparisonSettings, dataset: EncodedDataset, command: str | None, reference: str | None = None
-) -> ComparisonInfo:
-    """What the table and the report say about the comparison as a whole."""
-    splits = (dataset.train, dataset.valid, dataset.test)
-    rows = (len(dataset.train), len(dataset.valid), len(dataset.test))
-    budget = Budget.parse(settings.budget, rows[0])
-    content = settings.to_dict()
-    content["recipe"]["batch_size"] = settings.batch_size(rows[0])
-    content["model"]["emb_dim"] = settings.emb_dim
-    content["candidates"] = budget.candidates or settings.candidates
-    return ComparisonInfo(
-        data=settings.source,
-        rows=rows,
-        fields=len(dataset.schema.fields),
-        features=dataset.schema.num_features,
-        label_rate=sum(s.label_rate * len(s) for s in splits) / sum(rows),
-        attainable_auc=dataset.attainable_auc,
-        budget=budget_words(budget),
-        seeds=settings.seeds,
-        settings=content,
-        versions=versions(),
-        command=command,
-        reference=reference,
-    )
-
-
-def budget_words(budget: Budget) -> str:
-    """A budget for the table and the report, with what a reader has to know about it."""
-    words = f"{budget}, per strategy and seed"
-    return words if budget.is_repeatable else f"{words} (by the clock: the same comparison again would differ)"

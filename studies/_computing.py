@@ -9,11 +9,9 @@ from typing import Any
 
 from nas_fusion.analysis import connection_importance
 from nas_fusion.cost import measure
-from nas_fusion.design import FusionDesign
-from nas_fusion.files import lock_file, new_folder, save_tensors, write_text
+from nas_fusion.files import lock_file, new_folder, save_tensors
 from nas_fusion.nn import Fields, FusionNetwork
 from nas_fusion.records import CellRecord
-from nas_fusion.report import draw_design
 from nas_fusion.search import LATENCY, KeptLimits, Retrained, SearchOutcome, run_search
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies._anytime import (
@@ -25,6 +23,7 @@ from nas_fusion.studies._anytime import (
     without_test_figures,
 )
 from nas_fusion.studies._assembly import Assembly, Job
+from nas_fusion.studies._cell_files import WEIGHTS, write_cell
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._provenance import provenance
 from nas_fusion.studies._searches import load_search, save_search
@@ -126,11 +125,11 @@ class Computing:
             derive_samples=outcome.derive_samples + outcome.measure_samples,
             tuning_seconds=tuned.get("seconds", 0.0),
             tuning_samples=tuned.get("samples", 0),
-            provenance=provenance(config),
+            provenance=provenance(config, self.assembly.dataset),
         )
         with new_folder(self.folder.cell(entry.name, config.seed)) as folder:
-            save_tensors(folder / "model.pt", trained.model.state_dict())
-            write_record(folder, record)
+            save_tensors(folder / WEIGHTS, trained.model.state_dict())
+            write_cell(folder, record)
         return record
 
     def _importance(self, trained: Retrained, config: TrainConfig) -> dict[str, Any]:
@@ -181,14 +180,6 @@ class Computing:
 
     def _serves(self, entry: StrategyEntry) -> bool:
         return entry.shares_search_with is None or self.assembly.hyperparameters[entry.name].shares_search
-
-
-def write_record(folder: Any, record: CellRecord) -> None:
-    """Write a cell's record, design and drawing into its folder."""
-    write_text(folder / "design.json", record.design.to_json() + "\n")
-    if isinstance(record.design, FusionDesign):
-        write_text(folder / "design.svg", draw_design(record.design, title=f"{record.strategy}, seed {record.seed}"))
-    write_text(folder / "cell.json", record.to_json())
 
 
 def replay(record: CellRecord, log: TrialLog) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from nas_fusion.data import EncodedDataset
 from nas_fusion.provenance import cells_in_words, changes, facts
 from nas_fusion.records import CellRecord
 from nas_fusion.training import TrainConfig, torch_device
@@ -22,7 +23,21 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
 
 
-def provenance(config: TrainConfig) -> dict[str, Any]:
+def data_facts(dataset: EncodedDataset) -> dict[str, Any]:
+    """What a cell says of its data: enough for a report on the comparison, and to tell them from others."""
+    splits = (dataset.train, dataset.valid, dataset.test)
+    rows = [len(split) for split in splits]
+    return {
+        "fingerprint": dataset.fingerprint,
+        "rows": rows,
+        "fields": len(dataset.schema.fields),
+        "features": dataset.schema.num_features,
+        "label_rate": sum(s.label_rate * len(s) for s in splits) / sum(rows),
+        "attainable_auc": dataset.attainable_auc,
+    }
+
+
+def provenance(config: TrainConfig, dataset: EncodedDataset) -> dict[str, Any]:
     """What computes a cell that is trained by this recipe in this process, as `CellRecord.provenance` has it.
 
     Raises:
@@ -33,6 +48,7 @@ def provenance(config: TrainConfig) -> dict[str, Any]:
         "device": device_name(torch_device(config)),
         "threads": torch.get_num_threads(),
         "precision": config.precision,
+        "data": data_facts(dataset),
     }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import StudyError, UnknownNameError
+from nas_fusion.errors import DamagedFileError, StudyError, UnknownNameError
 from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import (
@@ -19,8 +20,12 @@ from nas_fusion.report import (
     write_results_csv,
     write_summary_csv,
 )
+from nas_fusion.studies._cell_files import AGAIN, CELL, read_cell, warn_of_unsealed
 from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._info import info_from_cells, known_info
 from nas_fusion.studies._settings import ComparisonSettings, read_settings
+
+logger = logging.getLogger("nas_fusion")
 
 
 def write_reports(
@@ -75,15 +80,15 @@ def rewrite_reports(
     """
     study.check_exists()
     settings = ComparisonSettings.from_dict(read_settings(study.settings)[0])
-    if not study.comparison.is_file():
-        raise StudyError(
-            f"{study.path} holds no comparison.json; the command that made the study writes it, and the reports"
-        )
-    info = ComparisonInfo.from_json(study.comparison.read_text("utf-8"))
-    records = load_records(study, settings)
+    info = known_info(study)
+    records, damaged = load_cells(study, settings)
+    if not records and damaged:
+        raise StudyError(f"no cell of {study.path} can be read: {damaged[0].words}")
+    info = info or info_from_cells(study, settings, records)
     if not records:
         words = "has a result, and the comparison has ended" if info.ended else "is finished yet"
         raise StudyError(f"no cell of {study.path} {words}")
+    info = replace(info, failures=(*info.failures, *damaged))
     if info.ended:
         info = replace(info, failures=without_record(info, records))
     if reference is not None:
@@ -96,7 +101,8 @@ def rewrite_reports(
 
 def has_ended(study: StudyFolder) -> bool:
     """Whether a study's comparison has come to its end."""
-    return study.comparison.is_file() and ComparisonInfo.from_json(study.comparison.read_text("utf-8")).ended
+    info = known_info(study)
+    return info is not None and info.ended
 
 
 def without_record(info: ComparisonInfo, records: Sequence[CellRecord]) -> tuple[FailedCell, ...]:
@@ -110,18 +116,31 @@ def without_record(info: ComparisonInfo, records: Sequence[CellRecord]) -> tuple
     )
 
 
-def load_records(study: StudyFolder, settings: ComparisonSettings) -> list[CellRecord]:
-    """The finished cells in the order of the table."""
-    paths = [study.cell(name, seed) / "cell.json" for name in settings.strategies for seed in settings.seeds]
-    return [CellRecord.from_json(path.read_text("utf-8")) for path in paths if path.is_file()]
+def load_cells(study: StudyFolder, settings: ComparisonSettings) -> tuple[list[CellRecord], tuple[FailedCell, ...]]:
+    """The finished cells in the order of the table, and those whose record is damaged, with what to do about it."""
+    records, damaged, folders = [], [], []
+    for name, seed in _finished(study, settings):
+        folder = study.cell(name, seed)
+        try:
+            records.append(read_cell(folder, AGAIN))
+            folders.append(folder)
+        except DamagedFileError as error:
+            logger.warning("%s", error)
+            damaged.append(FailedCell(name, seed, str(error)))
+    warn_of_unsealed(folders)
+    return records, tuple(damaged)
+
+
+def _finished(study: StudyFolder, settings: ComparisonSettings) -> list[tuple[str, int]]:
+    cells = [(name, seed) for name in settings.strategies for seed in settings.seeds]
+    return [(name, seed) for name, seed in cells if (study.cell(name, seed) / CELL).exists()]
 
 
 def is_named_beforehand(study: StudyFolder, settings: ComparisonSettings, reference: str | None) -> bool:
     """Whether nobody can have chosen a reference by the results: there are none yet, or it was the same before."""
-    if not study.comparison.is_file():
-        return True
-    before = ComparisonInfo.from_json(study.comparison.read_text("utf-8"))
-    return (before.named_beforehand and before.reference == reference) or not load_records(study, settings)
+    before = known_info(study)
+    same = reference is None if before is None else before.named_beforehand and before.reference == reference
+    return same or not _finished(study, settings)
 
 
 def check_reference(reference: str | None, strategies: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -12,11 +13,12 @@ from optuna.storages import BaseStorage
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import StudyError
+from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.records import CellRecord
 from nas_fusion.search import Engine
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies._assembly import Assembly
+from nas_fusion.studies._cell_files import CELL, read_cell
 from nas_fusion.studies._cells import Cell, CellBook, Claim
 from nas_fusion.studies._computing import Computing, Trained
 from nas_fusion.studies._failures import Failure, give_memory_back, stops_the_run, write_failure_log
@@ -25,6 +27,8 @@ from nas_fusion.studies._leases import Watch
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
 from nas_fusion.trials import LabelledLog, SilentLog, StoppedEarly, TrialLog
+
+logger = logging.getLogger("nas_fusion")
 
 POLL_SECONDS = 0.5
 
@@ -73,6 +77,7 @@ class Work:
         self.computing = Computing(self.assembly, self.folder)
         self._tuned: dict[str, dict[str, Any]] = {}
         self._untuned: dict[str, str] = {}
+        self._damaged: set[Cell] = set()
 
     def connect(self, storage: BaseStorage) -> None:
         """Say where cells and tuning trials are claimed; the folder is there now."""
@@ -142,9 +147,17 @@ class Work:
                 return
 
     def load(self, cell: Cell) -> CellRecord | None:
-        """A cell that was written."""
-        path = self.folder.cell(cell.strategy, cell.seed) / "cell.json"
-        return CellRecord.from_json(path.read_text("utf-8")) if path.exists() else None
+        """A cell that was written; one whose record is damaged was not, which is warned of once."""
+        folder = self.folder.cell(cell.strategy, cell.seed)
+        if not (folder / CELL).exists():
+            return None
+        try:
+            return read_cell(folder)
+        except DamagedFileError as error:
+            if cell not in self._damaged:
+                self._damaged.add(cell)
+                logger.warning("%s: its cell is computed again", error)
+            return None
 
     def _run_claimed(self, book: CellBook, claim: Claim) -> str:
         cell = claim.cell

@@ -26,7 +26,7 @@ LAYERS = (
     {"bounds"},
     {"design", "registry", "files", "statistics"},
     {"architecture"},
-    {"trials"},
+    {"trials", "seals"},
     {"records", "provenance", "data", "nn", "nni_bridge"},
     {"training"},
     {"cost"},

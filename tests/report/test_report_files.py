@@ -43,8 +43,31 @@ def test_a_damaged_record_is_refused(damage: str) -> None:
         CellRecord.from_json(text[: len(text) // 2] if damage == "half" else damage)
 
 
+def without_checksum(record: CellRecord) -> dict[str, Any]:
+    """A record as the first format had it."""
+    content = json.loads(record.to_json())
+    del content["sha256"], content["files"]
+    return {**content, "format": 1}
+
+
+def test_records_without_checksum_are_read() -> None:
+    record = cell("tpe", 0)
+    assert CellRecord.with_files(json.dumps(without_checksum(record))) == (record, None)
+
+
+def test_a_changed_digit_is_noticed() -> None:
+    text = cell("tpe", 0, valid_auc=0.7512345).to_json()
+    for changed in (text.replace("0.7512345", "0.7512344"), text.replace('"sha256": "', '"sha256": "0')):
+        assert changed != text
+        with pytest.raises(StudyError, match="checksum does not fit"):
+            CellRecord.from_json(changed)
+    without = json.dumps({name: value for name, value in json.loads(text).items() if name != "sha256"})
+    with pytest.raises(StudyError, match="no checksum"):
+        CellRecord.from_json(without)
+
+
 def test_a_record_with_a_wrong_field_is_refused() -> None:
-    content = json.loads(cell("tpe", 0).to_json())
+    content = without_checksum(cell("tpe", 0))
     for change in ({"kind": "magic"}, {"colour": 1}, {"design": {"format": 1}}, {"trace": [{"seconds": 1}]}):
         with pytest.raises(StudyError, match="not a cell"):
             CellRecord.from_json(json.dumps({**content, **change}))

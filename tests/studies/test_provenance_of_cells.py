@@ -74,8 +74,8 @@ def test_going_on_under_other_conditions_is_warned_of(
     assert not warnings_in(caplog)
 
 
-def test_a_device_is_named() -> None:
-    now = provenance(TrainConfig(device="cpu", precision="bf16"))
+def test_a_device_is_named(dataset: EncodedDataset) -> None:
+    now = provenance(TrainConfig(device="cpu", precision="bf16"), dataset)
     assert (now["precision"], now["device"].partition(" ")[0]) == ("bf16", "cpu")
     assert len(now["device"]) > len("cpu ()")
     assert warning_of_changes([], now) is None

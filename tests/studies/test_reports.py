@@ -14,7 +14,7 @@ from nas_fusion.files import new_folder, write_text
 from nas_fusion.records import CellRecord
 from nas_fusion.report import results_frame
 from nas_fusion.studies import ComparisonSettings, StudyFolder, rewrite_reports
-from nas_fusion.studies._computing import write_record
+from nas_fusion.studies._cell_files import write_cell
 from nas_fusion.studies._reports import is_named_beforehand
 from tests.report.report_fakes import comparison_info, comparison_records
 
@@ -35,7 +35,7 @@ def study(tmp_path: Path) -> StudyFolder:
     write_text(found.comparison, comparison_info().to_json())
     for record in records():
         with new_folder(found.cell(record.strategy, record.seed)) as folder:
-            write_record(folder, record)
+            write_cell(folder, record)
     return found
 
 

@@ -1,0 +1,94 @@
+"""The folder of a finished cell: its record with checksums, and beside it design, drawing and weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import DamagedFileError, StudyError, WriteError
+from nas_fusion.files import read_text, write_text
+from nas_fusion.records import CellRecord
+from nas_fusion.report import draw_design
+from nas_fusion.seals import check_file, seal_of_file
+
+CELL, DESIGN, DRAWING, WEIGHTS = "cell.json", "design.json", "design.svg", "model.pt"
+AGAIN = "delete its folder, and the command that made the study computes the cell again"
+CHECKED_WHOLE = 1 << 24
+"""Weights up to this many bytes are compared with their checksum whenever a cell is read; of larger ones, the size."""
+
+logger = logging.getLogger("nas_fusion")
+
+
+def write_cell(folder: Path, record: CellRecord) -> None:
+    """Write a cell's record, design and drawing into its folder, and checksums of all that lies there.
+
+    Raises:
+        WriteError: a file cannot be written.
+    """
+    _write_copies(folder, record)
+    write_text(folder / CELL, record.to_json(_seals(folder, (DESIGN, DRAWING, WEIGHTS))))
+
+
+def read_cell(folder: Path, remedy: str = "") -> CellRecord:
+    """The record of a finished cell.
+
+    Design and drawing are copies of what the record says, and are made anew where they are damaged; damaged weights are
+    warned of, since no figure of the record depends on them any more.
+
+    Args:
+        folder: the cell's.
+        remedy: what to do about a damaged record, for the message.
+
+    Raises:
+        DamagedFileError: the record is missing, cannot be read or was changed.
+    """
+    path = folder / CELL
+    try:
+        record, files = CellRecord.with_files(read_text(path, remedy))
+    except DamagedFileError:
+        raise
+    except StudyError as error:
+        raise DamagedFileError(path, error, remedy) from error
+    if f"{record.strategy}-{record.seed}" != folder.name:
+        raise DamagedFileError(path, f"it is the record of {record.strategy}, seed {record.seed}", remedy)
+    if files is not None:
+        _check_files(folder, record, files)
+    return record
+
+
+def warn_of_unsealed(folders: Iterable[Path]) -> None:
+    """Say how many cells that can be read have no checksum, being of the first format."""
+    count = sum(CellRecord.with_files(read_text(folder / CELL))[1] is None for folder in folders)
+    if count:
+        logger.warning("%d cells have no checksum, being older; damage to them would not be noticed", count)
+
+
+def _check_files(folder: Path, record: CellRecord, files: Mapping[str, Any]) -> None:
+    damaged = []
+    for name, seal in files.items():
+        try:
+            check_file(folder / name, seal, largest=CHECKED_WHOLE)
+        except DamagedFileError as error:
+            damaged.append(name)
+            fate = f"the cell's figures hold, its weights do not ({AGAIN})" if name == WEIGHTS else "it is made anew"
+            logger.warning("%s: %s", error, fate)
+    if set(damaged) - {WEIGHTS}:
+        try:
+            _write_copies(folder, record)
+            # A drawing of this version may be another one than that of the version that computed the cell.
+            write_text(folder / CELL, record.to_json({**files, **_seals(folder, (DESIGN, DRAWING))}))
+        except WriteError as error:
+            logger.warning("%s", error)
+
+
+def _seals(folder: Path, names: Iterable[str]) -> dict[str, Any]:
+    return {name: seal_of_file(folder / name) for name in names if (folder / name).is_file()}
+
+
+def _write_copies(folder: Path, record: CellRecord) -> None:
+    write_text(folder / DESIGN, record.design.to_json() + "\n")
+    if isinstance(record.design, FusionDesign):
+        write_text(folder / DRAWING, draw_design(record.design, title=f"{record.strategy}, seed {record.seed}"))
