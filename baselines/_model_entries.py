@@ -10,10 +10,23 @@ from torch import nn
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.baselines.models import MODELS, HandMade
+from nas_fusion.bounds import DROPOUT, LEVELS, Bound, Rule
 from nas_fusion.design import FusionDesign
 from nas_fusion.nn import Fields
+from nas_fusion.nn.operations import BUILT_IN
 from nas_fusion.search_spaces import DesignSet
 from nas_fusion.strategy import BuildContext, StrategyEntry
+
+_LAYERS, _WIDTH = Bound(1, 64), Bound(1, 16_384)
+_BOUNDS: Mapping[str, Rule] = {
+    **dict.fromkeys(("cross_layers", "cin_layers", "layers", "second_layers"), _LAYERS),
+    **dict.fromkeys(("hidden_width", "cin_width", "second_width", "gate_width", "heads"), _WIDTH),
+    "hidden_layers": Bound(0, 64),
+    "dropout": DROPOUT,
+    "rank": Bound(1, 16_384, or_none=True),
+    "temperature": Bound(0, 1000, integer=False, above=True),
+    "bridge": tuple(BUILT_IN),
+}
 
 
 def point_of_the_space(model: HandMade, parameters: Mapping[str, Any]) -> FusionDesign | None:
@@ -25,7 +38,7 @@ def point_of_the_space(model: HandMade, parameters: Mapping[str, Any]) -> Fusion
     if model.design is None or parameters.get("rank") is not None:
         return None
     deep, crosses = parameters["hidden_layers"], parameters.get("cross_layers", 0)
-    for levels in range(1, 2 * (deep + crosses) + 1):
+    for levels in range(1, min(2 * (deep + crosses), int(LEVELS.high)) + 1):
         design = model.design(DesignSet(levels))
         blocks = design.live_blocks()
         if [sum(b.startswith(kind) for b in blocks) for kind in ("deep", "cross")] == [deep, crosses]:
@@ -59,6 +72,7 @@ def _entry(model: HandMade) -> StrategyEntry:
         build=partial(_architecture, model),
         # As JSON gives them back, so that a record that was read equals the one that was written.
         parameters={k: list(v) if isinstance(v, tuple) else v for k, v in model.parameters.items()},
+        bounds={name: rule for name, rule in _BOUNDS.items() if name in model.parameters},
         distributions=model.distributions,
         make_model=partial(_make_model, model),
     )

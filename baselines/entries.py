@@ -14,6 +14,7 @@ from nas_fusion.baselines._model_entries import MODEL_ENTRIES
 from nas_fusion.baselines._nasrec import NasRecSearch
 from nas_fusion.baselines._random_oneshot import FusionRandomOneShot
 from nas_fusion.baselines._tpe import FusionTPE
+from nas_fusion.bounds import LEARNING_RATE, SHARE, Bound
 from nas_fusion.nni_bridge import MendedEvolution, Random
 from nas_fusion.search_spaces.interaction import InteractionSpace, interaction_network
 from nas_fusion.search_spaces.nasrec import NasRecSpace, nasrec_network
@@ -24,6 +25,13 @@ DEFAULT_DARTS_LEARNING_RATE = 0.02
 
 RANKING_SHARE = 0.5
 """Random one-shot and NASRec spend at most this share of their budgets on ranking designs."""
+
+
+_POPULATION = Bound(1, 100_000)
+_TOURNAMENT = Bound(0, 1, integer=False, above=True)
+_WEIGHT = Bound(0, 1000, integer=False)
+_TEMPERATURE = Bound(0, 1000, integer=False, above=True)
+_BLOCKS = Bound(1, 64)
 
 
 def _random(context: BuildContext) -> Any:
@@ -107,6 +115,7 @@ ENTRIES = (
         "regularised evolution (NNI's RegularizedEvolution)",
         _evolution,
         parameters={"population": 20, "tournament": 0.5, "mutation_prob": 0.1, "crossover": False},
+        bounds={"population": _POPULATION, "tournament": _TOURNAMENT, "mutation_prob": SHARE},
         distributions=lambda: {
             "population": IntDistribution(4, 50),
             "tournament": FloatDistribution(0.2, 1.0),
@@ -120,6 +129,7 @@ ENTRIES = (
         "tree-structured Parzen estimator (Optuna's TPESampler)",
         _tpe,
         parameters={"startup_share": 0.4},
+        bounds={"startup_share": SHARE},
         distributions=lambda: {"startup_share": FloatDistribution(0.1, 0.8)},
     ),
     StrategyEntry(
@@ -128,6 +138,7 @@ ENTRIES = (
         "DARTS, first order (NNI's DARTS): architecture on validation batches",
         _darts,
         parameters={"arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE},
+        bounds={"arch_learning_rate": LEARNING_RATE},
         distributions=lambda: {"arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True)},
     ),
     StrategyEntry(
@@ -139,6 +150,11 @@ ENTRIES = (
             "arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE,
             "temperature_start": 1.0,
             "temperature_end": 0.33,
+        },
+        bounds={
+            "arch_learning_rate": LEARNING_RATE,
+            "temperature_start": _TEMPERATURE,
+            "temperature_end": _TEMPERATURE,
         },
         distributions=lambda: {
             "arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True),
@@ -152,6 +168,7 @@ ENTRIES = (
         "one-shot with random paths (NNI's RandomOneShot), then random designs ranked with its weights",
         _random_oneshot,
         parameters={"designs": 24},
+        bounds={"designs": _POPULATION},
         distributions=lambda: {"designs": IntDistribution(4, 100, log=True)},
     ),
     StrategyEntry(
@@ -160,6 +177,12 @@ ENTRIES = (
         "evolution over a space of interactions, after AutoCTR (Song et al., KDD 2020)",
         _autoctr,
         parameters={"population": 20, "tournament": 0.5, "quality": 0.1, "age": 1.0, "complexity": 0.1, "blocks": 7},
+        bounds={
+            "population": _POPULATION,
+            "tournament": _TOURNAMENT,
+            **dict.fromkeys(("quality", "age", "complexity"), _WEIGHT),
+            "blocks": _BLOCKS,
+        },
         distributions=lambda: {
             "population": IntDistribution(4, 50),
             "tournament": FloatDistribution(0.1, 1.0),
@@ -176,6 +199,12 @@ ENTRIES = (
         "supernet of dense and sparse operators, then evolution of its paths, after NASRec (Zhang et al., WWW 2023)",
         _nasrec,
         parameters={"designs": 24, "population": 12, "tournament": 0.5, "blocks": 7},
+        bounds={
+            "designs": _POPULATION,
+            "population": _POPULATION,
+            "tournament": _TOURNAMENT,
+            "blocks": _BLOCKS,
+        },
         distributions=lambda: {
             "designs": IntDistribution(4, 200, log=True),
             "population": IntDistribution(4, 100, log=True),

@@ -23,6 +23,7 @@ class Bound:
         low, high: both are allowed.
         integer: whether only integers are allowed.
         above: whether `low` itself is not allowed.
+        or_none: whether None is allowed, too.
         note: more words for a message and for help.
     """
 
@@ -30,10 +31,13 @@ class Bound:
     high: float
     integer: bool = True
     above: bool = False
+    or_none: bool = False
     note: str = ""
 
     def allows(self, value: object) -> bool:
         """Whether a value is one of them."""
+        if value is None:
+            return self.or_none
         if isinstance(value, bool) or not isinstance(value, Integral if self.integer else Real):
             return False
         number: Any = value
@@ -66,7 +70,8 @@ class Bound:
 
     def __str__(self) -> str:
         kind = "an integer" if self.integer else "a number"
-        return f"{kind} {self.range}" if self.above else f"{kind} from {self.range}"
+        words = f"{kind} {self.range}" if self.above else f"{kind} from {self.range}"
+        return f"{words}, or null" if self.or_none else words
 
 
 def one_of(option: str, value: object, choices: Iterable[Any]) -> None:
@@ -88,6 +93,41 @@ def check_flag(option: str, value: object) -> None:
     """
     if not isinstance(value, bool):
         raise OptionError(option, "true or false", value)
+
+
+Rule = Bound | tuple[str, ...]
+"""What a parameter may be: numbers within a bound, or one of a few words."""
+
+ANY_INTEGER = Bound(-1_000_000_000, 1_000_000_000)
+ANY_NUMBER = Bound(-1e9, 1e9, integer=False)
+MOST_ITEMS = 1000
+"""Of a parameter that is a list."""
+
+
+def check_parameter(option: str, value: object, default: object, rule: Rule | None = None) -> None:
+    """Refuse a value that a strategy's parameter cannot have.
+
+    Args:
+        option: what it is called.
+        value: what was given.
+        default: the parameter's; where no rule is given, a value has to be of the same type.
+        rule: what it may be.
+
+    Raises:
+        OptionError: it is something else.
+    """
+    if isinstance(rule, tuple):
+        one_of(option, value, rule)
+    elif isinstance(rule, Bound):
+        rule.check(option, value)
+    elif isinstance(default, bool):
+        check_flag(option, value)
+    elif isinstance(default, int | float):
+        (ANY_INTEGER if isinstance(default, int) else ANY_NUMBER).check(option, value)
+    elif isinstance(default, str):
+        check_text(option, value)
+    elif isinstance(default, list | tuple) and not (isinstance(value, list | tuple) and len(value) <= MOST_ITEMS):
+        raise OptionError(option, f"a list of at most {MOST_ITEMS:,} values", value)
 
 
 def check_text(option: str, value: object) -> None:
@@ -171,6 +211,9 @@ PORT = Bound(0, 65535)
 
 SYNTHETIC_ROWS = Bound(1, 100_000_000)
 """Of the built-in log: 4.4 GB when encoded."""
+
+SHARE = Bound(0, 1, integer=False)
+"""A part of a whole, or a probability."""
 
 FORMATS = ("auto", "csv", "parquet", "libsvm", "criteo", "avazu", "kdd12")
 """Formats of logs."""

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from nas_fusion.errors import DesignError, OptionError
+from nas_fusion.bounds import LEVELS
+from nas_fusion.errors import DesignError
 
 EMBEDDING = "embedding"
 OUTPUT = "output"
@@ -33,8 +34,7 @@ Connection = tuple[str, str]
 @lru_cache
 def block_names(levels: int) -> tuple[str, ...]:
     """All blocks in the order of the computation, output last."""
-    if levels < 1:
-        raise OptionError("levels", "a positive integer", levels)
+    LEVELS.check("levels", levels)
     pairs = [name for level in range(1, levels + 1) for name in (f"cross{level}", f"deep{level}")]
     return (EMBEDDING, "cross0", *pairs, OUTPUT)
 
@@ -233,7 +233,7 @@ class FusionDesign:
             raise DesignError(f"not a fusion design in JSON: {error!r}") from error
         if version != FORMAT_VERSION:
             raise DesignError(f"design format must be {FORMAT_VERSION}, got {version!r}")
-        if not isinstance(levels, int) or not isinstance(operations, dict) or any(len(c) != 2 for c in connections):
+        if not LEVELS.allows(levels) or not isinstance(operations, dict) or any(len(c) != 2 for c in connections):
             raise DesignError("not a fusion design in JSON: levels, operations or connections have the wrong form")
         return cls.build(levels, connections, operations)
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from nas_fusion.bounds import Rule, check_parameter
 from nas_fusion.errors import OptionError
 from nas_fusion.registry import Registry
 from nas_fusion.stopwatch import Stopwatch
@@ -83,6 +84,8 @@ class StrategyEntry:
             from the `DesignSet`. With a space of its own (`make_model`): an object with ``search(task) ->
             SearchOutcome``; for a reference, the `Architecture`, made from the context and the parameters.
         parameters: its hyperparameters and their defaults.
+        bounds: what a hyperparameter may be: within a `nas_fusion.bounds.Bound`, or one of a few words; one that is not
+            named here may be anything of its default's type.
         distributions: returns the Optuna distributions of the hyperparameters.
         in_all: whether ``--strategies all`` includes it.
         mode: re-train hard or soft.
@@ -110,6 +113,7 @@ class StrategyEntry:
     build: Callable[..., Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     distributions: Callable[[], Mapping[str, BaseDistribution]] = dict
+    bounds: Mapping[str, Rule] = field(default_factory=dict)
     in_all: bool = True
     mode: Mode = "hard"
     shares_search_with: str | None = None
@@ -152,12 +156,13 @@ class StrategyEntry:
         """The defaults, overridden.
 
         Raises:
-            OptionError: a name is no parameter of this strategy.
+            OptionError: a name is no parameter of this strategy, or a value is not allowed (`bounds`).
         """
-        for name in given:
+        for name, value in given.items():
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
                 raise OptionError(f"parameter of {self.name}", f"one of: {known}", name)
+            check_parameter(f"{self.name}.{name}", value, self.parameters[name], self.bounds.get(name))
         return {**self.parameters, **given}
 
     def reference(self, context: BuildContext, parameters: Mapping[str, Any]) -> Found:

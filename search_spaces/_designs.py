@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 
+from nas_fusion.bounds import LEVELS
 from nas_fusion.cost import Limits
 from nas_fusion.design import OPERATIONS, FusionDesign, candidate_connections, fused_blocks
 from nas_fusion.errors import DesignError, OptionError
@@ -32,8 +33,7 @@ class DesignSet:
     limits: Limits | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
-        if self.levels < 1:
-            raise OptionError("levels", "a positive integer", self.levels)
+        LEVELS.check("levels", self.levels)
         if not self.operations or len(set(self.operations)) != len(self.operations):
             raise OptionError("operations", "a non-empty sequence of different names", tuple(self.operations))
         object.__setattr__(self, "operations", tuple(self.operations))

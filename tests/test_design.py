@@ -84,7 +84,7 @@ def test_bad_designs_are_refused_with_a_reason() -> None:
         FusionDesign.build(1, [("deep1", "cross1")], "add")
     with pytest.raises(DesignError, match=r"missing \['deep1'"):
         FusionDesign.build(1, [], {"cross1": "add"})
-    with pytest.raises(OptionError, match="levels must be a positive integer, got 0"):
+    with pytest.raises(OptionError, match="levels must be an integer from 1 to 32"):
         FusionDesign.build(0, [], {})
     with pytest.raises(DesignError, match="not a fusion design in JSON"):
         FusionDesign.from_json("{")

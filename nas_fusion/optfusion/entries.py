@@ -7,6 +7,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
+from nas_fusion.bounds import LEARNING_RATE, SHARE, Bound
 from nas_fusion.optfusion._node import Searched
 from nas_fusion.optfusion.strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion, soft_model
 from nas_fusion.strategy import BuildContext, StrategyEntry
@@ -14,6 +15,7 @@ from nas_fusion.strategy import BuildContext, StrategyEntry
 PUBLISHED_PATIENCE = 1
 """The search stops after one epoch without a better validation AUC; any gain counts."""
 
+_BOUNDS = {"arch_learning_rate": LEARNING_RATE, "gate_start": Bound(0, 1000, integer=False, above=True)}
 _PARAMETERS = {"arch_learning_rate": DEFAULT_ARCH_LEARNING_RATE, "gate_start": 0.5}
 
 
@@ -47,6 +49,7 @@ def _entry(name: str, summary: str, search: Searched = "both", **options: Any) -
         summary=summary,
         build=_build(search),
         parameters=_PARAMETERS,
+        bounds=_BOUNDS,
         distributions=_distributions,
         keep_best_epoch=True,
         patience=PUBLISHED_PATIENCE,
@@ -104,6 +107,13 @@ ENTRIES = (
             "warm_up": WARM_UP,
             "candidates": REFINED_CANDIDATES,
             "proposed_share": 0.5,
+        },
+        bounds={
+            **_BOUNDS,
+            "supernet_share": Bound(0, 1, integer=False, above=True),
+            "warm_up": SHARE,
+            "candidates": Bound(0, 10_000),
+            "proposed_share": SHARE,
         },
         distributions=lambda: {
             **_distributions(),
