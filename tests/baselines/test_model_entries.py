@@ -74,7 +74,7 @@ def test_parameters_reach_the_model(data: SearchData) -> None:
         (20, 7),
         (7, 7),
     ]
-    with pytest.raises(OptionError, match="fnn.dropout must be a number from 0 to 0.99"):
+    with pytest.raises(OptionError, match=r"fnn\.dropout must be a number from 0 to 0\.99"):
         new_model(entry, run_search(entry, task, {"dropout": 1.5}).design, task.make_space())
 
 
