@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -82,6 +83,7 @@ from nas_fusion.arguments import (
     WeightsOption,
 )
 from nas_fusion.errors import NasFusionError, one_line
+from nas_fusion.interrupts import Terminated, end_with_parent, exit_codes, interruptible
 from nas_fusion.usage import check_arguments, message_of, show_what_can_be_shown
 
 EXIT_BAD_INPUT = 2
@@ -411,21 +413,37 @@ def version() -> None:
     typer.echo(f"nas-fusion {__version__}")
 
 
-def _command_line() -> str:
+def _command_line(arguments: list[str] | None = None) -> str:
+    """The command as it may be shown: without the password of a storage."""
+    import re
     import shlex
 
-    return shlex.join(["nasfusion", *sys.argv[1:]])
+    text = shlex.join(["nasfusion", *(sys.argv[1:] if arguments is None else arguments)])
+    return re.sub(r"(://[^\s:@/]*):[^\s@/]*@", r"\1:***@", text)
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; what the user can mend becomes one line and exit code 2."""
+    """Run the command line.
+
+    What the user can mend becomes one line and exit code 2; Ctrl-C, SIGTERM and SIGHUP one line, and 128 plus the
+    signal's number.
+    """
     # Read by torch when it first allocates: huge pages halve the time of a dense step on a large embedding table.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    end_with_parent()
     show_what_can_be_shown()
     asked = list(sys.argv[1:] if arguments is None else arguments)
+    with interruptible():
+        code = _run(asked)
+    if code in exit_codes():
+        _say_how_to_go_on(code, asked)
+    raise SystemExit(code)
+
+
+def _run(asked: list[str]) -> int:
     try:
         check_arguments(asked)
-        code = app(asked or ["--help"], prog_name="nasfusion", standalone_mode=False)
+        return app(asked or ["--help"], prog_name="nasfusion", standalone_mode=False) or 0
     except (NasFusionError, TyperException) as error:
         _fail(message_of(error, asked, _flags()))
     except BrokenPipeError:
@@ -433,10 +451,17 @@ def main(arguments: list[str] | None = None) -> Any:
     except OSError as error:
         _fail(one_line(f"{error.filename or 'file system'}: {error.strerror or error}"))
     except KeyboardInterrupt:
-        code = EXIT_INTERRUPTED
-    if code == EXIT_INTERRUPTED:  # the parser's word for Ctrl-C
-        typer.echo("\ninterrupted; what is finished is kept, the same command goes on", err=True)
-    raise SystemExit(code or 0)
+        return EXIT_INTERRUPTED
+    except Terminated as end:
+        return 128 + end.number
+
+
+def _say_how_to_go_on(code: int, asked: list[str]) -> None:
+    goes_on = "what is finished is kept, the same command goes on"
+    if asked[:1] in (["search"], ["retrain"]):
+        goes_on = "nothing is written, the same command begins anew"
+    with suppress(OSError):  # the terminal may be gone
+        typer.echo(f"\nnasfusion: {exit_codes()[code]}; {goes_on}: {_command_line(asked)}", err=True)
 
 
 def _flags() -> dict[str, dict[str, str]]:
@@ -454,7 +479,8 @@ def _names(parameters: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _fail(message: str) -> NoReturn:
-    typer.echo(f"nasfusion: error: {message}", err=True)
+    with suppress(OSError):  # standard error may be a file on the disk that is full
+        typer.echo(f"nasfusion: error: {message}", err=True)
     raise SystemExit(EXIT_BAD_INPUT)
 
 

@@ -7,22 +7,18 @@ goes into the record only.
 from __future__ import annotations
 
 import copy
-import os
-import shutil
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
 import torch
 from torch import Tensor, nn
 
 from nas_fusion.data import EncodedSplit
-from nas_fusion.errors import StudyError, TrainingError
-from nas_fusion.files import load_tensors, save_tensors
+from nas_fusion.errors import TrainingError
+from nas_fusion.files import load_tensors, save_tensors, sweep, temporary_folder
 from nas_fusion.records import TracePoint
 from nas_fusion.training import TrainConfig, evaluate, seeded
 
@@ -127,22 +123,11 @@ def with_test_figures(trace: Sequence[TracePoint], figures: TestFigures) -> tupl
 
 @contextmanager
 def incumbents_folder(study: Path, cell: str) -> Iterator[Path]:
-    """A hidden folder of this process in the study's; those of processes that died are cleared away.
+    """A hidden folder in the study's; those of processes that died are cleared away.
 
     Raises:
-        StudyError: it cannot be made.
+        WriteError: it cannot be made.
     """
-    machine = socket.gethostname()
-    for old in study.glob(f".incumbents-{machine}-*"):
-        if not psutil.pid_exists(int(old.name.rpartition("-")[2])):
-            shutil.rmtree(old, ignore_errors=True)
-    mine = study / f".incumbents-{machine}-{os.getpid()}"
-    try:
-        folder = mine / cell
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(mine)
-    except OSError as error:
-        raise StudyError(f"cannot write {mine}: {error.strerror or error}") from error
+    sweep(study)
+    with temporary_folder(study, f"incumbents-{cell}") as folder:
+        yield folder

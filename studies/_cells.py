@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from optuna_dashboard import save_plotly_graph_object
 
-from nas_fusion.errors import StudyError
+from nas_fusion.errors import StorageError, StudyError, WriteError
 from nas_fusion.records import CellRecord
 from nas_fusion.studies._failures import Failure
-from nas_fusion.studies._leases import DIED, Watch, declare_dead, held, storage_id, take
+from nas_fusion.studies._leases import DIED, Watch, declare_dead, give_back, held, storage_id, take
+from nas_fusion.studies._patience import at_once
 from nas_fusion.studies._storage import open_study
 
 MAX_DEATHS = 3
@@ -111,13 +113,13 @@ class CellBook:
             trial_id = storage_id(self._storage, self.study, waiting.number)
             if not take(self._storage, trial_id):
                 continue
-            trial = optuna.Trial(self.study, trial_id)
-            for name, choices in self._choices.items():
-                trial.suggest_categorical(name, choices)
-            claim = Claim(_cell_of(trial.params), trial, trial_id)
-            if not self._is_duplicate(claim):
+            try:
+                claim = self._claim_of(trial_id)
+            except BaseException:
+                give_back(self._storage, trial_id)
+                raise
+            if claim is not None:
                 return claim
-            self.study.tell(trial, state=TrialState.FAIL)
         return None
 
     def holding(self, claim: Claim) -> Any:
@@ -135,6 +137,9 @@ class CellBook:
 
         Returns:
             False if this process had been taken for dead, and the result does not count.
+
+        Raises:
+            WriteError: an artifact cannot be written.
         """
         trial = claim.trial
         try:
@@ -144,7 +149,7 @@ class CellBook:
                 trial.report(point.valid_auc, step=epoch)
             for name in ("design.svg", "design.json"):
                 if (folder / name).exists():  # what is no design of the fusion space has no drawing
-                    upload_artifact(artifact_store=self._artifacts, file_path=str(folder / name), study_or_trial=trial)
+                    self._upload(folder / name, trial)
             for name in ("test_auc", "test_logloss", "valid_logloss", "search_seconds", "retrain_seconds"):
                 trial.set_user_attr(name, getattr(record, name))
             trial.set_user_attr("design", str(record.design))
@@ -163,8 +168,9 @@ class CellBook:
 
     def release(self, claim: Claim) -> None:
         """Give a cell back that this process could not finish for reasons of its own."""
-        if declare_dead(self._storage, claim.trial_id):
-            self._enqueue(claim.cell, like=claim.trial.user_attrs)
+        if give_back(self._storage, claim.trial_id):
+            with suppress(StorageError, WriteError), at_once():  # whoever looks next finds it forgotten
+                self._enqueue(claim.cell, like=claim.trial.user_attrs)
 
     def revive(self) -> list[Cell]:
         """Let the cells wait again whose processes are gone, unless they have cost too many; the cells."""
@@ -235,12 +241,28 @@ class CellBook:
         """Put a finished cell whose folder is gone back into the queue."""
         self._enqueue(cell, **{_AGAIN: True})
 
+    def _claim_of(self, trial_id: int) -> Claim | None:
+        trial = optuna.Trial(self.study, trial_id)
+        for name, choices in self._choices.items():
+            trial.suggest_categorical(name, choices)
+        claim = Claim(_cell_of(trial.params), trial, trial_id)
+        if not self._is_duplicate(claim):
+            return claim
+        self.study.tell(trial, state=TrialState.FAIL)
+        return None
+
     def _is_duplicate(self, claim: Claim) -> bool:
         # Two coordinators that start together may enqueue a cell twice.
         again = claim.trial.user_attrs.get(_AGAIN, False)
         known = (TrialState.RUNNING,) if again else (TrialState.RUNNING, TrialState.COMPLETE)
         others = self.study.get_trials(deepcopy=False, states=known)
         return any(self._cell(t) == claim.cell and t.number < claim.trial.number for t in others)
+
+    def _upload(self, file: Path, trial: optuna.Trial) -> None:
+        try:
+            upload_artifact(artifact_store=self._artifacts, file_path=str(file), study_or_trial=trial)
+        except OSError as error:
+            raise WriteError(self._folder, error.strerror or error) from error
 
     def _store_record(self, claim: Claim, record: CellRecord) -> None:
         text = base64.b64encode(zlib.compress(record.to_json().encode())).decode()

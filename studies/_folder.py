@@ -9,7 +9,7 @@ from typing import Any
 
 from nas_fusion.design import OPERATIONS, candidate_connections, connection_label, fused_blocks, operation_label
 from nas_fusion.errors import StudyError
-from nas_fusion.files import LockedError, lock_file
+from nas_fusion.files import LockedError, lock_file, sweep
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.search import TrainingService
 from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
@@ -150,6 +150,8 @@ class StudyFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with lock_file(self.path / ".lock", wait=False):
+                for place in (self.path, self.path / "cells", self.path / "searches"):
+                    sweep(place)
                 if not self.settings.exists():
                     settings.write(self.settings, fingerprint)
                 yield

@@ -1,38 +1,37 @@
 """Who runs a trial, and whether they still live: for storages that several processes share.
 
 Optuna's own heartbeat exists for databases only. This one is two attributes of the trial, so that it works with every
-storage: who runs it (machine, process) and a count that grows while the process lives. Another process of the same
-machine sees at once that a process is gone; one on another machine waits until the count has stood still for a while by
-its own clock, so that clocks need not agree.
+storage: who runs it (`nas_fusion.processes`) and a count that grows while the process lives. A process that sees the
+other sees at once that it is gone, and as long as it is there, it is not taken for dead. One that does not see it, on
+another machine or in another container, waits until the count has stood still for a while by its own clock, so that
+clocks need not agree.
 """
 
 from __future__ import annotations
 
-import os
-import platform
+import secrets
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
-import psutil
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from nas_fusion.errors import StorageError, WriteError
 from nas_fusion.files import lock_file
+from nas_fusion.processes import Fate, fate, this_process
+from nas_fusion.studies._patience import OWNER, at_once
 
-OWNER, BEAT, DIED = "nas-fusion:owner", "nas-fusion:beat", "nas-fusion:died"
+BEAT, DIED = "nas-fusion:beat", "nas-fusion:died"
 BEAT_SECONDS = 10.0
 GRACE_SECONDS = 60.0
-
-
-def this_process() -> dict[str, Any]:
-    """What identifies this process among those of all machines."""
-    return {"machine": platform.node(), "pid": os.getpid(), "started": psutil.Process().create_time()}
+JOIN_SECONDS = 2.0
+"""A heartbeat that waits for a storage that does not answer is left to itself."""
 
 
 def storage_id(storage: BaseStorage, study: optuna.Study, number: int) -> int:
@@ -40,28 +39,56 @@ def storage_id(storage: BaseStorage, study: optuna.Study, number: int) -> int:
     return storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study.study_name), number)
 
 
+_holds: set[str] = set()
+"""What this process runs now: a notebook may have given a trial up and live on."""
+
+
 @contextmanager
 def held(storage: BaseStorage, trial_id: int, beat_seconds: float = BEAT_SECONDS) -> Iterator[None]:
     """Say that this process runs the trial, and go on saying so until the block ends."""
-    storage.set_trial_system_attr(trial_id, OWNER, this_process())
+    hold = secrets.token_hex(8)
+    _holds.add(hold)
     ended = threading.Event()
-
-    def beat() -> None:
-        count = 0
-        while not ended.wait(beat_seconds):
-            count += 1
-            try:
-                storage.set_trial_system_attr(trial_id, BEAT, count)
-            except UpdateFinishedTrialError:
-                return  # taken for dead by another process: its result will be refused
-
-    thread = threading.Thread(target=beat, name="nas-fusion heartbeat", daemon=True)
-    thread.start()
+    thread = threading.Thread(
+        target=_beat, args=(storage, trial_id, beat_seconds, ended), name="nas-fusion heartbeat", daemon=True
+    )
     try:
+        storage.set_trial_system_attr(trial_id, OWNER, this_process().to_dict() | {"hold": hold})
+        thread.start()
         yield
     finally:
+        _holds.discard(hold)
         ended.set()
-        thread.join()
+        if thread.is_alive():
+            thread.join(JOIN_SECONDS)
+
+
+def _beat(storage: BaseStorage, trial_id: int, seconds: float, ended: threading.Event) -> None:
+    count = 0
+    while not ended.wait(seconds):
+        count += 1
+        try:
+            with at_once():
+                storage.set_trial_system_attr(trial_id, BEAT, count)
+        except UpdateFinishedTrialError:
+            return  # taken for dead by another process: its result will be refused
+        except (StorageError, WriteError):
+            continue  # who computes the cell finds out, and says so, when it needs the storage; the next beat may work
+
+
+@dataclass
+class _Seen:
+    """What was last seen of a heartbeat.
+
+    Args:
+        beat: its count.
+        looked: when, by this process's clock.
+        still: for how many seconds the count has been seen to stand still.
+    """
+
+    beat: Any
+    looked: float
+    still: float = 0.0
 
 
 @dataclass
@@ -70,10 +97,12 @@ class Watch:
 
     Args:
         grace_seconds: a heartbeat that stands still for so long has stopped.
+        clock: seconds, of this process alone.
     """
 
     grace_seconds: float = GRACE_SECONDS
-    _seen: dict[tuple[str, int], tuple[Any, float]] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
+    _seen: dict[tuple[str, int], _Seen] = field(default_factory=dict)
 
     def dead(self, study: optuna.Study) -> list[FrozenTrial]:
         """Running trials that nobody runs any more."""
@@ -81,41 +110,82 @@ class Watch:
 
     def _is_dead(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         owner = trial.system_attrs.get(OWNER)
-        if owner is not None and owner["machine"] == platform.node():
-            return not _lives(owner)
-        beat, now = trial.system_attrs.get(BEAT), time.monotonic()
-        last, since = self._seen.setdefault((study.study_name, trial.number), (beat, now))
-        if last != beat:
-            self._seen[study.study_name, trial.number] = (beat, now)
+        found = _fate_of_owner(owner) if isinstance(owner, Mapping) else "unknown"
+        return found == "gone" if found != "unknown" else self._stands_still(study, trial)
+
+    def _stands_still(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        beat, now = trial.system_attrs.get(BEAT), self.clock()
+        seen = self._seen.setdefault((study.study_name, trial.number), _Seen(beat, now, -1.0))
+        if seen.beat != beat or seen.still < 0:
+            seen.beat, seen.looked, seen.still = beat, now, 0.0
             return False
-        return now - since > self.grace_seconds
+        # Where nobody looked, the storage may have been away, or this machine asleep, and the other one not dead: what
+        # passed meanwhile decides only half.
+        seen.still += min(now - seen.looked, self.grace_seconds / 2)
+        seen.looked = now
+        return seen.still >= self.grace_seconds
 
 
-def _lives(owner: dict[str, Any]) -> bool:
-    try:
-        process = psutil.Process(owner["pid"])
-        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() == owner["started"])
-    except psutil.NoSuchProcess:
-        return False
+def _fate_of_owner(owner: Mapping[str, Any]) -> Fate:
+    if owner.get("token") == this_process().token and "hold" in owner:
+        return "lives" if owner["hold"] in _holds else "gone"
+    return fate(owner)
 
 
 def take(storage: BaseStorage, trial_id: int) -> bool:
     """Start a waiting trial; False if another process was faster."""
-    with _alone(storage):
+    owner = this_process().to_dict()
+    with _alone(storage) as alone:
         try:
-            return storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+            if alone:  # a process that is killed in the next moment has said who it was
+                if storage.get_trial(trial_id).state != TrialState.WAITING:
+                    return False
+                storage.set_trial_system_attr(trial_id, OWNER, owner)
+                return storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+            taken = storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+            if taken:
+                storage.set_trial_system_attr(trial_id, OWNER, owner)
+            return taken
         except UpdateFinishedTrialError:
             return False
 
 
-def _alone(storage: BaseStorage) -> AbstractContextManager[Any]:
-    # SQLite does not lock the row that Optuna reads before it writes.
+@contextmanager
+def _alone(storage: BaseStorage) -> Iterator[bool]:
+    """SQLite does not lock the row that Optuna reads before it writes: with it, one process at a time is in the block.
+
+    Yields:
+        Whether that is so.
+
+    Raises:
+        WriteError: the lock's file cannot be written.
+    """
     url = getattr(storage, "url", "")
-    return lock_file(url.removeprefix("sqlite:///") + ".lock") if url.startswith("sqlite:///") else nullcontext()
+    if not url.startswith("sqlite:///"):
+        yield False
+        return
+    with lock_file(url.removeprefix("sqlite:///") + ".lock"):
+        yield True
 
 
 def declare_dead(storage: BaseStorage, trial_id: int) -> bool:
     """Fail a trial whose process is gone; False if another process was faster."""
+    return _fail(storage, trial_id)
+
+
+def give_back(storage: BaseStorage, trial_id: int) -> bool:
+    """Fail a trial that this process cannot finish, for reasons of its own; False if it does not run any more.
+
+    When the storage is away, or the disk full, nothing happens: the process is about to end, and others will see it.
+    """
+    try:
+        with at_once():
+            return _fail(storage, trial_id)
+    except (StorageError, WriteError):
+        return False
+
+
+def _fail(storage: BaseStorage, trial_id: int) -> bool:
     with _alone(storage):
         try:
             storage.set_trial_system_attr(trial_id, DIED, True)

@@ -14,11 +14,14 @@ import torch
 
 from nas_fusion.errors import OptionError
 from nas_fusion.files import open_new
+from nas_fusion.interrupts import PARENT
 
 logger = logging.getLogger("nas_fusion")
 
 LAST_SECONDS = 60.0
 """Workers end by themselves when nothing is left to do; one that does not is stopped after so long."""
+
+STOP_SECONDS = 15.0
 
 THREADS = "OMP_NUM_THREADS"
 
@@ -43,7 +46,7 @@ def local_workers(count: int, storage: str, study: str, folder: Path) -> Iterato
 
     Each has as many threads as cores divided by processes, unless ``OMP_NUM_THREADS`` says otherwise. What a worker
     prints is in ``worker-<number>.log`` in the study folder, which stays there if it failed. They end with the block,
-    at once if it raises; a cell that one of them had then claimed waits again.
+    at once if it raises, and with this process if it is killed; a cell that one of them had then claimed waits again.
 
     Args:
         count: of workers; with none or fewer, nothing changes.
@@ -65,6 +68,8 @@ def local_workers(count: int, storage: str, study: str, folder: Path) -> Iterato
             worker.end_in(LAST_SECONDS)
     finally:
         for worker in workers:
+            worker.ask_to_end()
+        for worker in workers:
             worker.stop()
         torch.set_num_threads(before)
 
@@ -81,7 +86,8 @@ class _Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, THREADS: str(threads)},
+                env={**os.environ, THREADS: str(threads), PARENT: str(os.getpid())},
+                start_new_session=True,  # Ctrl-C in a terminal is for this process, which ends the workers then
             )
 
     def end_in(self, seconds: float) -> None:
@@ -96,12 +102,18 @@ class _Worker:
         else:
             self.log.unlink(missing_ok=True)
 
-    def stop(self) -> None:
-        """End it now, if it runs."""
+    def ask_to_end(self) -> None:
+        """Let it give back what it has claimed, if it runs."""
         if self.process.poll() is None:
             self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+
+    def stop(self) -> None:
+        """End it, if it was asked to end."""
+        if self.process.poll() is not None:
+            return
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.unlink(missing_ok=True)  # it says no more than that

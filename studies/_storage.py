@@ -4,54 +4,83 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError
 
 from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.studies._journal import WholeJournal
+from nas_fusion.studies._patience import PatientStorage, patience
 
 METRIC = "validation AUC"
 FORMS = "sqlite:///FILE, journal:///FILE, postgresql://…, mysql://… or grpc://HOST:PORT"
 _GRPC_PORT = 13000
+_LIBPQ = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 
 
-def open_storage(url: str) -> BaseStorage:
-    """The storage that a URL names.
+def open_storage(url: str, seconds: float | None = None) -> PatientStorage:
+    """The storage that a URL names; when it is away, its calls wait for it.
 
     ``journal:///FILE`` is Optuna's journal in a file, also on a network file system; ``grpc://HOST:PORT`` is Optuna's
     gRPC proxy; everything else is a database as SQLAlchemy names it.
 
+    Args:
+        url: of the storage.
+        seconds: how long it is waited for; as the environment says if not given.
+
     Raises:
         OptionError: the URL has another form, or needs a package that is not installed.
-        StudyError: the storage cannot be reached.
+        StorageError: the storage cannot be reached.
+        WriteError: the disk is full.
     """
     parts = urlsplit(url)
     if not parts.scheme or "://" not in url:
         raise OptionError("storage", FORMS, url)
+    if parts.scheme == "sqlite" and parts.path and not Path(parts.path.removeprefix("/")).parent.is_dir():
+        raise OptionError("storage", "sqlite:///FILE in a folder that exists", url)
+    return PatientStorage(lambda: _connect(url), url, without_password(url), patience() if seconds is None else seconds)
+
+
+def _connect(url: str) -> BaseStorage:
+    parts = urlsplit(url)
     try:
         if parts.scheme == "journal":
             return _journal(parts.netloc + parts.path, url)
         if parts.scheme == "grpc":
             return GrpcStorageProxy(host=parts.hostname or "localhost", port=parts.port or _GRPC_PORT)
-        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True} if parts.scheme != "sqlite" else None)
+        return RDBStorage(url, engine_kwargs=_engine_options(parts))
     except (ImportError, ModuleNotFoundError) as error:
         raise OptionError("storage", f"a storage whose driver is installed ({error})", without_password(url)) from error
     except (ArgumentError, ValueError) as error:
         raise OptionError("storage", FORMS, without_password(url)) from error
-    except (SQLAlchemyError, OSError) as error:
-        reason = str(error).split("\n")[0]
-        raise StudyError(f"{without_password(url)}: the storage cannot be reached: {reason}") from error
+
+
+def _engine_options(parts: SplitResult) -> dict[str, Any] | None:
+    """Connections that were cut are noticed, and a machine that does not answer is not waited for without end."""
+    if parts.scheme == "sqlite":
+        return None
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if parts.scheme in ("postgresql", "postgresql+psycopg", "postgresql+psycopg2"):
+        given = parse_qs(parts.query)
+        options["connect_args"] = {name: value for name, value in _LIBPQ.items() if name not in given}
+    return options
 
 
 def _journal(path: str, url: str) -> JournalStorage:
     file = Path(path)
     if not path or file.is_dir() or not file.parent.is_dir():
         raise OptionError("storage", "journal:///FILE in a folder that exists", url)
-    return JournalStorage(JournalFileBackend(str(file)))
+    return JournalStorage(WholeJournal(str(file)))
 
 
 def open_study(storage: BaseStorage, name: str, *, create: bool = True) -> optuna.Study:

@@ -23,7 +23,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.architecture import Found
-from nas_fusion.studies._leases import DIED, Watch, declare_dead, held, storage_id
+from nas_fusion.studies._leases import DIED, Watch, declare_dead, give_back, held, storage_id
 from nas_fusion.studies._storage import open_study
 from nas_fusion.trials import StoppedEarly, Trial, TrialLog
 
@@ -126,7 +126,7 @@ class Tuning:
         slot = self._free_slot(trial.number)
         self.storage.set_trial_system_attr(trial_id, _SLOT, slot)
         if slot >= self.trials:  # another process took the last one at the same moment
-            declare_dead(self.storage, trial_id)
+            give_back(self.storage, trial_id)
             return None
         self.study.sampler = self._sampler(slot)
         values = {name: _suggest(trial, name, where) for name, where in self.distributions.items()}
@@ -150,7 +150,7 @@ class Tuning:
 
     def release(self, claim: TuningClaim) -> None:
         """Give back a trial that this process could not finish for reasons of its own."""
-        declare_dead(self.storage, claim.trial_id)
+        give_back(self.storage, claim.trial_id)
 
     def counts(self) -> tuple[int, int, int]:
         """Trials with an outcome; those of them that were pruned; that failed."""

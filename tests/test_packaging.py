@@ -22,7 +22,7 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 """Folders at the top that install below nas_fusion."""
 
 LAYERS = (
-    {"errors", "stopwatch"},
+    {"errors", "stopwatch", "processes", "interrupts"},
     {"bounds"},
     {"design", "registry", "files", "statistics"},
     {"architecture"},

@@ -6,9 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +16,13 @@ from nas_fusion.data._open import open_source
 from nas_fusion.data._options import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.data._source import Source
 from nas_fusion.errors import DataError
+from nas_fusion.files import sweep, temporary_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CACHE_VARIABLE = "NASFUSION_CACHE"
-TEMPORARY = ".tmp-"
-STALE_SECONDS = 24 * 3600
-"""Unfinished folders of killed processes are removed when they are this old: no preparation rests so long."""
+ENCODING = "encoding"
 
 logger = logging.getLogger("nas_fusion")
 
@@ -65,13 +61,15 @@ def prepare(
     if found is not None:
         return found
     root.mkdir(parents=True, exist_ok=True)
-    _sweep(root)
-    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=root))
-    try:
-        encode(reader, options, fingerprint, temporary, progress or _no_progress)
+    sweep(root)
+    with temporary_folder(root, ENCODING) as temporary:
+        try:
+            encode(reader, options, fingerprint, temporary, progress or _no_progress)
+        except OSError as error:
+            if error.filename is None:  # writing, which knows no name; and nobody knows the temporary one
+                raise OSError(error.errno, error.strerror or str(error), str(target)) from error
+            raise
         _move(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return EncodedDataset.open(target, verify=False)
 
 
@@ -104,24 +102,16 @@ def _move(temporary: Path, target: Path) -> None:
         try:
             EncodedDataset.open(target)
         except DataError:
-            aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target.parent))
-            os.replace(target, aside)
-            shutil.rmtree(aside, ignore_errors=True)
+            with temporary_folder(target.parent, ENCODING) as aside:
+                os.replace(target, aside)
         else:
             return
-    temporary.chmod(0o755)  # mkdtemp's folders are private
     try:
         os.replace(temporary, target)
     except OSError:
         if not target.exists():
             raise
         EncodedDataset.open(target)  # another process was faster
-
-
-def _sweep(root: Path) -> None:
-    for folder in root.glob(f"{TEMPORARY}*"):
-        if time.time() - folder.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _no_progress(_stage: str, _share: float) -> None:

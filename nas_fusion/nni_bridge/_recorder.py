@@ -18,13 +18,13 @@ import sqlite3
 import string
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from nas_fusion.architecture import Found
-from nas_fusion.errors import StudyError
+from nas_fusion.errors import StudyError, WriteError
 from nas_fusion.trials import StoppedEarly, Trial
 
 _SCHEMA = """
@@ -66,6 +66,8 @@ class ExperimentRecorder:
         """Open the tables."""
         try:
             self._open()
+        except WriteError:
+            raise
         except (OSError, sqlite3.Error) as error:
             raise StudyError(f"{self.folder}: cannot record for NNI's web UI ({error})") from error
         return self
@@ -74,7 +76,7 @@ class ExperimentRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the tables."""
-        with closing(self._database):
+        with closing(self._database), _unless(kind is not None):
             self._write_profile(end=_now())
 
     def _open(self) -> None:
@@ -105,7 +107,8 @@ class ExperimentRecorder:
             trial.end("EARLY_STOPPED", str(stop))
             raise
         except BaseException as error:
-            trial.end("FAILED", f"{type(error).__name__}: {error}")
+            with _unless(True):
+                trial.end("FAILED", f"{type(error).__name__}: {error}")
             raise
         if trial.succeeded:
             trial.end("SUCCEEDED")
@@ -130,18 +133,16 @@ class ExperimentRecorder:
     ) -> None:
         """Add a row about a trial."""
         row = (_now(), trial, event, data, self._root, sequence, message, "local-env")
-        self._database.execute("insert into TrialJobEvent values (?,?,?,?,?,?,?,?)", row)
+        self._write("insert into TrialJobEvent values (?,?,?,?,?,?,?,?)", row)
 
     def rewrite_parameters(self, trial: str, data: str) -> None:
         """Replace the parameters of a trial."""
-        self._database.execute(
-            "update TrialJobEvent set data = ? where trialJobId = ? and data is not null", (data, trial)
-        )
+        self._write("update TrialJobEvent set data = ? where trialJobId = ? and data is not null", (data, trial))
 
     def write_metric(self, trial: str, parameter: int, kind: str, sequence: int, value: Any) -> None:
         """Add a metric of a trial."""
         row = (_now(), trial, str(parameter), kind, sequence, json.dumps(json.dumps(value)))
-        self._database.execute("insert into MetricData values (?,?,?,?,?,?)", row)
+        self._write("insert into MetricData values (?,?,?,?,?,?)", row)
 
     def _fail_interrupted(self) -> None:
         events = self._database.execute(
@@ -178,8 +179,14 @@ class ExperimentRecorder:
             json.dumps(params), self.id, (_now() - self._start) // 1000, self._start, end, self._root, self._sequence,
             self._revision,
         )  # fmt: skip
-        self._database.execute("insert into ExperimentProfile values (?,?,?,?,?,?,?,?)", row)
+        self._write("insert into ExperimentProfile values (?,?,?,?,?,?,?,?)", row)
         self._revision += 1
+
+    def _write(self, statement: str, values: Sequence[Any]) -> None:
+        try:
+            self._database.execute(statement, values)
+        except sqlite3.Error as error:
+            raise WriteError(self.folder, error) from error
 
     def _one(self, query: str) -> Any:
         return self._database.execute(query).fetchone()[0]
@@ -224,6 +231,11 @@ class _RecordedTrial:
                 "parameter_index": 0,
             }
         )
+
+
+def _unless(failed: bool) -> AbstractContextManager[None]:
+    # An error that is on its way is not hidden by a second one: the disk is full for both.
+    return suppress(WriteError) if failed else nullcontext()
 
 
 def _finite(value: float) -> float | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from nas_fusion.interrupts import raise_if_asked
+
 
 def rows_in(batch: Any) -> int:
     """Rows of a batch; of all parts, where a strategy trains on several (DARTS: ``{"train": …, "val": …}``)."""
@@ -56,6 +58,7 @@ class SampleMeter(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Count a batch."""
+        raise_if_asked()
         self.samples += rows_in(batch)
         if self.spent:
             trainer.should_stop = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -22,28 +21,36 @@ logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
+class _Interrupted(BaseException):
+    """Carries a Ctrl-C through Lightning, which would end the process at one and leave further ones ignored."""
+
+
 @nni.trace
 class QuietTrainer(pl.Trainer):
-    """Lightning's trainer, traced as NNI wants it, without a warning that is none of ours; an interrupt interrupts."""
+    """Lightning's trainer, traced as NNI wants it, without warnings that are none of ours; it leaves signals alone."""
 
     def fit(self, model: Any, train_dataloaders: Any = None, *args: Any, **kwargs: Any) -> None:
         """Train; batch norm never on a single row (`spare_single_rows`, whose errors this raises).
 
         Raises:
-            KeyboardInterrupt: Lightning turns it into the end of the process, and leaves further ones ignored.
+            KeyboardInterrupt: Ctrl-C, as everywhere.
         """
         spare_single_rows(model, train_dataloaders)
-        handler = signal.getsignal(signal.SIGINT)
+        # Lightning would take SIGTERM: a command ends with exit code 0 then, or in the middle of a training.
+        self._signal_connector.register_signal_handlers = lambda: None
         with warnings.catch_warnings():
             # Lightning 2.6 with torch 2.13.
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
             try:
                 super().fit(model, train_dataloaders, *args, **kwargs)
-            except SystemExit as end:
-                if not isinstance(end.__context__, KeyboardInterrupt):
-                    raise
-                signal.signal(signal.SIGINT, handler)
-                raise KeyboardInterrupt from end
+            except _Interrupted:
+                raise KeyboardInterrupt from None
+
+    def _fit_impl(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super()._fit_impl(*args, **kwargs)
+        except KeyboardInterrupt as interrupt:
+            raise _Interrupted from interrupt
 
 
 def torch_device(config: TrainConfig) -> torch.device:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -130,14 +128,10 @@ def test_candidates_that_take_no_time_and_are_equally_good_keep_their_own_figure
 
 
 def test_folders_of_dead_processes_are_cleared_away(tmp_path: Path) -> None:
-    dead = tmp_path / f".incumbents-{socket.gethostname()}-{2**22 + 1}"  # above Linux's largest process number
-    elsewhere = tmp_path / ".incumbents-another.machine-17"
-    for folder in (dead, elsewhere):
-        folder.mkdir()
-    with incumbents_folder(tmp_path, "random-0") as mine:
-        assert mine.is_dir()
-        assert str(os.getpid()) in str(mine)
-    assert list(tmp_path.iterdir()) == [elsewhere]
+    (tmp_path / ".incumbents-darts-0.0123456789abcdef.tmp").mkdir()
+    with incumbents_folder(tmp_path, "random-0") as theirs, incumbents_folder(tmp_path, "random-1") as mine:
+        assert sorted(tmp_path.iterdir()) == sorted([theirs, mine]), "the living one's stays"
+    assert list(tmp_path.iterdir()) == []
 
 
 # Searches ------------------------------------------------------------------------------------------------------------

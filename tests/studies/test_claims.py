@@ -14,24 +14,39 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.processes import this_process
 from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.studies import open_storage
 from nas_fusion.studies._cells import MAX_DEATHS, Cell, CellBook, Failure
-from nas_fusion.studies._leases import BEAT, OWNER, Watch, declare_dead, held, storage_id, this_process
+from nas_fusion.studies._leases import BEAT, OWNER, Watch, declare_dead, held, storage_id
 from nas_fusion.studies._shared import announce, find_announced
 from nas_fusion.studies._storage import open_study, without_password
 from tests.studies.test_compare import SETTINGS
 
 CELLS = [Cell("random", 0), Cell("darts", 0)]
-ELSEWHERE: dict[str, Any] = {"machine": "another machine", "pid": 1, "started": 0.0}
+ELSEWHERE: dict[str, Any] = {"machine": "another machine", "space": "another", "pid": 1, "started": 0, "token": "x"}
+GONE: dict[str, Any] = {"pid": 2**22 + 1, "token": "x"}  # above Linux's largest process number
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def storage_url(tmp_path: Path, kind: str = "sqlite") -> str:
     return f"{kind}:///{tmp_path}/storage"
 
 
-def book(tmp_path: Path, grace: float = 60.0, cells: list[Cell] = CELLS, kind: str = "sqlite") -> CellBook:
-    found = CellBook(open_storage(storage_url(tmp_path, kind)), "study", cells, tmp_path / "artifacts", Watch(grace))
+def book(
+    tmp_path: Path, grace: float = 60.0, cells: list[Cell] = CELLS, kind: str = "sqlite", watch: Watch | None = None
+) -> CellBook:
+    storage = open_storage(storage_url(tmp_path, kind))
+    found = CellBook(storage, "study", cells, tmp_path / "artifacts", watch or Watch(grace))
     found.enqueue_missing()
     return found
 
@@ -94,9 +109,7 @@ def test_a_cell_of_a_dead_process_of_this_machine_is_free_at_once(tmp_path: Path
     found = book(tmp_path, cells=CELLS[:1])
     claim = found.claim()
     assert claim is not None
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process() | {"pid": gone.pid})
+    found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process().to_dict() | GONE)
     assert found.claim() is None
     assert found.revive() == [claim.cell]
     assert found.revive() == [], "only once"
@@ -115,16 +128,63 @@ def test_a_cell_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
             time.sleep(0.01)
 
 
+def test_a_cell_that_this_process_gave_up_is_free_though_it_lives(tmp_path: Path) -> None:
+    """In a notebook, say: the storage was away when the cell was to be given back."""
+    found = book(tmp_path, cells=CELLS[:1])
+    claim = found.claim()
+    assert claim is not None
+    with held(found._storage, claim.trial_id):
+        assert found.revive() == []
+    assert found.revive() == [claim.cell]
+
+
 def test_another_machine_is_dead_when_its_heartbeat_stands_still(tmp_path: Path) -> None:
-    found = book(tmp_path, grace=0.2, cells=CELLS[:1])
+    clock = Clock()
+    found = book(tmp_path, cells=CELLS[:1], watch=Watch(60.0, clock))
     claim = found.claim()
     assert claim is not None
     found._storage.set_trial_system_attr(claim.trial_id, OWNER, ELSEWHERE)
-    for count in range(4):
+    for count in range(8):
         found._storage.set_trial_system_attr(claim.trial_id, BEAT, count)
         assert found.revive() == []
-        time.sleep(0.1)
-    time.sleep(0.15)
+        clock.now += 10
+    for _ in range(5):
+        assert found.revive() == []
+        clock.now += 10
+    assert found.revive() == [claim.cell]
+
+
+def test_where_nobody_looked_a_heartbeat_has_not_stood_still(tmp_path: Path) -> None:
+    """The storage was away for ten minutes, or this machine slept: the other one has its turn to say that it lives."""
+    clock = Clock()
+    found = book(tmp_path, cells=CELLS[:1], watch=Watch(60.0, clock))
+    claim = found.claim()
+    assert claim is not None
+    found._storage.set_trial_system_attr(claim.trial_id, OWNER, ELSEWHERE)
+    assert found.revive() == []
+    clock.now += 600
+    assert found.revive() == []
+    clock.now += 10
+    found._storage.set_trial_system_attr(claim.trial_id, BEAT, 1)
+    assert found.revive() == []
+    for _ in range(3):
+        clock.now += 20
+        revived = found.revive()
+    assert revived == [claim.cell]
+
+
+@pytest.mark.parametrize(
+    "change", [{"space": "a container of the same host name"}, {"space": ""}, {"started": 17.5}, {"pid": None}]
+)
+def test_what_is_not_seen_from_here_is_judged_by_its_heartbeat(tmp_path: Path, change: dict[str, Any]) -> None:
+    clock = Clock()
+    found = book(tmp_path, cells=CELLS[:1], watch=Watch(60.0, clock))
+    claim = found.claim()
+    assert claim is not None
+    found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process().to_dict() | {"token": "x"} | change)
+    for _ in range(3):
+        assert found.revive() == []
+        clock.now += 20
     assert found.revive() == [claim.cell]
 
 
@@ -135,7 +195,7 @@ def test_a_process_says_that_it_lives(tmp_path: Path) -> None:
     with held(found._storage, claim.trial_id, beat_seconds=0.05):
         time.sleep(0.3)
     attributes = found.study.trials[0].system_attrs
-    assert attributes[OWNER] == this_process()
+    assert attributes[OWNER].items() > this_process().to_dict().items()
     assert attributes[BEAT] >= 2
 
 
@@ -160,13 +220,30 @@ def test_a_cell_that_kills_is_given_up(tmp_path: Path) -> None:
     for _ in range(MAX_DEATHS + 1):
         claim = found.claim()
         assert claim is not None
-        found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process() | {"started": 1.0})
+        found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process().to_dict() | GONE)
         found.revive()
     assert found.claim() is None
     assert found.failures()[CELLS[0]].reason.startswith(f"{MAX_DEATHS + 1} processes died of it")
     assert found.revive_forgotten() == []
     found.enqueue_missing()
     assert found.claim() is not None, "the next start tries again"
+
+
+def test_a_process_that_dies_while_it_claims_has_said_who_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = book(tmp_path, cells=CELLS[:1])
+
+    def killed(*_: Any) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(found, "_claim_of", killed)
+    monkeypatch.setattr("nas_fusion.studies._cells.give_back", lambda *_: False)
+    with pytest.raises(SystemExit):
+        found.claim()
+    (trial,) = found.study.trials
+    assert trial.state == TrialState.RUNNING
+    assert trial.system_attrs[OWNER] == this_process().to_dict()
 
 
 def test_two_coordinators_make_no_cell_twice(tmp_path: Path) -> None:
@@ -219,7 +296,7 @@ def dies(found: CellBook) -> None:
     """A process claims a cell and is killed."""
     claim = found.claim()
     assert claim is not None
-    found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process() | {"started": 1.0})
+    found._storage.set_trial_system_attr(claim.trial_id, OWNER, this_process().to_dict() | GONE)
 
 
 def test_a_cell_that_was_given_back_by_halves_waits_again(tmp_path: Path) -> None:
@@ -274,14 +351,18 @@ def test_what_goes_from_running_to_waiting_is_never_out_of_sight(
     assert found.pending() == set(CELLS[:1])
 
 
-@pytest.mark.parametrize("url", ["nonsense", "journal:///", "journal:///no/such/folder/file", "what://ever/db"])
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", "journal:///", "journal:///no/such/folder/file", "sqlite:////no/such/folder/file", "what://ever/db"],
+)
 def test_a_bad_storage_is_named(url: str) -> None:
     with pytest.raises(OptionError, match=r"(?s)storage.*" + url.split(":", maxsplit=1)[0]):
         open_storage(url)
 
 
-def test_a_storage_out_of_reach_is_named_without_its_password() -> None:
+def test_a_storage_out_of_reach_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("psycopg")
+    monkeypatch.setenv("NASFUSION_STORAGE_SECONDS", "0")
     with pytest.raises(StudyError, match=r"me:\*\*\*@127\.0\.0\.1.*cannot be reached") as caught:
         open_storage("postgresql://me:secret@127.0.0.1:1/db")
     assert "secret" not in str(caught.value)

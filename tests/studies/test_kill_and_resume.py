@@ -1,4 +1,4 @@
-"""``kill -9`` in the middle of a comparison, then the same command: nothing finished is lost, the numbers agree."""
+"""``kill -9`` and SIGTERM in the middle of a comparison, then the same command: nothing is lost, the numbers agree."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from nas_fusion.report import CLOCK
@@ -21,11 +22,11 @@ COMMAND = (
 CELLS = 2 * 7  # five strategies and two references
 
 
-def start(folder: Path, cache: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path, cache: Path, processes: int = 1) -> subprocess.Popen[bytes]:
     code = "import sys; from nas_fusion.cli import main; main(sys.argv[1:])"
     environment = {**os.environ, "NASFUSION_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-c", code, *COMMAND.split()],
+        [sys.executable, "-c", code, *COMMAND.split(), "--processes", str(processes)],
         cwd=folder,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -38,17 +39,23 @@ def finished_cells(folder: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in cells}
 
 
-def kill_when(process: subprocess.Popen[bytes], folder: Path, cells: int, delay: float) -> None:
-    """Kill once a number of cells is finished and a little later, in the middle of the next one."""
+def end_when(process: subprocess.Popen[bytes], folder: Path, cells: int, delay: float, number: int) -> str:
+    """Send a signal once a number of cells is finished and a little later, in the middle of the next one.
+
+    Returns:
+        What it wrote to standard error. Its workers are gone.
+    """
     deadline = time.monotonic() + 120
     while len(finished_cells(folder)) < cells:
         assert process.poll() is None, "the comparison ended before it was killed"
         assert time.monotonic() < deadline, "no cell within two minutes"
         time.sleep(0.02)
     time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, error = process.communicate()
+    assert psutil.wait_procs(workers, timeout=60)[1] == [], "no orphan"
+    return error.decode()
 
 
 def results(folder: Path) -> pd.DataFrame:
@@ -56,28 +63,48 @@ def results(folder: Path) -> pd.DataFrame:
     return frame.drop(columns=list(CLOCK))
 
 
-@pytest.mark.slow
-def test_three_kills_change_nothing(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    undisturbed.mkdir()
-    killed.mkdir()
-    whole = start(undisturbed, cache)
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    whole = start(folder, folder / "cache")
     _, error = whole.communicate()
     assert whole.returncode == 0, error
+    return folder
 
-    for cells, delay in ((1, 0.05), (4, 0.2), (9, 0.0)):
-        before = finished_cells(killed)
-        kill_when(start(killed, cache), killed, cells, delay)
-        after = finished_cells(killed)
-        assert {name: after[name] for name in before} == before, "a finished cell was run again"
-        assert cells <= len(after) < CELLS
 
-    before = finished_cells(killed)
-    last = start(killed, cache)
+def goes_on_to_the_same_results(folder: Path, undisturbed: Path) -> None:
+    before = finished_cells(folder)
+    last = start(folder, undisturbed / "cache")
     _, error = last.communicate()
     assert last.returncode == 0, error
-    after = finished_cells(killed)
+    after = finished_cells(folder)
     assert len(after) == CELLS
     assert {name: after[name] for name in before} == before, "a finished cell was run again"
-    pd.testing.assert_frame_equal(results(killed), results(undisturbed), check_exact=True)
+    pd.testing.assert_frame_equal(results(folder), results(undisturbed), check_exact=True)
+    left = [path.name for path in (folder / "study").rglob(".*") if path.suffix == ".tmp" or "incumbents" in path.name]
+    assert left == []
+
+
+@pytest.mark.slow
+def test_three_kills_change_nothing(tmp_path: Path, undisturbed: Path) -> None:
+    for cells, delay, processes in ((1, 0.05, 1), (4, 0.2, 2), (9, 0.0, 1)):
+        before = finished_cells(tmp_path)
+        process = start(tmp_path, undisturbed / "cache", processes)
+        end_when(process, tmp_path, cells, delay, signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        after = finished_cells(tmp_path)
+        assert {name: after[name] for name in before} == before, "a finished cell was run again"
+        assert cells <= len(after) < CELLS
+    goes_on_to_the_same_results(tmp_path, undisturbed)
+
+
+@pytest.mark.slow
+def test_sigterm_says_how_to_go_on(tmp_path: Path, undisturbed: Path) -> None:
+    for cells, delay, processes in ((0, 1.0, 1), (2, 0.1, 2), (7, 0.0, 1)):
+        process = start(tmp_path, undisturbed / "cache", processes)
+        error = end_when(process, tmp_path, cells, delay, signal.SIGTERM)
+        assert process.returncode == 143, error
+        assert "terminated (SIGTERM); what is finished is kept, the same command goes on: nasfusion compare" in error
+        assert "Traceback" not in error
+        assert not list((tmp_path / "study").glob("worker-*.log")), "workers ended in order"
+    goes_on_to_the_same_results(tmp_path, undisturbed)

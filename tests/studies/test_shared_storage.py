@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import optuna
 import pandas as pd
 import pytest
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
 
 from nas_fusion.report import CLOCK
 from nas_fusion.studies import open_storage
+from tests.studies.postgresql import PostgreSQL
 
 COMMAND = (
     "compare --data synthetic:12000 --levels 2 --emb-dim 4 --budget 4x --candidates 3 --epochs 8 --patience 0 "
@@ -35,14 +34,20 @@ def start(folder: Path, cache: Path, arguments: str) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
     code = "import sys; from nas_fusion.cli import main; main(sys.argv[1:])"
     environment = {**os.environ, "NASFUSION_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments.split()],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with (folder / "output").open("w") as output:
+        return subprocess.Popen(
+            [sys.executable, "-c", code, *arguments.split()],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def said(folder: Path) -> str:
+    """What a process has printed so far."""
+    return " ".join((folder / "output").read_text().split())
 
 
 def results(folder: Path) -> pd.DataFrame:
@@ -50,56 +55,13 @@ def results(folder: Path) -> pd.DataFrame:
     return frame.drop(columns=list(CLOCK))
 
 
-def programs(name: str) -> str | None:
-    """A program of PostgreSQL's server; Debian does not put them on the path."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return shutil.which(name) or (str(found[-1]) if found else None)
-
-
-def as_postgres() -> list[str]:
-    """PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return []
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-
-
 @pytest.fixture
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[PostgreSQL]:
     pytest.importorskip("psycopg")
-    initdb, server = programs("initdb"), programs("postgres")
-    if initdb is None or server is None:
+    if PostgreSQL.missing():
         pytest.skip("no PostgreSQL server on this machine")
-    # Not below tmp_path, which another user may not enter; the path of its socket must be short.
-    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/nasfusion-pg-XXXXXX"], text=True).strip())
-    if os.geteuid() == 0:
-        user = pwd.getpwnam("postgres")
-        os.chown(folder, user.pw_uid, user.pw_gid)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = folder / "data"
-    subprocess.run(
-        [*as_postgres(), initdb, "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"],
-        check=True, capture_output=True, cwd=folder,
-    )  # fmt: skip
-    options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-k", str(folder), "-c", "fsync=off"]
-    process = subprocess.Popen(
-        [*as_postgres(), server, "-D", data, *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, "PostgreSQL did not start"
-            assert time.monotonic() < deadline, "PostgreSQL does not answer"
-            time.sleep(0.1)
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-        shutil.rmtree(folder)
+    with PostgreSQL.running() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +69,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The comparison by a single process."""
     folder = tmp_path_factory.mktemp("alone")
     process = start(folder, folder / "cache", COMMAND)
-    output, _ = process.communicate(timeout=SECONDS)
-    assert process.returncode == 0, output
+    assert process.wait(timeout=SECONDS) == 0, said(folder)
     return folder
 
 
@@ -119,9 +80,7 @@ def watching(url: str) -> Iterator[BaseStorage]:
     try:
         yield storage
     finally:
-        if isinstance(storage, RDBStorage):
-            storage.remove_session()
-            storage.engine.dispose()
+        storage.close()
 
 
 def running(storage: BaseStorage) -> dict[int, list[int]]:
@@ -138,53 +97,117 @@ def running(storage: BaseStorage) -> dict[int, list[int]]:
     return found
 
 
-def shared_comparison(tmp_path: Path, url: str, alone: Path) -> None:
-    """A coordinator and three workers, one of which is killed while it computes a cell."""
+@dataclass
+class Shared:
+    """A coordinator and workers that share a comparison."""
+
+    tmp_path: Path
+    url: str
+    storage: BaseStorage
+    cache: Path
+    processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+
+    def start(self, workers: int) -> None:
+        """Start the coordinator, and when it has begun the workers."""
+        coordinator = start(self.tmp_path / "coordinator", self.cache, f"{COMMAND} --storage {self.url}")
+        self.processes["coordinator"] = coordinator
+        self.wait_for(lambda: bool(running(self.storage)), "the coordinator did not begin")
+        worker = f"worker --storage {self.url} --study study --device cpu --folder cells"
+        for number in range(workers):
+            self.processes[f"worker{number}"] = start(self.tmp_path / f"worker{number}", self.cache, worker)
+
+    def busy_worker(self) -> str | None:
+        """One that computes a cell now."""
+        busy = running(self.storage)
+        return next((n for n, p in self.processes.items() if p.pid in busy and n != "coordinator"), None)
+
+    def wait_for(self, what: Callable[[], bool], otherwise: str) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + SECONDS
+        while not what():
+            assert self.processes["coordinator"].poll() is None, said(self.tmp_path / "coordinator")
+            assert time.monotonic() < deadline, otherwise
+            time.sleep(0.1)
+
+    def said(self) -> dict[str, str]:
+        """What each has printed so far."""
+        return {name: said(self.tmp_path / name) for name in self.processes}
+
+    def finish(self) -> None:
+        """Wait for the end, which must be a good one."""
+        for process in self.processes.values():
+            process.wait(timeout=SECONDS)
+        assert {p.returncode for p in self.processes.values()} == {0}, self.said()
+
+
+@contextmanager
+def shared(tmp_path: Path, url: str, alone: Path) -> Iterator[Shared]:
+    """Inside the block a comparison may be shared; no process outlives it."""
     with watching(url) as storage:
-        _shared_comparison(tmp_path, url, storage, alone)
+        found = Shared(tmp_path, url, storage, alone / "cache")
+        try:
+            yield found
+        finally:
+            for process in found.processes.values():
+                process.kill()
+                process.wait()
 
 
-def _shared_comparison(tmp_path: Path, url: str, storage: BaseStorage, alone: Path) -> None:
-    cache = alone / "cache"
-    coordinator = start(tmp_path / "coordinator", cache, f"{COMMAND} --storage {url}")
-    deadline = time.monotonic() + SECONDS
-    while not running(storage):
-        assert coordinator.poll() is None, "the coordinator ended before it began"
-        assert time.monotonic() < deadline, "the coordinator did not begin"
-        time.sleep(0.1)
-    worker = f"worker --storage {url} --study study --device cpu"
-    workers = [start(tmp_path / f"worker{n}", cache, f"{worker} --folder cells") for n in range(3)]
-    victim: subprocess.Popen[str] | None = None
-    while victim is None:
-        assert coordinator.poll() is None, "the coordinator did every cell alone"
-        assert time.monotonic() < deadline, "no worker took a cell"
-        busy = running(storage)
-        victim = next((w for w in workers if w.pid in busy), None)
-    victim.send_signal(signal.SIGKILL)
-    victim.communicate()
-    outputs = [p.communicate(timeout=SECONDS)[0] for p in (coordinator, *workers) if p is not victim]
-    codes = [p.returncode for p in (coordinator, *workers) if p is not victim]
-    assert codes == [0, 0, 0], outputs
-
-    study = optuna.load_study(study_name="study", storage=storage)
-    complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+def every_cell_once(comparison: Shared, alone: Path) -> list[optuna.trial.FrozenTrial]:
+    """Check the results; the trials."""
+    trials = optuna.load_study(study_name="study", storage=comparison.storage).get_trials()
+    complete = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
     cells = Counter((t.params["strategy"], t.params["seed"]) for t in complete)
     assert len(cells) == CELLS
     assert set(cells.values()) == {1}
-    died = study.get_trials(states=(optuna.trial.TrialState.FAIL,))
-    assert len(died) == 1, "the killed worker's cell, and no other, was begun twice"
-    assert (died[0].params["strategy"], died[0].params["seed"]) in cells
     assert len({t.system_attrs["nas-fusion:owner"]["pid"] for t in complete}) >= 2
-    pd.testing.assert_frame_equal(results(tmp_path / "coordinator"), results(alone), check_exact=True)
+    pd.testing.assert_frame_equal(results(comparison.tmp_path / "coordinator"), results(alone), check_exact=True)
+    return trials
+
+
+def a_worker_is_killed(tmp_path: Path, url: str, alone: Path) -> None:
+    with shared(tmp_path, url, alone) as comparison:
+        comparison.start(3)
+        comparison.wait_for(lambda: comparison.busy_worker() is not None, "no worker took a cell")
+        victim = comparison.processes.pop(str(comparison.busy_worker()))
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        comparison.finish()
+        trials = every_cell_once(comparison, alone)
+        died = [t for t in trials if t.state == optuna.trial.TrialState.FAIL]
+        assert len(died) == 1, "the killed worker's cell, and no other, was begun twice"
+        assert died[0].params["strategy"] in COMMAND
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_workers_share_a_comparison_through_postgresql(tmp_path: Path, postgresql: str, alone: Path) -> None:
-    shared_comparison(tmp_path, postgresql, alone)
+def test_workers_share_a_comparison_through_postgresql(tmp_path: Path, postgresql: PostgreSQL, alone: Path) -> None:
+    a_worker_is_killed(tmp_path, postgresql.url, alone)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_database_that_is_away_for_a_while_is_waited_for(tmp_path: Path, postgresql: PostgreSQL, alone: Path) -> None:
+    with shared(tmp_path, postgresql.url, alone) as comparison:
+        comparison.start(2)
+        comparison.wait_for(lambda: comparison.busy_worker() is not None, "no worker took a cell")
+        postgresql.stop()
+        comparison.processes["late"] = start(
+            tmp_path / "late", alone / "cache", f"worker --storage {postgresql.url} --study study --folder cells"
+        )
+        away = "the storage cannot be reached"
+        comparison.wait_for(
+            lambda: all(away in comparison.said()[n] for n in ("late", "coordinator")), "nobody noticed"
+        )
+        postgresql.start()
+        comparison.finish()
+        every_cell_once(comparison, alone)
+        for name, output in comparison.said().items():
+            assert "Traceback" not in output, name
+            assert output.count(away) == output.count("the storage is back") <= 1, name
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_workers_share_a_comparison_through_a_journal_file(tmp_path: Path, alone: Path) -> None:
-    shared_comparison(tmp_path, f"journal://{tmp_path}/journal.log", alone)
+    a_worker_is_killed(tmp_path, f"journal://{tmp_path}/journal.log", alone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from nas_fusion.data import Batch, BatchLoader, SearchData, prepare
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.files import load_tensors
+from nas_fusion.interrupts import Terminated, interruptible
 from nas_fusion.nn import FieldEmbedding
 from nas_fusion.training import TrainConfig, auc_and_logloss, evaluate, fit, parameter_groups, predict_logits
 
@@ -168,6 +170,42 @@ def test_an_interrupt_interrupts(data: SearchData) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         fit(Interrupted(data), data, CONFIG)
+
+
+class Signalled(SmallModel):
+    """Is sent a signal in the middle of its training."""
+
+    def __init__(self, data: SearchData, number: int) -> None:
+        super().__init__(data)
+        self.number = number
+
+    def forward(self, ids: Tensor, values: Tensor | None = None) -> Tensor:
+        os.kill(os.getpid(), self.number)
+        return super().forward(ids, values)
+
+
+def test_a_command_that_is_asked_to_end_ends_in_the_middle_of_a_training(data: SearchData) -> None:
+    """Lightning takes SIGTERM, and ends with exit code 0, if it is let."""
+    for number, error in ((signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)):
+        with pytest.raises(error), interruptible():
+            fit(Signalled(data, number), data, CONFIG)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_handlers_of_a_librarys_user_are_left_alone(data: SearchData) -> None:
+    told: list[int] = []
+
+    def handler(number: int, frame: object) -> None:
+        told.append(number)
+        assert signal.getsignal(signal.SIGTERM) is handler
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        assert fit(Signalled(data, signal.SIGTERM), data, dataclasses.replace(CONFIG, max_epochs=1)).history
+        assert told
+        assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_training_leaves_no_file(data: SearchData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
