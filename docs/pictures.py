@@ -14,7 +14,7 @@ from nas_fusion.data import prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord
-from nas_fusion.report import best_cell, comparison_caption, comparison_tables, draw_design
+from nas_fusion.report import comparison_caption, comparison_tables, draw_design, report_model
 from nas_fusion.studies import ComparisonSettings, StudyFolder, comparison_info
 from nas_fusion.studies._settings import read_settings
 
@@ -26,15 +26,16 @@ def main(study: Path) -> None:
     settings = ComparisonSettings.from_dict(read_settings(folder.settings)[0])
     info = comparison_info(settings, prepare(settings.source, settings.data), None)
     console = Console(record=True, width=PIPED_WIDTH, file=io.StringIO())
-    for table in comparison_tables(records, info, PIPED_WIDTH):
+    report = report_model(records, info)
+    for table in comparison_tables(report, PIPED_WIDTH):
         console.print(table)
         console.print()
-    console.print(comparison_caption(records, info), highlight=False, markup=False)
+    console.print(comparison_caption(report), highlight=False, markup=False)
     here = Path(__file__).parent
     picture = console.export_svg(title="nasfusion compare --strategies all")
     write_text(here / "compare.svg", re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL))  # load nothing
-    best = best_cell([record for record in records if isinstance(record.design, FusionDesign)])
-    assert best is not None, "stacked and parallel are in every comparison"
+    designs = [s.best for s in report.decision.summaries if isinstance(s.best.design, FusionDesign)]
+    best = next((cell for cell in designs if cell.kind != "reference"), designs[0])
     write_text(here / "design.svg", draw_design(best.design, title=f"{best.strategy}, seed {best.seed}"))
 
 

@@ -126,13 +126,22 @@ class CellBook:
         """A context in which others see that this process computes the cell."""
         return held(self._storage, claim.trial_id)
 
-    def finish(self, claim: Claim, record: CellRecord, folder: Path, *, remote: bool = False) -> bool:
+    def finish(
+        self,
+        claim: Claim,
+        record: CellRecord,
+        folder: Path,
+        told: Mapping[str, float] | None = None,
+        *,
+        remote: bool = False,
+    ) -> bool:
         """Mark a cell as finished; its re-training is the curve, design and drawing in its folder are artifacts.
 
         Args:
             claim: the cell.
             record: its result.
             folder: the cell's.
+            told: further figures for dashboards, by name.
             remote: put the record into the storage, for a coordinator that does not see the folder.
 
         Returns:
@@ -152,6 +161,8 @@ class CellBook:
                     self._upload(folder / name, trial)
             for name in ("test_auc", "test_logloss", "valid_logloss", "search_seconds", "retrain_seconds"):
                 trial.set_user_attr(name, getattr(record, name))
+            for name, value in (told or {}).items():
+                trial.set_user_attr(name, value)
             trial.set_user_attr("design", str(record.design))
             return self._storage.set_trial_state_values(claim.trial_id, TrialState.COMPLETE, [record.valid_auc])
         except UpdateFinishedTrialError:
@@ -232,8 +243,10 @@ class CellBook:
                     with (folder / meta.filename).open("rb") as content:
                         self._artifacts.write(meta.artifact_id, content)
 
-    def publish(self, figures: Mapping[str, Any]) -> None:
-        """Put figures (plotly) beside the cells in dashboards; one of the same name is replaced."""
+    def publish(self, figures: Mapping[str, Any], words: Mapping[str, str]) -> None:
+        """Put figures (plotly) and words beside the cells in dashboards; one of the same name is replaced."""
+        for name, text in words.items():
+            self.study.set_user_attr(name, text)
         for name, figure in figures.items():
             save_plotly_graph_object(self.study, figure, graph_object_id=name)
 

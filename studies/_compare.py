@@ -16,7 +16,7 @@ from nas_fusion.errors import NothingFinishedError, OptionError, StudyError
 from nas_fusion.files import new_folder, write_text
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
-from nas_fusion.report import comparison_figures, write_results_csv
+from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model, write_results_csv
 from nas_fusion.studies._cell_files import write_cell
 from nas_fusion.studies._cells import Cell, CellBook
 from nas_fusion.studies._computing import replay
@@ -41,14 +41,22 @@ class Comparison:
     """A comparison that has ended.
 
     Args:
-        records: the finished cells, in the order of the table.
-        info: what was compared.
-        folder: where.
+        report: what its reports say, everything that they decide included.
+        folder: where it lies.
     """
 
-    records: tuple[CellRecord, ...]
-    info: ComparisonInfo
+    report: ReportModel
     folder: StudyFolder
+
+    @property
+    def records(self) -> tuple[CellRecord, ...]:
+        """The finished cells, in the order of the table."""
+        return self.report.records
+
+    @property
+    def info(self) -> ComparisonInfo:
+        """What was compared."""
+        return self.report.info
 
     @property
     def failures(self) -> tuple[FailedCell, ...]:
@@ -132,14 +140,15 @@ def compare(
             def helped(waiting: int) -> AbstractContextManager[None]:
                 return local_workers(min(processes, waiting) - 1, url, work.name, study.path)
 
-            records, failures, book = _run(work, recorder, listener, tuning_listener, helped)
+            records, failures, book = _run(work, info, recorder, listener, tuning_listener, helped)
         info = replace(info, failures=failures, ended=True)
         write_text(study.comparison, info.to_json() + "\n")
+        model = report_model(records, info)
+        write_reports(study, model, latex)
+        book.publish(comparison_figures(model), decision_in_words(model.decision))
         if not records:
             raise NothingFinishedError(failures)
-        write_reports(study, records, info, latex)
-        book.publish(comparison_figures(records, info))
-    return Comparison(tuple(records), info, study)
+    return Comparison(model, study)
 
 
 def offer(settings: ComparisonSettings, dataset: EncodedDataset, folder: str | Path, storage: str, name: str) -> None:
@@ -164,6 +173,7 @@ def offer(settings: ComparisonSettings, dataset: EncodedDataset, folder: str | P
 
 def _run(
     work: Work,
+    info: ComparisonInfo,
     recorder: ExperimentRecorder,
     listener: CellListener | None,
     tuning_listener: TuningListener | None,
@@ -171,7 +181,7 @@ def _run(
 ) -> tuple[list[CellRecord], tuple[FailedCell, ...], CellBook]:
     book = work.book()
     announce(book.study, work.settings, work.dataset.fingerprint)
-    table = _Table(work, book, recorder, listener or (lambda record, done, total: None))
+    table = _Table(work, info, book, recorder, listener or (lambda record, done, total: None))
     table.collect()
     for cell in table.lost():
         book.repeat(cell)
@@ -198,6 +208,7 @@ class _Table:
     """The cells that are finished, whoever computed them."""
 
     work: Work
+    info: ComparisonInfo
     book: CellBook
     recorder: ExperimentRecorder
     listener: CellListener
@@ -258,6 +269,6 @@ class _Table:
         self.records[cell] = record
         self.work.folder.failure(cell.name).unlink(missing_ok=True)  # it was tried again, with success
         if not self.recorder.succeeded(phase="re-train", strategy=cell.strategy, seed=cell.seed):
-            replay(record, self.recorder)
-        write_results_csv(self.in_order(), self.work.folder.results)
+            replay(record, self.recorder, self.work.dataset)
+        write_results_csv(self.in_order(), self.info, self.work.folder.results)
         self.listener(record, len(self.records), len(self.book.cells))

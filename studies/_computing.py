@@ -9,6 +9,7 @@ from typing import Any
 
 from nas_fusion.analysis import connection_importance
 from nas_fusion.cost import measure
+from nas_fusion.data import EncodedDataset
 from nas_fusion.files import lock_file, new_folder, save_tensors
 from nas_fusion.nn import Fields, FusionNetwork
 from nas_fusion.records import CellRecord
@@ -24,6 +25,7 @@ from nas_fusion.studies._anytime import (
 )
 from nas_fusion.studies._assembly import Assembly, Job
 from nas_fusion.studies._cell_files import WEIGHTS, write_cell
+from nas_fusion.studies._chance import retraining_figures
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._provenance import provenance
 from nas_fusion.studies._searches import load_search, save_search
@@ -67,8 +69,9 @@ class Computing:
         with task.trials.trial("re-train", outcome.design) as trial:
             trained = job.retrain(outcome, lambda record: trial.validated(record.valid_auc))
             test = evaluate(trained.model, self.assembly.dataset.test, task.config) if with_test else None
-            figures = {} if test is None else {"test_auc": test.auc, "test_logloss": test.logloss}
-            trial.result(trained.fit.best_valid_auc, **figures)
+            valid_auc, data = trained.fit.best_valid_auc, self.assembly.dataset
+            figures = {} if test is None else retraining_figures(data, valid_auc, test.auc, test.logloss)
+            trial.result(valid_auc, **figures)
         return Trained(kept, trained, test)
 
     def compute(self, job: Job, tuned: Mapping[str, Any]) -> CellRecord:
@@ -182,7 +185,7 @@ class Computing:
         return entry.shares_search_with is None or self.assembly.hyperparameters[entry.name].shares_search
 
 
-def replay(record: CellRecord, log: TrialLog) -> None:
+def replay(record: CellRecord, log: TrialLog, dataset: EncodedDataset) -> None:
     """Tell a log of a cell that another process computed."""
     labels = LabelledLog(log, {"strategy": record.strategy, "seed": record.seed})
     if record.kind == "one-shot" and record.shares_search_with is None:
@@ -193,4 +196,5 @@ def replay(record: CellRecord, log: TrialLog) -> None:
     with labels.trial("re-train", record.design) as trial:
         for point in record.retrain_history:
             trial.validated(point.valid_auc)
-        trial.result(record.valid_auc, test_auc=record.test_auc, test_logloss=record.test_logloss)
+        figures = retraining_figures(dataset, record.valid_auc, record.test_auc, record.test_logloss)
+        trial.result(record.valid_auc, **figures)

@@ -12,9 +12,11 @@ from nas_fusion.errors import DamagedFileError, StudyError, UnknownNameError
 from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import (
-    best_cell,
+    ReportModel,
+    StrategySummary,
     draw_design,
     latex_table,
+    report_model,
     write_markdown_report,
     write_report,
     write_results_csv,
@@ -28,32 +30,39 @@ from nas_fusion.studies._settings import ComparisonSettings, read_settings
 logger = logging.getLogger("nas_fusion")
 
 
-def write_reports(
-    study: StudyFolder, records: Sequence[CellRecord], info: ComparisonInfo, latex: Path | None = None
-) -> None:
-    """Write everything that a study folder says about its finished cells.
+def write_reports(study: StudyFolder, model: ReportModel, latex: Path | None = None) -> None:
+    """Write everything that a study folder says about its cells.
 
     Args:
         study: the folder.
-        records: the finished cells, at least one.
-        info: what was compared.
+        model: the report.
         latex: a file for the table in LaTeX, if one is wanted.
 
     Raises:
-        UnknownNameError: `info.reference` is none of the strategies.
         StudyError: a file cannot be written.
     """
-    best = best_cell(records)
-    assert best is not None, "a comparison has at least one cell"
-    write_text(study.best_json, best.design.to_json() + "\n")
-    if isinstance(best.design, FusionDesign):
-        write_text(study.best_svg, draw_design(best.design, title=f"{best.strategy}, seed {best.seed}"))
-    write_results_csv(records, study.results)
-    write_summary_csv(records, info, study.summary)
-    write_report(records, info, study.report)
-    write_markdown_report(records, info, study.report_markdown, lambda cell: _drawing(study, cell))
+    _write_design(model.decision.best, study.best_model_json, study.best_model_svg)
+    _write_design(model.decision.best_found, study.best_json, study.best_svg)
+    write_results_csv(model.records, model.info, study.results)
+    write_summary_csv(model, study.summary)
+    write_report(model, study.report)
+    write_markdown_report(model, study.report_markdown, lambda cell: _drawing(study, cell))
     if latex is not None:
-        write_text(latex, latex_table(records, info))
+        write_text(latex, latex_table(model))
+
+
+def _write_design(best: StrategySummary | None, content: Path, drawing: Path) -> None:
+    """Write the design of a strategy's best seed, and its drawing; of an earlier one nothing stays."""
+    if best is None:
+        content.unlink(missing_ok=True)
+        drawing.unlink(missing_ok=True)
+        return
+    cell = best.best
+    write_text(content, cell.design.to_json() + "\n")
+    if isinstance(cell.design, FusionDesign):
+        write_text(drawing, draw_design(cell.design, title=f"{cell.strategy}, seed {cell.seed}"))
+    else:
+        drawing.unlink(missing_ok=True)
 
 
 def _drawing(study: StudyFolder, cell: CellRecord) -> str | None:
@@ -61,9 +70,7 @@ def _drawing(study: StudyFolder, cell: CellRecord) -> str | None:
     return path.relative_to(study.path).as_posix() if path.is_file() else None
 
 
-def rewrite_reports(
-    study: StudyFolder, *, reference: str | None = None, latex: Path | None = None
-) -> tuple[list[CellRecord], ComparisonInfo]:
+def rewrite_reports(study: StudyFolder, *, reference: str | None = None, latex: Path | None = None) -> ReportModel:
     """Write a study's reports again from its cells, finished or not; nothing is trained and no data are read.
 
     Args:
@@ -72,7 +79,7 @@ def rewrite_reports(
         latex: a file for the table in LaTeX, if one is wanted.
 
     Returns:
-        The cells, in the order of the table, and what was compared.
+        The report that was written.
 
     Raises:
         StudyError: the folder holds no comparison, or none of its cells is finished; a file cannot be read or written.
@@ -95,8 +102,9 @@ def rewrite_reports(
         check_reference(reference, [r.strategy for r in records])
         before = info.named_beforehand and reference == info.reference
         info = replace(info, reference=reference, named_beforehand=before)
-    write_reports(study, records, info, latex)
-    return records, info
+    model = report_model(records, info)
+    write_reports(study, model, latex)
+    return model
 
 
 def has_ended(study: StudyFolder) -> bool:

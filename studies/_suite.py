@@ -12,8 +12,7 @@ from rich.console import Console
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NothingFinishedError, OptionError, StudyError
 from nas_fusion.files import write_text
-from nas_fusion.records import CellRecord, ComparisonInfo
-from nas_fusion.report import latex_suite_table, write_suite_markdown, write_suite_report
+from nas_fusion.report import ReportModel, latex_suite_table, write_suite_markdown, write_suite_report
 from nas_fusion.studies._compare import Comparison, EngineName, compare, offer
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._reports import has_ended, rewrite_reports
@@ -55,9 +54,9 @@ class Suite:
     failures: tuple[tuple[str, str], ...] = ()
 
     @property
-    def results(self) -> list[tuple[tuple[CellRecord, ...], ComparisonInfo]]:
-        """The cells of each data set, and what was compared on it: what a report over all of them is made from."""
-        return [(c.records, c.info) for c in self.comparisons]
+    def reports(self) -> list[ReportModel]:
+        """The report on each data set: what one over all of them is made from."""
+        return [c.report for c in self.comparisons]
 
 
 PartListener = Callable[[Part, Path], None]
@@ -185,8 +184,7 @@ def rewrite_suite(folder: str | Path, *, reference: str | None = None, latex: Pa
     for name in suite_parts(root):
         study = StudyFolder(root / name)
         if any(study.path.glob("cells/*/cell.json")):
-            records, info = rewrite_reports(study, reference=reference)
-            comparisons.append(Comparison(tuple(records), info, study))
+            comparisons.append(Comparison(rewrite_reports(study, reference=reference), study))
         elif has_ended(study):
             failures.append((name, "the comparison has ended, and not one of its cells has a result"))
     if not comparisons:
@@ -196,9 +194,9 @@ def rewrite_suite(folder: str | Path, *, reference: str | None = None, latex: Pa
 
 def _reported(suite: Suite, latex: Path | None) -> Suite:
     paths = [suite.folder / REPORT, suite.folder / REPORT_MARKDOWN]
-    write_suite_report(suite.results, paths[0])
-    write_suite_markdown(suite.results, paths[1])
+    write_suite_report(suite.reports, paths[0])
+    write_suite_markdown(suite.reports, paths[1])
     if latex is not None:
-        write_text(latex, latex_suite_table(suite.results))
+        write_text(latex, latex_suite_table(suite.reports))
         paths.append(latex)
     return replace(suite, written=tuple(paths))

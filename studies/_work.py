@@ -20,6 +20,7 @@ from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies._assembly import Assembly
 from nas_fusion.studies._cell_files import CELL, read_cell
 from nas_fusion.studies._cells import Cell, CellBook, Claim
+from nas_fusion.studies._chance import chance_figure
 from nas_fusion.studies._computing import Computing, Trained
 from nas_fusion.studies._failures import Failure, give_memory_back, stops_the_run, write_failure_log
 from nas_fusion.studies._folder import StudyFolder
@@ -166,7 +167,9 @@ class Work:
             with book.holding(claim):
                 # A cell that was written but not yet marked as done when the process was killed is not run again.
                 record = self.load(cell) or self._compute(cell)
-                counts = book.finish(claim, record, self.folder.cell(cell.strategy, cell.seed), remote=self.remote)
+                told = chance_figure(self.dataset, record.valid_auc, record.test_auc)
+                where = self.folder.cell(cell.strategy, cell.seed)
+                counts = book.finish(claim, record, where, told, remote=self.remote)
         except BaseException as error:
             if stops_the_run(error):
                 book.release(claim)

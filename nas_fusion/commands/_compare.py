@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def _compare_several(console: Console, alone: Sequence[Options], command: str) -
         _say_part(console, part, place)
 
     suite = compare_suite(parts, folder, part_listener=begin, **_how_to_compare(console, alone[0], command))
-    _print_suite(console, suite, _print_result)
+    _print_suite(console, suite)
     exit_if_incomplete(console, suite.comparisons, suite.failures)
 
 
@@ -103,16 +103,18 @@ def exit_if_incomplete(
         return
     console.print(f"\n{len(lines)} without a result; the {again} tries again:", highlight=False)
     for line in lines:
-        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+        _print_plain(console, f"  {line}")
     raise SystemExit(EXIT_INCOMPLETE)
 
 
-def _print_suite(console: Console, suite: Any, show: Callable[[Console, Any, Path | None], None]) -> None:
+def _print_suite(console: Console, suite: Any) -> None:
+    from nas_fusion.report import terminal_text
+
     for result in suite.comparisons:
-        console.print(f"\n[bold]{result.folder.path.name}[/bold]", highlight=False)
-        show(console, result, None)
+        console.print(f"\n[bold]{terminal_text(result.folder.path.name)}[/bold]", highlight=False)
+        _print_result(console, result, None)
     for path in suite.written:
-        console.print(f"written: {path}", highlight=False, soft_wrap=True)
+        _print_plain(console, f"written: {path}")
 
 
 def _part(console: Console, options: Options, name: str = "") -> Any:
@@ -127,8 +129,8 @@ def _part(console: Console, options: Options, name: str = "") -> Any:
 
 
 def _say_part(console: Console, part: Any, folder: Path) -> None:
-    console.print(data_line(part.settings.source, part.dataset), highlight=False)
-    console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
+    _print_plain(console, data_line(part.settings.source, part.dataset))
+    _print_plain(console, f"study folder: {folder}")
 
 
 def _how_to_compare(console: Console, options: Options, command: str) -> dict[str, Any]:
@@ -147,22 +149,41 @@ def _how_to_compare(console: Console, options: Options, command: str) -> dict[st
 
 
 def _print_result(console: Console, result: Any, latex: Path | None) -> None:
-    from nas_fusion.report import best_cell, design_text
-
     console.print()
-    _print_comparison(console, result.records, result.info)
-    best = best_cell(result.records)
-    assert best is not None, "a comparison has at least one cell"
-    console.print(f"\nbest on validation data: [bold]{best.strategy}[/bold], seed {best.seed}", highlight=False)
-    console.print(design_text(best.design), highlight=False, markup=False)
-    _print_written(console, result.folder, latex, result.folder.best_json)
+    _print_comparison(console, result.report)
+    _print_waiting(console, result)
+    _print_best(console, result.report)
+    _print_written(console, result, latex)
+
+
+def _print_best(console: Console, report: Any) -> None:
+    """The best model, and the best one that a search has found, each with its design."""
+    best, found = report.decision.best, report.decision.best_found
+    titles = {"best model": best, "best found by search": found}
+    if found is best:
+        titles = {"best model, and best found by search": best}
+    for title, summary in titles.items():
+        if summary is not None:
+            _print_design(console, title, summary.best)
+
+
+def _print_design(console: Console, title: str, cell: Any) -> None:
+    from nas_fusion.report import clean, design_text, terminal_text
+
+    made = ", hand-made" if cell.kind == "reference" else ""
+    console.print(
+        f"\n{title}: [bold]{terminal_text(cell.strategy)}[/bold], seed {cell.seed}{made}; validation AUC "
+        f"{cell.valid_auc:.4f}, test AUC {cell.test_auc:.4f}",
+        highlight=False,
+    )
+    console.print(clean(design_text(cell.design), lines=True), highlight=False, markup=False)
 
 
 def _print_cell(console: Console, record: Any, done: int, total: int) -> None:
     line = f"[{done:>{len(str(total))}}/{total}] {record.strategy:<16} seed {record.seed}"
     line += f"  valid {record.valid_auc:.4f}  test {record.test_auc:.4f}"
     line += f"  search {record.search_seconds:.1f} s, re-train {record.retrain_seconds:.1f} s"
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    _print_plain(console, line)
 
 
 def run_report(options: Options) -> None:
@@ -177,37 +198,44 @@ def run_report(options: Options) -> None:
         chosen = {"reference": options["reference"], "latex": options["latex"]}
         if is_suite(study):
             suite = rewrite_suite(study, **chosen)
-            _print_suite(console, suite, _print_reported)
+            _print_suite(console, suite)
             exit_if_incomplete(console, suite.comparisons, suite.failures, again=_MAKER)
         else:
             folder = StudyFolder(study)
-            records, info = rewrite_reports(folder, **chosen)
-            result = Comparison(tuple(records), info, folder)
-            _print_reported(console, result, options["latex"])
+            result = Comparison(rewrite_reports(folder, **chosen), folder)
+            _print_result(console, result, options["latex"])
             exit_if_incomplete(console, [result], again=_MAKER)
 
 
-def _print_reported(console: Console, result: Any, latex: Path | None) -> None:
+def _print_waiting(console: Console, result: Any) -> None:
     from nas_fusion.studies import without_record
 
-    _print_comparison(console, result.records, result.info)
     waiting = () if result.info.ended else without_record(result.info, result.records)
     if waiting:
         names = ", ".join(f"{cell.strategy} seed {cell.seed}" for cell in waiting)
-        console.print(f"{len(waiting)} without a result yet: {names}", highlight=False, markup=False, soft_wrap=True)
-    _print_written(console, result.folder, latex)
+        _print_plain(console, f"{len(waiting)} without a result yet: {names}")
 
 
-def _print_comparison(console: Console, records: Any, info: Any) -> None:
+def _print_comparison(console: Console, report: Any) -> None:
     from nas_fusion.report import comparison_caption, comparison_tables
 
-    for table in comparison_tables(records, info, console.width):
+    for table in comparison_tables(report, console.width):
         console.print(table)
         console.print()
-    console.print(comparison_caption(records, info), highlight=False, markup=False)
+    console.print(comparison_caption(report), highlight=False, markup=False)
 
 
-def _print_written(console: Console, folder: Any, latex: Path | None, *more: Path) -> None:
-    paths = [folder.report, folder.report_markdown, folder.results, folder.summary, *more]
+def _print_written(console: Console, result: Any, latex: Path | None) -> None:
+    folder, decision = result.folder, result.report.decision
+    paths = [folder.report, folder.report_markdown, folder.results, folder.summary]
+    paths += [folder.best_model_json] if decision.best is not None else []
+    paths += [folder.best_json] if decision.best_found is not None else []
     for path in [*paths, *([latex] if latex else [])]:
-        console.print(f"written: {path}", highlight=False, soft_wrap=True)
+        _print_plain(console, f"written: {path}")
+
+
+def _print_plain(console: Console, line: str) -> None:
+    """A line as it is: names of folders and logs may look like markup."""
+    from nas_fusion.report import clean
+
+    console.print(clean(line), highlight=False, markup=False, soft_wrap=True)

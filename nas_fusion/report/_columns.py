@@ -17,98 +17,51 @@ from nas_fusion.report._format import (
     short,
     signed,
 )
-from nas_fusion.report._standing import Standings, standings
-from nas_fusion.report._summary import Spread, StrategySummary, chosen, summarise
-from nas_fusion.statistics import Interval, PairedComparison, bootstrap_interval, interquartile_mean
+from nas_fusion.report._model import Absent, ReportModel, Row
+from nas_fusion.report._summary import Spread, StrategySummary
+from nas_fusion.statistics import PairedComparison
 
 if TYPE_CHECKING:
-    from nas_fusion.records import CellRecord, ComparisonInfo
-
-REFERENCE_WORD = "reference"
-
-
-class Row(NamedTuple):
-    """A strategy's line.
-
-    `iqm`, `iqm_interval`: interquartile mean of the test AUC and its 95 % bootstrap interval; `against`: the
-    comparison with the reference, None for the reference itself; `is_chosen`: validation chooses this one.
-    """
-
-    summary: StrategySummary
-    iqm: float
-    iqm_interval: Interval | None
-    against: PairedComparison | None
-    is_chosen: bool
+    from nas_fusion.records import ComparisonInfo
 
 
 class Column(NamedTuple):
-    """A column: what stands above it (in full, and broken into short lines for terminals), and its cells as text."""
+    """A column: what stands above it (in full, and broken into short lines for terminals), and its cells as text.
+
+    `words`: they are words; `without`: the cell of a strategy that has no numbers.
+    """
 
     title: str
     short: str
     cell: Callable[[Row], str]
     words: bool = False
-
-
-class Layout(NamedTuple):
-    """The rows, best validation AUC first, the groups of columns that have anything to show, and the comparisons."""
-
-    rows: list[Row]
-    groups: dict[str, list[Column]]
-    standings: Standings | None
+    without: Callable[[Absent], str] = lambda line: MISSING
 
 
 QUALITY, MODEL, SPENT = "Quality", "Cost of the model", "Cost of finding it"
 
 
-def layout(records: Sequence[CellRecord], info: ComparisonInfo) -> Layout:
-    """The whole table.
-
-    Raises:
-        UnknownNameError: `info.reference` is none of the strategies.
-        OptionError: a strategy has two records of one seed.
-    """
-    found = standings(records, info.reference)
-    rows = table_rows(records, found)
-    groups = {
-        QUALITY: _quality(info, found.reference if found else ""),
-        MODEL: _model(),
-        SPENT: _spent(),
-    }
-    return Layout(rows, {name: _filled(columns, rows) for name, columns in groups.items()}, found)
+def column_groups(model: ReportModel) -> dict[str, list[Column]]:
+    """The columns that have anything to show, by group."""
+    groups = {QUALITY: _quality(model.info, model.reference), MODEL: _model(), SPENT: _spent()}
+    return {name: _filled(columns, model) for name, columns in groups.items()}
 
 
-def table_rows(records: Sequence[CellRecord], found: Standings | None) -> list[Row]:
-    """One row per strategy, best validation AUC first."""
-    tests: dict[str, list[float]] = {}
-    for r in sorted(records, key=lambda r: r.seed):
-        tests.setdefault(r.strategy, []).append(r.test_auc)
-    summaries = summarise(records)
-    best = chosen(summaries)
-    return [
-        Row(
-            s,
-            interquartile_mean(tests[s.strategy]),
-            bootstrap_interval(tests[s.strategy]),
-            found.against.get(s.strategy) if found else None,
-            s is best,
-        )
-        for s in summaries
-    ]
+def _filled(columns: Sequence[Column], model: ReportModel) -> list[Column]:
+    """The columns in which some line has a value."""
+    return [c for c in columns if any(text not in (MISSING, "") for text in column_cells(c, model))]
 
 
-def _filled(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
-    """The columns in which some row has a value."""
-    return [c for c in columns if any(c.cell(row) not in (MISSING, "") for row in rows)]
+def column_cells(column: Column, model: ReportModel) -> list[str]:
+    """What stands in a column: the strategies with numbers first, then those without."""
+    return [*(column.cell(row) for row in model.rows), *(column.without(line) for line in model.absent)]
 
 
 def verdict_cell(row: Row) -> str:
     """``worse -0.0031``, ``tie +0.0002``, ``reference``."""
-    if row.against is None:
-        return REFERENCE_WORD
-    if row.against.verdict == "unknown":
-        return "unknown"
-    return f"{row.against.verdict} {signed(row.against.difference)}"
+    if row.against is None or row.against.verdict == "unknown":
+        return row.call
+    return f"{row.call} {signed(row.against.difference)}"
 
 
 def _quality(info: ComparisonInfo, reference: str) -> list[Column]:
@@ -134,7 +87,19 @@ def _quality(info: ComparisonInfo, reference: str) -> list[Column]:
     return [
         *columns,
         Column("test logloss", "test\nlogloss", lambda r: auc(r.summary.test_logloss)),
-        Column("seeds", "seeds", lambda r: f"{len(r.summary.seeds)}/{len(info.seeds)}"),
+        Column(
+            "seeds",
+            "seeds",
+            lambda r: f"{len(r.summary.seeds)}/{len(info.seeds)}",
+            without=lambda line: f"0/{len(info.seeds)}",
+        ),
+        Column(
+            "failed",
+            "failed",
+            lambda r: str(len(r.failed)) if r.failed else MISSING,
+            without=lambda line: str(len(line.failed)),
+        ),
+        Column("did not learn", "did not\nlearn", lambda r: str(len(r.not_learned)) if r.not_learned else MISSING),
     ]
 
 

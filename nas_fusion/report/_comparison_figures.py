@@ -12,15 +12,16 @@ from nas_fusion.report._curves import Cost, search_curves, seed_dots
 from nas_fusion.report._figures import auc_figure, search_figure
 from nas_fusion.report._frame import by_strategy
 from nas_fusion.report._heatmaps import shares_figure
+from nas_fusion.report._model import ReportModel
 from nas_fusion.report._pareto import MODEL_COSTS, cost_points
 from nas_fusion.report._ranks import rank_diagram
 from nas_fusion.report._stages import stages
-from nas_fusion.report._summary import family, summarise
+from nas_fusion.report._summary import family
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from nas_fusion.records import CellRecord, ComparisonInfo
+    from nas_fusion.records import CellRecord
 
 COSTS: tuple[Cost, ...] = ("samples", "seconds")
 
@@ -30,15 +31,18 @@ def strategy_styles(records: Sequence[CellRecord]) -> dict[str, SeriesStyle]:
     return styles({name: family(group[0]) for name, group in by_strategy(records).items()})
 
 
-def comparison_figures(records: Sequence[CellRecord], info: ComparisonInfo) -> dict[str, go.Figure]:
+def comparison_figures(model: ReportModel) -> dict[str, go.Figure]:
     """By name, as far as there is something to show.
 
     ``test-auc`` (every seed's), ``ranks`` (critical-difference diagram), ``search-samples`` and ``search-seconds``
     (best validation AUC so far), ``test-samples`` and ``test-seconds`` (test AUC of that model), ``pareto-<cost>``
     (dashes for underscores), ``stages`` (discretisation gap), ``agreement-connections`` and ``agreement-operations``.
     """
-    summaries, style = summarise(records), strategy_styles(records)
-    figures = {"test-auc": auc_figure(seed_dots(records, summaries), style, info.attainable_auc)}
+    records, summaries = model.records, model.decision.summaries
+    if not records:
+        return {}
+    style = strategy_styles(records)
+    figures = {"test-auc": auc_figure(seed_dots(model), style, model.info.attainable_auc)}
     diagram = rank_diagram(records)
     if diagram is not None:
         figures["ranks"] = ranks_figure(diagram)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from nas_fusion.report._axes import set_cost_axis, upper_part
@@ -13,6 +12,7 @@ from nas_fusion.report._pareto import CostPoint, ModelCost
 from nas_fusion.report._plot import ROW, marker, new_figure, rows_axis
 from nas_fusion.report._ranks import RankDiagram
 from nas_fusion.report._stages import Stages
+from nas_fusion.report._text import figure_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -50,7 +50,7 @@ def pareto_figure(points: Sequence[CostPoint], style: Mapping[str, SeriesStyle],
         )
     )
     for point in points:
-        name = escape(point.strategy)
+        name = figure_text(point.strategy)
         figure.add_trace(
             go.Scatter(
                 x=[point.cost],
@@ -77,7 +77,7 @@ def stages_figure(found: Sequence[Stages]) -> go.Figure:
     figure = new_figure(
         150 + ROW * len(found), showlegend=True, legend=legend, margin={"l": 10, "r": 16, "t": 60, "b": 10}
     )
-    names = [escape(s.strategy) for s in found]
+    names = [figure_text(s.strategy) for s in found]
     for stage, name in zip(found, names, strict=True):
         values = [v for v in (stage.search, stage.derived, stage.retrained) if v is not None]
         line = go.Scatter(
@@ -104,7 +104,7 @@ def importance_figure(found: Sequence[Bar]) -> go.Figure:
     figure.add_trace(
         go.Bar(
             x=[b.lost for b in found],
-            y=[escape(b.label) for b in found],
+            y=[figure_text(b.label) for b in found],
             orientation="h",
             marker={
                 "color": [_LOST if b.lost >= 0 else _GAINED for b in found],
@@ -127,7 +127,7 @@ def ranks_figure(diagram: RankDiagram) -> go.Figure:
     """
     import plotly.graph_objects as go
 
-    names = [escape(s) for s in diagram.strategies]
+    names = [figure_text(s) for s in diagram.strategies]
     figure = new_figure(130 + ROW * len(names), margin={"l": 10, "r": 16, "t": 56, "b": 10})
     dots = go.Scatter(x=diagram.ranks, y=names, mode="markers", marker={"color": INK, "size": 9})
     figure.add_trace(dots.update(hovertemplate="%{y}: rank %{x:.2f}<extra></extra>"))

@@ -12,7 +12,7 @@ from nas_fusion.report._words import block_label
 
 if TYPE_CHECKING:
     from nas_fusion.records import CellRecord, TracePoint
-    from nas_fusion.report._summary import StrategySummary
+    from nas_fusion.report._model import ReportModel
 
 Cost = Literal["seconds", "samples"]
 
@@ -47,13 +47,17 @@ class SearchCurve(NamedTuple):
 
 
 class SeedDots(NamedTuple):
-    """The test AUC of every seed of one strategy, with mean and standard deviation."""
+    """The test AUC of every seed of one strategy, with mean and standard deviation.
+
+    `not_learned`: the seeds whose model knows nothing.
+    """
 
     strategy: str
     seeds: tuple[int, ...]
     values: tuple[float, ...]
     mean: float
     sd: float | None
+    not_learned: tuple[int, ...] = ()
 
 
 class History(NamedTuple):
@@ -130,18 +134,19 @@ def _end(group: Sequence[CellRecord], by: Cost) -> Endpoint:
     return Endpoint(sum(costs) / n, sum(r.valid_auc for r in group) / n, sum(r.test_auc for r in group) / n)
 
 
-def seed_dots(records: Sequence[CellRecord], summaries: Sequence[StrategySummary]) -> list[SeedDots]:
-    """The seeds' test AUC of every strategy, in the order of `summaries`."""
-    groups = by_strategy(records)
+def seed_dots(model: ReportModel) -> list[SeedDots]:
+    """The seeds' test AUC of every strategy, in the order of the table."""
     return [
         SeedDots(
             s.strategy,
             s.seeds,
-            tuple(r.test_auc for r in groups[s.strategy]),
+            tuple(s.test_auc_by_seed.values()),
             s.test_auc.mean,
             s.test_auc.sd,
+            row.not_learned,
         )
-        for s in summaries
+        for row in model.rows
+        for s in [row.summary]
     ]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 
 from nas_fusion.design import OUTPUT, Connection, FusionDesign, fused_blocks
 from nas_fusion.report._colours import BACKGROUND, DEAD, INK, MUTED, operation_colours, source_colour
 from nas_fusion.report._importance import widths
 from nas_fusion.report._layout import GAP, Box, Curve, Layout, lay_out
+from nas_fusion.report._text import html_text
 from nas_fusion.report._words import block_label, dead_blocks, design_words
 
 ARROW = 6.0
@@ -43,8 +43,8 @@ def draw_design(
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {layout.width:.0f} {height:.0f}" '
         f'width="{layout.width:.0f}" height="{height:.0f}" role="img" font-family="{FONT}">',
-        f"<title>{escape(title or 'Fusion design')}</title>",
-        f"<desc>{escape(' '.join(design_words(design)))}</desc>",
+        f"<title>{html_text(title or 'Fusion design')}</title>",
+        f"<desc>{html_text(' '.join(design_words(design)))}</desc>",
         f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>',
     ]
     if title:
@@ -69,7 +69,7 @@ def _remarks(dead: set[str], importance: Mapping[Connection, float] | None) -> l
 def _text(x: float, y: float, text: str, *, size: float, weight: int = 400, fill: str = INK, anchor: str) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" font-weight="{weight}" fill="{fill}" '
-        f'text-anchor="{anchor}">{escape(text)}</text>'
+        f'text-anchor="{anchor}">{html_text(text)}</text>'
     )
 
 

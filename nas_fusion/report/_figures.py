@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Literal
 
 from nas_fusion.report._axes import losses, set_auc_axis, upper_part
@@ -13,6 +12,7 @@ from nas_fusion.report._colours import MUTED, SeriesStyle
 from nas_fusion.report._curves import Cost, Endpoint, SearchCurve, SeedDots
 from nas_fusion.report._format import count
 from nas_fusion.report._plot import ROW, marker, new_figure, rows_axis
+from nas_fusion.report._text import figure_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -44,14 +44,15 @@ def auc_figure(dots: Sequence[SeedDots], style: Mapping[str, SeriesStyle], attai
     figure = new_figure(110 + ROW * len(dots))
     for dot in dots:
         colour = style[dot.strategy].colour
-        name = escape(dot.strategy)
+        name = figure_text(dot.strategy)
         figure.add_trace(
             go.Scatter(
                 x=dot.values,
                 y=[name] * len(dot.values),
                 mode="markers",
-                marker={"color": colour, "size": 8, "opacity": 0.45},
-                text=[f"seed {s}" for s in dot.seeds],
+                # A cross is a model that did not learn.
+                marker={"color": colour, "size": 8, "opacity": 0.45, "symbol": _symbols(dot)},
+                text=[f"seed {s}{', did not learn' if s in dot.not_learned else ''}" for s in dot.seeds],
                 hovertemplate="%{y}, %{text}: %{x:.4f}<extra></extra>",
             )
         )
@@ -67,7 +68,8 @@ def auc_figure(dots: Sequence[SeedDots], style: Mapping[str, SeriesStyle], attai
             )
         )
     rows_axis(figure, "strategy")
-    figure.update_xaxes(title_text="test AUC", tickformat=".4~f", nticks=7)
+    odd = " (a cross: did not learn)" if any(d.not_learned for d in dots) else ""
+    figure.update_xaxes(title_text=f"test AUC{odd}", tickformat=".4~f", nticks=7)
     if attainable is not None:
         figure.add_vline(x=attainable, line={"color": MUTED, "dash": "dot", "width": 1.5})
         figure.add_annotation(
@@ -75,6 +77,10 @@ def auc_figure(dots: Sequence[SeedDots], style: Mapping[str, SeriesStyle], attai
         )
     _add_zoom(figure, close_range(dots))
     return figure
+
+
+def _symbols(dot: SeedDots) -> list[str]:
+    return ["x" if seed in dot.not_learned else "circle" for seed in dot.seeds]
 
 
 def _add_zoom(figure: go.Figure, close: tuple[float, float] | None) -> None:
@@ -124,12 +130,12 @@ def search_figure(
         line = {"color": style[group].colour, "shape": "hv", "dash": style[group].dash}
         for steps in curve.seeds if measure == "valid" and len(curve.seeds) > 1 else ():
             thin = go.Scatter(x=steps.x, y=losses(steps.y), mode="lines", line={**line, "width": 1}, opacity=0.28)
-            figure.add_trace(thin.update(legendgroup=escape(group), showlegend=False, hoverinfo="skip"))
+            figure.add_trace(thin.update(legendgroup=figure_text(group), showlegend=False, hoverinfo="skip"))
         mean = curve.mean if measure == "valid" else curve.test
         if mean.x:
             thick = go.Scatter(x=mean.x, y=losses(mean.y), mode="lines", line={**line, "width": 2.6})
             thick.update(customdata=mean.y, hovertemplate=_HOVER)
-            figure.add_trace(thick.update(name=escape(group), legendgroup=escape(group), showlegend=False))
+            figure.add_trace(thick.update(name=figure_text(group), legendgroup=figure_text(group), showlegend=False))
         for strategy, end in curve.ends.items():
             figure.add_trace(_end_marker(strategy, end, style[strategy], measure))
     figure.update_xaxes(title_text=COST_TITLES[by], rangemode="tozero", nticks=6)
@@ -140,7 +146,7 @@ def search_figure(
 def _end_marker(strategy: str, end: Endpoint, style: SeriesStyle, measure: Measure) -> go.Scatter:
     import plotly.graph_objects as go
 
-    name = escape(strategy)
+    name = figure_text(strategy)
     return go.Scatter(
         x=[end.cost],
         y=losses([_reached(end, measure)]),

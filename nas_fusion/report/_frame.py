@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nas_fusion.errors import OptionError
 from nas_fusion.files import write_text
+from nas_fusion.report._learning import not_learned
+from nas_fusion.report._text import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nas_fusion.records import CellRecord
+    from nas_fusion.records import CellRecord, ComparisonInfo
 
 COSTS = ("multiply_adds", "latency_ms_1", "latency_ms_4096", "training_rows_per_second")
 """The costs of a model that a record may hold (`CellRecord.cost`), in the order of the tables."""
@@ -28,6 +30,7 @@ COLUMNS = (
     "valid_auc",
     "valid_logloss",
     "search_valid_auc",
+    "learned",
     "search_seconds",
     "derive_seconds",
     "retrain_seconds",
@@ -62,8 +65,10 @@ def by_strategy(records: Iterable[CellRecord]) -> dict[str, list[CellRecord]]:
     return groups
 
 
-def results_frame(records: Sequence[CellRecord]) -> pd.DataFrame:
+def results_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.DataFrame:
     """One row per cell, by strategy in the order given, then by seed; columns as in `COLUMNS`.
+
+    `learned` is False for a cell whose model knows nothing, where others do (`not_learned`).
 
     Raises:
         OptionError: a strategy has two records of one seed.
@@ -71,14 +76,17 @@ def results_frame(records: Sequence[CellRecord]) -> pd.DataFrame:
     import pandas as pd
 
     ordered = [r for group in by_strategy(records).values() for r in group]
-    columns = {name: [getattr(r, name) for r in ordered] for name in COLUMNS if name not in COSTS}
+    dead = not_learned(records, info)
+    made = {*COSTS, "learned", "design"}
+    columns: dict[str, list[Any]] = {n: [getattr(r, n) for r in ordered] for n in COLUMNS if n not in made}
     columns.update({name: [r.cost.get(name, math.nan) for r in ordered] for name in COSTS})
+    columns["learned"] = [r.seed not in dead.get(r.strategy, ()) for r in ordered]
     columns["design"] = [str(r.design) for r in ordered]
     frame = pd.DataFrame(columns, columns=list(COLUMNS))
     return frame.astype(dict.fromkeys(("search_valid_auc", *COSTS), "float64"))
 
 
-def write_results_csv(records: Sequence[CellRecord], path: str | Path) -> None:
+def write_results_csv(records: Sequence[CellRecord], info: ComparisonInfo, path: str | Path) -> None:
     """Write `results_frame` as CSV, atomically.
 
     Floats keep every digit and the order is fixed, so two equal runs give equal files but for the columns of `CLOCK`.
@@ -87,4 +95,14 @@ def write_results_csv(records: Sequence[CellRecord], path: str | Path) -> None:
         OptionError: a strategy has two records of one seed.
         StudyError: the file cannot be written.
     """
-    write_text(path, results_frame(records).to_csv(index=False, lineterminator="\n"))
+    write_csv(results_frame(records, info), path)
+
+
+def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame as CSV, atomically; a text that a spreadsheet would run as a formula gets an apostrophe before it.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
+    shown = frame.map(lambda value: csv_text(value) if isinstance(value, str) else value)
+    write_text(path, shown.to_csv(index=False, lineterminator="\n"))

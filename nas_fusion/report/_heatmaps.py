@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from nas_fusion.report._agreement import Shares
 from nas_fusion.report._curves import History
 from nas_fusion.report._plot import new_figure
+from nas_fusion.report._text import figure_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -35,7 +35,7 @@ def operations_figure(history: History) -> go.Figure:
 
 def shares_figure(shares: Shares, rows: str) -> go.Figure:
     """The share of the seeds that took a choice (rows), per strategy (columns): the darker, the more seeds."""
-    columns = [escape(s) for s in shares.strategies]
+    columns = [figure_text(s) for s in shares.strategies]
     figure = _heatmap(shares.labels, columns, shares.values, "Blues", (0.0, 1.0), "share of the seeds", rows)
     figure.data[0].hovertemplate = "%{x}<br>%{y}: %{z:.0%} of the seeds<extra></extra>"
     # The names stand upright below the columns, 7 pixels a letter; plotly moves the title by a part of that alone.
@@ -70,7 +70,7 @@ def _heatmap(
         go.Heatmap(
             z=values,
             x=columns,
-            y=[escape(label) for label in labels],
+            y=[figure_text(label) for label in labels],
             colorscale=scale,
             zmin=span[0],
             zmax=span[1],

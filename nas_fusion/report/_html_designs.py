@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from nas_fusion.architecture import Architecture
@@ -14,6 +13,7 @@ from nas_fusion.report._drawing import draw_design
 from nas_fusion.report._format import count, flat, plain
 from nas_fusion.report._heatmaps import gates_figure, operations_figure
 from nas_fusion.report._importance import bars, importance
+from nas_fusion.report._text import html_text
 from nas_fusion.report._words import design_words
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from nas_fusion.design import FusionDesign
     from nas_fusion.records import CellRecord
-    from nas_fusion.report._summary import StrategySummary
+    from nas_fusion.report._model import Row
 
 Embed = Callable[["go.Figure", str], str]
 """Makes a figure's place on the page, given its name."""
@@ -29,9 +29,9 @@ Embed = Callable[["go.Figure", str], str]
 OPEN_AT_FIRST = 3
 
 
-def designs(summaries: Sequence[StrategySummary], embed: Embed) -> str:
+def designs(rows: Sequence[Row], embed: Embed) -> str:
     """The best design of every strategy; the first ones are open, the others open with a click."""
-    parts = "".join(_design(s, number, embed, summaries) for number, s in enumerate(summaries))
+    parts = "".join(_design(row, number, embed, rows) for number, row in enumerate(rows))
     return (
         "<section><h2>What was found</h2><p class=note>Of every strategy the seed with the best validation AUC. Lines "
         "are the open connections, from left to right; the word under a block's name is how it merges its inputs. "
@@ -39,20 +39,23 @@ def designs(summaries: Sequence[StrategySummary], embed: Embed) -> str:
     )
 
 
-def _design(summary: StrategySummary, number: int, embed: Embed, summaries: Sequence[StrategySummary]) -> str:
+def _design(row: Row, number: int, embed: Embed, rows: Sequence[Row]) -> str:
+    summary = row.summary
     cell = summary.best
     numbers = f"seed {cell.seed}, validation AUC {cell.valid_auc:.4f}, test AUC {cell.test_auc:.4f}"
+    numbers += ", did not learn" if cell.seed in row.not_learned else ""
     if isinstance(cell.design, Architecture):
         content = _architecture(cell.design)
     else:
         numbers += f", {len(cell.design.pruned().connections)} connections"
         content = _fusion(cell, cell.design, number, embed)
     # A shared search is shown once, with the strategy that owns it.
-    owner = summary.shares_search_with not in {s.strategy for s in summaries}
+    owner = summary.shares_search_with not in {other.summary.strategy for other in rows}
     history = _history(cell, number, embed) if owner else ""
     is_open = " open" if number < OPEN_AT_FIRST else ""
     return (
-        f'<details class="design"{is_open}><summary><b>{escape(summary.strategy)}</b> <span class="note">{numbers}, '
+        f'<details class="design"{is_open}><summary><b>{html_text(summary.strategy)}</b> '
+        f'<span class="note">{html_text(numbers)}, '
         f"{count(cell.parameters)} parameters</span></summary>{content}{history}</details>"
     )
 
@@ -62,7 +65,7 @@ def _fusion(cell: CellRecord, design: FusionDesign, number: int, embed: Embed) -
     soft = "Soft: every block keeps the mixture of all operations; the drawing names the heaviest."
     parts = [f"<p class=note>{soft}</p>"] if cell.mode == "soft" else []
     parts.append(f'<div class="card drawing">{draw_design(design, importance=found)}</div>')
-    words = "".join(f"<li>{_unbroken(escape(w))}</li>" for w in design_words(design))
+    words = "".join(f"<li>{_unbroken(html_text(w))}</li>" for w in design_words(design))
     parts.append(f'<ul class="words">{words}</ul>')
     if found:
         parts.append(
@@ -75,9 +78,9 @@ def _fusion(cell: CellRecord, design: FusionDesign, number: int, embed: Embed) -
 
 def _architecture(found: Architecture) -> str:
     items = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(plain(value))}</dd>" for name, value in flat(found.settings).items()
+        f"<dt>{html_text(name)}</dt><dd>{html_text(plain(value))}</dd>" for name, value in flat(found.settings).items()
     )
-    return f"<p>{escape(found.text)}</p>" + (f"<dl>{items}</dl>" if items else "")
+    return f"<p>{html_text(found.text)}</p>" + (f"<dl>{items}</dl>" if items else "")
 
 
 def _unbroken(words: str) -> str:

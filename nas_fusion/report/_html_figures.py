@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from nas_fusion.records import CellRecord
+    from nas_fusion.report._model import ReportModel
     from nas_fusion.report._summary import StrategySummary
 
 _SEARCH = (
@@ -35,8 +36,7 @@ _TEST = (
 
 
 def figures_section(
-    records: Sequence[CellRecord],
-    summaries: Sequence[StrategySummary],
+    model: ReportModel,
     figures: Mapping[str, go.Figure],
     style: Mapping[str, SeriesStyle],
     place: Callable[[go.Figure, str], str],
@@ -45,16 +45,19 @@ def figures_section(
     """Everything in pictures.
 
     Args:
-        records: the finished cells.
-        summaries: best validation AUC first.
+        model: the report.
         figures: as `comparison_figures` made them.
         style: of the strategies.
         place: makes a figure's place on the page, given its name.
         plot_id: the id that `place` gives.
     """
+    records, summaries = model.records, model.decision.summaries
     ordered = [s.strategy for s in summaries]
     shown = first_shown(summaries)
-    dots = "<b>Test AUC.</b> Dots: single seeds; diamond and bar: mean ± standard deviation. Best validation on top."
+    dots = (
+        "<b>Test AUC.</b> Dots: single seeds (a cross: a model that did not learn); diamond and bar: mean ± standard "
+        "deviation. Best validation on top."
+    )
     parts = [_figure(dots, [place(figures["test-auc"], "test-auc")])]
     diagram = rank_diagram(records)
     if diagram is not None:

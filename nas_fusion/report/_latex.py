@@ -6,119 +6,112 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nas_fusion.report._columns import Row, table_rows
 from nas_fusion.report._format import count
-from nas_fusion.report._frame import by_strategy
-from nas_fusion.report._overall import overall
-from nas_fusion.report._standing import Result, standings
-from nas_fusion.report._summary import Spread, summarise
+from nas_fusion.report._headline import failure_lines
+from nas_fusion.report._model import HAND_MADE, NOT_LEARNED, ReportModel, Row
+from nas_fusion.report._notes import reference_words
+from nas_fusion.report._overall import Overall, overall
+from nas_fusion.report._summary import Spread
+from nas_fusion.report._text import latex_text
 
 if TYPE_CHECKING:
-    from nas_fusion.records import CellRecord, ComparisonInfo
+    from nas_fusion.records import ComparisonInfo
 
-TIE = r"$^\ast$"
-_SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-}  # fmt: skip
-
-
-def latex_escape(text: str) -> str:
-    """Text as LaTeX shows it."""
-    return "".join(_SPECIAL.get(c, c) for c in text)
+_MARKS = {HAND_MADE: r"$^\dagger$", NOT_LEARNED: r"$^\ddagger$"}
+_HEADS = (
+    "Strategy", "Validation AUC", "Test AUC", "IQM [95\\,\\%]", "Logloss", "Difference", "Verdict", "Parameters",
+    "Multiply-adds", "Seeds",
+)  # fmt: skip
 
 
-def best_and_ties(records: Sequence[CellRecord]) -> tuple[str | None, set[str]]:
-    """The strategy with the highest mean test AUC, and those that cannot be told from it.
-
-    Bold type in a table marks the best result, so here the test decides, and the comparisons are corrected for that.
-    """
-    finite = [s for s in summarise(records) if math.isfinite(s.test_auc.mean)]
-    if not finite:
-        return None, set()
-    best = max(finite, key=lambda s: s.test_auc.mean).strategy
-    found = standings(records, best, chosen_from=[s.strategy for s in finite])
-    assert found is not None, "there are records"
-    return best, {name for name, c in found.against.items() if c.verdict == "tie"}
-
-
-def latex_table(records: Sequence[CellRecord], info: ComparisonInfo, *, label: str = "tab:comparison") -> str:
+def latex_table(model: ReportModel, *, label: str = "tab:comparison") -> str:
     """A ``table`` of the strategies, best validation AUC first; needs ``\\usepackage{booktabs}``.
 
-    The highest mean test AUC is bold; an asterisk marks those that cannot be told from it (paired by seed, corrected).
+    The highest mean test AUC is bold, which says nothing about differences; the verdicts against the reference do.
 
     Args:
-        records: the finished cells.
-        info: what was compared.
+        model: the report.
         label: of the table.
-
-    Raises:
-        UnknownNameError: `info.reference` is none of the strategies.
-        OptionError: a strategy has two records of one seed.
     """
-    best, ties = best_and_ties(records)
-    found = standings(records, info.reference)
-    rows = table_rows(records, found)
-    reference = found.reference if found else ""
-    body = [_row(row, row.summary.strategy == best, row.summary.strategy in ties) for row in rows]
-    caption = (
-        f"{latex_escape(info.data_name)}: mean $\\pm$ standard deviation over {len(info.seeds)} seeds; interquartile "
-        "mean (IQM) of the test AUC with its 95\\,\\% bootstrap interval; difference of the test AUC from "
-        f"{latex_escape(reference)}. Bold: highest mean test AUC; {TIE}: not told apart from it (paired t-tests over "
-        "seeds, Holm); $^\\dagger$: hand-made, nothing searched."
-    )
-    heads = [
-        "Strategy", "Validation AUC", "Test AUC", "IQM [95\\,\\%]", "Logloss", "Difference", "Parameters",
-        "Multiply-adds",
-    ]  # fmt: skip
-    return _table(heads, body, caption, label)
+    top = _highest([row.summary.test_auc for row in model.rows])
+    body = [_row(row, row.summary.test_auc.mean == top, model.info) for row in model.rows]
+    body += [[latex_text(line.strategy), *["--"] * (len(_HEADS) - 2), _seeds(0, model.info)] for line in model.absent]
+    return _table(_HEADS, body, _caption(model), label)
 
 
-def latex_suite_table(results: Sequence[Result], *, label: str = "tab:comparison") -> str:
+def latex_suite_table(models: Sequence[ReportModel], *, label: str = "tab:comparison") -> str:
     """A ``table`` of the test AUC per data set, of the strategies that all have; best average rank first.
 
-    Per data set the highest mean is bold, and an asterisk marks those that cannot be told from it.
+    Per data set the highest mean is bold; the verdict is the one over all data sets.
 
     Raises:
         OptionError: a strategy has two records of one seed on a data set.
     """
-    found = overall(results)
-    marks = [best_and_ties([r for r in records if r.strategy in _names(results)]) for records, _ in results]
+    found = overall(models)
+    tops = [_highest([row.test_auc[i] for row in found.rows]) for i in range(len(found.data))]
     body = []
     for row in found.rows:
-        cells = [
-            _marked(spread, row.strategy == best, row.strategy in ties)
-            for spread, (best, ties) in zip(row.test_auc, marks, strict=True)
-        ]
+        cells = [_bold(spread, spread.mean == top) for spread, top in zip(row.test_auc, tops, strict=True)]
         rank = "--" if row.rank is None else f"{row.rank:.2f}"
-        body.append([latex_escape(row.strategy), *cells, rank])
-    caption = (
+        body.append([latex_text(row.strategy), *cells, rank, row.call])
+    return _table(["Strategy", *map(latex_text, found.data), "Rank", "Verdict"], body, _suite_caption(found), label)
+
+
+def _suite_caption(found: Overall) -> str:
+    against = "" if found.standings is None else f" Verdict: against {latex_text(reference_words(found.standings))}."
+    return (
         "Test AUC, mean $\\pm$ standard deviation over the seeds, and average rank over the data sets. Bold: highest "
-        f"mean; {TIE}: not told apart from it (paired t-tests over seeds, Holm)."
+        f"mean.{against}"
     )
-    return _table(["Strategy", *map(latex_escape, found.data), "Rank"], body, caption, label)
 
 
-def _names(results: Sequence[Result]) -> set[str]:
-    groups = [set(by_strategy(records)) for records, _ in results]
-    return set.intersection(*groups) if groups else set()
+def _caption(model: ReportModel) -> str:
+    info, standings = model.info, model.decision.standings
+    parts = [
+        f"{latex_text(info.data_name)}: mean $\\pm$ standard deviation over the seeds; interquartile mean (IQM) of the "
+        "test AUC with its 95\\,\\% bootstrap interval.",
+    ]
+    if standings is not None:
+        parts.append(
+            f"Difference of the test AUC from {latex_text(reference_words(standings))}; verdicts by paired t-tests "
+            f"over seeds, corrected by Holm {latex_text(standings.correction)}. Bold: highest mean test AUC."
+        )
+    if any(row.summary.is_reference for row in model.rows):
+        parts.append(f"{_MARKS[HAND_MADE]}: hand-made, nothing searched.")
+    dead = [
+        f"{len(r.not_learned)} of {len(r.summary.seeds)} of {r.summary.strategy}" for r in model.rows if r.not_learned
+    ]
+    if dead:
+        parts.append(f"{_MARKS[NOT_LEARNED]}: seeds that did not learn, AUC about .5 ({latex_text(', '.join(dead))}).")
+    parts += [f"{latex_text(line)}." for line in failure_lines(model.decision)]
+    return " ".join(parts)
 
 
-def _row(row: Row, best: bool, tie: bool) -> list[str]:
+def _row(row: Row, best: bool, info: ComparisonInfo) -> list[str]:
     s = row.summary
     span = "" if row.iqm_interval is None else f" [{row.iqm_interval.low:.4f}, {row.iqm_interval.high:.4f}]"
     difference = "--" if row.against is None else f"${row.against.difference:+.4f}$"
     adds = s.cost.get("multiply_adds")
     return [
-        latex_escape(s.strategy) + (r"$^\dagger$" if s.is_reference else ""),
+        latex_text(s.strategy) + "".join(_MARKS[mark] for mark in row.marks),
         _spread(s.valid_auc),
-        _marked(s.test_auc, best, tie),
+        _bold(s.test_auc, best),
         f"{row.iqm:.4f}{span}",
         _spread(s.test_logloss),
         difference,
+        row.call,
         count(s.parameters.mean).replace(" ", r"\,"),
         "--" if adds is None else count(adds.mean).replace(" ", r"\,"),
+        _seeds(len(s.seeds), info),
     ]
+
+
+def _seeds(number: int, info: ComparisonInfo) -> str:
+    return f"{number}/{len(info.seeds)}"
+
+
+def _highest(spreads: Sequence[Spread]) -> float:
+    return max((s.mean for s in spreads if math.isfinite(s.mean)), default=math.nan)
 
 
 def _spread(spread: Spread) -> str:
@@ -127,11 +120,9 @@ def _spread(spread: Spread) -> str:
     return f"{spread.mean:.4f} $\\pm$ {f'{spread.sd:.4f}'.removeprefix('0')}"
 
 
-def _marked(spread: Spread, best: bool, tie: bool) -> str:
-    text = _spread(spread)
-    if best:
-        text = text.replace(f"{spread.mean:.4f}", rf"\textbf{{{spread.mean:.4f}}}", 1)
-    return text + (TIE if tie else "")
+def _bold(spread: Spread, best: bool) -> str:
+    text, mean = _spread(spread), f"{spread.mean:.4f}"
+    return text.replace(mean, rf"\textbf{{{mean}}}", 1) if best else text
 
 
 def _table(heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, label: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from nas_fusion.report._colours import SeriesStyle
+from nas_fusion.report._text import figure_text, html_text
 
 if TYPE_CHECKING:
     from nas_fusion.report._summary import StrategySummary
@@ -52,8 +52,8 @@ def legend(
 ) -> str:
     """Buttons, one per strategy, that show and hide its traces in `plots` (ids)."""
     chips = "".join(
-        f'<button type="button" data-strategy="{escape(escape(name))}" '
-        f'aria-pressed="{"true" if name in shown else "false"}">{marker_svg(style[name])}{escape(name)}</button>'
+        f'<button type="button" data-strategy="{html_text(figure_text(name))}" '
+        f'aria-pressed="{"true" if name in shown else "false"}">{marker_svg(style[name])}{html_text(name)}</button>'
         for name in strategies
     )
     every = "" if len(shown) == len(strategies) else '<button type="button" class="every">show all</button>'

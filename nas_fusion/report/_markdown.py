@@ -11,13 +11,14 @@ from nas_fusion.architecture import Architecture
 from nas_fusion.errors import OptionError
 from nas_fusion.files import write_text
 from nas_fusion.report._agreement import agreements
-from nas_fusion.report._columns import MODEL, QUALITY, SPENT, Column, Layout, Row, layout
+from nas_fusion.report._columns import MODEL, QUALITY, SPENT, Column, column_cells, column_groups
 from nas_fusion.report._format import MISSING, flat, plain, signed
-from nas_fusion.report._overall import overall, overall_cells, overall_heads, overall_sentence
+from nas_fusion.report._headline import headline
+from nas_fusion.report._model import ReportModel, Row
+from nas_fusion.report._notes import notes, reference_note
+from nas_fusion.report._overall import overall, overall_cells, overall_heads, overall_notes, overall_sentence
 from nas_fusion.report._stages import stages
-from nas_fusion.report._standing import Result
-from nas_fusion.report._table import notes, reference_note
-from nas_fusion.report._verdict import verdict
+from nas_fusion.report._text import markdown_code, markdown_item, markdown_text
 from nas_fusion.report._words import design_text
 
 if TYPE_CHECKING:
@@ -27,76 +28,71 @@ Drawing = Callable[["CellRecord"], "str | None"]
 """Where the drawing of a cell's design lies, relative to the file; None for nowhere."""
 
 
-def write_markdown_report(
-    records: Sequence[CellRecord], info: ComparisonInfo, path: str | Path, drawing: Drawing = lambda cell: None
-) -> None:
+def write_markdown_report(model: ReportModel, path: str | Path, drawing: Drawing = lambda cell: None) -> None:
     """Write the report as Markdown, atomically.
 
     Args:
-        records: the finished cells.
-        info: what was compared.
+        model: the report.
         path: the file; its folder must exist.
         drawing: where the drawing of a cell's design lies; a design without one is written as text.
 
     Raises:
-        UnknownNameError: `info.reference` is none of the strategies.
-        OptionError: a strategy has two records of one seed.
         StudyError: the file cannot be written.
     """
-    write_text(path, markdown_report(records, info, drawing))
+    write_text(path, markdown_report(model, drawing))
 
 
 def write_suite_markdown(
-    results: Sequence[Result], path: str | Path, drawing: Callable[[int, CellRecord], str | None] = lambda i, cell: None
+    models: Sequence[ReportModel],
+    path: str | Path,
+    drawing: Callable[[int, CellRecord], str | None] = lambda i, cell: None,
 ) -> None:
     """Write comparisons on several data sets as one Markdown file, atomically.
 
     Args:
-        results: per data set the finished cells, and what was compared.
+        models: the report on each data set.
         path: the file; its folder must exist.
         drawing: as in `write_markdown_report`; its first argument is the number of the data set.
 
     Raises:
-        UnknownNameError: a `reference` is none of its strategies.
-        OptionError: no data set, or a strategy has two records of one seed on one.
+        OptionError: no data set.
         StudyError: the file cannot be written.
     """
-    if not results:
-        raise OptionError("results", "at least one data set", "none")
+    if not models:
+        raise OptionError("models", "at least one data set", "none")
     parts = [
-        markdown_report(records, info, lambda cell, i=i: drawing(i, cell))  # type: ignore[misc]
-        for i, (records, info) in enumerate(results)
+        markdown_report(model, lambda cell, i=i: drawing(i, cell))  # type: ignore[misc]
+        for i, model in enumerate(models)
     ]
-    found = overall(results)
+    if len(models) == 1:
+        write_text(path, parts[0])
+        return
+    found = overall(models)
     rows = [[row.strategy, *overall_cells(found, row)] for row in found.rows]
     table = _table(["strategy", *overall_heads(found)], rows)
-    head = f"# {len(results)} data sets\n\n{_escape(overall_sentence(found))}\n\n{table}"
-    write_text(path, "\n\n".join([head, *(p.rstrip("\n") for p in parts)]) + "\n" if len(results) > 1 else parts[0])
+    notes = [markdown_text(" ".join(overall_notes(found)))]
+    head = [f"# {len(models)} data sets", markdown_text(overall_sentence(found)), table, *filter(None, notes)]
+    write_text(path, "\n\n".join([*head, *(p.rstrip("\n") for p in parts)]) + "\n")
 
 
-def markdown_report(records: Sequence[CellRecord], info: ComparisonInfo, drawing: Drawing = lambda cell: None) -> str:
+def markdown_report(model: ReportModel, drawing: Drawing = lambda cell: None) -> str:
     """The text that `write_markdown_report` writes."""
-    found = layout(records, info)
-    summaries = [row.summary for row in found.rows]
-    found_best = verdict(summaries, info.fixed_reference)
-    parts = [f"# Which fusion search to trust on {_escape(info.data_name)}", f"**{_escape(found_best.text)}**"]
-    parts.append(_question(info))
-    if found.rows:
-        parts += [_results(found, info), _stages(records), _agreement(records), _designs(found.rows, drawing)]
-    return "\n\n".join([*filter(None, parts), _repeat(info)]) + "\n"
-
-
-def _escape(text: str) -> str:
-    """Text in a cell or a line: what Markdown or HTML would take for markup is shown as it is."""
-    for character in "\\`*_[]<>|":
-        text = text.replace(character, f"\\{character}")
-    return " ".join(text.split())
+    parts = [
+        f"# Which fusion search to trust on {markdown_text(model.info.data_name)}",
+        f"**{markdown_text(headline(model.decision))}**",
+        _question(model.info),
+    ]
+    if model.rows or model.absent:
+        parts.append(_results(model))
+    if model.rows:
+        parts += [_stages(model.records), _agreement(model.records), _designs(model.rows, drawing)]
+    return "\n\n".join([*filter(None, parts), _repeat(model.info)]) + "\n"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
     """A table whose first columns (`words`) are text and whose others are numbers."""
     rule = "|".join("---" if i < words else "---:" for i in range(len(heads)))
-    head, *body = [f"| {' | '.join(map(_escape, row))} |" for row in [heads, *rows]]
+    head, *body = [f"| {' | '.join(map(markdown_text, row))} |" for row in [heads, *rows]]
     return "\n".join([head, f"|{rule}|", *body])
 
 
@@ -104,39 +100,35 @@ def _question(info: ComparisonInfo) -> str:
     train, valid, test = info.rows
     known = "" if info.attainable_auc is None else f"; attainable test AUC {info.attainable_auc:.4f}"
     return (
-        f"{_escape(info.data)}: {train:,} rows to train, {valid:,} to validate, {test:,} to test; "
+        f"{markdown_text(info.data)}: {train:,} rows to train, {valid:,} to validate, {test:,} to test; "
         f"{info.fields} fields, {info.features:,} features, {info.label_rate:.2%} positive labels{known}. Budget per "
-        f"strategy: {_escape(info.budget)}. Seeds {', '.join(map(str, info.seeds))}."
+        f"strategy: {markdown_text(info.budget)}. Seeds {', '.join(map(str, info.seeds))}."
     )
 
 
-def _rows(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+def _rows(model: ReportModel, columns: Sequence[Column]) -> str:
+    names = [*(f"{row.summary.strategy} {row.marks}" for row in model.rows), *(line.strategy for line in model.absent)]
+    cells = zip(*(column_cells(column, model) for column in columns), strict=True)
     return _table(
-        ["strategy", *(c.title for c in columns)],
-        [[_name(row), *(c.cell(row) for c in columns)] for row in rows],
+        ["strategy", *(c.title for c in columns)], [[n, *texts] for n, texts in zip(names, cells, strict=True)]
     )
 
 
-def _name(row: Row) -> str:
-    return f"{row.summary.strategy} †" if row.summary.is_reference else row.summary.strategy
-
-
-def _results(found: Layout, info: ComparisonInfo) -> str:
-    remarks = [
-        "Mean ± standard deviation over the seeds, after re-training; best validation AUC first. † hand-made, nothing "
-        "searched.",
-        reference_note(found),
-        *notes([row.summary for row in found.rows], info),
+def _results(model: ReportModel) -> str:
+    remarks = ["Mean ± standard deviation over the seeds, after re-training; best validation AUC first."]
+    remarks += [*reference_note(model), *notes(model)]
+    groups = column_groups(model)
+    verdicts = [
+        f"- {markdown_item(r.summary.strategy)}: {markdown_text(r.against.words)}." for r in model.rows if r.against
     ]
-    verdicts = [f"- {_escape(r.summary.strategy)}: {_escape(r.against.words)}." for r in found.rows if r.against]
+    costs = [*groups[MODEL], *groups[SPENT]]
     return "\n\n".join(
         [
             "## Results",
-            _escape(" ".join(remarks)),
-            _rows(found.rows, found.groups[QUALITY]),
+            *map(markdown_item, remarks),
+            _rows(model, groups[QUALITY]),
             *(["### Verdicts\n\n" + "\n".join(verdicts)] if verdicts else []),
-            "### What it costs",
-            _rows(found.rows, [*found.groups[MODEL], *found.groups[SPENT]]),
+            *(["### What it costs", _rows(model, costs)] if costs else []),
         ]
     )
 
@@ -171,9 +163,11 @@ def _designs(rows: Sequence[Row], drawing: Drawing) -> str:
     for row in rows:
         cell = row.summary.best
         place = drawing(cell)
-        numbers = f"Seed {cell.seed}, validation AUC {cell.valid_auc:.4f}, test AUC {cell.test_auc:.4f}."
-        head = f"### {_escape(cell.strategy)}\n\n{numbers}"
-        shown = f"![design of {_escape(cell.strategy)}](<{quote(place)}>)" if place else _code(design_text(cell.design))
+        odd = "; did not learn" if cell.seed in row.not_learned else ""
+        numbers = f"Seed {cell.seed}, validation AUC {cell.valid_auc:.4f}, test AUC {cell.test_auc:.4f}{odd}."
+        head = f"### {markdown_text(cell.strategy)}\n\n{numbers}"
+        drawn = f"![design of {markdown_text(cell.strategy)}](<{quote(place)}>)" if place else ""
+        shown = drawn or markdown_code(design_text(cell.design))
         parts.append(f"{head}\n\n{shown}")
         if isinstance(cell.design, Architecture):
             parts.append(_list(flat(cell.design.settings)))
@@ -181,17 +175,10 @@ def _designs(rows: Sequence[Row], drawing: Drawing) -> str:
 
 
 def _list(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"- {_escape(str(n))}: {_escape(plain(v))}" for n, v in values.items())
-
-
-def _code(text: str) -> str:
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}text\n{text}\n{fence}"
+    return "\n".join(f"- {markdown_item(str(n))}: {markdown_text(plain(v))}" for n, v in values.items())
 
 
 def _repeat(info: ComparisonInfo) -> str:
-    parts = ["## How to repeat this", *([_code(info.command)] if info.command else [])]
+    parts = ["## How to repeat this", *([markdown_code(info.command)] if info.command else [])]
     parts += [_list(flat(info.settings)), _list(info.versions)]
     return "\n\n".join(filter(None, parts))

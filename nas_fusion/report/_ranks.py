@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from nas_fusion.report._frame import by_strategy
-from nas_fusion.report._standing import Result, data_labels, shared_strategies
 from nas_fusion.statistics import average_ranks, cliques, critical_difference, friedman
 
 if TYPE_CHECKING:
@@ -36,14 +35,33 @@ def rank_diagram(records: Sequence[CellRecord]) -> RankDiagram | None:
     return _diagram({n: {str(r.seed): r.test_auc for r in g} for n, g in by_strategy(records).items()}, "seeds")
 
 
-def overall_rank_diagram(results: Sequence[Result]) -> RankDiagram | None:
-    """Ranks of the mean test AUC over data sets, of the strategies that all have; None below two of either."""
+def overall_rank_diagram(results: Sequence[Sequence[CellRecord]], labels: Sequence[str]) -> RankDiagram | None:
+    """Ranks of the mean test AUC over data sets, of the strategies that all have; None below two of either.
+
+    Args:
+        results: the finished cells of each data set.
+        labels: of the data sets, all different.
+    """
     scores: dict[str, dict[str, float]] = {name: {} for name in shared_strategies(results)}
-    for label, (records, _) in zip(data_labels(results), results, strict=True):
+    for label, records in zip(labels, results, strict=True):
         for name, group in by_strategy(records).items():
             if name in scores:
                 scores[name][label] = sum(r.test_auc for r in group) / len(group)
     return _diagram(scores, "data sets")
+
+
+def shared_strategies(results: Sequence[Sequence[CellRecord]]) -> list[str]:
+    """The strategies that every data set has, in the order of the first."""
+    groups = [by_strategy(records) for records in results]
+    return [name for name in groups[0] if all(name in g for g in groups)] if groups else []
+
+
+def data_labels(names: Sequence[str]) -> list[str]:
+    """One name per data set; a number tells equal ones apart."""
+    return [
+        f"{name} ({list(names[:i]).count(name) + 1})" if list(names).count(name) > 1 else name
+        for i, name in enumerate(names)
+    ]
 
 
 def _diagram(scores: Mapping[str, Mapping[str, float]], unit: str) -> RankDiagram | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nas_fusion.report._colours import SeriesStyle
-from nas_fusion.report._columns import Layout
 from nas_fusion.report._format import flat, plain
+from nas_fusion.report._headline import headline
 from nas_fusion.report._html_tables import cost_table, quality_table
-from nas_fusion.report._summary import StrategySummary
-from nas_fusion.report._table import notes, reference_note
-from nas_fusion.report._verdict import Verdict
+from nas_fusion.report._model import ReportModel
+from nas_fusion.report._notes import notes, reference_note
+from nas_fusion.report._text import html_text
 from nas_fusion.statistics import SMALLEST_DIFFERENCE
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ LEAD = (
     "inputs; hand-made models stand beside them. All were trained alike and measured on rows that none has seen."
 )
 _NOISE_NOTE = (
-    "The order, the strategy called best and each strategy's drawn design are chosen on validation data; test data "
+    "The order, what is called best and each strategy's drawn design are chosen on validation data; test data "
     "only reports. Better and worse are called by paired t-tests over the seeds, corrected by Holm's method for the "
     "number of comparisons and, where nobody named it beforehand, for the choice of the best one, so that at most one "
     "report in twenty would call any difference between equally good strategies; and only where the spread of the "
@@ -40,17 +39,19 @@ _NOISE_NOTE = (
 )
 
 
-def heading(info: ComparisonInfo, found: Verdict) -> str:
+def heading(model: ReportModel) -> str:
     """Title, what this page is, and the verdict."""
+    info = model.info
     return (
-        f"<header><h1>Which fusion search to trust on {escape(info.data_name)}</h1>"
+        f"<header><h1>Which fusion search to trust on {html_text(info.data_name)}</h1>"
         f'<p class="lead">{LEAD}</p>'
-        f'<div class="verdict"><p>{escape(found.text)}</p></div></header>'
+        f'<div class="verdict"><p>{html_text(headline(model.decision))}</p></div></header>'
     )
 
 
-def question(summaries: Sequence[StrategySummary], info: ComparisonInfo) -> str:
+def question(model: ReportModel) -> str:
     """What was asked: data, budget, strategies, seeds."""
+    info, summaries = model.info, model.decision.summaries
     train, valid, test = info.rows
     rows = {
         "Data": f"{info.data}: {info.fields} fields, {info.features:,} features, {info.label_rate:.2%} positive labels",
@@ -70,39 +71,45 @@ def question(summaries: Sequence[StrategySummary], info: ComparisonInfo) -> str:
 def definitions(rows: Mapping[str, Any]) -> str:
     """A list of names and values; None is left out."""
     items = "".join(
-        f"<dt>{escape(str(name))}</dt><dd>{escape(plain(value))}</dd>"
+        f"<dt>{html_text(str(name))}</dt><dd>{html_text(plain(value))}</dd>"
         for name, value in rows.items()
         if value is not None
     )
     return f"<dl>{items}</dl>"
 
 
-def results(found: Layout, info: ComparisonInfo, style: Mapping[str, SeriesStyle]) -> str:
+def results(model: ReportModel, style: Mapping[str, SeriesStyle]) -> str:
     """The tables, and how to read them."""
-    remarks = [*notes([row.summary for row in found.rows], info), _NOISE_NOTE]
-    against = f"<p class=note>{escape(reference_note(found))}</p>{_calls(found)}" if found.standings else ""
+    remarks = [*notes(model), _NOISE_NOTE]
+    against = "".join(f"<p class=note>{html_text(line)}</p>" for line in reference_note(model)) + _calls(model)
     return (
         "<section><h2>Results</h2><p class=note>Mean ± standard deviation over the seeds, after re-training; best "
         "validation AUC first. The interquartile mean is that of the middle half of the seeds' test AUC.</p>"
-        f"{against}{quality_table(found, style)}"
-        f"{''.join(f'<p class=note>{escape(n)}</p>' for n in remarks)}"
-        "<h3>What it costs</h3><p class=note>The model that was found, and what finding it took: means over the seeds. "
-        "Tuning is paid once for all seeds.</p>"
-        f"{cost_table(found, style)}</section>"
+        f"{against}{quality_table(model, style)}"
+        f"{''.join(f'<p class=note>{html_text(n)}</p>' for n in remarks)}"
+        f"{_costs(model, style)}</section>"
     )
 
 
-def _calls(found: Layout) -> str:
+def _costs(model: ReportModel, style: Mapping[str, SeriesStyle]) -> str:
+    if not model.rows:
+        return ""
+    return (
+        "<h3>What it costs</h3><p class=note>The model that was found, and what finding it took: means over the seeds. "
+        f"Tuning is paid once for all seeds.</p>{cost_table(model, style)}"
+    )
+
+
+def _calls(model: ReportModel) -> str:
     """Who is better, worse, or cannot be told from the reference, in words."""
-    assert found.standings is not None, "asked for with rows"
     names: dict[str, list[str]] = {}
-    for row in found.rows:
+    for row in model.rows:
         if row.against is not None:
             names.setdefault(row.against.verdict, []).append(row.summary.strategy)
     titles = {
-        "better": f"Better than {found.standings.reference}",
-        "tie": f"Tie with {found.standings.reference}",
-        "worse": f"Worse than {found.standings.reference}",
+        "better": f"Better than {model.reference}",
+        "tie": f"Tie with {model.reference}",
+        "worse": f"Worse than {model.reference}",
         "unknown": "Too few seeds to say",
     }
     return definitions({title: ", ".join(names[call]) for call, title in titles.items() if call in names})
@@ -110,7 +117,7 @@ def _calls(found: Layout) -> str:
 
 def settings(info: ComparisonInfo) -> str:
     """Everything needed to repeat the comparison."""
-    command = f"<h3>The command</h3><pre>{escape(info.command)}</pre>" if info.command else ""
+    command = f"<h3>The command</h3><pre>{html_text(info.command, lines=True)}</pre>" if info.command else ""
     return (
         '<section class="settings"><h2>How to repeat this</h2>'
         f"{command}<h3>Settings</h3>{definitions(flat(info.settings))}<h3>Versions</h3>{definitions(info.versions)}</section>"

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas_fusion.files import write_text
 from nas_fusion.report._agreement import agreements
-from nas_fusion.report._columns import Row, layout
-from nas_fusion.report._frame import COSTS
+from nas_fusion.report._frame import COSTS, write_csv
+from nas_fusion.report._model import Absent, ReportModel, Row
 from nas_fusion.report._summary import Spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nas_fusion.records import CellRecord, ComparisonInfo
 
 _SPREADS = ("valid_auc", "test_auc", "valid_logloss", "test_logloss")
 _MEANS = (
@@ -26,33 +23,34 @@ _MEANS = (
 )
 
 
-def summary_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.DataFrame:
+def summary_frame(model: ReportModel) -> pd.DataFrame:
     """One row per strategy, best validation AUC first; NaN or an empty text where something does not apply.
 
-    Raises:
-        UnknownNameError: `info.reference` is none of the strategies.
-        OptionError: a strategy has two records of one seed.
+    Strategies of which every cell has failed come last, without numbers.
     """
     import pandas as pd
 
-    found = layout(records, info)
-    reference = found.standings.reference if found.standings else ""
-    agreeing = {a.strategy: a for a in agreements(records)}
+    agreeing = {a.strategy: a for a in agreements(model.records)}
     rows = []
-    for row in found.rows:
+    for row in model.rows:
         agreement = agreeing.get(row.summary.strategy)
         equal = math.nan if agreement is None else agreement.equal
         live = math.nan if agreement is None or agreement.live is None else agreement.live
-        rows.append(
-            {**_quality(row), **_against(row, reference), **_costs(row), "equal_choices": equal, "live_jaccard": live}
-        )
-    return pd.DataFrame(rows)
+        content = {**_quality(row), **_against(row, model.reference), **_costs(row)}
+        rows.append({**content, "equal_choices": equal, "live_jaccard": live})
+    return pd.DataFrame([*rows, *(_absent(line, model.reference) for line in model.absent)])
+
+
+def _absent(line: Absent, reference: str) -> dict[str, Any]:
+    none = {"seeds": 0, "failed_seeds": len(line.failed), "not_learned_seeds": 0, "pairs": 0}
+    return {"strategy": line.strategy, **none, "reference": reference, "verdict": "unknown", "words": ""}
 
 
 def _quality(row: Row) -> dict[str, Any]:
     s = row.summary
     content: dict[str, Any] = {"strategy": s.strategy, "kind": s.kind, "mode": s.mode, "family": s.family}
-    content |= {"seeds": len(s.seeds), "chosen": row.is_chosen}
+    content |= {"seeds": len(s.seeds), "failed_seeds": len(row.failed), "not_learned_seeds": len(row.not_learned)}
+    content |= {"best_model": row.is_best, "best_found_by_search": row.is_best_found}
     for name in _SPREADS:
         spread: Spread = getattr(s, name)
         content |= {f"{name}_mean": spread.mean, f"{name}_sd": math.nan if spread.sd is None else spread.sd}
@@ -75,7 +73,7 @@ def _against(row: Row, reference: str) -> dict[str, Any]:
             "reference": reference,
             **empty,
             "pairs": 0,
-            "verdict": "reference",
+            "verdict": row.call,
             "seeds_needed": math.nan,
             "words": "",
         }
@@ -88,7 +86,7 @@ def _against(row: Row, reference: str) -> dict[str, Any]:
         "p_value": math.nan if found.p_value is None else found.p_value,
         "p_corrected": math.nan if found.p_corrected is None else found.p_corrected,
         "pairs": found.pairs,
-        "verdict": found.verdict,
+        "verdict": row.call,
         "seeds_needed": math.nan if found.pairs_needed is None else found.pairs_needed,
         "words": found.words,
     }
@@ -102,12 +100,10 @@ def _costs(row: Row) -> dict[str, Any]:
     return {**means, "tuning_seconds": tuning[0], "tuning_samples": tuning[1], **costs}
 
 
-def write_summary_csv(records: Sequence[CellRecord], info: ComparisonInfo, path: str | Path) -> None:
+def write_summary_csv(model: ReportModel, path: str | Path) -> None:
     """Write `summary_frame` as CSV, atomically.
 
     Raises:
-        UnknownNameError: `info.reference` is none of the strategies.
-        OptionError: a strategy has two records of one seed.
         StudyError: the file cannot be written.
     """
-    write_text(path, summary_frame(records, info).to_csv(index=False, lineterminator="\n"))
+    write_csv(summary_frame(model), path)

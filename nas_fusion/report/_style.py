@@ -29,7 +29,8 @@ th { font-weight: 600; vertical-align: bottom; color: var(--soft); border-bottom
 th:first-child { text-align: left; }
 tbody th { color: inherit; border-bottom-width: 1px; }
 tr.best > * { background: var(--accent-soft); font-weight: 650; }
-tr.reference > * { color: var(--soft); font-style: italic; }
+tr.found > * { font-weight: 650; }
+tr.absent > *, tr.reference > * { color: var(--soft); font-style: italic; }
 figure { margin: 1rem 0 1.8rem; }
 figcaption { font-size: .92rem; color: var(--soft); max-width: 48rem; margin-bottom: .4rem; }
 figcaption b { color: var(--ink); }

@@ -163,18 +163,3 @@ def summarise(records: Sequence[CellRecord]) -> list[StrategySummary]:
     """
     summaries = [_summarise(group) for group in by_strategy(records).values()]
     return sorted(summaries, key=lambda s: _validation_rank(s.valid_auc.mean))
-
-
-def chosen(summaries: Sequence[StrategySummary]) -> StrategySummary | None:
-    """The strategy that validation chooses: the best searching one, a hand-made one only where nothing was searched."""
-    searched = [s for s in summaries if not s.is_reference]
-    return next(iter(searched or summaries), None)
-
-
-def best_cell(records: Sequence[CellRecord]) -> CellRecord | None:
-    """The cell whose design a user should take: the best seed of the best searching strategy, by validation AUC.
-
-    References count only where nothing was searched; None without records.
-    """
-    best = chosen(summarise(records))
-    return None if best is None else best.best

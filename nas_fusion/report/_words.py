@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nas_fusion.architecture import Architecture, Found
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, block_names, fused_blocks
+from nas_fusion.report._format import listed
 
 _PHRASES = {
     "add": "adds {}",
@@ -57,7 +58,7 @@ def design_words(design: FusionDesign) -> list[str]:
     sentences = [_sentence(design, b) for b in design.live_blocks() if b != EMBEDDING]
     dead = [block_label(b) for b in dead_blocks(design)]
     if dead:
-        sentences.append(f"Cut, because no open path leads to the {OUTPUT}: {_and(dead)}.")
+        sentences.append(f"Cut, because no open path leads to the {OUTPUT}: {listed(dead)}.")
     return sentences
 
 
@@ -72,12 +73,8 @@ def _sentence(design: FusionDesign, block: str) -> str:
     operation = design.operation(block)
     if len(inputs) == 1:
         return f"{name} takes {inputs[0]} alone ({operation})."
-    return f"{name} {_PHRASES.get(operation, f'merges {{}} by {operation}').format(_and(inputs))}."
+    return f"{name} {_PHRASES.get(operation, f'merges {{}} by {operation}').format(listed(inputs))}."
 
 
 def _noun(block: str) -> str:
     return f"the {block}" if block in (EMBEDDING, OUTPUT) else block_label(block)
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,5 +1,6 @@
 """What a comparison's numbers can tell: intervals, paired tests, ranks and verdicts; numpy and scipy alone."""
 
+from nas_fusion.statistics._chance import CHANCE, auc_error, chance_margin
 from nas_fusion.statistics._comparison import (
     SMALLEST_DIFFERENCE,
     PairedComparison,
@@ -11,11 +12,14 @@ from nas_fusion.statistics._paired import holm, pairs_needed
 from nas_fusion.statistics._ranks import average_ranks, cliques, critical_difference, friedman
 
 __all__ = [
+    "CHANCE",
     "SMALLEST_DIFFERENCE",
     "Interval",
     "PairedComparison",
+    "auc_error",
     "average_ranks",
     "bootstrap_interval",
+    "chance_margin",
     "cliques",
     "compare_over_data_sets",
     "compare_with_reference",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, TypeVar
@@ -120,25 +120,36 @@ def compare_with_reference(
         UnknownNameError: the reference is not among the strategies.
         OptionError: a level or limit out of range, or `chosen_from` without the reference.
     """
-    check_arguments(scores, reference, level, smallest_difference)
-    if chosen_from is not None and reference not in chosen_from:
-        raise OptionError("chosen_from", f"names with the reference {reference!r} among them", list(chosen_from))
+    check_arguments(scores, reference, level, smallest_difference, chosen_from)
     rest = [n for n in scores if n != reference]
     found = [_compare(scores, n, reference, level, smallest_difference) for n in rest]
-    unshown = [(a, b) for a, b in combinations(rest, 2) if chosen_from and (a in chosen_from or b in chosen_from)]
+    unshown = unshown_pairs(rest, chosen_from)
     family = correct([*found, *(_compare(scores, a, b, level, smallest_difference) for a, b in unshown)])
     counted = sum(c.p_value is not None for c in family)
     return [judge(c, _sd(scores, c), counted) for c in family[: len(rest)]]
 
 
-def check_arguments(scores: Mapping[str, object], reference: str, level: float, smallest_difference: float) -> None:
-    """Refuse an unknown reference, and limits out of range."""
+def unshown_pairs(rest: Sequence[str], chosen_from: Collection[str] | None) -> list[tuple[str, str]]:
+    """The comparisons that would have been shown, had the choice of the reference fallen on another strategy."""
+    return [(a, b) for a, b in combinations(rest, 2) if chosen_from and (a in chosen_from or b in chosen_from)]
+
+
+def check_arguments(
+    scores: Mapping[str, object],
+    reference: str,
+    level: float,
+    smallest_difference: float,
+    chosen_from: Collection[str] | None,
+) -> None:
+    """Refuse an unknown reference or one that was not chosen, and limits out of range."""
     if reference not in scores:
         raise UnknownNameError("reference", reference, scores)
     if not 0 < level < 1:
         raise OptionError("level", "between 0 and 1", level)
     if not (math.isfinite(smallest_difference) and smallest_difference >= 0):
         raise OptionError("smallest_difference", "a finite number, at least 0", smallest_difference)
+    if chosen_from is not None and reference not in chosen_from:
+        raise OptionError("chosen_from", f"names with the reference {reference!r} among them", list(chosen_from))
 
 
 def paired_values(a: Mapping[Block, float], b: Mapping[Block, float]) -> tuple[np.ndarray, np.ndarray, int]:

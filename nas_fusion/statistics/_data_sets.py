@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from nas_fusion.statistics._comparison import (
     correct,
     judge,
     paired_values,
+    unshown_pairs,
 )
 from nas_fusion.statistics._interval import Interval
 from nas_fusion.statistics._signed_rank import signed_rank
@@ -31,6 +32,7 @@ def compare_over_data_sets(
     *,
     level: float = 0.05,
     smallest_difference: float = SMALLEST_DIFFERENCE,
+    chosen_from: Collection[str] | None = None,
 ) -> list[PairedComparison]:
     """Compare every strategy with the reference over the data sets that both have, corrected by Holm.
 
@@ -52,7 +54,7 @@ def compare_over_data_sets(
     Args:
         scores: strategy → data set → seed → value, higher is better.
         reference: one of the strategies.
-        level, smallest_difference: as in `compare_with_reference`.
+        level, smallest_difference, chosen_from: as in `compare_with_reference`.
 
     Returns:
         One comparison per other strategy, in the order of `scores`. `pairs` counts data sets for Wilcoxon's test, and
@@ -60,17 +62,14 @@ def compare_over_data_sets(
 
     Raises:
         UnknownNameError: the reference is not among the strategies.
-        OptionError: a level or limit out of range.
+        OptionError: a level or limit out of range, or `chosen_from` without the reference.
     """
-    check_arguments(scores, reference, level, smallest_difference)
-    found = [
-        replace(_compare(scores[name], scores[reference], level), name=name, reference=reference)
-        for name in scores
-        if name != reference
-    ]
-    found = [replace(c, smallest_difference=smallest_difference) for c in found]
-    family = correct(found)
-    return [judge(c, math.nan, len(family)) for c in family]
+    check_arguments(scores, reference, level, smallest_difference, chosen_from)
+    rest = [name for name in scores if name != reference]
+    pairs = [*((name, reference) for name in rest), *unshown_pairs(rest, chosen_from)]
+    found = [replace(_compare(scores[a], scores[b], level), name=a, reference=b) for a, b in pairs]
+    family = correct([replace(c, smallest_difference=smallest_difference) for c in found])
+    return [judge(c, math.nan, len(family)) for c in family[: len(rest)]]
 
 
 class _Paired(NamedTuple):

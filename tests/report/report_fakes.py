@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,7 @@ from nas_fusion.design import (
     fused_blocks,
 )
 from nas_fusion.records import CellRecord, ComparisonInfo, TracePoint
+from nas_fusion.report import ReportModel, report_model
 
 STRATEGIES = {
     "stacked": ("reference", 0.9712),
@@ -172,3 +174,14 @@ def comparison_info(**changes: Any) -> ComparisonInfo:
         "command": "nasfusion compare --strategies all --data frappe.parquet --label label --split-column split",
     }
     return ComparisonInfo(**{**values, **changes})
+
+
+def comparison_model(records: Sequence[CellRecord] | None = None, **changes: Any) -> ReportModel:
+    """The report on these records, or on those that `comparison_records` makes up."""
+    return report_model(comparison_records() if records is None else records, comparison_info(**changes))
+
+
+def cells(strategy: str, valid: Sequence[float], test: Sequence[float], kind: str = "multi-trial") -> list[CellRecord]:
+    """One record per pair of AUCs, seeds 0, 1, …"""
+    pairs = enumerate(zip(valid, test, strict=True))
+    return [cell(strategy, seed, kind, valid_auc=v, test_auc=t) for seed, (v, t) in pairs]

@@ -10,6 +10,7 @@ import numpy as np
 from nas_fusion.architecture import Architecture
 from nas_fusion.design import FusionDesign
 from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.report import ReportModel, report_model
 from tests.report.report_fakes import (
     architecture_details,
     cell,
@@ -113,6 +114,6 @@ def large_comparison(data: str = "frappe", seeds: int = 5, **changes: Any) -> tu
     return records, comparison_info(data=data, seeds=tuple(range(seeds)), **changes)
 
 
-def suite(seeds: int = 5) -> list[tuple[list[CellRecord], ComparisonInfo]]:
-    """The same strategies on three data sets."""
-    return [large_comparison(data, seeds) for data in DATA]
+def suite(seeds: int = 5) -> list[ReportModel]:
+    """The reports on the same strategies on three data sets."""
+    return [report_model(*large_comparison(data, seeds)) for data in DATA]

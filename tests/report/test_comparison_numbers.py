@@ -8,7 +8,6 @@ import pytest
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import UnknownNameError
 from nas_fusion.records import CellRecord
 from nas_fusion.report import summarise
 from nas_fusion.report._agreement import (
@@ -19,15 +18,13 @@ from nas_fusion.report._agreement import (
     open_shares,
     operation_shares,
 )
-from nas_fusion.report._columns import MODEL, QUALITY, SPENT, layout
+from nas_fusion.report._columns import MODEL, QUALITY, SPENT, column_groups
 from nas_fusion.report._importance import Bar, bars, importance, widths
 from nas_fusion.report._overall import overall, overall_sentence
 from nas_fusion.report._pareto import cost_points, front
-from nas_fusion.report._ranks import overall_rank_diagram, rank_diagram
+from nas_fusion.report._ranks import rank_diagram
 from nas_fusion.report._stages import stages
-from nas_fusion.report._standing import data_labels, overall_standings, standings
-from nas_fusion.statistics import compare_with_reference
-from tests.report.report_fakes import cell, comparison_info
+from tests.report.report_fakes import cell, comparison_model
 
 PLAIN = FusionDesign.build(1, [("embedding", "deep1"), ("deep1", "output")], "add")
 OTHER = FusionDesign.build(1, [("embedding", "deep1"), ("deep1", "output"), ("embedding", "output")], "add")
@@ -125,26 +122,6 @@ def test_importance_of_the_open_connections() -> None:
     assert importance({}, OTHER) == {}
 
 
-def test_standings_are_paired_by_seed_against_the_choice_of_validation() -> None:
-    records = [
-        *scored("tpe", [0.80, 0.81, 0.82]),
-        *scored("random", [0.70, 0.705, 0.72]),
-        *scored("stacked", [0.90, 0.91, 0.92], "reference"),
-    ]
-    found = standings(records, None)
-    assert found is not None
-    assert (found.reference, found.named) == ("tpe", False)
-    assert set(found.against) == {"random", "stacked"}
-    assert found.against["random"].difference == pytest.approx(-(0.1 + 0.105 + 0.1) / 3)
-    named = standings(records, "stacked")
-    assert named is not None
-    scores = {n: {r.seed: r.test_auc for r in records if r.strategy == n} for n in ("tpe", "random", "stacked")}
-    assert list(named.against.values()) == compare_with_reference(scores, "stacked")
-    assert standings([], None) is None
-    with pytest.raises(UnknownNameError, match="did you mean 'stacked'"):
-        standings(records, "stackd")
-
-
 def test_the_table_has_the_verdicts_and_every_cost() -> None:
     tuned = {"tuning": {"seconds": 12.5, "samples": 3_000}}
     records = [
@@ -152,11 +129,10 @@ def test_the_table_has_the_verdicts_and_every_cost() -> None:
         *scored("random", [0.70, 0.701, 0.702, 0.7031]),
         *scored("stacked", [0.75] * 4, "reference"),
     ]
-    found = layout(records, comparison_info(seeds=(0, 1, 2, 3)))
+    found = comparison_model(records, seeds=(0, 1, 2, 3))
+    groups = column_groups(found)
     rows = {r.summary.strategy: r for r in found.rows}
-    cells = {
-        name: {c.title: c.cell(row) for group in found.groups.values() for c in group} for name, row in rows.items()
-    }
+    cells = {name: {c.title: c.cell(row) for group in groups.values() for c in group} for name, row in rows.items()}
     assert cells["tpe"]["against tpe"] == "reference"
     assert cells["random"]["against tpe"] == "worse -0.1000"
     # the middle half of 4: mean of .801 and .802
@@ -168,9 +144,8 @@ def test_the_table_has_the_verdicts_and_every_cost() -> None:
     assert cells["tpe"]["ms per batch of 1"] == "0.250"
     assert cells["random"]["ms per batch of 1"] == "–"
     assert cells["stacked"]["search and derive, s"] == "–"
-    assert set(found.groups) == {QUALITY, MODEL, SPENT}
-    assert rows["tpe"].is_chosen
-    assert not rows["stacked"].is_chosen
+    assert set(groups) == {QUALITY, MODEL, SPENT}
+    assert [n for n, r in rows.items() if r.is_best] == [n for n, r in rows.items() if r.is_best_found] == ["tpe"]
 
 
 def test_ranks_over_seeds() -> None:
@@ -193,9 +168,8 @@ def test_ranks_over_seeds() -> None:
 def test_several_data_sets() -> None:
     first = [*scored("a", [0.9, 0.92]), *scored("b", [0.8, 0.81]), *scored("only-here", [0.99, 0.99])]
     second = [*scored("a", [0.7, 0.71]), *scored("b", [0.6, 0.62])]
-    results = [(first, comparison_info(data="x", seeds=(0, 1))), (second, comparison_info(data="x", seeds=(0, 1)))]
-    assert data_labels(results) == ["x (1)", "x (2)"]
-    found = overall(results)
+    models = [comparison_model(records, data="x", seeds=(0, 1)) for records in (first, second)]
+    found = overall(models)
     assert found.data == ["x (1)", "x (2)"]
     assert [row.strategy for row in found.rows] == ["a", "b"]
     assert [row.rank for row in found.rows] == [1.0, 2.0]
@@ -204,11 +178,8 @@ def test_several_data_sets() -> None:
     assert found.standings.reference == "a"
     assert found.rows[0].call == "reference"
     assert "against a (the best search by its ranks on validation data)" in overall_sentence(found)
-    diagram = overall_rank_diagram(results)
+    assert found.left_out == ("only-here",)
+    diagram = found.diagram
     assert diagram is not None
     assert (diagram.blocks, diagram.unit, diagram.p_value) == (2, "data sets", None)
-    named = [(records, comparison_info(data="x", reference="b")) for records, _ in results]
-    chosen = overall_standings(named)
-    assert chosen is not None
-    assert (chosen.reference, chosen.named) == ("b", True)
-    assert overall_standings([(scored("a", [0.5]), comparison_info())]) is None
+    assert overall([comparison_model(scored("a", [0.5]))]).standings is None

@@ -31,7 +31,7 @@ from nas_fusion.report._curves import (
 from nas_fusion.report._figures import close_range, curves_range
 from nas_fusion.report._plot import new_figure
 from nas_fusion.report._summary import Family
-from tests.report.report_fakes import cell, comparison_records
+from tests.report.report_fakes import cell, comparison_model, comparison_records
 
 
 def test_best_so_far_never_falls_and_reaches_the_end() -> None:
@@ -97,7 +97,7 @@ def test_a_mean_test_curve_needs_every_seed() -> None:
 def test_dots_follow_the_table() -> None:
     records = comparison_records()
     summaries = summarise(records)
-    dots = seed_dots(records, summaries)
+    dots = seed_dots(comparison_model(records))
     assert [d.strategy for d in dots] == [s.strategy for s in summaries]
     assert dots[0].values == tuple(r.test_auc for r in records if r.strategy == dots[0].strategy)
 
@@ -105,12 +105,12 @@ def test_dots_follow_the_table() -> None:
 def test_zoom_is_offered_only_where_one_strategy_lies_far_below() -> None:
     level = [cell(n, 0, test_auc=a) for n, a in (("a", 0.80), ("b", 0.79), ("c", 0.78), ("d", 0.77))]
     far = [*level[:3], cell("d", 0, test_auc=0.5)]
-    assert close_range(seed_dots(level, summarise(level))) is None
-    found = close_range(seed_dots(far, summarise(far)))
+    assert close_range(seed_dots(comparison_model(level))) is None
+    found = close_range(seed_dots(comparison_model(far)))
     assert found is not None
     assert 0.78 < found[0] < 0.79
     assert found[1] > 0.80
-    assert close_range(seed_dots(far[2:], summarise(far[2:]))) is None
+    assert close_range(seed_dots(comparison_model(far[2:]))) is None
 
 
 def test_the_view_of_the_curves_leaves_out_what_lies_far_below() -> None:

@@ -22,12 +22,13 @@ from nas_fusion.report import (
     COLUMNS,
     comparison_caption,
     comparison_tables,
+    report_model,
     results_frame,
     summarise,
     write_results_csv,
 )
 from nas_fusion.report._format import count
-from tests.report.report_fakes import cell, comparison_info, comparison_records
+from tests.report.report_fakes import cell, comparison_info, comparison_model, comparison_records
 from tests.report.suite_fakes import large_comparison
 
 
@@ -82,7 +83,7 @@ def test_kind_and_mode_are_checked() -> None:
 
 def test_frame_keeps_the_order_of_strategies_and_sorts_seeds() -> None:
     records = [cell("b", 2), cell("a", 1), cell("b", 0), cell("a", 0, "reference")]
-    frame = results_frame(records)
+    frame = results_frame(records, comparison_info())
     assert tuple(frame.columns) == COLUMNS
     assert list(zip(frame["strategy"], frame["seed"], strict=True)) == [("b", 0), ("b", 2), ("a", 0), ("a", 1)]
     assert frame["search_valid_auc"].isna().tolist() == [False, False, True, False]
@@ -91,11 +92,13 @@ def test_frame_keeps_the_order_of_strategies_and_sorts_seeds() -> None:
 
 def test_csv_keeps_every_digit_and_does_not_depend_on_the_order_of_cells(tmp_path: Path) -> None:
     records = comparison_records()
-    write_results_csv(records, tmp_path / "a.csv")
-    write_results_csv(sorted(records, key=lambda r: (list_index(records, r.strategy), -r.seed)), tmp_path / "b.csv")
+    write_results_csv(records, comparison_info(), tmp_path / "a.csv")
+    write_results_csv(
+        sorted(records, key=lambda r: (list_index(records, r.strategy), -r.seed)), comparison_info(), tmp_path / "b.csv"
+    )
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     back = csv.DictReader(io.StringIO((tmp_path / "a.csv").read_text(encoding="utf-8")))
-    assert [float(row["test_auc"]) for row in back] == results_frame(records)["test_auc"].tolist()
+    assert [float(row["test_auc"]) for row in back] == results_frame(records, comparison_info())["test_auc"].tolist()
     assert b"\r" not in (tmp_path / "a.csv").read_bytes()
 
 
@@ -105,7 +108,7 @@ def list_index(records: list[CellRecord], strategy: str) -> int:
 
 def test_the_costs_have_columns_of_their_own() -> None:
     costs = {"multiply_adds": 1.5e6, "latency_ms_1": 0.25}
-    frame = results_frame([cell("a", 0, cost=costs), cell("b", 0)])
+    frame = results_frame([cell("a", 0, cost=costs), cell("b", 0)], comparison_info())
     assert frame["multiply_adds"].tolist()[0] == 1.5e6
     assert frame["latency_ms_1"].tolist()[0] == 0.25
     assert frame["latency_ms_4096"].isna().all()
@@ -118,8 +121,8 @@ def test_only_what_the_clock_says_differs_between_two_equal_runs(tmp_path: Path)
     second = [
         replace(r, search_seconds=clock.random(), retrain_seconds=clock.random(), cost=costs(clock)) for r in first
     ]
-    write_results_csv(first, tmp_path / "a.csv")
-    write_results_csv(second, tmp_path / "b.csv")
+    write_results_csv(first, comparison_info(), tmp_path / "a.csv")
+    write_results_csv(second, comparison_info(), tmp_path / "b.csv")
     a, b = pd.read_csv(tmp_path / "a.csv"), pd.read_csv(tmp_path / "b.csv")
     assert not a.equals(b)
     assert a.drop(columns=list(CLOCK)).equals(b.drop(columns=list(CLOCK)))
@@ -135,7 +138,7 @@ def costs(clock: random.Random) -> dict[str, float]:
 
 
 def test_an_empty_frame_has_its_columns(tmp_path: Path) -> None:
-    write_results_csv([], tmp_path / "a.csv")
+    write_results_csv([], comparison_info(), tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == ",".join(COLUMNS) + "\n"
 
 
@@ -153,7 +156,7 @@ def test_a_file_is_replaced_whole_or_left_alone(tmp_path: Path) -> None:
 
 def render(width: int, records: list[CellRecord], **changes: Any) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
-    for table in comparison_tables(records, comparison_info(**changes), width):
+    for table in comparison_tables(comparison_model(records, **changes), width):
         console.print(table)
     return console.export_text()
 
@@ -166,7 +169,7 @@ def lines_of(text: str, strategy: str) -> str:
 def test_tables_show_every_number_in_full(width: int) -> None:
     records, info = large_comparison(attainable_auc=0.9911)
     console = Console(width=width, record=True, file=io.StringIO())
-    for table in comparison_tables(records, info, width):
+    for table in comparison_tables(report_model(records, info), width):
         console.print(table)
     text = console.export_text()
     assert "…" not in text
@@ -195,20 +198,20 @@ def test_tables_hold_large_numbers_and_long_names() -> None:
     assert "123,458" in text
     assert "988 M" in text
     assert "…" not in text
-    assert comparison_tables([], comparison_info(), 80) == []
+    assert comparison_tables(comparison_model([]), 80) == []
 
 
 def test_caption_tells_data_budget_reference_and_verdict() -> None:
     records = [r for r in comparison_records() if (r.strategy, r.seed) != ("tpe", 2)]
-    words = " ".join(comparison_caption(records, comparison_info(attainable_auc=0.9911)).split())
+    words = " ".join(comparison_caption(comparison_model(records, attainable_auc=0.9911)).split())
     assert "frappe.parquet: 202,027 / 57,722 / 28,860 rows, 10 fields" in words
     assert "attainable test AUC 0.9911" in words
     assert "5 passes over the training rows" in words
-    assert "Seeds finished so far: tpe 2 of 3." in words
+    assert "Numbers over fewer seeds: tpe 2 of 3 (1 not finished)." in words
     assert "optfusion-soft uses the search of optfusion-hard" in words
-    assert "optfusion-hard has the best validation AUC" in words
+    assert "Best model, and best found by search: optfusion-hard" in words
     assert "Reference: optfusion-hard (chosen by validation)" in words
-    named = comparison_caption(records, comparison_info(reference="stacked"))
+    named = comparison_caption(comparison_model(records, reference="stacked"))
     assert "Reference: stacked (named for it)" in named
 
 

@@ -15,18 +15,17 @@ from nas_fusion.records import CellRecord
 from nas_fusion.report import (
     latex_suite_table,
     latex_table,
+    report_model,
     summarise,
     summary_frame,
-    write_markdown_report,
     write_report,
     write_suite_markdown,
     write_suite_report,
     write_summary_csv,
 )
-from nas_fusion.report._latex import best_and_ties, latex_escape
 from nas_fusion.report._markdown import markdown_report
-from nas_fusion.report._standing import standings
-from tests.report.report_fakes import cell, comparison_info, comparison_records
+from nas_fusion.report._text import latex_text
+from tests.report.report_fakes import cell, comparison_model, comparison_records
 from tests.report.suite_fakes import DATA, kinds, large_comparison, suite
 from tests.report.test_report_page import Page
 
@@ -74,23 +73,20 @@ def test_hand_made_models_have_their_settings(written: Path) -> None:
 
 
 def test_a_suite_of_one_is_a_report_and_none_is_refused(tmp_path: Path) -> None:
-    records, info = comparison_records((0, 1)), comparison_info()
-    write_report(records, info, tmp_path / "a.html")
-    write_suite_report([(records, info)], tmp_path / "b.html")
+    model = comparison_model(comparison_records((0, 1)))
+    write_report(model, tmp_path / "a.html")
+    write_suite_report([model], tmp_path / "b.html")
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
     for write in (write_suite_report, write_suite_markdown):
         with pytest.raises(OptionError, match="at least one data set"):
             write([], tmp_path / "c")
-    write_suite_markdown([(records, info)], tmp_path / "c.md")
-    assert (tmp_path / "c.md").read_text("utf-8") == markdown_report(records, info)
+    write_suite_markdown([model], tmp_path / "c.md")
+    assert (tmp_path / "c.md").read_text("utf-8") == markdown_report(model)
 
 
-def test_a_reference_that_is_not_compared_is_refused(tmp_path: Path) -> None:
-    records, info = comparison_records(), comparison_info(reference="nobody")
-    for write in (write_report, write_markdown_report, write_summary_csv):
-        with pytest.raises(UnknownNameError, match="unknown reference 'nobody'"):
-            write(records, info, tmp_path / "x")
-    assert list(tmp_path.iterdir()) == []
+def test_a_reference_that_is_not_compared_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="unknown reference 'nobody'"):
+        comparison_model(reference="nobody")
 
 
 def cells_of(line: str) -> list[str]:
@@ -99,7 +95,8 @@ def cells_of(line: str) -> list[str]:
 
 def test_markdown_has_whole_tables() -> None:
     records, info = large_comparison()
-    text = markdown_report(records, info)
+    model = report_model(records, info)
+    text = markdown_report(model)
     tables = [t.splitlines() for t in text.split("\n\n") if t.startswith("| strategy")]
     assert len(tables) == 4  # quality, cost, discretisation gap, agreement
     for lines in tables:
@@ -108,7 +105,7 @@ def test_markdown_has_whole_tables() -> None:
     for summary, line in zip(summarise(records), tables[0][2:], strict=True):
         assert cells_of(line)[0].split(" ")[0] == summary.strategy
         assert f"{summary.test_auc.mean:.4f} ±" in cells_of(line)[2]
-    found = standings(records, None)
+    found = model.decision.standings
     assert found is not None
     for name, comparison in found.against.items():
         assert f"- {name}: {comparison.words}.".replace("<", r"\<").replace(">", r"\>") in text
@@ -118,18 +115,18 @@ def test_markdown_shows_drawings_where_they_are_and_text_elsewhere() -> None:
     def drawing(found: CellRecord) -> str | None:
         return None if isinstance(found.design, Architecture) else f"cells/{found.strategy}-{found.seed}/a b.svg"
 
-    records, info = large_comparison(seeds=2)
-    text = markdown_report(records, info, drawing)
+    model = report_model(*large_comparison(seeds=2))
+    text = markdown_report(model, drawing)
     assert "![design of tpe](<cells/tpe-" in text
     assert "/a%20b.svg>)" in text
     assert "- low\\_rank.rank: 32" in text
-    assert "```text\nembedding\n" in markdown_report(records, info)
+    assert "```text\nembedding\n" in markdown_report(model)
 
 
 def test_markup_of_users_is_shown_and_not_obeyed() -> None:
     evil = "a|b *c* <i>`d`\n# e"
     text = markdown_report(
-        [cell(evil, 0), cell("tpe", 0)], comparison_info(data=evil, command=evil, versions={evil: evil})
+        comparison_model([cell(evil, 0), cell("tpe", 0)], data=evil, command=evil, versions={evil: evil})
     )
     outside = "".join(text.split("```")[::2])  # the command stands in a fence
     assert "<i>" not in outside.replace(r"\<i\>", "")
@@ -141,7 +138,8 @@ def test_markup_of_users_is_shown_and_not_obeyed() -> None:
 
 def test_summary_has_every_strategy_and_digit(tmp_path: Path) -> None:
     records, info = large_comparison()
-    write_summary_csv(records, info, tmp_path / "summary.csv")
+    model = report_model(records, info)
+    write_summary_csv(model, tmp_path / "summary.csv")
     back = pd.read_csv(io.StringIO((tmp_path / "summary.csv").read_text("utf-8")))
     summaries = summarise(records)
     assert back["strategy"].tolist() == [s.strategy for s in summaries]
@@ -150,31 +148,29 @@ def test_summary_has_every_strategy_and_digit(tmp_path: Path) -> None:
     assert back["verdict"].tolist().count("reference") == 1
     assert back.set_index("strategy")["tuning_samples"].to_dict()["tpe"] == 5_050_675
     assert back.set_index("strategy")["family"].to_dict()["DCN"] == "hand-made model"
-    frame = summary_frame(records, info)
+    frame = summary_frame(model)
     assert frame["test_auc_iqm_low"].le(frame["test_auc_iqm"]).all()
     assert frame["test_auc_iqm_high"].ge(frame["test_auc_iqm"]).all()
-    assert summary_frame([], info).empty
+    assert summary_frame(comparison_model([])).empty
 
 
-def test_latex_marks_the_best_and_its_ties() -> None:
+def test_latex_has_the_verdicts_and_marks_the_highest_mean() -> None:
     records = [
         *(cell("a_1", s, test_auc=0.80 + 0.001 * s, valid_auc=0.9) for s in range(4)),
         *(cell("b", s, test_auc=0.801 + 0.001 * (3 - s), valid_auc=0.8) for s in range(4)),
         *(cell("c", s, test_auc=0.60 + 0.0011 * s, valid_auc=0.7) for s in range(4)),
         *(cell("d", s, "reference", test_auc=0.5 + 0.001 * s, valid_auc=0.6) for s in range(4)),
     ]
-    assert best_and_ties(records) == ("b", {"a_1"})
-    text = latex_table(records, comparison_info(data="50% & more", seeds=(0, 1, 2, 3)))
+    text = latex_table(comparison_model(records, data="50% & more", seeds=(0, 1, 2, 3)))
     lines = {line.split(" & ")[0]: line for line in text.splitlines() if line.endswith(r"\\")}
     assert list(lines) == ["Strategy", r"a\_1", "b", "c", r"d$^\dagger$"]
     assert r"\textbf{0.8025} $\pm$ .0013" in lines["b"]
-    assert r"0.8015 $\pm$ .0013$^\ast$" in lines[r"a\_1"]
     assert r"\textbf" not in lines["c"]
-    assert r"\ast" not in lines["c"]
+    calls = [line.split(" & ")[6] for line in lines.values()]
+    assert calls == ["Verdict", "reference", "tie", "worse", "worse"]
     assert r"50\% \& more" in text
     assert len({line.count(" & ") for line in lines.values()}) == 1
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
-    assert best_and_ties([]) == (None, set())
 
 
 def test_latex_of_several_data_sets() -> None:
@@ -186,4 +182,4 @@ def test_latex_of_several_data_sets() -> None:
 
 
 def test_latex_escape() -> None:
-    assert latex_escape("a_b%{~^\\}") == r"a\_b\%\{\textasciitilde{}\textasciicircum{}\textbackslash{}\}"
+    assert latex_text("a_b%{~^\\}") == r"a\_b\%\{\textasciitilde{}\textasciicircum{}\textbackslash{}\}"

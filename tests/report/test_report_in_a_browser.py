@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nas_fusion.report import write_report, write_suite_report
+from nas_fusion.report import report_model, write_report, write_suite_report
 from tests.report.suite_fakes import large_comparison, suite
 
 WIDTHS = [1280, 390]
@@ -59,8 +59,7 @@ _CUT_OFF = """() => {
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("reports")
     found = {name: folder / f"{name}.html" for name in ("one", "suite")}
-    records, info = large_comparison(attainable_auc=0.9911)
-    write_report(records, info, found["one"])
+    write_report(report_model(*large_comparison(attainable_auc=0.9911)), found["one"])
     write_suite_report(suite(3), found["suite"])
     return found
 

@@ -11,10 +11,10 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from nas_fusion.errors import StudyError
-from nas_fusion.report import summarise, write_report
+from nas_fusion.report import report_model, summarise, write_report
 from nas_fusion.report._format import seconds
 from nas_fusion.report._html import report_html
-from tests.report.report_fakes import architecture_details, cell, comparison_info, comparison_records
+from tests.report.report_fakes import architecture_details, cell, comparison_info, comparison_model, comparison_records
 
 VOID = {"meta", "rect", "path", "polygon", "br", "link", "img"}
 
@@ -58,14 +58,14 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page() -> Page:
-    return Page(report_html(comparison_records(), comparison_info(attainable_auc=0.9911)))
+    return Page(report_html(comparison_model(attainable_auc=0.9911)))
 
 
 def test_page_says_what_a_stranger_needs(page: Page) -> None:
     assert page.open == []
     for text in (
         "Which fusion search to trust on frappe.parquet",
-        "optfusion-hard has the best validation AUC",
+        "Best model, and best found by search: optfusion-hard",
         "202,027 to train, 57,722 to validate, 28,860 to test",
         "33.41% positive labels",
         "0.9911, from the true probabilities",
@@ -83,7 +83,8 @@ def test_page_says_what_a_stranger_needs(page: Page) -> None:
 
 def test_table_has_every_number(page: Page) -> None:
     for summary in summarise(comparison_records()):
-        assert f"{summary.strategy} {summary.valid_auc.mean:.4f} ±" in page.words
+        mark = " †" if summary.is_reference else ""
+        assert f"{summary.strategy}{mark} {summary.valid_auc.mean:.4f} ±" in page.words
         assert seconds(summary.retrain_seconds.mean) in page.words
         assert f"{summary.test_auc.mean:.4f} ±" in page.words
     rows = [attrs["class"] for tag, attrs in page.tags if tag == "tr" and "class" in attrs]
@@ -114,7 +115,7 @@ def test_page_loads_nothing_from_anywhere(page: Page) -> None:
     places = [a for _, attrs in page.tags for name, a in attrs.items() if name in loading]
     assert [p for p in places if not (p or "").startswith("#")] == []
     assert not [tag for tag, _ in page.tags if tag in ("link", "img", "iframe", "object", "embed")]
-    html = report_html(comparison_records((0,)), comparison_info())
+    html = report_html(comparison_model(comparison_records((0,))))
     assert 'src="http' not in html
     style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
     assert style is not None
@@ -128,7 +129,7 @@ def test_text_of_users_is_escaped() -> None:
     details = {**architecture_details(3, 0), "note": evil}
     records = [cell(evil, 0, details=details), cell("tpe", 0, shares_search_with=evil)]
     info = comparison_info(data=evil, budget=evil, command=evil, settings={evil: [evil]}, versions={evil: evil})
-    html = report_html(records, info).replace(get_plotlyjs(), "")
+    html = report_html(report_model(records, info)).replace(get_plotlyjs(), "")
     assert "<script>alert" not in html
     assert "<i>x" not in html
     found = Page(html)
@@ -139,20 +140,19 @@ def test_text_of_users_is_escaped() -> None:
 
 def test_report_can_be_written_at_any_time(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    write_report([], comparison_info(command=None), path)
+    write_report(comparison_model([], command=None), path)
     assert "no verdict" in Page(path.read_text(encoding="utf-8")).words
-    write_report([cell("stacked", 0, "reference")], comparison_info(), path)
-    write_report([cell("tpe", 0, trace=(), valid_auc=float("nan"), test_auc=float("nan"))], comparison_info(), path)
+    write_report(comparison_model([cell("stacked", 0, "reference")]), path)
+    write_report(comparison_model([cell("tpe", 0, trace=(), valid_auc=float("nan"), test_auc=float("nan"))]), path)
     assert "tpe nan" in Page(path.read_text(encoding="utf-8")).words
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_equal_records_give_an_equal_page() -> None:
-    assert report_html(comparison_records((0, 1)), comparison_info()) == report_html(
-        comparison_records((0, 1)), comparison_info()
-    )
+    first, second = (report_html(comparison_model(comparison_records((0, 1)))) for _ in range(2))
+    assert first == second
 
 
 def test_a_folder_that_is_missing_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="cannot write"):
-        write_report([cell("tpe", 0)], comparison_info(), tmp_path / "missing" / "report.html")
+        write_report(comparison_model([cell("tpe", 0)]), tmp_path / "missing" / "report.html")

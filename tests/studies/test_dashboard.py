@@ -16,7 +16,7 @@ import pytest
 from nas_fusion.data import DataOptions, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError
-from nas_fusion.report import comparison_figures
+from nas_fusion.report import comparison_figures, headline
 from nas_fusion.studies import (
     Comparison,
     ComparisonSettings,
@@ -82,6 +82,7 @@ def test_cells_are_trials_with_their_curves_and_figures(comparison: Comparison, 
         assert [v["value"] for v in trial["intermediate_values"]] == [p.valid_auc for p in record.retrain_history]
         attributes = {a["key"]: a["value"] for a in trial["user_attrs"]}
         assert float(attributes["test_auc"]) == record.test_auc
+        assert float(attributes["at_chance"]) in (0.0, 1.0)
     assert len(trials) == len(comparison.records)
 
 
@@ -100,8 +101,16 @@ def test_the_comparisons_figures_stand_on_its_page(comparison: Comparison, addre
     _, found = study(address)
     figures = {g["id"]: json.loads(g["graph_object"]) for g in found["plotly_graph_objects"]}
     assert {"test-auc", "search-seconds", "search-samples", "pareto-parameters"} <= set(figures)
-    assert set(figures) == set(comparison_figures(comparison.records, comparison.info))
+    assert set(figures) == set(comparison_figures(comparison.report))
     assert all(figure["data"] for figure in figures.values())
+
+
+def test_the_decision_stands_on_its_page(comparison: Comparison, address: str) -> None:
+    _, found = study(address)
+    words = {a["key"]: a["value"] for a in found["user_attrs"]}
+    assert headline(comparison.report.decision) in words["verdict"]
+    assert "optfusion-hard, seed 0" in words["best found by search"]
+    assert {"best model", "did not learn", "failed"} <= set(words)
 
 
 def status(address: str, method: str, path: str, body: str = "", **headers: str) -> int:

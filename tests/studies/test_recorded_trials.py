@@ -12,6 +12,7 @@ import pytest
 from nas_fusion.data import DataOptions, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.nni_bridge import experiment_id
+from nas_fusion.report import Margins
 from nas_fusion.studies import Comparison, ComparisonSettings, ModelSettings, RecipeSettings, compare
 
 CANDIDATES = 3
@@ -64,6 +65,7 @@ def test_every_training_is_a_trial(comparison: Comparison) -> None:
 
 
 def test_designs_curves_and_results_are_those_of_the_cells(comparison: Comparison) -> None:
+    margins = Margins.of(comparison.info.rows, comparison.info.label_rate)
     metrics = rows(comparison, "select trialJobId, type, data from MetricData order by sequence")
     for record in comparison.records:
         trial, parameters = next(
@@ -77,7 +79,12 @@ def test_designs_curves_and_results_are_those_of_the_cells(comparison: Compariso
         curve = [value for kind, value in mine if kind == "PERIODICAL"]
         assert curve == [point.valid_auc for point in record.retrain_history]
         assert [value for kind, value in mine if kind == "FINAL"] == [
-            {"default": record.valid_auc, "test_auc": record.test_auc, "test_logloss": record.test_logloss}
+            {
+                "default": record.valid_auc,
+                "test_auc": record.test_auc,
+                "test_logloss": record.test_logloss,
+                "at_chance": float(margins.hold(record.valid_auc, record.test_auc)),
+            }
         ]
 
 

@@ -40,11 +40,12 @@ def study(tmp_path: Path) -> StudyFolder:
 
 
 def test_every_report_is_written_from_the_cells(study: StudyFolder) -> None:
-    found, info = rewrite_reports(study, latex=study.path / "table.tex")
+    found = rewrite_reports(study, latex=study.path / "table.tex")
     expected = sorted(records(), key=lambda r: (NAMES.index(r.strategy), r.seed))
-    assert found == expected
-    assert info == comparison_info()
-    pd.testing.assert_frame_equal(pd.read_csv(study.results), results_frame(expected), check_dtype=False)
+    assert list(found.records) == expected
+    assert found.info == comparison_info()
+    frame = results_frame(expected, found.info)
+    pd.testing.assert_frame_equal(pd.read_csv(study.results), frame, check_dtype=False)
     assert pd.read_csv(study.summary)["reference"].unique().tolist() == ["tpe"]
     assert "![design of stacked](<cells/stacked-" in study.report_markdown.read_text("utf-8")
     assert study.best_svg.read_text("utf-8").startswith("<svg")
@@ -55,9 +56,10 @@ def test_every_report_is_written_from_the_cells(study: StudyFolder) -> None:
 
 
 def test_another_reference(study: StudyFolder) -> None:
-    _, info = rewrite_reports(study, reference="stacked")
-    assert info.reference == "stacked"
-    assert "Reference: stacked (named for it)" in study.report.read_text("utf-8")
+    assert rewrite_reports(study, reference="stacked").info.reference == "stacked"
+    page = study.report.read_text("utf-8")
+    assert "Reference: stacked (named when there were results)" in page
+    assert "named for it" not in page
     before = study.report.read_bytes()
     with pytest.raises(UnknownNameError, match="did you mean 'stacked'"):
         rewrite_reports(study, reference="staked")
@@ -66,11 +68,12 @@ def test_another_reference(study: StudyFolder) -> None:
 
 def test_a_reference_named_after_the_results_is_none_that_was_fixed(study: StudyFolder) -> None:
     best = next(record.strategy for record in records() if record.kind != "reference")
-    _, info = rewrite_reports(study, reference=best)
-    assert (info.reference, info.fixed_reference) == (best, None)
-    assert ", the named reference," not in study.report.read_text("utf-8")
-    write_text(study.comparison, replace(info, named_beforehand=True).to_json())
-    assert rewrite_reports(study, reference=best)[1].fixed_reference == best
+    found = rewrite_reports(study, reference=best)
+    assert (found.info.reference, found.info.fixed_reference) == (best, None)
+    assert "named for it" not in study.report.read_text("utf-8")
+    write_text(study.comparison, replace(found.info, named_beforehand=True).to_json())
+    assert rewrite_reports(study, reference=best).info.fixed_reference == best
+    assert f"Reference: {best} (named for it)" in study.report.read_text("utf-8")
 
 
 def test_whether_a_reference_is_named_before_there_are_results(study: StudyFolder) -> None:
@@ -87,8 +90,8 @@ def test_whether_a_reference_is_named_before_there_are_results(study: StudyFolde
 def test_an_unfinished_study(study: StudyFolder) -> None:
     for record in records()[1:]:
         (study.cell(record.strategy, record.seed) / "cell.json").unlink()
-    found, _ = rewrite_reports(study)
-    assert found == records()[:1]
+    found = rewrite_reports(study).records
+    assert list(found) == records()[:1]
     (study.cell(found[0].strategy, found[0].seed) / "cell.json").unlink()
     with pytest.raises(StudyError, match=r"no cell of .* is finished"):
         rewrite_reports(study)

@@ -51,10 +51,10 @@ def test_every_data_set_has_the_study_that_it_has_alone(parts: list[Part], tmp_p
     begun: list[tuple[str, Path]] = []
     suite = compare_suite(parts, tmp_path / "suite", part_listener=lambda p, folder: begun.append((p.name, folder)))
     assert begun == [(name, tmp_path / "suite" / name) for name in ("first", "second")]
-    assert [info.data for _, info in suite.results] == ["synthetic:1000", "synthetic:1000:1"]
-    for part, (records, _) in zip(parts, suite.results, strict=True):
+    assert [report.info.data for report in suite.reports] == ["synthetic:1000", "synthetic:1000:1"]
+    for part, report in zip(parts, suite.reports, strict=True):
         alone = compare(part.settings, part.dataset, tmp_path / "alone" / part.name)
-        assert [r.test_auc for r in records] == [r.test_auc for r in alone.records]
+        assert [r.test_auc for r in report.records] == [r.test_auc for r in alone.records]
         frame = pd.read_csv(tmp_path / "suite" / part.name / "results.csv")
         assert list(frame["strategy"]) == ["random", "stacked"]
 
@@ -74,7 +74,7 @@ def test_a_suite_goes_on_where_it_stopped(parts: list[Part], tmp_path: Path) -> 
     before = cell.stat().st_mtime_ns
     suite = compare_suite(parts, tmp_path / "suite")
     assert cell.stat().st_mtime_ns == before
-    assert [len(records) for records, _ in suite.results] == [2, 2]
+    assert [len(report.records) for report in suite.reports] == [2, 2]
 
 
 def test_a_shared_storage_has_a_study_per_data_set(parts: list[Part], tmp_path: Path) -> None:
@@ -104,8 +104,8 @@ def test_a_worker_helps_with_every_data_set(parts: list[Part], tmp_path: Path, m
     assert cells == {f"worker/{p.name}/cells/{s}-0" for p in parts for s in SETTINGS.strategies}
     suite = compare_suite(parts, tmp_path / "suite", storage=storage)
     alone = compare_suite(parts, tmp_path / "alone")
-    assert [[r.test_auc for r in records] for records, _ in suite.results] == [
-        [r.test_auc for r in records] for records, _ in alone.results
+    assert [[r.test_auc for r in report.records] for report in suite.reports] == [
+        [r.test_auc for r in report.records] for report in alone.reports
     ]
 
 
@@ -128,7 +128,7 @@ def test_the_report_over_all_data_sets_gets_every_result(
     got: list[Any] = []
     monkeypatch.setattr("nas_fusion.studies._suite.write_suite_report", lambda *given: got.append(given))
     suite = compare_suite(parts, tmp_path / "suite")
-    assert got == [(suite.results, tmp_path / "suite" / "report.html")]
+    assert got == [(suite.reports, tmp_path / "suite" / "report.html")]
     assert suite.written == (tmp_path / "suite" / "report.html", tmp_path / "suite" / "report.md")
 
 

@@ -1,0 +1,92 @@
+"""Text that is not ours (names, settings, reasons, commands) as terminals, pages, figures and files show it.
+
+A study folder may be a stranger's. Whatever its text holds is shown and never obeyed: each place where text goes has
+its own function here, and all of them take away control characters first.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+REPLACEMENT = "\ufffd"
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They reorder what is shown around them, so that a text reads as another."""
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#~|!&$@^]|(?<=:)/(?=/)|(?<=www)\.)", re.IGNORECASE)
+_BLOCK = re.compile(r"^(?:([-+=:])|(\d+)([.)]))")
+"""At the start of a line Markdown takes these for lists, rules and headings."""
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "[": "{[}", "]": "{]}", "*": "{*}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", REPLACEMENT: "?",
+}  # fmt: skip
+"""Brackets and stars too: behind the end of a row LaTeX takes them for its options."""
+
+_FORMULA = ("=", "+", "-", "@")
+
+
+def clean(text: str, *, lines: bool = False) -> str:
+    """Text without anything that acts on whoever shows it: white space is a space, other controls are a ``�``.
+
+    Args:
+        text: any, lone surrogates included.
+        lines: keep the ends of lines.
+    """
+    return "".join(_shown(c, lines) for c in text.replace("\r\n", "\n"))
+
+
+def _shown(character: str, lines: bool) -> str:
+    if character.isspace():
+        return "\n" if lines and character in "\n\r" else " "
+    if character in _DIRECTIONS or unicodedata.category(character) in ("Cc", "Cs", "Cn"):
+        return REPLACEMENT
+    return character
+
+
+def html_text(text: str, *, lines: bool = False) -> str:
+    """Text in HTML and SVG, in elements and in attributes."""
+    return html.escape(clean(text, lines=lines))
+
+
+def figure_text(text: str) -> str:
+    """Text in a plotly figure: plotly takes tags in it for its own, and ``%{…}`` in a hover text for a value."""
+    return html_text(text).replace("%{", "%&#123;")
+
+
+def terminal_text(text: str) -> str:
+    """Text in a line that rich prints with its markup."""
+    from rich.markup import escape
+
+    return escape(clean(text))
+
+
+def markdown_text(text: str) -> str:
+    """Text in a line, a heading or a cell of Markdown: neither markup nor a link of its own."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(clean(text).split()))
+
+
+def markdown_item(text: str) -> str:
+    """Text at the start of a line, a list's item included."""
+    return _BLOCK.sub(lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", markdown_text(text))
+
+
+def markdown_code(text: str) -> str:
+    """A block of code."""
+    shown = clean(text, lines=True)
+    fence = "```"
+    while fence in shown:
+        fence += "`"
+    return f"{fence}text\n{shown}\n{fence}"
+
+
+def latex_text(text: str) -> str:
+    """Text in LaTeX."""
+    return "".join(_LATEX.get(c, c) for c in clean(text))
+
+
+def csv_text(text: str) -> str:
+    """Text in a cell of a CSV file: what a spreadsheet would run as a formula gets an apostrophe before it."""
+    shown = clean(text)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
