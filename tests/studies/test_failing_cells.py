@@ -114,7 +114,7 @@ def test_a_report_names_a_finished_cell_whose_file_is_gone(
     assert run("report", str(study.path)) == 0
     shutil.rmtree(study.cell("parallel", 0))
     for _ in range(2):  # a report that was written without it does not forget it
-        _, info = rewrite_reports(study)
+        info = rewrite_reports(study).info
         assert [failed.words for failed in info.failures] == [
             "parallel, seed 0: it was finished, but its cell.json is gone"
         ]
