@@ -36,9 +36,10 @@ class Scores:
 def make_affordable(design: FusionDesign, scores: Scores, limits: Limits, mode: Mode = "hard") -> FusionDesign:
     """Bring a legal design below its limits, step by step; one that keeps them is returned as it is.
 
-    A step closes one connection, or changes one block's operation, such that the design stays legal; of all steps the
-    one is taken that loses least worth (`Scores.worth`) per cost saved. Where no such step saves anything, a block is
-    given a single input instead, which may be one that was closed.
+    A step closes one connection (and, where that was a block's last input, those out of the block, which would be a
+    constant), or changes one block's operation, such that the design stays legal; of all steps the one is taken that
+    loses least worth (`Scores.worth`) per cost saved. Where no such step saves anything, a block is given a single input
+    instead, which may be one that was closed.
 
     Raises:
         DesignError: no design keeps the limits.
@@ -82,14 +83,23 @@ def _closings(design: FusionDesign, limits: Limits) -> Iterator[FusionDesign]:
     live = set(design.live_blocks())
     for connection in design.connections:
         if connection[1] in live:
-            rest = tuple(c for c in design.connections if c != connection)
-            yield FusionDesign(design.levels, rest, design.operations)
+            yield _without(design, connection)
     for block, operation in design.operations:
         if block in live:
             for other in limits.limits[0].table.operations:
                 if other != operation:
                     changed = {**dict(design.operations), block: other}
                     yield FusionDesign.build(design.levels, design.connections, changed)
+
+
+def _without(design: FusionDesign, connection: Connection) -> FusionDesign:
+    left, closed = set(design.connections), [connection]
+    while closed:
+        source, target = closed.pop()
+        left.discard((source, target))
+        if not any(t == target for _, t in left):
+            closed += [c for c in left if c[0] == target]
+    return FusionDesign(design.levels, tuple(left), design.operations)
 
 
 def _single_inputs(design: FusionDesign) -> Iterator[FusionDesign]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.cost import Limits
 from nas_fusion.design import OPERATION_KEY, OUTPUT, Connection, FusionDesign, connection_label, operation_label
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.fusion import HardFusion, PassThrough, SoftFusion
+from nas_fusion.nn.fusion import HardFusion, SoftFusion
 from nas_fusion.nn.mixture import FAST_MIXTURES, is_covered
-from nas_fusion.nn.operations import FusionOperation, OperationDict, Product
+from nas_fusion.nn.operations import FusionOperation, OperationDict
 from nas_fusion.nni_bridge import (
     BaseSuperNetModule,
     LearnsArchitecture,
@@ -69,23 +68,12 @@ class FusionNode(MutableModule):
 
     def derive_hard(self, kept: Sequence[int], operation: str | None) -> nn.Module:
         """Fix one operation on the inputs with the indices `kept`, with a copy of its weights."""
-        return PassThrough() if operation is None else HardFusion(self.operations[operation].keep(kept))
+        return HardFusion.of(None if operation is None else self.operations[operation], kept)
 
     def derive_soft(self, kept: Sequence[int], probabilities: Mapping[str, float]) -> nn.Module:
-        """Fix the mixture of all operations on the inputs `kept`, with a copy of their weights.
-
-        A product of the rule "zero" with a closed input is zero and left out.
-        """
-        if not self.operations:
-            return PassThrough()
-        operations = {
-            name: operation.keep(kept)
-            for name, operation in self.operations.all().items()
-            if not (isinstance(operation, Product) and operation.rule == "zero" and len(kept) < len(self.sources))
-        }
-        reference = next((p for op in operations.values() for p in op.parameters()), torch.empty(0))
-        weights = torch.tensor([probabilities[name] for name in operations], dtype=torch.float64)
-        return SoftFusion(operations, weights.to(reference.dtype))
+        """Fix the mixture of all operations on the inputs `kept`, with a copy of their weights; see `SoftFusion.of`."""
+        all_open = len(kept) == len(self.sources)
+        return SoftFusion.of(self.operations.all(), kept, probabilities, all_open=all_open)
 
 
 class SupernetNode(BaseSuperNetModule):

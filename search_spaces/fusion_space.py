@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -30,9 +29,10 @@ from nas_fusion.nn import (
     Fields,
     FusionNetwork,
     HardFusion,
-    PassThrough,
+    NoInput,
     SoftFusion,
 )
+from nas_fusion.nn.blocks import for_no_input
 from nas_fusion.nn.operations import BUILT_IN, FusionOperation, Product, ProductRule
 from nas_fusion.nni_bridge import (
     DARTS,
@@ -162,7 +162,7 @@ class FusionSpace(ModelSpace):
         kind = self.operation_types[name]
         return kind(inputs, width, self.product) if issubclass(kind, Product) else kind(inputs, width)
 
-    def make_mixture(self, inputs: int, width: int, *, all_open: bool) -> SoftFusion:
+    def make_mixture(self, inputs: int, width: int, *, all_open: bool) -> nn.Module:
         """A new mixture of all operations, evenly weighted, as a soft model has it for a number of open inputs.
 
         Args:
@@ -171,12 +171,7 @@ class FusionSpace(ModelSpace):
             all_open: whether all candidate inputs are; if not, a product of the rule "zero" is zero and left out.
         """
         made = {name: self.make_operation(name, max(inputs, 1), width) for name in self.designs.operations}
-        kept = {
-            name: operation.keep(range(inputs))
-            for name, operation in made.items()
-            if all_open or not (isinstance(operation, Product) and operation.rule == "zero")
-        }
-        return SoftFusion(kept, torch.full((len(kept),), 1 / max(len(kept), 1)))
+        return SoftFusion.of(made, range(inputs), dict.fromkeys(made, 1 / len(made)), all_open=all_open)
 
     def forward(
         self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
@@ -236,7 +231,11 @@ class FusionSpace(ModelSpace):
         weights: bool = True,
         mixture: Mapping[str, Mapping[str, float]] | None = None,
     ) -> FusionNetwork:
-        """The model of a design: closed connections and blocks that cannot reach the output are gone.
+        """The model of a design: what is closed, cannot reach the output or never gets a gradient is gone.
+
+        Where a block has no open input, its operation's constant is left of the operation, and where that is zero, a
+        constant of the block (`nas_fusion.nn.HasConstantForm`). New weights are drawn for all candidate inputs and kept
+        for the open ones, as in the published code: the bound of a concat's is ``1 / √(candidates · D)``.
 
         Args:
             design: a legal design of this space.
@@ -277,12 +276,13 @@ class FusionSpace(ModelSpace):
         live = [block for block in design.live_blocks() if block != EMBEDDING]
 
         def node(block: str, width: int) -> nn.Module:
+            candidates, sources = candidate_sources(block, self.levels), design.sources(block)
+            kept = [candidates.index(source) for source in sources]
             if block == "cross0":
-                return PassThrough()
-            kept = len(design.sources(block))
+                return HardFusion.of(None, kept)
             if mode == "soft":
-                return self.make_mixture(kept, width, all_open=kept == len(candidate_sources(block, self.levels)))
-            return HardFusion(self.make_operation(design.operation(block), max(kept, 1), width))
+                return self.make_mixture(len(kept), width, all_open=sources == candidates)
+            return HardFusion.of(self.make_operation(design.operation(block), len(candidates), width), kept)
 
         return self._build(embedding, live, node, lambda block, _: design.sources(block))
 
@@ -300,6 +300,7 @@ class FusionSpace(ModelSpace):
             for block in blocks
             if block != OUTPUT
         }
+        modules = {block: _as_fed(module, nodes[block]) for block, module in modules.items()}
         return FusionNetwork(
             embedding, nodes, {b: sources(b, self.levels) for b in blocks}, modules, nn.Linear(width, 1)
         )
@@ -321,7 +322,7 @@ class FusionSpace(ModelSpace):
             copy.deepcopy(self.network.embedding),
             nodes,
             {block: design.sources(block) for block in live},
-            {block: copy.deepcopy(self.network.blocks[block]) for block in live if block != OUTPUT},
+            {b: _as_fed(copy.deepcopy(self.network.blocks[b]), nodes[b]) for b in live if b != OUTPUT},
             copy.deepcopy(self.network.head),
         )
         return network.train(self.training)
@@ -335,3 +336,8 @@ class FusionSpace(ModelSpace):
         if isinstance(strategy, RandomOneShot):
             return [SampledNode.mutate]
         return []
+
+
+def _as_fed(block: nn.Module, node: nn.Module) -> nn.Module:
+    """A block in the form for what its node gives."""
+    return for_no_input(block) if isinstance(node, NoInput) else block

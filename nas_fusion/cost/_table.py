@@ -12,7 +12,8 @@ from torch import nn
 
 from nas_fusion.cost._count import count_module, inputs_for, parameters
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_sources
-from nas_fusion.nn import HardFusion
+from nas_fusion.nn import HardFusion, NoInput
+from nas_fusion.nn.blocks import for_no_input
 from nas_fusion.training import seeded
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class CostTable:
         operations: by name, of merging 0, 1, 2, … open inputs in a hard model.
         mixture: of a soft model's mixture of all operations of 0, 1, 2, … inputs, with every candidate input open.
         partial_mixture: the same with a closed candidate input: a product of the rule "zero" is not in it.
+        idle_shallow, idle_deep: of one block whose fused input is always zero; None: as of any other.
+        zero_alone: the operations that give zero without an open input.
     """
 
     unit: str
@@ -42,6 +45,9 @@ class CostTable:
     operations: Mapping[str, tuple[float, ...]]
     mixture: tuple[float, ...]
     partial_mixture: tuple[float, ...]
+    idle_shallow: float | None = None
+    idle_deep: float | None = None
+    zero_alone: tuple[str, ...] = ()
 
     def of(self, design: FusionDesign, mode: Mode = "hard") -> float:
         """What the re-trained model of a design costs (hard: one operation per block, with new weights)."""
@@ -54,22 +60,38 @@ class CostTable:
         for block, count in inputs.items():
             if block == EMBEDDING:
                 continue
-            total += self.of_block(block)
-            if block in operations:
-                total += self._merging(block, operations[block], count, design.levels, mode)
+            if mode == "hard" or block not in operations:
+                total += self.of_block(block, operations.get(block))[count]
+            else:
+                is_idle = not count and set(self.operations) == set(self.zero_alone)
+                is_complete = count == len(candidate_sources(block, design.levels))
+                total += self._behind(block, is_idle=is_idle)
+                total += (self.mixture if is_complete else self.partial_mixture)[count]
         return total
 
-    def of_block(self, block: str) -> float:
-        """What a block costs behind its fused input."""
+    def of_block(self, block: str, operation: str | None) -> tuple[float, ...]:
+        """What a block of a hard model costs with 0, 1, 2, … open inputs, merging them included.
+
+        Args:
+            block: its name.
+            operation: None for the block that has a gate and merges nothing.
+        """
+        alone = self._behind(block, is_idle=operation is None or operation in self.zero_alone)
+        behind = self._behind(block, is_idle=False)
+        if operation is None:
+            return alone, behind
+        first, *others = self.operations[operation]
+        return (alone + first, *(behind + merging for merging in others))
+
+    def _behind(self, block: str, *, is_idle: bool) -> float:
+        """What a block costs behind its fused input; idle: where that is always zero."""
         if block == OUTPUT:
             return 0
-        return self.deep if block.startswith("deep") else self.shallow
-
-    def _merging(self, block: str, operation: str, inputs: int, levels: int, mode: Mode) -> float:
-        if mode == "hard":
-            return self.operations[operation][inputs]
-        is_complete = inputs == len(candidate_sources(block, levels))
-        return (self.mixture if is_complete else self.partial_mixture)[inputs]
+        is_deep = block.startswith("deep")
+        idle = self.idle_deep if is_deep else self.idle_shallow
+        if is_idle and idle is not None:
+            return idle
+        return self.deep if is_deep else self.shallow
 
     def cheapest(self, levels: int, mode: Mode = "hard") -> FusionDesign:
         """The legal design that costs least: the output merges the embedding alone.
@@ -82,14 +104,15 @@ class CostTable:
         """Plain values."""
         content = dict(vars(self))
         content["operations"] = {name: list(costs) for name, costs in self.operations.items()}
-        return {**content, "mixture": list(self.mixture), "partial_mixture": list(self.partial_mixture)}
+        lists = {name: list(content[name]) for name in ("mixture", "partial_mixture", "zero_alone")}
+        return {**content, **lists}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> CostTable:
         """Read what `to_dict` gave."""
         operations = {name: tuple(costs) for name, costs in content["operations"].items()}
-        mixtures = {name: tuple(content[name]) for name in ("mixture", "partial_mixture")}
-        return cls(**{**content, "operations": operations, **mixtures})
+        lists = {name: tuple(content.get(name, ())) for name in ("mixture", "partial_mixture", "zero_alone")}
+        return cls(**{**content, "operations": operations, **lists})
 
 
 def one_input_designs(levels: int, operations: tuple[str, ...]) -> list[FusionDesign]:
@@ -131,9 +154,9 @@ def _count_parts(space: FusionSpace, parts: _Parts, unit: str, count: Count) -> 
         """Of each node, on as many inputs as its place says."""
         return tuple(count(node, partial(inputs_of, k)) for k, node in enumerate(nodes))
 
-    shallow, deep = (
-        count(block, lambda rows, device: (features(rows, device), features(rows, device)))
-        for block in (parts.shallow, parts.deep)
+    blocks = (parts.shallow, parts.deep, for_no_input(parts.shallow), for_no_input(parts.deep))
+    shallow, deep, idle_shallow, idle_deep = (
+        count(block, lambda rows, device: (features(rows, device), features(rows, device))) for block in blocks
     )
     head = count(space.network.head, lambda rows, device: (features(rows, device),))
     embedding = count(space.network.embedding, lambda rows, device: inputs_for(fields, rows, device))
@@ -145,6 +168,9 @@ def _count_parts(space: FusionSpace, parts: _Parts, unit: str, count: Count) -> 
         operations={name: merging(nodes) for name, nodes in parts.operations.items()},
         mixture=merging(parts.mixture),
         partial_mixture=merging(parts.partial_mixture),
+        idle_shallow=idle_shallow,
+        idle_deep=idle_deep,
+        zero_alone=tuple(name for name, nodes in parts.operations.items() if isinstance(nodes[0], NoInput)),
     )
 
 
@@ -166,7 +192,9 @@ class _Parts:
         return cls(
             shallow=space.make_shallow(width),
             deep=space.make_deep(width),
-            operations={name: [HardFusion(operations[name]) for operations in made] for name in names},
+            operations={
+                name: [HardFusion.of(operations[name], range(k)) for k, operations in enumerate(made)] for name in names
+            },
             mixture=[space.make_mixture(k, width, all_open=True) for k in counts],
             partial_mixture=[space.make_mixture(k, width, all_open=False) for k in counts],
         )

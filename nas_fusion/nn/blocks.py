@@ -6,7 +6,7 @@ the same way so that a space may put any module in either place.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,59 @@ from torch import Tensor, nn
 from nas_fusion.errors import OptionError
 
 Features: TypeAlias = Float[Tensor, "batch width"]
+
+
+@runtime_checkable
+class HasConstantForm(Protocol):
+    """What a block may bring that does not need all of its weights where its fused input is always zero.
+
+    That is so in a derived model whose design has closed every input of a block that merges by an operation without
+    constant. A block without this protocol stays as it is there, with weights that never get a gradient.
+    """
+
+    def without_input(self) -> nn.Module:
+        """The same block for a fused input of zeros, called alike, with a copy of the weights that matter then."""
+        ...
+
+
+def for_no_input(block: nn.Module) -> nn.Module:
+    """A block in the form for a fused input that is always zero; itself, if it has none."""
+    return block.without_input() if isinstance(block, HasConstantForm) else block
+
+
+class ConstantBlock(nn.Module):
+    """``b``, or ``b ⊙ e``: what is left of a cross without input.
+
+    Args:
+        bias: ``[width]``; copied.
+        times_embedding: whether it is multiplied by the embedding.
+    """
+
+    def __init__(self, bias: Tensor, *, times_embedding: bool = False) -> None:
+        super().__init__()
+        self.bias, self.times_embedding = nn.Parameter(bias.detach().clone()), times_embedding
+
+    def forward(self, fused: Features, embedding: Features) -> Features:
+        """Return the constant for every row; the fused input is not looked at."""
+        return self.bias * embedding if self.times_embedding else self.bias.expand_as(embedding)
+
+
+class ConstantDeepBlock(nn.Module):
+    """``ReLU(b)``, with dropout behind it on request: what is left of a deep block without input.
+
+    Args:
+        bias: ``[width]``; copied.
+        dropout: as of `DeepBlock`.
+    """
+
+    def __init__(self, bias: Tensor, dropout: nn.Dropout | None) -> None:
+        super().__init__()
+        self.bias, self.dropout = nn.Parameter(bias.detach().clone()), dropout
+
+    def forward(self, fused: Features, embedding: Features) -> Features:
+        """Return the constant for every row; the fused input is not looked at."""
+        hidden = torch.relu(self.bias).expand_as(embedding)
+        return hidden if self.dropout is None else self.dropout(hidden)
 
 
 class CrossBlock(nn.Module):
@@ -33,6 +86,10 @@ class CrossBlock(nn.Module):
         """Cross the fused input with the embedding."""
         return torch.addcmul(fused + self.bias, self.weight(fused), embedding)
 
+    def without_input(self) -> nn.Module:
+        """``b``."""
+        return ConstantBlock(self.bias)
+
 
 class MatrixCrossBlock(nn.Module):
     """``(W f + b) ⊙ e + f``: the full-matrix cross layer of DCNv2 (Wang et al., WWW 2021, eq. 1)."""
@@ -44,6 +101,10 @@ class MatrixCrossBlock(nn.Module):
     def forward(self, fused: Features, embedding: Features) -> Features:
         """Cross the fused input with the embedding."""
         return torch.addcmul(fused, self.linear(fused), embedding)
+
+    def without_input(self) -> nn.Module:
+        """``b ⊙ e``."""
+        return ConstantBlock(self.linear.bias, times_embedding=True)
 
 
 class LowRankCrossBlock(nn.Module):
@@ -64,6 +125,10 @@ class LowRankCrossBlock(nn.Module):
     def forward(self, fused: Features, embedding: Features) -> Features:
         """Cross the fused input with the embedding."""
         return torch.addcmul(fused, self.up(self.down(fused)), embedding)
+
+    def without_input(self) -> nn.Module:
+        """``b ⊙ e``."""
+        return ConstantBlock(self.up.bias, times_embedding=True)
 
 
 class DeepBlock(nn.Module):
@@ -90,3 +155,7 @@ class DeepBlock(nn.Module):
             hidden = self.norm(hidden)
         hidden = torch.relu(hidden)
         return hidden if self.dropout is None else self.dropout(hidden)
+
+    def without_input(self) -> nn.Module:
+        """``ReLU(b)``; with batch norm b is the norm's, which takes away what is alike in all rows."""
+        return ConstantDeepBlock((self.norm or self.linear).bias, self.dropout)

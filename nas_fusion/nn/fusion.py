@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nas_fusion.nn.blocks import Features
 from nas_fusion.nn.mixture import FAST_MIXTURES, is_covered
-from nas_fusion.nn.operations import FusionOperation, OperationDict
+from nas_fusion.nn.operations import FusionOperation, OperationDict, Product, Zero
 
 
 class PassThrough(nn.Module):
@@ -25,12 +25,33 @@ class PassThrough(nn.Module):
         return inputs[0] if inputs else torch.zeros_like(embedding)
 
 
+class NoInput(nn.Module):
+    """The node of a block that has no open input and whose operation then gives zero."""
+
+    def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
+        """Return zeros of the shape of the embedding."""
+        return torch.zeros_like(embedding)
+
+
 class HardFusion(nn.Module):
     """One operation on the open inputs.
 
     Args:
         operation: made for exactly the open inputs.
     """
+
+    @staticmethod
+    def of(operation: FusionOperation | None, kept: Sequence[int]) -> nn.Module:
+        """The node of a block of a derived model.
+
+        Args:
+            operation: for all candidate inputs; None for a block that has a gate and merges nothing.
+            kept: indices of the open ones.
+        """
+        if operation is None:
+            return PassThrough() if kept else NoInput()
+        left = operation.keep(kept)
+        return NoInput() if isinstance(left, Zero) else HardFusion(left)
 
     def __init__(self, operation: FusionOperation) -> None:
         super().__init__()
@@ -50,6 +71,37 @@ class SoftFusion(nn.Module):
     """
 
     probabilities: Tensor
+
+    @staticmethod
+    def of(
+        operations: Mapping[str, FusionOperation],
+        kept: Sequence[int],
+        probabilities: Mapping[str, float],
+        *,
+        all_open: bool,
+    ) -> nn.Module:
+        """The node of a block of a soft model.
+
+        What is zero is left out: a product of the rule "zero" with a closed input, an operation whose probability is
+        zero in the weights' precision, and, without any open input, all but those with a constant.
+
+        Args:
+            operations: by name, for all candidate inputs; none for a block that has a gate and merges nothing.
+            kept: indices of the open ones.
+            probabilities: ``softmax(β)`` by name.
+            all_open: whether no candidate input is closed.
+        """
+        if not operations:
+            return HardFusion.of(None, kept)
+        like = next((p for operation in operations.values() for p in operation.parameters()), torch.empty(0))
+        weights = {name: torch.tensor(probabilities[name], dtype=torch.float64).to(like.dtype) for name in operations}
+        left = {
+            name: operation.keep(kept)
+            for name, operation in operations.items()
+            if weights[name] != 0 and (all_open or not (isinstance(operation, Product) and operation.rule == "zero"))
+        }
+        left = {name: operation for name, operation in left.items() if not isinstance(operation, Zero)}
+        return SoftFusion(left, torch.stack([weights[name] for name in left])) if left else NoInput()
 
     def __init__(self, operations: Mapping[str, FusionOperation], probabilities: Float[Tensor, " operation"]) -> None:
         super().__init__()

@@ -2,7 +2,9 @@
 
 An operation is made for a number of inputs and called with those inputs, already multiplied by their connection gates
 (``z_j = m_j x_j``; a closed input is all zeros). A derived model leaves closed inputs out instead: `keep` makes the
-same operation for the open ones, with the same weights.
+same operation for the open ones, with the same weights. One that is trained from scratch is made in the same way, from
+an operation for all candidate inputs: its weights start as those of the published code do, where the bound of a
+concat's first weights is that of all candidate inputs.
 
 Source of the four operations: Zhang et al., WSDM 2025 (see the module `nas_fusion.optfusion`).
 """
@@ -13,7 +15,7 @@ import copy
 import math
 from collections.abc import Sequence
 from functools import reduce
-from typing import ClassVar, Literal, Self, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -63,11 +65,48 @@ class FusionOperation(nn.Module):
         """What the operation gives without any open input: zero, unless a subclass says otherwise."""
         return torch.zeros_like(like)
 
-    def keep(self, kept: Sequence[int]) -> Self:
-        """The same operation on some of its inputs, with a copy of their weights."""
+    def keep(self, kept: Sequence[int]) -> FusionOperation:
+        """The same operation on some of its inputs, with a copy of their weights and of no others.
+
+        Args:
+            kept: indices of the inputs; none: what gives `constant`, with the weights for it.
+        """
+        if not kept and type(self).constant is FusionOperation.constant:
+            return Zero(self.width)
         other = copy.deepcopy(self)
         other.inputs = len(kept)
         return other
+
+
+class Zero(FusionOperation):
+    """What is left without inputs of an operation that then gives zero.
+
+    Args:
+        width: number of features of the output.
+    """
+
+    name = "zero"
+
+    def __init__(self, width: int) -> None:
+        super().__init__(0, width)
+
+
+class Bias(FusionOperation):
+    """What is left of a concat without inputs: b.
+
+    Args:
+        bias: ``[width]``; copied.
+    """
+
+    name = "bias"
+
+    def __init__(self, bias: Float[Tensor, " width"]) -> None:
+        super().__init__(0, len(bias))
+        self.bias = nn.Parameter(bias.detach().clone())
+
+    def constant(self, like: Features) -> Features:
+        """The bias."""
+        return self.bias.expand_as(like)
 
 
 class Add(FusionOperation):
@@ -130,12 +169,13 @@ class Concat(FusionOperation):
         """The bias."""
         return self.linear.bias.expand_as(like)
 
-    def keep(self, kept: Sequence[int]) -> Concat:
-        """Keep the columns of some inputs."""
-        other = Concat(max(len(kept), 1), self.width).to(self.linear.weight)
-        other.inputs = len(kept)
+    def keep(self, kept: Sequence[int]) -> Concat | Bias:
+        """Keep the columns of some inputs, and the bias."""
+        if not kept:
+            return Bias(self.linear.bias)
+        other = Concat(len(kept), self.width).to(self.linear.weight)
         with torch.no_grad():
-            other.linear.weight.zero_()[:, : len(kept) * self.width].copy_(self._columns(kept))
+            other.linear.weight.copy_(self._columns(kept))
             other.linear.bias.copy_(self.linear.bias)
         return other
 
@@ -172,8 +212,10 @@ class Attention(FusionOperation):
         hidden = torch.relu(functional.linear(z, self.hidden_weight[j], self.hidden_bias[j]))
         return torch.softmax(functional.linear(hidden, self.score_weight[j]), dim=-1) * z
 
-    def keep(self, kept: Sequence[int]) -> Attention:
+    def keep(self, kept: Sequence[int]) -> Attention | Zero:
         """Keep the weights of some inputs."""
+        if not kept:
+            return Zero(self.width)
         other = Attention(len(kept), self.width).to(self.hidden_weight)
         rows = list(kept)
         with torch.no_grad():

@@ -3,10 +3,11 @@
 With gates ``m`` (binary, straight-through), mixtures ``w = softmax(β)`` and a table of costs (`CostTable`), a supernet
 is expected to cost::
 
-    cost(m, w) = fixed + Σ_b live_b (block_b + Σ_o w_bo · merge_o(Σ_j m_jb)),
+    cost(m, w) = fixed + Σ_b live_b Σ_o w_bo · cost_bo(Σ_j m_jb),
     live_output = 1,  live_b = 1 - Π_t (1 - m_bt · live_t)
 
-where ``merge_o(k)`` is the cost of operation o on k inputs, between whole numbers of inputs a straight line. Forward,
+where ``cost_bo(k)`` is the cost of block b merging k inputs by operation o, between whole numbers of inputs a straight
+line. Forward,
 the gates are 0 or 1 and the number is the cost of the design whose operations are mixed by w; backward, a gate gets
 what its input costs. The loss is raised by::
 
@@ -77,11 +78,12 @@ class CostPenalty:
         live = _liveness(list(self.nodes), gates)
         total: Tensor = live[OUTPUT] * table.fixed
         for block, node in self.nodes.items():
-            cost: Tensor | float = table.of_block(block)
-            if node.beta is not None:
-                open_inputs = torch.stack(list(gates[block].values())).sum()
-                merging = torch.stack([_between(table.operations[name], open_inputs) for name in node.operations])
-                cost = cost + (torch.softmax(node.beta, dim=0) * merging).sum()
+            open_inputs = torch.stack(list(gates[block].values())).sum()
+            if node.beta is None:
+                cost = _between(table.of_block(block, None), open_inputs)
+            else:
+                costs = torch.stack([_between(table.of_block(block, name), open_inputs) for name in node.operations])
+                cost = (torch.softmax(node.beta, dim=0) * costs).sum()
             total = total + live[block] * cost
         return total
 

@@ -116,7 +116,8 @@ class EmbeddedLinear(nn.Module):
 class Attention(nn.Module):
     """A transformer layer with one head on mixtures of the input vectors.
 
-    With s the mixtures: ``h = LayerNorm(s + O softmax(q kᵀ / √d) v)``, then ``LayerNorm(h + F_2 ReLU(F_1 h))``.
+    With s the mixtures: ``h = LayerNorm(s + O softmax(q kᵀ / √d) v)``, then ``LayerNorm(h + F_2 ReLU(F_1 h))``. Keys
+    have no bias: softmax takes away what is alike for all of them.
 
     Args:
         sparse: largest sizes of the sources.
@@ -127,7 +128,8 @@ class Attention(nn.Module):
     def __init__(self, sparse: Mapping[int, int], vectors: int, emb_dim: int) -> None:
         super().__init__()
         self.mix = ElasticDense(sparse, vectors)
-        self.queries, self.keys, self.values = (nn.Linear(emb_dim, emb_dim) for _ in range(3))
+        self.queries, self.values = (nn.Linear(emb_dim, emb_dim) for _ in range(2))
+        self.keys = nn.Linear(emb_dim, emb_dim, bias=False)
         self.out, self.first, self.second = (nn.Linear(emb_dim, emb_dim) for _ in range(3))
         self.attended, self.normed = nn.LayerNorm(emb_dim), nn.LayerNorm(emb_dim)
 

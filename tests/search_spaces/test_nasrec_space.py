@@ -211,8 +211,7 @@ def test_every_weight_is_used(name: str) -> None:
         model.zero_grad()
         (model(ids, values) * torch.linspace(-1, 2, ROWS, dtype=torch.float64)).sum().backward()
         unused -= {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
-    # What is the same for all keys is nothing to softmax; its gradient is zero up to rounding, at most.
-    assert {name for name in unused if not name.endswith(".keys.bias")} == set()
+    assert unused == set()
 
 
 # Shared weights --------------------------------------------------------------------------------------------------
