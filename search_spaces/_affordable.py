@@ -38,7 +38,7 @@ def make_affordable(design: FusionDesign, scores: Scores, limits: Limits, mode: 
 
     A step closes one connection (and, where that was a block's last input, those out of the block, which would be a
     constant), or changes one block's operation, such that the design stays legal; of all steps the one is taken that
-    loses least worth (`Scores.worth`) per cost saved. Where no such step saves anything, a block is given a single input
+    loses least worth (`Scores.worth`) per cost saved. Where no such step saves anything, a block is given one input
     instead, which may be one that was closed.
 
     Raises:
