@@ -131,7 +131,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
             try:
                 yield temporary
                 if path.exists():
-                    shutil.rmtree(path)
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
                 os.replace(temporary, path)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)

@@ -17,6 +17,7 @@ UNRECORDED = "not recorded"
 """Stands for what a record does not say: it is older than its nas-fusion's habit of saying so."""
 
 _CELLS_IN_WORDS = 6
+_OF_SEARCH = " of the search"
 
 
 class Difference(NamedTuple):
@@ -40,7 +41,7 @@ def differences(records: Sequence[CellRecord]) -> tuple[Difference, ...]:
     """In what the cells' provenance differs; nothing if all were computed by the same, or none says by what."""
     told = [((record.strategy, record.seed), facts(record.provenance)) for record in records]
     names = dict.fromkeys(name for _, found in told for name in found)
-    found = (Difference(name, _by_value((found.get(name, UNRECORDED), cell) for cell, found in told)) for name in names)
+    found = (Difference(name, _by_value((_value(found, name), cell) for cell, found in told)) for name in names)
     return tuple(difference for difference in found if len(difference.values) > 1)
 
 
@@ -61,8 +62,15 @@ def changes(records: Sequence[CellRecord], now: Mapping[str, Any]) -> tuple[Diff
 def facts(provenance: Mapping[str, Any]) -> dict[str, str]:
     """What computed a record, as words by name, packages first; not on what data, which a comparison's cells share."""
     versions = provenance.get("versions", {})
-    rest = {name: value for name, value in provenance.items() if name not in ("versions", "data")}
-    return {name: str(value) for name, value in {**versions, **rest}.items()}
+    rest = {name: value for name, value in provenance.items() if name not in ("versions", "data", "search")}
+    own = {name: str(value) for name, value in {**versions, **rest}.items()}
+    search = facts(provenance["search"]) if "search" in provenance else {}
+    return own | {f"{name}{_OF_SEARCH}": value for name, value in search.items() if value != own.get(name)}
+
+
+def _value(found: Mapping[str, str], name: str) -> str:
+    # A search is told of where it differs from its cell only.
+    return found.get(name) or found.get(name.removesuffix(_OF_SEARCH)) or UNRECORDED
 
 
 def cells_in_words(cells: Sequence[tuple[str, int]]) -> str:

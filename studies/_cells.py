@@ -81,6 +81,7 @@ class CellBook:
         self, storage: BaseStorage, name: str, cells: Sequence[Cell], artifacts: Path, watch: Watch | None = None
     ) -> None:
         self.cells = list(cells)
+        self._known = frozenset(cells)  # what else a storage may hold is none of this comparison
         artifacts.mkdir(exist_ok=True)
         self._folder = artifacts
         self._artifacts = FileSystemArtifactStore(artifacts)
@@ -256,10 +257,15 @@ class CellBook:
 
     def _claim_of(self, trial_id: int) -> Claim | None:
         trial = optuna.Trial(self.study, trial_id)
-        for name, choices in self._choices.items():
-            trial.suggest_categorical(name, choices)
+        try:
+            for name, choices in self._choices.items():
+                trial.suggest_categorical(name, choices)
+        except ValueError as error:
+            raise StudyError(
+                f"the storage holds cells of other strategies or seeds; is it damaged? ({error})"
+            ) from error
         claim = Claim(_cell_of(trial.params), trial, trial_id)
-        if not self._is_duplicate(claim):
+        if claim.cell in self._known and not self._is_duplicate(claim):
             return claim
         self.study.tell(trial, state=TrialState.FAIL)
         return None
@@ -297,7 +303,7 @@ class CellBook:
     def _in_state(self, *states: TrialState) -> set[Cell]:
         # One look at all of them: between two looks a trial may go from a state that is looked at to one that was.
         found = (self._cell(trial) for trial in self.study.get_trials(deepcopy=False, states=states))
-        return {cell for cell in found if cell is not None}
+        return {cell for cell in found if cell in self._known}
 
     def _cell(self, trial: FrozenTrial) -> Cell | None:
         params = trial.params or trial.system_attrs.get("fixed_params", {})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from nas_fusion.analysis import connection_importance
 from nas_fusion.cost import measure
 from nas_fusion.data import EncodedDataset
+from nas_fusion.errors import DamagedFileError
 from nas_fusion.files import lock_file, new_folder, save_tensors
 from nas_fusion.nn import Fields, FusionNetwork
 from nas_fusion.records import CellRecord
@@ -27,10 +30,12 @@ from nas_fusion.studies._assembly import Assembly, Job
 from nas_fusion.studies._cell_files import WEIGHTS, write_cell
 from nas_fusion.studies._chance import retraining_figures
 from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._provenance import provenance
+from nas_fusion.studies._provenance import provenance, with_search
 from nas_fusion.studies._searches import load_search, save_search
 from nas_fusion.training import Metrics, TrainConfig, evaluate
 from nas_fusion.trials import LabelledLog, TrialLog
+
+logger = logging.getLogger("nas_fusion")
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class Computing:
             derive_samples=outcome.derive_samples + outcome.measure_samples,
             tuning_seconds=tuned.get("seconds", 0.0),
             tuning_samples=tuned.get("samples", 0),
-            provenance=provenance(config, self.assembly.dataset),
+            provenance=with_search(provenance(config, self.assembly.dataset), outcome.provenance),
         )
         with new_folder(self.folder.cell(entry.name, config.seed)) as folder:
             save_tensors(folder / WEIGHTS, trained.model.state_dict())
@@ -160,9 +165,10 @@ class Computing:
         folder.parent.mkdir(exist_ok=True)
         # Processes that share the folder take turns, and the second finds what the first has found.
         with lock_file(folder.parent / f".{folder.name}.lock"):
-            outcome = load_search(folder)
+            outcome = _kept_search(folder)
             if outcome is None:
                 outcome = run_search(STRATEGIES.get(entry.search_name), task, job.parameters)
+                outcome = replace(outcome, provenance=provenance(task.config, self.assembly.dataset))
                 # The search is over, and another process may be the one that uses it next.
                 if isinstance(task.incumbents, SavedIncumbents):
                     figures = task.incumbents.measure(self.assembly.dataset.test, task.config)
@@ -183,6 +189,14 @@ class Computing:
 
     def _serves(self, entry: StrategyEntry) -> bool:
         return entry.shares_search_with is None or self.assembly.hyperparameters[entry.name].shares_search
+
+
+def _kept_search(folder: Path) -> SearchOutcome | None:
+    try:
+        return load_search(folder)
+    except DamagedFileError as error:
+        logger.warning("%s: the search is repeated", error)
+        return None
 
 
 def replay(record: CellRecord, log: TrialLog, dataset: EncodedDataset) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from nas_fusion.design import OPERATIONS, candidate_connections, connection_label, fused_blocks, operation_label
-from nas_fusion.errors import StudyError
+from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.files import LockedError, lock_file, sweep
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.search import TrainingService
 from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
+from nas_fusion.studies._shared import find_announced
+from nas_fusion.studies._storage import open_storage
 from nas_fusion.trials import PHASES
+
+logger = logging.getLogger("nas_fusion")
 
 
 def design_axes(levels: int) -> dict[str, list[Any]]:
@@ -40,6 +45,7 @@ class StudyFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.settings = self.path / "study.toml"
+        self.database = self.path / "optuna.db"
         self.results = self.path / "results.csv"
         self.summary = self.path / "summary.csv"
         self.comparison = self.path / "comparison.json"
@@ -62,7 +68,7 @@ class StudyFolder:
     @property
     def storage_url(self) -> str:
         """Optuna's storage."""
-        return f"sqlite:///{(self.path / 'optuna.db').resolve()}"
+        return f"sqlite:///{self.database.resolve()}"
 
     def cell(self, strategy: str, seed: int) -> Path:
         """Folder of a finished cell."""
@@ -115,11 +121,12 @@ class StudyFolder:
             return
         if not self.path.is_dir():
             raise StudyError(f"study folder {self.path} is a file")
-        if not self.settings.exists():
+        known = self._known_settings()
+        if known is None:
             if any(self.path.iterdir()):
                 raise StudyError(f"{self.path} is not empty and holds no study (no study.toml); choose another --study")
             return
-        theirs, their_fingerprint = read_settings(self.settings)
+        theirs, their_fingerprint = known
         found = differences(settings.to_dict(), theirs)
         if not found and their_fingerprint != fingerprint:
             found = [f"the log's content has changed (fingerprint {their_fingerprint[:12]}, now {fingerprint[:12]})"]
@@ -128,6 +135,39 @@ class StudyFolder:
                 f"{self.path} was made with other settings; choose another --study, or the same settings. "
                 f"Different: {'; '.join(found)}"
             )
+
+    def _known_settings(self) -> tuple[dict[str, Any], str] | None:
+        """What ``study.toml`` says, or, where it is missing or damaged, the storage in the folder; None without both.
+
+        Raises:
+            DamagedFileError: it is damaged, and the storage does not know.
+        """
+        try:
+            return read_settings(self.settings) if self.settings.exists() else self._announced()
+        except DamagedFileError:
+            found = self._announced()
+            if found is None:
+                raise
+            return found
+
+    def _announced(self) -> tuple[dict[str, Any], str] | None:
+        if not self.database.is_file():
+            return None
+        try:
+            study = find_announced(open_storage(self.storage_url), self.name)
+        except StudyError:
+            return None  # it is no study's, or of another one
+        return study.settings.to_dict(), study.fingerprint
+
+    def _write_settings(self, settings: ComparisonSettings, fingerprint: str) -> None:
+        """Write ``study.toml`` if it is not there or is damaged; `check` has found that it is the study of these."""
+        if self.settings.exists():
+            try:
+                read_settings(self.settings)
+                return
+            except DamagedFileError as error:
+                logger.warning("%s", error)
+        settings.write(self.settings, fingerprint)
 
     def join(self, settings: ComparisonSettings, fingerprint: str) -> None:
         """Create the folder with its ``study.toml`` if it is new, beside others that may work in it.
@@ -140,8 +180,7 @@ class StudyFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StudyError(f"cannot write to {self.path}: {error.strerror or error}") from error
-        if not self.settings.exists():
-            settings.write(self.settings, fingerprint)
+        self._write_settings(settings, fingerprint)
 
     @contextmanager
     def locked(self, settings: ComparisonSettings, fingerprint: str) -> Iterator[None]:
@@ -155,8 +194,7 @@ class StudyFolder:
             with lock_file(self.path / ".lock", wait=False):
                 for place in (self.path, self.path / "cells", self.path / "searches"):
                     sweep(place)
-                if not self.settings.exists():
-                    settings.write(self.settings, fingerprint)
+                self._write_settings(settings, fingerprint)
                 yield
         except LockedError as error:
             raise StudyError(

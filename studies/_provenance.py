@@ -52,6 +52,11 @@ def provenance(config: TrainConfig, dataset: EncodedDataset) -> dict[str, Any]:
     }
 
 
+def with_search(own: Mapping[str, Any], search: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell's provenance, with that of its search where another cell's process ran that, under other conditions."""
+    return {**own, "search": dict(search)} if search and facts(search) != facts(own) else dict(own)
+
+
 def device_name(device: torch.device) -> str:
     """A device with what it is: "cuda (NVIDIA H100 80GB HBM3)", "cpu (Intel(R) Xeon(R) Processor)"."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()

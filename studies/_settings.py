@@ -14,13 +14,15 @@ from nas_fusion import bounds
 from nas_fusion.bounds import Bound
 from nas_fusion.cost import DEFAULT_COST_PENALTY
 from nas_fusion.data import DataOptions
-from nas_fusion.errors import OptionError, StudyError, UnknownNameError
-from nas_fusion.files import write_text
+from nas_fusion.errors import DamagedFileError, OptionError, StudyError, UnknownNameError
+from nas_fusion.files import read_text, write_text
+from nas_fusion.seals import SEAL, SealError, digest, unsealed
 from nas_fusion.search import Budget
 from nas_fusion.search_spaces import DEFAULT_EMB_DIM, SPACES
 from nas_fusion.training import TrainConfig
 
 FORMAT_VERSION = 1
+MADE_ANEW = "the command that made the study makes it anew"
 SYNTHETIC = "synthetic"
 
 STEPS_PER_EPOCH = 40
@@ -311,9 +313,9 @@ class ComparisonSettings:
         )
 
     def write(self, path: Path, fingerprint: str) -> None:
-        """Write ``study.toml``."""
+        """Write ``study.toml``, with a checksum."""
         content = {"format": FORMAT_VERSION, "fingerprint": fingerprint, **self.to_dict()}
-        write_text(path, tomli_w.dumps(content))
+        write_text(path, tomli_w.dumps({**content, SEAL: digest(content)}))
 
 
 def complete(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -334,13 +336,17 @@ def read_settings(path: Path) -> tuple[dict[str, Any], str]:
     """The settings in a ``study.toml`` as plain values (see `complete`), and the fingerprint of the data.
 
     Raises:
-        StudyError: the file cannot be read.
+        DamagedFileError: the file cannot be read, or was changed since it was written.
+        StudyError: it is of another version.
     """
+    text = read_text(path, MADE_ANEW)
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        content = unsealed(tomllib.loads(text), required=False)
         version, fingerprint = content.pop("format"), content.pop("fingerprint")
-    except (ValueError, KeyError) as error:
-        raise StudyError(f"{path}: not the settings of a study: {error}") from error
+    except SealError as error:
+        raise DamagedFileError(path, error, MADE_ANEW) from error
+    except (ValueError, KeyError, RecursionError) as error:
+        raise DamagedFileError(path, f"damaged: not the settings of a study: {error}", MADE_ANEW) from error
     if version != FORMAT_VERSION:
         raise StudyError(f"{path}: format must be {FORMAT_VERSION}, got {version!r}")
     try:

@@ -13,6 +13,7 @@ from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBSt
 from sqlalchemy.exc import ArgumentError
 
 from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.studies._database import check_database, check_readable
 from nas_fusion.studies._journal import WholeJournal
 from nas_fusion.studies._patience import PatientStorage, patience
 
@@ -42,6 +43,7 @@ def open_storage(url: str, seconds: float | None = None) -> PatientStorage:
         OptionError: the URL has another form, or needs a package that is not installed.
         StorageError: the storage cannot be reached.
         WriteError: the disk is full.
+        DamagedFileError: it is a database in a file that is damaged.
     """
     parts = urlsplit(url)
     if not parts.scheme or "://" not in url:
@@ -56,6 +58,8 @@ def _connect(url: str) -> BaseStorage:
     try:
         if parts.scheme == "journal":
             return _journal(parts.netloc + parts.path, url)
+        if parts.scheme == "sqlite" and parts.path:
+            return _sqlite(Path(parts.path.removeprefix("/")), url)
         if parts.scheme == "grpc":
             return GrpcStorageProxy(host=parts.hostname or "localhost", port=parts.port or _GRPC_PORT)
         return RDBStorage(url, engine_kwargs=_engine_options(parts))
@@ -74,6 +78,13 @@ def _engine_options(parts: SplitResult) -> dict[str, Any] | None:
         given = parse_qs(parts.query)
         options["connect_args"] = {name: value for name, value in _LIBPQ.items() if name not in given}
     return options
+
+
+def _sqlite(path: Path, url: str) -> RDBStorage:
+    check_database(path)
+    storage = RDBStorage(url)
+    check_readable(path, storage)
+    return storage
 
 
 def _journal(path: str, url: str) -> JournalStorage:

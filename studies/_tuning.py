@@ -23,6 +23,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.architecture import Found
+from nas_fusion.errors import StudyError
+from nas_fusion.seals import digest
 from nas_fusion.studies._leases import DIED, Watch, declare_dead, give_back, held, storage_id
 from nas_fusion.studies._storage import open_study
 from nas_fusion.trials import StoppedEarly, Trial, TrialLog
@@ -30,7 +32,7 @@ from nas_fusion.trials import StoppedEarly, Trial, TrialLog
 STARTUP_TRIALS = 6
 """Trials at random (the first: the defaults) before the estimator and the pruner take over."""
 
-_SLOT = "nas-fusion:slot"
+_SLOT, _SEAL = "nas-fusion:slot", "nas-fusion:sha256"
 _REOPENED = "nas-fusion:reopened"
 """Of the study: the number of the trial with which it began again."""
 
@@ -138,7 +140,8 @@ class Tuning:
 
     def finish(self, claim: TuningClaim, valid_auc: float, attributes: Mapping[str, Any]) -> None:
         """The trial is done."""
-        self._end(claim, TrialState.COMPLETE, attributes, valid_auc)
+        seal = _seal(claim.slot, claim.trial.params, valid_auc)
+        self._end(claim, TrialState.COMPLETE, {**attributes, _SEAL: seal}, valid_auc)
 
     def prune(self, claim: TuningClaim, attributes: Mapping[str, Any]) -> None:
         """The trial was stopped early; Optuna takes its last report as its value."""
@@ -159,9 +162,15 @@ class Tuning:
         return len(ended), states.count(TrialState.PRUNED), states.count(TrialState.FAIL)
 
     def result(self) -> TuningResult | None:
-        """The outcome so far; None without a completed trial."""
+        """The outcome so far; None without a completed trial.
+
+        Raises:
+            StudyError: a trial was changed in the storage since it ended.
+        """
         ended = self._used(running=False)
         complete = [t for t in ended if t.state == TrialState.COMPLETE and t.value is not None]
+        for trial in complete:
+            self._check(trial)
         if not complete:
             return None
         best = max(complete, key=lambda t: (t.value, -t.number))
@@ -177,6 +186,13 @@ class Tuning:
             seconds=sum(t.duration.total_seconds() for t in ended if t.duration),
             samples=sum(int(t.user_attrs.get("samples", 0)) for t in ended),
         )
+
+    def _check(self, trial: FrozenTrial) -> None:
+        seal = trial.user_attrs.get(_SEAL)
+        if seal is not None and seal != _seal(trial.system_attrs.get(_SLOT), trial.params, trial.value):
+            raise StudyError(
+                f"the storage is damaged: trial {trial.number} of {self.study.study_name!r} was changed since it ended"
+            )
 
     def problem(self) -> str:
         """Why the last trial that failed did so; empty if none has failed."""
@@ -216,6 +232,10 @@ class Tuning:
                 return PartialFixedSampler(dict(self.defaults), RandomSampler(seed=seed))
             # Trials that others still run count as bad ones, so that two processes do not try the same.
             return TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, constant_liar=True)
+
+
+def _seal(slot: Any, params: Mapping[str, Any], value: float | None) -> str:
+    return digest({"slot": slot, "params": dict(params), "value": value})
 
 
 def _suggest(trial: optuna.Trial, name: str, where: BaseDistribution) -> Any:

@@ -42,6 +42,15 @@ def test_cells_that_say_nothing_differ_from_those_that_do() -> None:
     assert all(d.values[1][0] == UNRECORDED for d in found)
 
 
+def test_a_search_that_another_process_ran_is_told_of() -> None:
+    shared = {**HERE, "search": {**OLD, "precision": "32"}}
+    found = records(HERE, shared, HERE)
+    second = (found[1].strategy, found[1].seed)
+    names = {d.name: d.values for d in differences(found)}
+    assert list(names) == ["torch of the search", "threads of the search"]
+    assert names["torch of the search"][1] == ("2.12.0", (second,))
+
+
 def test_what_has_changed_since_is_what_is_not_as_now() -> None:
     found = records(OLD, HERE, {})
     cell = (found[0].strategy, found[0].seed)

@@ -10,12 +10,14 @@ from typing import Any
 from nas_fusion.abilities import SoftStart
 from nas_fusion.architecture import found_from_json
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import StudyError
+from nas_fusion.errors import DamagedFileError
 from nas_fusion.files import load_tensors, new_folder, save_tensors, write_text
 from nas_fusion.records import TracePoint
+from nas_fusion.seals import check_file, read_sealed, seal_of_file, sealed
 from nas_fusion.search._task import SearchOutcome
 from nas_fusion.search_spaces import Scores
 
+FORMAT_VERSION = 2
 _OUTCOME, _WEIGHTS = "outcome.json", "supernet.pt"
 
 
@@ -40,24 +42,29 @@ def save_search(folder: Path, outcome: SearchOutcome) -> None:
         "measure_seconds": outcome.measure_seconds,
         "alternatives": [json.loads(design.to_json()) for design in outcome.alternatives],
         "scores": None if outcome.scores is None else _plain_scores(outcome.scores),
+        "provenance": dict(outcome.provenance),
     }
     with new_folder(folder) as temporary:
         if outcome.soft:
             save_tensors(temporary / _WEIGHTS, outcome.soft.weights)
-        write_text(temporary / _OUTCOME, json.dumps(content, indent=1))
+            content["weights"] = seal_of_file(temporary / _WEIGHTS)
+        write_text(temporary / _OUTCOME, sealed({"format": FORMAT_VERSION, **content}))
 
 
 def load_search(folder: Path) -> SearchOutcome | None:
     """A search that ended earlier, or None.
 
     Raises:
-        StudyError: the folder is there but cannot be read.
+        DamagedFileError: a file of it is missing, cannot be read, or was changed, or it is of another version.
     """
     if not folder.exists():
         return None
+    content = read_sealed(folder / _OUTCOME)
+    version = content.pop("format", None)
+    if version != FORMAT_VERSION:
+        raise DamagedFileError(folder / _OUTCOME, f"format must be {FORMAT_VERSION}, got {version!r}")
     try:
-        content = json.loads((folder / _OUTCOME).read_text("utf-8"))
-        mixture = content.pop("mixture")
+        mixture, seal = content.pop("mixture"), content.pop("weights", None)
         content["design"] = found_from_json(json.dumps(content["design"]))
         content["trace"] = tuple(TracePoint(**point) for point in content["trace"])
         content["alternatives"] = tuple(
@@ -65,10 +72,12 @@ def load_search(folder: Path) -> SearchOutcome | None:
         )
         scores = content.pop("scores", None)
         content["scores"] = None if scores is None else _read_scores(scores)
-        soft = SoftStart(load_tensors(folder / _WEIGHTS), mixture) if mixture is not None else None
-        return SearchOutcome(soft=soft, **content)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{folder}: a search that cannot be read; delete the folder to repeat it ({error})") from error
+        if mixture is None:
+            return SearchOutcome(**content)
+        check_file(folder / _WEIGHTS, seal)
+        return SearchOutcome(soft=SoftStart(load_tensors(folder / _WEIGHTS), mixture), **content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(folder / _OUTCOME, f"damaged: not the outcome of a search ({error})") from error
 
 
 def _plain_scores(scores: Scores) -> dict[str, Any]:

@@ -95,6 +95,7 @@ class SearchOutcome:
             report; counts against no budget.
         alternatives: the next best designs, best first, for the case that `design` turns out to be above a limit.
         scores: what the search thinks of every choice, where it says so.
+        provenance: what computed it (as of `nas_fusion.records.CellRecord`), where it was kept for others.
     """
 
     design: Found
@@ -111,3 +112,4 @@ class SearchOutcome:
     measure_seconds: float = 0.0
     alternatives: tuple[FusionDesign, ...] = ()
     scores: Scores | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)

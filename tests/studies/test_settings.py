@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nas_fusion.data import DataOptions
-from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.errors import DamagedFileError, OptionError, StudyError
 from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings, StudyFolder
 from nas_fusion.studies._settings import automatic_batch_size, differences, read_settings
 
@@ -53,12 +53,14 @@ def test_a_study_notices_another_log(tmp_path: Path) -> None:
 def test_a_study_of_an_older_version_has_the_defaults_of_newer_settings(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
     settings().write(folder.settings, "abc")
-    text = folder.settings.read_text("utf-8")
-    folder.settings.write_text(text.replace("concurrency = 1\n", ""), "utf-8")
+    lines = folder.settings.read_text("utf-8").splitlines()
+    older = [line for line in lines if not line.startswith(("concurrency", "sha256"))]
+    assert len(lines) == len(older) + 2
+    folder.settings.write_text("\n".join(older), "utf-8")
     folder.check(settings(), "abc")
     with pytest.raises(StudyError, match="concurrency: 1 in the study, 2 asked for"):
         folder.check(replace(settings(), concurrency=2), "abc")
-    folder.settings.write_text("future = 3\n" + text, "utf-8")
+    folder.settings.write_text("\n".join(["future = 3", *older]), "utf-8")
     with pytest.raises(StudyError, match=r"study\.toml: settings of another version.*future"):
         folder.check(settings(), "abc")
 
@@ -93,3 +95,15 @@ def test_bad_settings_are_named() -> None:
         replace(settings(), recipe=RecipeSettings(learning_rate=-1))
     with pytest.raises(OptionError, match="device must be auto"):
         replace(settings(), device="tpu")
+
+
+def test_a_changed_digit_in_the_settings_is_noticed(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    settings().write(folder.settings, "abc")
+    text = folder.settings.read_text("utf-8")
+    folder.settings.write_text(text.replace("    2,\n", "    3,\n"), "utf-8")
+    assert folder.settings.read_text("utf-8") != text
+    with pytest.raises(DamagedFileError, match=r"study\.toml: damaged: its checksum does not fit.*makes it anew"):
+        read_settings(folder.settings)
+    with pytest.raises(DamagedFileError):
+        folder.check(settings(), "abc")
