@@ -261,9 +261,7 @@ class CellBook:
             for name, choices in self._choices.items():
                 trial.suggest_categorical(name, choices)
         except ValueError as error:
-            raise StudyError(
-                f"the storage holds cells of other strategies or seeds; is it damaged? ({error})"
-            ) from error
+            raise StudyError(f"the storage holds cells of other strategies or seeds; damaged? ({error})") from error
         claim = Claim(_cell_of(trial.params), trial, trial_id)
         if claim.cell in self._known and not self._is_duplicate(claim):
             return claim
