@@ -10,6 +10,7 @@ from typing import Any
 
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import ServiceSettings, TrainingServiceRun, python_command, training_service
+from nas_fusion.search._permits import permits_of
 
 TRIAL_MODULE = "nas_fusion.search.trial"
 
@@ -87,6 +88,7 @@ class TrainingService:
             name=name,
             port=port,
             open_to_network=open_to_network,
+            environment=permits_of(self.folder),
         )
         self._run: TrainingServiceRun | None = None
 

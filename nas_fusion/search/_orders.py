@@ -9,7 +9,6 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from nas_fusion.files import write_text
 from nas_fusion.nni_bridge import TrialEnd
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import TrainingService
+from nas_fusion.search._permits import permit, permitted_class
 from nas_fusion.search._task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
@@ -43,11 +43,10 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
     Raises:
         OptionError: the space cannot be made again from plain values.
     """
-    kind = space.trace_symbol
     order = {
         "data": str(task.data.folder),
         "fingerprint": task.data.fingerprint,
-        "space": f"{kind.__module__}:{kind.__qualname__}",
+        "space": permit(space.trace_symbol, service.folder),
         "space_arguments": list(space.trace_args),
         "space_options": dict(space.trace_kwargs),
         "config": asdict(config),
@@ -63,8 +62,6 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
         json.dumps(order, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise OptionError("the space's arguments", f"plain values for a trial ({error})", space.trace_kwargs) from error
-    if kind.__module__ == "__main__":
-        raise OptionError("the space's class", "in a module that a trial can import", order["space"])
     return order
 
 
@@ -107,18 +104,9 @@ def make_space(order: Mapping[str, Any]) -> FusionSpace:
     """The space of an order, with fresh weights from the current random state.
 
     Raises:
-        OptionError: it is none.
+        OptionError: it is none that this trial may make.
     """
-    module, _, name = order["space"].partition(":")
-    try:
-        kind: Any = import_module(module)
-        for part in name.split("."):
-            kind = getattr(kind, part)
-    except (ImportError, AttributeError) as error:
-        raise OptionError("the space's class", f"one that can be imported here ({error})", order["space"]) from error
-    if not (isinstance(kind, type) and issubclass(kind, FusionSpace)):
-        raise OptionError("the space's class", "a FusionSpace", order["space"])
-    space: FusionSpace = kind(*order["space_arguments"], **order["space_options"])
+    space = permitted_class(order["space"])(*order["space_arguments"], **order["space_options"])
     if "limits" in order:
         space.limit(Limits.from_dict(order["limits"]))
     return space

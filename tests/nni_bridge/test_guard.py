@@ -430,17 +430,13 @@ def test_what_is_not_plain_is_refused_from_a_file_too(
     for module in (_trial, local_legacy):
         monkeypatch.setattr(module, "trial_env_vars", SimpleNamespace(**names, **here))
     (tmp_path / "parameter.cfg").write_text('{"parameter_id": 1, "parameters": {"x": "bytes:"}}')
-    opened: list[_trial.FileChannel] = []
-    make = _trial.FileChannel
-    monkeypatch.setattr(_trial, "FileChannel", lambda: opened.append(make()) or opened[-1])
-    try:
-        assert TrialChannel().parameters == {"x": "bytes:"}
+    channel = _trial._channel_of_this_trial()
+    assert isinstance(channel, _trial.FileChannel)
+    with channel._metric_file:
+        assert TrialChannel(channel).parameters == {"x": "bytes:"}
         (tmp_path / "parameter.cfg").write_text(text)
         with pytest.raises(StudyError, match=r"something else than (plain )?parameters"):
-            TrialChannel()
-    finally:
-        for channel in opened:
-            channel._metric_file.close()
+            TrialChannel(channel)
 
 
 @pytest.mark.parametrize("url", [None, "import://os.path", "file:///etc/passwd"])

@@ -396,7 +396,7 @@ class Outside:
     def receive_parameter(self) -> dict[str, Any]:
         return {"parameter_id": 7, "parameters": {"x": 1}}
 
-    def send_metric(self, type: str, parameter_id: int, trial_job_id: str, sequence: int, value: Any) -> None:
+    def send_metric(self, type: str, parameter_id: int | None, trial_job_id: str, sequence: int, value: Any) -> None:
         self.metrics.append((type, value))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import sys
@@ -24,6 +25,7 @@ from nas_fusion.nni_bridge._manager import ask_manager
 from nas_fusion.search import InProcess, SearchOutcome, SearchTask, TrainingService, run_search
 from nas_fusion.search._candidates import TrainingHere
 from nas_fusion.search._orders import failure_of, make_space, read_task, task_order, trial_parameters, write_failure
+from nas_fusion.search._permits import permit, permits_of
 from nas_fusion.search._shares import TimeShares
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.stopwatch import Stopwatch
@@ -204,9 +206,51 @@ def test_another_data_set_under_the_same_path_is_named(data: SearchData, tmp_pat
     ("place", "problem"),
     [("os:getcwd", "a FusionSpace"), ("no_such_module:Space", "imported"), ("nas_fusion.search:NoSuch", "imported")],
 )
-def test_only_a_fusion_space_is_made(place: str, problem: str, data: SearchData, tmp_path: Path) -> None:
+def test_only_a_fusion_space_is_made(
+    place: str, problem: str, data: SearchData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = {**order_of(task(data), tmp_path), "space": place}
+    with pytest.raises(OptionError, match="the search named"):
+        make_space(order)
+    for name, folder in permits_of(tmp_path).items():
+        monkeypatch.setenv(name, folder)
+        Path(folder, place.replace(":", "-")).touch()
     with pytest.raises(OptionError, match=problem):
-        make_space({**order_of(task(data), tmp_path), "space": place})
+        make_space(order)
+
+
+SPACE = """
+from pathlib import Path
+from nas_fusion.search_spaces import FusionSpace
+Path(__file__).with_name("ran").touch()
+class Space(FusionSpace):
+    pass
+"""
+
+
+def test_what_an_order_names_is_imported_only_if_the_search_named_it(
+    data: SearchData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_stranger_of_orders.py").write_text(SPACE)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, folder in permits_of(tmp_path).items():
+        monkeypatch.setenv(name, folder)
+    order = {**order_of(task(data), tmp_path), "space": "a_stranger_of_orders:Space"}
+    for place in (order["space"], "../a_stranger_of_orders:Space", "a_stranger_of_orders-Space", ":", ""):
+        with pytest.raises(OptionError, match="the search named"):
+            make_space({**order, "space": place})
+    assert not (tmp_path / "ran").exists()
+    kind = importlib.import_module("a_stranger_of_orders").Space
+    assert permit(kind, tmp_path) == order["space"]
+    assert type(make_space(order)) is kind
+
+
+def test_a_space_that_no_module_names_is_refused(tmp_path: Path) -> None:
+    class Inner(FusionSpace):
+        """No trial can import it."""
+
+    with pytest.raises(OptionError, match="a module that a trial can import"):
+        permit(Inner, tmp_path)
 
 
 def test_a_space_that_is_no_text_is_refused(data: SearchData, tmp_path: Path) -> None:
