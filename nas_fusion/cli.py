@@ -433,7 +433,7 @@ def main(arguments: list[str] | None = None) -> Any:
     end_with_parent()
     show_what_can_be_shown()
     asked = list(sys.argv[1:] if arguments is None else arguments)
-    with interruptible():
+    with interruptible(last=arguments is None):
         code = _run(asked)
     if code in exit_codes():
         _say_how_to_go_on(code, asked)

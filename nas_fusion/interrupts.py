@@ -52,10 +52,13 @@ class _Asked:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(*, last: bool = False) -> Iterator[None]:
     """Inside the block the first signal raises in the main thread, and a Ctrl-C behind it ends the process at once.
 
     Signals that are ignored (``nohup``) or have a handler of the user's stay as they are.
+
+    Args:
+        last: the process ends behind the block: a signal that comes that late does not change how it has ended.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
@@ -73,7 +76,8 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         for number, handler in ours.items():
-            signal.signal(number, handler)
+            late = signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN
+            signal.signal(number, late if last else handler)
         _Asked.number = None
 
 

@@ -164,7 +164,7 @@ def _alone(storage: BaseStorage) -> Iterator[bool]:
     if not url.startswith("sqlite:///"):
         yield False
         return
-    with lock_file(url.removeprefix("sqlite:///") + ".lock"):
+    with lock_file(url.removeprefix("sqlite:///").partition("?")[0] + ".lock"):
         yield True
 
 

@@ -178,7 +178,7 @@ class PatientStorage(BaseStorage):
         """The file, if the storage is one."""
         for form in ("sqlite:///", "journal://"):
             if self.url.startswith(form):
-                return Path(self.url.removeprefix(form))
+                return Path(self.url.removeprefix(form).partition("?")[0])
         return None
 
     def _is_full(self, cause: BaseException | None, reason: str) -> bool:

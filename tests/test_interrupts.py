@@ -100,6 +100,19 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
     assert process.returncode == 143
 
 
+def test_a_signal_that_comes_too_late_does_not_change_how_a_command_has_ended() -> None:
+    code = (
+        "import atexit, os, signal, sys\n"
+        "from nas_fusion.cli import main\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "sys.argv = ['nasfusion', 'version']\n"
+        "main()\n"
+    )
+    process = python(code)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
 CHILD = """
 import os, time
 from nas_fusion.interrupts import end_with_parent, interruptible

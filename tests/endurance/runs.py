@@ -66,7 +66,9 @@ COMMANDS = {
         "--study study", results, several=True,
     ),
     "tune": Command(f"tune {SMALL} --epochs 2 --strategy optfusion-hard --trials 7 --study study", tuned),
-    "search": Command(f"search {SMALL.replace('1x', '60x')} --strategy optfusion-hard --out design.json", design),
+    "search": Command(
+        f"search {SMALL.replace('1x', '40x')} --strategy random --candidates 40 --out design.json", design,
+    ),
     "encode": Command("data --data synthetic:150000", printed),
 }  # fmt: skip
 CELLS = 10
@@ -193,6 +195,10 @@ def wait_until(run: Run, what: Callable[[], bool]) -> bool:
     return True
 
 
+class TooLateError(Exception):
+    """The command had ended before it could be disturbed."""
+
+
 class Counts:
     """How often each kind of disturbance went well."""
 
@@ -203,10 +209,12 @@ class Counts:
     @contextmanager
     def trying(self, kind: str) -> Iterator[None]:
         """Count what happens in the block: an `AssertionError` or a command that does not end is a failure."""
-        row = self.rows.setdefault(kind, {"tried": 0, "held": 0, "failed": 0})
+        row = self.rows.setdefault(kind, {"tried": 0, "too late": 0, "held": 0, "failed": 0})
         row["tried"] += 1
         try:
             yield
+        except TooLateError:
+            row["too late"] += 1
         except (AssertionError, subprocess.TimeoutExpired) as problem:
             row["failed"] += 1
             self.problems.append(f"{kind}: {problem}")
@@ -218,7 +226,9 @@ class Counts:
     def table(self) -> str:
         """All of it."""
         width = max((len(kind) for kind in self.rows), default=4)
-        lines = [f"{'':{width}}  tried  held  failed"]
+        lines = [f"{'':{width}}  tried  too late  held  failed"]
         for kind, row in self.rows.items():
-            lines.append(f"{kind:{width}}  {row['tried']:>5}  {row['held']:>4}  {row['failed']:>6}")
+            lines.append(
+                f"{kind:{width}}  {row['tried']:>5}  {row['too late']:>8}  {row['held']:>4}  {row['failed']:>6}"
+            )
         return "\n".join(lines)

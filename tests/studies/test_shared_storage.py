@@ -176,7 +176,6 @@ def a_worker_is_killed(tmp_path: Path, url: str, alone: Path) -> None:
         trials = every_cell_once(comparison, alone)
         died = [t for t in trials if t.state == optuna.trial.TrialState.FAIL]
         assert len(died) == 1, "the killed worker's cell, and no other, was begun twice"
-        assert died[0].params["strategy"] in COMMAND
 
 
 @pytest.mark.slow
