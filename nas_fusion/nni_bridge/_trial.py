@@ -91,12 +91,10 @@ class HttpChannel:
         while True:
             try:
                 with directly.open(self._url) as answer:
-                    command = load_plain(answer.read())
+                    return parameters_of(load_plain(answer.read()))
             except HTTPError as error:
                 if error.code != HTTPStatus.REQUEST_TIMEOUT:  # nothing yet
                     raise
-            else:
-                return load_plain(command["parameter"])
 
     def send_metric(self, type: str, parameter_id: int | None, trial_job_id: str, sequence: int, value: Any) -> None:
         """Report a metric.
@@ -117,6 +115,18 @@ class HttpChannel:
         content = json.dumps(command).encode()
         request = Request(self._url, content, {"Content-Type": "application/json"}, method="PUT")
         directly.open(request).close()
+
+
+def parameters_of(command: Any) -> Any:
+    """What a command of the manager says of a trial's parameters.
+
+    Raises:
+        ValueError: it is another command, or they are not plain JSON.
+    """
+    found = command.get("parameter") if isinstance(command, dict) else None
+    if not isinstance(found, str):
+        raise ValueError(f"a command with a trial's parameters is expected, got {str(command)[:200]}")
+    return load_plain(found)
 
 
 class FileChannel(LocalLegacyTrialCommandChannel):

@@ -447,6 +447,12 @@ def test_a_process_that_is_no_trial(url: str | None, monkeypatch: pytest.MonkeyP
         TrialChannel()
 
 
+@pytest.mark.parametrize("command", [None, [], {}, {"parameter": None}, {"parameter": {"parameters": {}}}])
+def test_another_command_is_no_parameters(command: Any) -> None:
+    with pytest.raises(ValueError, match="parameters"):
+        _trial.parameters_of(command)
+
+
 def test_deep_json_is_no_trouble() -> None:
     assert load_plain("[" * 500 + "]" * 500)
 
