@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from nas_fusion.errors import NasFusionError, UnknownNameError
+from nas_fusion.errors import NasFusionError, UnknownNameError, words_of
+
+logger = logging.getLogger("nas_fusion")
 
 T = TypeVar("T")
 
@@ -19,7 +22,8 @@ class Registry(Generic[T]):
     """Entries by name, in the order in which they were registered.
 
     A third party adds an entry by an entry point of `group` in its own ``pyproject.toml``; it may point to an entry
-    or to a function without arguments that returns one. Entry points are loaded when a name is first asked for.
+    or to a function without arguments that returns one. Entry points are loaded when a name is first asked for. One
+    that cannot be loaded is warned of, once, and left out: it hurts nobody but itself.
 
     Args:
         kind: what an entry is, for messages ("strategy").
@@ -27,11 +31,21 @@ class Registry(Generic[T]):
         entry_type: the class that every entry must have.
         built_in: registers the project's own entries; called when a name is first asked for, so that a registry can
             be imported without importing what it holds.
+        problem: says what is wrong with an entry of a third party under its name, None if nothing is.
     """
 
-    def __init__(self, kind: str, group: str, entry_type: type[T], built_in: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        entry_type: type[T],
+        built_in: Callable[[], None] | None = None,
+        problem: Callable[[str, T], str | None] = lambda name, entry: None,
+    ) -> None:
         self.kind, self.group, self.entry_type, self.built_in = kind, group, entry_type, built_in
+        self._problem = problem
         self._entries: dict[str, T] = {}
+        self._broken: dict[str, str] = {}
         self._loaded = False
 
     def register(self, name: str, entry: T) -> T:
@@ -50,9 +64,12 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError: there is none; lists the known names, nearest first.
+            RegistryError: a third party has one, which cannot be loaded; says why.
         """
         self._load()
         if name not in self._entries:
+            if name in self._broken:
+                raise RegistryError(self._broken[name])
             raise UnknownNameError(self.kind, name, self._entries)
         return self._entries[name]
 
@@ -65,23 +82,35 @@ class Registry(Generic[T]):
         self._load()
         return iter(tuple(self._entries.items()))
 
+    def broken(self) -> tuple[str, ...]:
+        """A line about every entry of a third party that could not be loaded."""
+        self._load()
+        return tuple(self._broken.values())
+
     def _load(self) -> None:
         if self._loaded:
             return
         self._loaded = True
         if self.built_in is not None:
             self.built_in()
-        for point in sorted(entry_points(group=self.group), key=lambda p: p.name):
+        for point in sorted(entry_points(group=self.group), key=lambda p: (p.name, p.value)):
             try:
-                found = point.load()
-                entry = found() if not isinstance(found, self.entry_type) and callable(found) else found
-            except Exception as error:
-                raise RegistryError(
-                    f"{self.kind} {point.name!r} ({point.value}) could not be loaded: {error!r}"
-                ) from error
-            if not isinstance(entry, self.entry_type):
-                raise RegistryError(
-                    f"{self.kind} {point.name!r} ({point.value}) must be a {self.entry_type.__name__}, "
-                    f"got {type(entry).__name__}"
-                )
-            self.register(point.name, entry)
+                self.register(point.name, self._loaded_entry(point))
+            except RegistryError as error:
+                place = f" of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
+                words = f"{self.kind} {point.name!r} ({point.value}){place} cannot be used: {error}"
+                self._broken[point.name] = words
+                logger.warning("%s", words)
+
+    def _loaded_entry(self, point: EntryPoint) -> T:
+        try:
+            found = point.load()
+            entry = found() if not isinstance(found, self.entry_type) and callable(found) else found
+        except (Exception, SystemExit) as error:  # a module may end the process when it is imported
+            raise RegistryError(words_of(error)) from error
+        if not isinstance(entry, self.entry_type):
+            raise RegistryError(f"it must be a {self.entry_type.__name__}, got {type(entry).__name__}")
+        problem = self._problem(point.name, entry)
+        if problem is not None:
+            raise RegistryError(problem)
+        return entry

@@ -21,13 +21,14 @@ stands in `nas_fusion.abilities`. `nas_fusion.testing` has the contract tests.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from nas_fusion.bounds import Rule, check_parameter
-from nas_fusion.errors import OptionError
+from nas_fusion.errors import OptionError, StrategyError
 from nas_fusion.registry import Registry
 from nas_fusion.stopwatch import Stopwatch
 
@@ -168,14 +169,26 @@ class StrategyEntry:
     def reference(self, context: BuildContext, parameters: Mapping[str, Any]) -> Found:
         """The design or the architecture of a reference."""
         if self.has_own_space:
-            architecture: Architecture = self.build(context, **parameters)
+            from nas_fusion.architecture import Architecture
+
+            architecture = self.build(context, **parameters)
+            if not isinstance(architecture, Architecture):
+                raise StrategyError(self.name, f"its build must return an Architecture, got {_kind_of(architecture)}")
             return architecture
         return self.reference_design(context.designs)
 
     def reference_design(self, designs: DesignSet) -> FusionDesign:
         """The design of a reference that is a point of the fusion space."""
-        design: FusionDesign = self.build(designs)
+        from nas_fusion.design import FusionDesign
+
+        design = self.build(designs)
+        if not isinstance(design, FusionDesign):
+            raise StrategyError(self.name, f"its build must return a FusionDesign, got {_kind_of(design)}")
         return designs.unlimited.check(design)  # it is there for comparison, whatever it costs
+
+
+def _kind_of(value: object) -> str:
+    return type(value).__name__
 
 
 def _register_built_in() -> None:
@@ -184,8 +197,20 @@ def _register_built_in() -> None:
             STRATEGIES.register(entry.name, entry)
 
 
+_NO_NAME = re.compile(r"[\s,/\\:]|^\.")
+"""Names stand in lists with commas, in columns, and in the names of folders."""
+
+
+def _problem(name: str, entry: StrategyEntry) -> str | None:
+    if name != entry.name:
+        return f"its entry is called {entry.name!r}; both must be the same"
+    if not name or _NO_NAME.search(name) or name in GROUPS:
+        return f"its name must have no blank, comma, colon, slash or leading dot, and be none of {', '.join(GROUPS)}"
+    return None
+
+
 STRATEGIES: Registry[StrategyEntry] = Registry(
-    "strategy", "nas_fusion.strategies", StrategyEntry, built_in=_register_built_in
+    "strategy", "nas_fusion.strategies", StrategyEntry, built_in=_register_built_in, problem=_problem
 )
 """Every known strategy by name."""
 

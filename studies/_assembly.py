@@ -14,7 +14,7 @@ from torch import nn
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import OptionError
+from nas_fusion.errors import NasFusionError, OptionError, StudyError, words_of
 from nas_fusion.search import (
     Budget,
     Engine,
@@ -38,17 +38,28 @@ from nas_fusion.trials import SilentLog, TrialLog
 
 
 def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionSpace:
-    """The search space of a comparison, with fresh weights from the current random state."""
-    model = settings.model
-    space: FusionSpace = SPACES.get(model.space)(
-        field_sizes=list(dataset.schema.field_sizes),
-        value_fields=list(dataset.schema.value_fields),
-        levels=model.levels,
-        emb_dim=settings.emb_dim,
-        product=model.product,
-        batch_norm=model.batch_norm,
-        dropout=model.dropout,
-    )
+    """The search space of a comparison, with fresh weights from the current random state.
+
+    Raises:
+        StudyError: a third party's space raised something, or is none.
+    """
+    model, kind = settings.model, SPACES.get(settings.model.space)
+    try:
+        space = kind(
+            field_sizes=list(dataset.schema.field_sizes),
+            value_fields=list(dataset.schema.value_fields),
+            levels=model.levels,
+            emb_dim=settings.emb_dim,
+            product=model.product,
+            batch_norm=model.batch_norm,
+            dropout=model.dropout,
+        )
+    except NasFusionError:
+        raise
+    except Exception as error:
+        raise StudyError(f"search space {model.space!r} cannot be made: {words_of(error)}") from error
+    if not isinstance(space, FusionSpace):
+        raise StudyError(f"search space {model.space!r} must be a FusionSpace, got {kind.__name__}")
     return space
 
 

@@ -107,22 +107,47 @@ def test_everything_is_loaded_late_and_once(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("no_such_package_at_all:ENTRY", r"'broken' \(no_such_package_at_all:ENTRY\) could not be loaded"),
-        ("json:no_such_attribute", "could not be loaded"),
+        ("no_such_package_at_all:ENTRY", "ModuleNotFoundError: No module named 'no_such_package_at_all'"),
+        ("json:no_such_attribute", "has no attribute 'no_such_attribute'"),
         ("json:decoder", "must be a Thing, got module"),
         ("builtins:dict", "must be a Thing, got dict"),
+        ("their_package:raises", "RuntimeError: not today"),
+        ("their_package:leaves", "SystemExit: 0"),
+        ("their_package:PINK", "it is pink"),
     ],
 )
-def test_a_broken_entry_point_is_named(value: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Installed(monkeypatch, broken=value)
-    with pytest.raises(RegistryError, match=message) as failed:
-        Registry("thing", GROUP, Thing).names()
-    assert "thing 'broken'" in str(failed.value)
+def test_a_broken_entry_point_hurts_only_itself(
+    value: str, message: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def raises() -> Thing:
+        raise RuntimeError("not today")
+
+    def leaves() -> Thing:
+        raise SystemExit(0)
+
+    package = ModuleType("their_package")
+    vars(package).update(raises=raises, leaves=leaves, PINK=Thing("pink"), RED=RED)
+    monkeypatch.setitem(sys.modules, "their_package", package)
+    Installed(monkeypatch, broken=value, red="their_package:RED")
+    things = Registry("thing", GROUP, Thing, problem=lambda name, t: "it is pink" if t.colour == "pink" else None)
+    assert things.names() == ("red",)
+    assert dict(things) == {"red": RED}
+    with pytest.raises(RegistryError) as failed:
+        things.get("broken")
+    words = str(failed.value)
+    assert words.startswith(f"thing 'broken' ({value}) cannot be used: ")
+    assert message in words
+    assert things.broken() == (words,)
+    assert caplog.messages == [words], "told of once"
+    with pytest.raises(UnknownNameError, match="unknown thing 'rad': did you mean 'red'"):
+        things.get("rad")
 
 
-def test_a_third_party_cannot_replace_a_built_in_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_third_party_cannot_replace_another_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     Installed(monkeypatch, random="builtins:dict")
     things = Registry("thing", GROUP, dict)
     things.register("random", {"ours": 1})
-    with pytest.raises(RegistryError, match="'random' is registered twice"):
-        things.names()
+    assert things.names() == ("random",)
+    assert things.get("random") == {"ours": 1}
+    (line,) = things.broken()
+    assert line == "thing 'random' (builtins:dict) cannot be used: thing 'random' is registered twice"

@@ -25,6 +25,8 @@ def run_strategies() -> None:
             parameters = ", ".join(f"{k}={v}" for k, v in entry.parameters.items())
             table.add_row(f"{name} *" if entry.in_all else name, entry.kind, entry.summary, parameters)
         console.print(table)
+        for line in STRATEGIES.broken():
+            console.print(f"broken: {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def run_presets() -> None:

@@ -4,7 +4,8 @@
   non-finite loss, say) is a fact about that design, and the search goes on.
 - NaN compares as the best model in NNI's ``sorted(..., reverse=True)`` and is never below a tournament's winner: a
   final metric that is not finite makes the model fail, and no strategy sees it.
-- It counts models, not samples.
+- It counts models, not samples, and takes more of them than it has budget for; here a strategy that submits one more,
+  without having asked, is ended.
 - A model's first weights come from whatever state torch's generator is in, so from the models that were trained before
   it: `CandidateSpace` leaves making the model to the evaluator.
 
@@ -19,6 +20,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from nas_fusion.allowance import SearchStopped, current_allowance
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.nni_bridge._nni import (
     FinalMetricEvent,
@@ -86,15 +88,25 @@ class BudgetedEngine(SequentialExecutionEngine):
         self.concurrency = concurrency
         self._budget_left, self._start_wave = budget_left, start_wave
         self._wave: list[Any] = []
+        self._promised = False
         self.register_model_event_callback(ModelEventType.FinalMetric, refuse_non_finite)
 
     def budget_available(self) -> bool:
         """Whether another candidate may be started."""
-        return bool(super().budget_available()) and self._budget_left()
+        self._promised = bool(super().budget_available()) and self._budget_left()
+        return self._promised
 
     def submit_models(self, *models: Any) -> None:
-        """Take candidates; a wave that is complete is run."""
+        """Take candidates; a wave that is complete is run.
+
+        Raises:
+            SearchStopped: there is no budget for another candidate.
+        """
         for model in models:
+            # Seconds may be spent between the answer and the candidate; then it is refused where it would be trained.
+            if not self._promised and not self.budget_available():
+                raise SearchStopped("it submitted another candidate though its budget was spent")
+            self._promised = False
             self._model_count += 1
             self._history.append(model)
             self._wave.append(model)
@@ -104,10 +116,11 @@ class BudgetedEngine(SequentialExecutionEngine):
     def wait_models(self, *models: Any) -> None:
         """Run what has been proposed and not been run."""
         wave, self._wave = self._wave, []
-        if wave and self._start_wave is not None:
-            self._start_wave(wave)
-        for model in wave:
-            self._run_single_model(model)
+        with current_allowance().we_run():
+            if wave and self._start_wave is not None:
+                self._start_wave(wave)
+            for model in wave:
+                self._run_single_model(model)
 
     def _run_single_model(self, model: Any) -> None:
         try:

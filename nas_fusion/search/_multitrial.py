@@ -8,12 +8,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from nas_fusion.allowance import current_allowance
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import BudgetedEngine, CandidateSpace, FunctionalEvaluator, ModelStatus, nni
 from nas_fusion.records import TracePoint
 from nas_fusion.search._candidates import CandidateTraining, TrainingAsTrials, TrainingHere
 from nas_fusion.search._engines import InProcess
+from nas_fusion.search._faults import warn_of_end
 from nas_fusion.search._shares import OutOfTimeError, TimeShares, samples_per_candidate
 from nas_fusion.search._task import SearchOutcome, SearchTask
 from nas_fusion.training import TrainConfig
@@ -78,8 +80,10 @@ def run_multitrial(strategy: Any, task: SearchTask) -> SearchOutcome:
     with _training(task, config, shares) as training:
         trainer = CandidateTrainer(task, config, training, shares)
         engine = BudgetedEngine(trainer.share_left, task.candidates, task.engine.concurrency, training.start)
-        strategy(CandidateSpace.from_model(task.make_space(), FunctionalEvaluator(trainer)), engine)
+        space = CandidateSpace.from_model(task.make_space(), FunctionalEvaluator(trainer))
+        ended = current_allowance().run(lambda: strategy(space, engine))
         engine.wait_models()
+    warn_of_end(task, ended)
     best = engine.best_model()
     if best is None:
         problem = f"none of {len(trainer.tried)} candidates could be trained; lower the learning rate?"
@@ -92,7 +96,7 @@ def run_multitrial(strategy: Any, task: SearchTask) -> SearchOutcome:
         samples=trainer.samples,
         seconds=task.watch.elapsed,
         candidates=len(trainer.tried),
-        details={"candidates": models},
+        details={"candidates": models, **({"ended": ended} if ended else {})},
         alternatives=_by_rank(engine)[1:],
     )
 

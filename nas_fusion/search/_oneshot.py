@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from torch import nn
@@ -20,11 +21,13 @@ from nas_fusion.abilities import (
     SoftStart,
     check_abilities,
 )
+from nas_fusion.allowance import current_allowance
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import OptionError, TrainingError
+from nas_fusion.errors import OptionError, StrategyError
 from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine, learners
 from nas_fusion.records import TracePoint
 from nas_fusion.search._choices import ChoiceRecorder
+from nas_fusion.search._faults import warn_of_end
 from nas_fusion.search._gap import measure_derived
 from nas_fusion.search._refine import refine
 from nas_fusion.search._task import SearchOutcome, SearchTask
@@ -41,6 +44,7 @@ def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> Search
     Raises:
         OptionError: the strategy has a part of an ability only (`nas_fusion.abilities`), or is soft and leaves nothing.
         TrainingError: the supernet's loss or predictions are not finite.
+        StrategyError: the strategy trained or derived nothing.
     """
     check_abilities(strategy, entry.name)
     if entry.mode == "soft" and not isinstance(strategy, LeavesSoftStart):
@@ -56,11 +60,13 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
     choices = ChoiceRecorder()
     run = _evaluator(entry, strategy, task, trial, choices)
     space: ModelSpace = task.make_space()
-    strategy(RawFormatModelSpace(space, run.evaluator), SequentialExecutionEngine())
+    supernet = RawFormatModelSpace(space, run.evaluator)
+    ended = current_allowance().run(lambda: strategy(supernet, SequentialExecutionEngine()))
+    warn_of_end(task, ended)
+    sample = _derived(entry, strategy)
+    if not run.monitor.history:
+        raise StrategyError(entry.name, "it trained no supernet to a validation")
     ranked: Sequence[RankedDesign] = strategy.ranking if isinstance(strategy, RanksDesigns) else ()
-    sample = next(iter(strategy.list_models())).sample
-    if sample is None:
-        raise TrainingError(f"{entry.name} derived no design")
     trace = _ranking_trace(ranked, run.meter.samples, task) if ranked else trace_of(run.monitor.history)
     own = strategy.derive_samples if isinstance(strategy, CountsDeriving) else None
     derive_samples = len(ranked) * len(task.data.valid) if own is None else own
@@ -72,7 +78,7 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
         seconds=task.watch.elapsed,
         candidates=len(ranked),
         soft=_soft_start(entry, strategy),
-        details=choices.details(),
+        details=choices.details() | ({"ended": ended} if ended else {}),
         derive_samples=derive_samples,
         derive_seconds=0.0 if run.monitor.ended is None else task.watch.now() - run.monitor.ended,
         alternatives=_by_rank(ranked)[1:],
@@ -83,6 +89,16 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: T
     outcome = measure_derived(outcome, strategy, final, task)
     refines = isinstance(strategy, RefinesDesigns) and strategy.refinement > 0
     return _refined(outcome, strategy, task) if refines else outcome
+
+
+def _derived(entry: StrategyEntry, strategy: Any) -> Any:
+    found: list[Any] = []
+    ended = current_allowance().run(lambda: found.extend(islice(strategy.list_models(), 1)))
+    if ended is not None:
+        raise StrategyError(entry.name, f"it did not end by itself ({ended}), and derived no design")
+    if not found or found[0].sample is None:
+        raise StrategyError(entry.name, "it derived no design")
+    return found[0].sample
 
 
 def _refined(outcome: SearchOutcome, strategy: RefinesDesigns, task: SearchTask) -> SearchOutcome:

@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
+from nas_fusion.allowance import Allowance, SearchStopped, allowing, current_allowance
 from nas_fusion.architecture import Architecture, Found
-from nas_fusion.errors import OptionError
+from nas_fusion.errors import OptionError, StrategyError
 from nas_fusion.records import TracePoint
 from nas_fusion.search._engines import TrainingService
+from nas_fusion.search._faults import faults_of
 from nas_fusion.search._multitrial import run_multitrial
 from nas_fusion.search._oneshot import run_oneshot
 from nas_fusion.search._oneshot_trial import run_oneshot_as_trial
@@ -22,6 +24,8 @@ from nas_fusion.search._trace import trace_of
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import BuildContext, StrategyEntry
 from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
+
+T = TypeVar("T")
 
 
 def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, Any] | None = None) -> SearchOutcome:
@@ -38,23 +42,47 @@ def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, 
     Raises:
         OptionError: a parameter is unknown, or the space or the engine's configuration cannot be used.
         TrainingError: nothing could be trained.
+        StrategyError: the strategy raised something, found nothing, or did not end by itself and had found nothing.
         StudyError: NNI's service cannot run trials.
     """
     chosen = entry.with_parameters(parameters or {})
     task = replace(task, watch=task.watch.restarted(task.budget.seconds))
-    with seeded(task.seed):
-        context = build_context(task)
-        if entry.kind == "reference":
-            outcome = SearchOutcome(entry.reference(context, chosen), None, (), 0, 0.0, 0)
-        elif entry.has_own_space:
-            outcome = entry.build(context, **chosen).search(task)
-        elif entry.kind == "one-shot" and isinstance(task.engine, TrainingService):
-            outcome = run_oneshot_as_trial(entry, task, chosen, task.engine)
-        else:
-            strategy = entry.build(context, **chosen)
-            run = run_multitrial if entry.kind == "multi-trial" else partial(run_oneshot, entry)
-            outcome = run(strategy, task)
+    allowance = Allowance(task.budget.samples, task.config.batch_size, task.candidates, task.watch)
+    with allowing(allowance), faults_of(entry), seeded(task.seed):
+        outcome = _found(entry, task, chosen)
     return replace(outcome, details={"parameters": chosen, **outcome.details})
+
+
+def _found(entry: StrategyEntry, task: SearchTask, chosen: Mapping[str, Any]) -> SearchOutcome:
+    context = build_context(task)
+    if entry.kind == "reference":
+        return SearchOutcome(_made(lambda: entry.reference(context, chosen)), None, (), 0, 0.0, 0)
+    if entry.kind == "one-shot" and not entry.has_own_space and isinstance(task.engine, TrainingService):
+        return run_oneshot_as_trial(entry, task, chosen, task.engine)
+    strategy = _made(lambda: entry.build(context, **chosen))
+    if entry.has_own_space:
+        return _own_outcome(entry, _made(lambda: strategy.search(task)))
+    if not callable(strategy):
+        raise StrategyError(entry.name, f"its build must return an NNI strategy, got {type(strategy).__name__}")
+    run = run_multitrial if entry.kind == "multi-trial" else partial(run_oneshot, entry)
+    return run(strategy, task)
+
+
+def _made(make: Callable[[], T]) -> T:
+    """What a strategy's own code makes, which may have to be ended."""
+    made: list[T] = []
+    ended = current_allowance().run(lambda: made.append(make()))
+    if ended is not None:
+        raise SearchStopped(ended)
+    return made[0]
+
+
+def _own_outcome(entry: StrategyEntry, outcome: object) -> SearchOutcome:
+    if not isinstance(outcome, SearchOutcome):
+        raise StrategyError(entry.name, f"its search must return a SearchOutcome, got {type(outcome).__name__}")
+    if not isinstance(outcome.design, Architecture):
+        raise StrategyError(entry.name, f"it must find an Architecture, got {type(outcome.design).__name__}")
+    return outcome
 
 
 def build_context(task: SearchTask) -> BuildContext:
@@ -103,7 +131,7 @@ def retrain(
         TrainingError: the loss is not finite.
     """
     start = time.perf_counter()
-    with seeded(config.seed):
+    with faults_of(entry), seeded(config.seed):
         model = model_to_train(entry, outcome, task)
         result = fit(
             model,

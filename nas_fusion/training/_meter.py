@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from nas_fusion.allowance import current_allowance
 from nas_fusion.interrupts import raise_if_asked
 
 
@@ -42,6 +43,7 @@ class SampleMeter(pl.Callback):
         self.samples = 0
         self._clock, self._reserve = clock, reserve
         self._start = clock()
+        self._told_to_stop = False
 
     @property
     def share(self) -> float:
@@ -56,9 +58,23 @@ class SampleMeter(pl.Callback):
         """Whether the budget is reached."""
         return self.share >= 1
 
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """End a strategy that trains on though it was told to stop.
+
+        Raises:
+            SearchStopped: it does.
+        """
+        current_allowance().check(self._told_to_stop)
+
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Count a batch."""
         raise_if_asked()
-        self.samples += rows_in(batch)
+        rows = rows_in(batch)
+        self.samples += rows
+        current_allowance().count(rows)
         if self.spent:
-            trainer.should_stop = True
+            self._told_to_stop = trainer.should_stop = True
+
+    def on_validation_batch_end(self, *arguments: Any, **options: Any) -> None:
+        """Validating is no silence."""
+        current_allowance().sign_of_life()

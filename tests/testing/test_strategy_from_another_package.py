@@ -14,7 +14,7 @@ from nas_fusion.cli import main
 from nas_fusion.files import load_tensors
 from nas_fusion.records import CellRecord
 from nas_fusion.registry import Registry, RegistryError
-from nas_fusion.strategy import StrategyEntry
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
 
 PLUGIN = Path(__file__).resolve().parents[1] / "fixtures" / "strategy_plugin"
 
@@ -122,9 +122,10 @@ def test_a_broken_plugin_is_named(value: str, reason: str, tmp_path: Path, monke
     write_broken_plugin(tmp_path, value)
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry("strategy", "nas_fusion.strategies", StrategyEntry)
-    with pytest.raises(RegistryError, match="'broken-one'") as error:
-        registry.names()
-    assert value in str(error.value)
+    assert "broken-one" not in registry.names()
+    with pytest.raises(RegistryError) as error:
+        registry.get("broken-one")
+    assert str(error.value).startswith(f"strategy 'broken-one' ({value}) of broken 0.1 cannot be used: ")
     assert reason in str(error.value)
 
 
@@ -137,20 +138,52 @@ def test_a_plugin_cannot_take_a_built_in_name(tmp_path: Path, monkeypatch: pytes
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry("strategy", "nas_fusion.strategies", tuple)
     registry.register("random", ())
-    with pytest.raises(RegistryError, match="'random' is registered twice"):
-        registry.names()
+    assert registry.get("random") == ()
+    (line,) = registry.broken()
+    assert "of twice 0.1" in line
+    assert "'random' is registered twice" in line
 
 
-def test_the_command_line_says_which_plugin_is_broken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def with_a_broken_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_broken_plugin(tmp_path, "no_such_module_here:ENTRY")
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry("strategy", "nas_fusion.strategies", StrategyEntry)
+    for name, entry in STRATEGIES:
+        registry.register(name, entry)
     monkeypatch.setattr("nas_fusion.strategy.STRATEGIES", registry)
+
+
+@pytest.mark.usefixtures("with_a_broken_plugin")
+def test_the_command_line_says_which_plugin_is_broken_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["strategies"])
+    assert stop.value.code == 0
+    printed = capsys.readouterr()
+    words = "strategy 'broken-one' (no_such_module_here:ENTRY) of broken 0.1 cannot be used: ModuleNotFoundError"
+    assert f"broken: {words}" in printed.out
+    assert "optfusion-hard" in printed.out
+    assert " ".join(printed.err.split()).count(words) == 1
+
+
+@pytest.mark.usefixtures("with_a_broken_plugin")
+def test_a_broken_plugin_that_is_asked_for_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["compare", "--data", "synthetic:2000", "--strategies", "random,broken-one"])
     assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert "'broken-one'" in error
-    assert len(error.strip().splitlines()) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("nasfusion: error: strategy 'broken-one' (no_such_module_here:ENTRY) of broken 0.1 cannot")
+
+
+@pytest.mark.parametrize(
+    ("name", "entry_name", "reason"),
+    [
+        ("mine", "other", "its entry is called 'other'; both must be the same"),
+        ("../mine", "../mine", "no blank, comma, colon, slash or leading dot"),
+        ("all", "all", "none of all, searches, models"),
+        ("mine", "mine", None),
+    ],
+)
+def test_names_that_cannot_be(name: str, entry_name: str, reason: str | None) -> None:
+    found = STRATEGIES._problem(name, StrategyEntry(entry_name, "reference", "", build=lambda designs: None))
+    assert found is None if reason is None else reason in (found or "")
