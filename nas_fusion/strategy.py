@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from nas_fusion.search_spaces import DesignSet, FusionSpace
     from nas_fusion.training import TrainConfig
 
+ALWAYS_COMPARED = ("stacked", "parallel")
+"""The hand-made designs of the fusion space itself."""
+
 Kind = Literal["one-shot", "multi-trial", "reference"]
 Mode = Literal["hard", "soft"]
 
@@ -145,8 +148,8 @@ class StrategyEntry:
 
     @property
     def is_always_compared(self) -> bool:
-        """Whether every comparison has it: the hand-made designs of the fusion space itself."""
-        return self.kind == "reference" and not self.has_own_space
+        """Whether every comparison has it; those of third parties are compared where they are asked for."""
+        return self.name in ALWAYS_COMPARED
 
     @property
     def search_name(self) -> str:
@@ -226,7 +229,7 @@ GROUPS: Mapping[str, Callable[[StrategyEntry], bool]] = {
 def select_strategies(text: str) -> list[StrategyEntry]:
     """The entries that ``--strategies`` names: a group (`GROUPS`), names, or both, with commas between them.
 
-    References always stand behind the searched ones, and the hand-made designs of the space are always among them.
+    References always stand behind the searched ones, and `ALWAYS_COMPARED` are always among them.
 
     Raises:
         UnknownNameError: a name is not registered; the nearest is offered.

@@ -23,6 +23,7 @@ from nas_fusion.search import (
     Retrained,
     SearchOutcome,
     SearchTask,
+    faults_of,
     keep_limits,
     model_to_train,
     retrain,
@@ -112,7 +113,7 @@ class Job:
         """
         if not self.limits.settings.any:
             return KeptLimits(outcome)
-        with seeded(self.task.seed):
+        with faults_of(self.entry), seeded(self.task.seed):
             space = self.task.make_space()
             own = self.limits.of(space)
             assert own is not None, "there are some"

@@ -52,7 +52,7 @@ def run_retrain_command(options: Options) -> None:
         from nas_fusion.architecture import Architecture, found_from_json
         from nas_fusion.commands._options import with_preset
         from nas_fusion.files import save_tensors
-        from nas_fusion.search import SearchOutcome
+        from nas_fusion.search import SearchOutcome, faults_of
         from nas_fusion.studies import Assembly
         from nas_fusion.training import evaluate
 
@@ -70,7 +70,8 @@ def run_retrain_command(options: Options) -> None:
         assembly = Assembly(settings, dataset, console=console if console.is_terminal else None)
         job = assembly.job(name, options["seed"], label=path.stem)
         trained = job.retrain(SearchOutcome(design, None, (), 0, 0.0, 0))
-        test = evaluate(trained.model, dataset.test, job.recipe)
+        with faults_of(job.entry):
+            test = evaluate(trained.model, dataset.test, job.recipe)
         console.print(
             f"validation AUC {trained.fit.best_valid_auc:.4f} (epoch {trained.fit.best_epoch}), "
             f"test AUC {test.auc:.4f}, test logloss {test.logloss:.4f}, "

@@ -7,6 +7,7 @@ from nas_fusion.abilities import SoftStart
 from nas_fusion.search._architectures import ArchitectureTrainer
 from nas_fusion.search._budget import Budget
 from nas_fusion.search._engines import Engine, InProcess, TrainingService
+from nas_fusion.search._faults import faults_of
 from nas_fusion.search._incumbents import Incumbents, NoIncumbents
 from nas_fusion.search._keep_limits import LATENCY, Clock, KeptLimits, keep_limits
 from nas_fusion.search._run import Retrained, build_context, model_to_train, new_model, retrain, run_search
@@ -29,6 +30,7 @@ __all__ = [
     "SoftStart",
     "TrainingService",
     "build_context",
+    "faults_of",
     "keep_limits",
     "load_search",
     "model_to_train",

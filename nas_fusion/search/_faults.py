@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from nas_fusion.allowance import SearchStopped
 from nas_fusion.errors import NasFusionError, StrategyError, is_of_the_machine
+from nas_fusion.interrupts import exit_codes
 from nas_fusion.search._task import SearchTask
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.trials import StoppedEarly
@@ -28,6 +29,10 @@ def faults_of(entry: StrategyEntry) -> Iterator[None]:
         raise
     except SearchStopped as stop:
         raise StrategyError(entry.name, f"it did not end by itself ({stop}), and found nothing") from stop
+    except SystemExit as end:
+        if end.code in exit_codes():
+            raise
+        raise StrategyError(entry.name, f"it called sys.exit({end.code!r})") from end
     except Exception as error:
         if is_of_the_machine(error):
             raise

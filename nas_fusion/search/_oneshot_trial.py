@@ -9,6 +9,7 @@ from typing import Any
 
 from nas_fusion.nni_bridge import TrainingServiceRun
 from nas_fusion.search._engines import TrainingService
+from nas_fusion.search._faults import warn_of_end
 from nas_fusion.search._orders import check_registered, failure_of, task_order, trial_parameters
 from nas_fusion.search._saved import load_search
 from nas_fusion.search._task import SearchOutcome, SearchTask
@@ -31,6 +32,7 @@ def run_oneshot_as_trial(
         outcome = _run(entry, task, parameters, service, run, trial)
         trial.found(outcome.design)
         trial.result(outcome.valid_auc)
+    warn_of_end(task, outcome.details.get("ended"))
     return replace(outcome, seconds=task.watch.elapsed)
 
 

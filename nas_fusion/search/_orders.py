@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ import torch
 from nas_fusion.cost import Limits
 from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import OptionError, StudyError, TrainingError
+from nas_fusion.errors import OptionError, StrategyError, StudyError, TrainingError, words_of
 from nas_fusion.files import write_text
 from nas_fusion.nni_bridge import TrialEnd
 from nas_fusion.search._budget import Budget
@@ -129,12 +130,20 @@ def write_failure(order: Mapping[str, Any], error: BaseException) -> None:
     """
     folder = Path(order["outcome"])
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"training": isinstance(error, TrainingError), "message": str(error), "kind": type(error).__name__}
+    content = {
+        "training": isinstance(error, TrainingError),
+        "message": words_of(error),
+        "strategy": error.strategy if isinstance(error, StrategyError) else None,
+        "reason": error.reason if isinstance(error, StrategyError) else None,
+        "traceback": "".join(format_exception(error)),
+    }
     write_text(folder / _FAILURE, json.dumps(content))
 
 
-def failure_of(end: TrialEnd, outcome: Path, folder: Path) -> TrainingError | StudyError:
-    """The reason of a trial's failure: a `TrainingError` is a failed training, a `StudyError` anything else.
+def failure_of(end: TrialEnd, outcome: Path, folder: Path) -> TrainingError | StrategyError | StudyError:
+    """The reason of a trial's failure, with the trial's traceback as a note.
+
+    A `TrainingError` is a failed training, a `StrategyError` a strategy's fault, a `StudyError` anything else.
 
     Args:
         end: how it ended.
@@ -147,6 +156,14 @@ def failure_of(end: TrialEnd, outcome: Path, folder: Path) -> TrainingError | St
         how = "without a final metric" if end.status == "SUCCEEDED" else f"as {end.status} without giving a reason"
         return TrainingError(f"trial {end.name} ended {how}; what it printed is in NNI's web UI, or below {folder}")
     shutil.rmtree(outcome)
+    error = _failure(end, content)
+    error.add_note(f"In the process of trial {end.name}:\n{content['traceback']}")
+    return error
+
+
+def _failure(end: TrialEnd, content: Mapping[str, Any]) -> TrainingError | StrategyError | StudyError:
     if content["training"]:
         return TrainingError(content["message"])
-    return StudyError(f"trial {end.name} could not run: {content['kind']}: {content['message']}")
+    if content["strategy"] is not None:
+        return StrategyError(content["strategy"], content["reason"])
+    return StudyError(f"trial {end.name} could not run: {content['message']}")

@@ -186,6 +186,7 @@ class StrategyContract:
         A step takes one batch, or two in a supernet whose architecture has a batch of its own.
         """
         assert task.budget.samples is not None, "the contract's task has a budget in samples"
+        assert "ended" not in outcome.details, f"it did not end by itself: {outcome.details['ended']}"
         trainings = {"reference": 0, "one-shot": 2, "multi-trial": outcome.candidates}[entry.kind]
         assert outcome.samples <= task.budget.samples + trainings * (BATCH_SIZE - 1)
         assert (outcome.samples > 0) == (entry.kind != "reference")

@@ -100,6 +100,7 @@ def test_a_space_of_its_own_is_no_way_around_the_budget(task: SearchTask) -> Non
         (bad.NO_DESIGN, "its build must return a FusionDesign, got dict"),
         (bad.NO_STRATEGY, "its build must return an NNI strategy, got NoneType"),
         (bad.RAISES, "RuntimeError: a plugin's own fault"),
+        (bad.LEAVES, "it called sys.exit(0)"),
     ],
     ids=lambda value: value.name if isinstance(value, StrategyEntry) else "",
 )

@@ -19,7 +19,7 @@ import pytest
 from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData, prepare
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import DataError, OptionError, StudyError, TrainingError, UnknownNameError
+from nas_fusion.errors import DataError, OptionError, StrategyError, StudyError, TrainingError, UnknownNameError
 from nas_fusion.nni_bridge import CandidateSpace, TrialEnd, nni
 from nas_fusion.nni_bridge._manager import ask_manager
 from nas_fusion.search import InProcess, SearchOutcome, SearchTask, TrainingService, run_search
@@ -262,11 +262,17 @@ def test_a_space_that_is_no_text_is_refused(data: SearchData, tmp_path: Path) ->
 
 def test_a_failure_is_handed_over(tmp_path: Path) -> None:
     end = TrialEnd("abc", "FAILED")
-    for error, kind in ((TrainingError("the loss is nan"), TrainingError), (DataError("another set"), StudyError)):
+    of_a_strategy = StrategyError("mine", KeyError("its own fault"))
+    for error, kind in (
+        (TrainingError("the loss is nan"), TrainingError),
+        (of_a_strategy, StrategyError),
+        (DataError("another set"), StudyError),
+    ):
         write_failure({"outcome": str(tmp_path / "1")}, error)
         found = failure_of(end, tmp_path / "1", tmp_path)
         assert type(found) is kind
         assert str(error) in str(found)
+        assert f"{kind.__name__ if kind is not StudyError else 'DataError'}: {error}" in found.__notes__[0]
         assert not (tmp_path / "1").exists()
     silent = failure_of(end, tmp_path / "2", tmp_path)
     assert isinstance(silent, TrainingError)

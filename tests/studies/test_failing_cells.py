@@ -15,6 +15,7 @@ from nas_fusion.cli import main
 from nas_fusion.data import EncodedDataset, prepare
 from nas_fusion.errors import NothingFinishedError, StudyError, WriteError
 from nas_fusion.files import write_text
+from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies import (
@@ -147,11 +148,13 @@ def run(*arguments: str) -> int:
     [
         (bad.RAISES, "RuntimeError: a plugin's own fault"),
         (bad.RAISES_IN_BUILD, "KeyError: 'no such setting'"),
-        (bad.ILLEGAL, "."),
-        (bad.FOREIGN, "."),
+        (bad.ILLEGAL, "SampleValidationError: the output has no open input"),
+        (bad.FOREIGN, "SampleMissingError: Label cross0/embedding is missing from sample"),
         (bad.IDLE, "none of 0 candidates could be trained"),
-        (bad.NO_STRATEGY, "."),
-        (bad.NO_DESIGN, "."),
+        (bad.UNDERIVED, "it derived no design"),
+        (bad.LEAVES, "it called sys.exit(0)"),
+        (bad.NO_STRATEGY, "its build must return an NNI strategy, got NoneType"),
+        (bad.NO_DESIGN, "its build must return a FusionDesign, got dict"),
     ],
     ids=lambda value: value.name if isinstance(value, StrategyEntry) else "",
 )
@@ -171,6 +174,42 @@ def test_it_fails_alone(
     written = ComparisonInfo.from_json(result.folder.comparison.read_text())
     assert written.failures == result.failures
     assert result.folder.report.is_file()
+
+
+def test_both_cells_of_a_shared_search_that_fails_name_it(
+    dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raises(strategy: OptFusion) -> None:
+        raise RuntimeError("no supernet today")
+
+    monkeypatch.setattr(OptFusion, "_run", raises)
+    settings = replace(SMALL, strategies=("optfusion-hard", "optfusion-soft", "stacked"))
+    result = compare(settings, dataset, tmp_path / "study")
+    assert [r.strategy for r in result.records] == ["stacked"]
+    assert [failed.words for failed in result.failures] == [
+        f"{name}, seed 0: RuntimeError: no supernet today (failures/{name}-0.log)"
+        for name in ("optfusion-hard", "optfusion-soft")
+    ]
+
+
+@pytest.mark.parametrize("reference", ["raises", "stacked"])
+def test_the_reference_itself_may_fail(reference: str, dataset: EncodedDataset, installed: Any, tmp_path: Path) -> None:
+    settings = replace(installed(bad.RAISES, bad.IDLE), seeds=(0, 1))
+    result = compare(settings, dataset, tmp_path / "study", reference=reference, latex=tmp_path / "table.tex")
+    assert len(result.failures) == 4
+    assert rewrite_reports(result.folder)[1].failures == result.failures
+
+
+def test_search_says_in_one_line_what_a_strategy_raised(
+    installed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed(bad.RAISES)
+    monkeypatch.setenv("NASFUSION_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "design.json"
+    options = ["--data", "synthetic:2000", "--levels", "1", "--emb-dim", "2", "--out", str(out)]
+    assert run("search", "--strategy", "raises", *options) == 2
+    assert capsys.readouterr().err == "nasfusion: error: raises: RuntimeError: a plugin's own fault\n"
+    assert not out.exists()
 
 
 def test_a_comparison_without_any_cell_says_why(dataset: EncodedDataset, installed: Any, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from nas_fusion.search import SearchOutcome, SearchTask, retrain, run_search
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import StrategyContract, designs_in_fresh_process, resolve_entry, tiny_data, tiny_task
 from nas_fusion.testing._repeat import repeat_search
+from tests.fixtures.bad_strategies import ENDLESS
 
 CONTRACT = StrategyContract()
 
@@ -50,11 +51,24 @@ def test_a_strategy_that_prints(say: Callable[[], Any], task: SearchTask) -> Non
 
 def test_a_strategy_that_overspends(task: SearchTask) -> None:
     def build(context: Any) -> FusionRandomOneShot:
-        return FusionRandomOneShot(4, context.seed, 2 * context.samples)
+        return FusionRandomOneShot(4, context.seed, context.samples)  # and the ranking comes on top
 
     entry = StrategyEntry("overspends", "one-shot", "", build)
     with pytest.raises(AssertionError):
         CONTRACT.test_budget_is_kept(entry, task, run_search(entry, task))
+
+
+def test_a_strategy_that_has_to_be_ended(task: SearchTask) -> None:
+    with pytest.raises(AssertionError, match="it submitted another candidate though its budget was spent"):
+        CONTRACT.test_budget_is_kept(ENDLESS, task, run_search(ENDLESS, task))
+
+
+def test_a_training_that_overspends_is_ended_before(task: SearchTask) -> None:
+    def build(context: Any) -> FusionRandomOneShot:
+        return FusionRandomOneShot(4, context.seed, 2 * context.samples)
+
+    with pytest.raises(TrainingError, match="no design"):
+        run_search(StrategyEntry("overspends", "one-shot", "", build), task)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from nas_fusion.cli import main
 from nas_fusion.files import load_tensors
 from nas_fusion.records import CellRecord
 from nas_fusion.registry import Registry, RegistryError
-from nas_fusion.strategy import STRATEGIES, StrategyEntry
+from nas_fusion.strategy import STRATEGIES, StrategyEntry, select_strategies
 
 PLUGIN = Path(__file__).resolve().parents[1] / "fixtures" / "strategy_plugin"
 
@@ -187,3 +187,11 @@ def test_a_broken_plugin_that_is_asked_for_is_an_error(capsys: pytest.CaptureFix
 def test_names_that_cannot_be(name: str, entry_name: str, reason: str | None) -> None:
     found = STRATEGIES._problem(name, StrategyEntry(entry_name, "reference", "", build=lambda designs: None))
     assert found is None if reason is None else reason in (found or "")
+
+
+def test_a_reference_of_a_third_party_is_compared_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    STRATEGIES.names()
+    monkeypatch.setattr(STRATEGIES, "_entries", dict(STRATEGIES))
+    STRATEGIES.register("theirs", StrategyEntry("theirs", "reference", "", build=lambda designs: None))
+    assert [entry.name for entry in select_strategies("random")] == ["random", "stacked", "parallel"]
+    assert "theirs" in [entry.name for entry in select_strategies("all")]
