@@ -232,17 +232,19 @@ class _Table:
         return [cell for cell in self.book.cells if cell in done and cell not in self.records]
 
     def without_record(self) -> tuple[FailedCell, ...]:
-        """Every cell that has no record, and why."""
+        """Every cell that has no record, and why; in the order of the table."""
         lost = dict.fromkeys(self.lost(), "it was finished, but its cell.json is gone, and the storage has no copy")
         reasons = self.failures | lost
-        missing = [cell for cell in self.book.cells if cell not in self.records]
+        missing = [cell for cell in self._table_order() if cell not in self.records]
         return tuple(FailedCell(c.strategy, c.seed, reasons.get(c, "it was never run")) for c in missing)
 
     def in_order(self) -> list[CellRecord]:
         """The records in the order of the table."""
+        return [self.records[cell] for cell in self._table_order() if cell in self.records]
+
+    def _table_order(self) -> list[Cell]:
         settings = self.work.settings
-        order = [Cell(name, seed) for name in settings.strategies for seed in settings.seeds]
-        return [self.records[cell] for cell in order if cell in self.records]
+        return [Cell(name, seed) for name in settings.strategies for seed in settings.seeds]
 
     def _collect_failures(self) -> None:
         for cell, failure in self.book.failures().items():

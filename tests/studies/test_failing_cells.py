@@ -197,7 +197,7 @@ def test_the_reference_itself_may_fail(reference: str, dataset: EncodedDataset, 
     settings = replace(installed(bad.RAISES, bad.IDLE), seeds=(0, 1))
     result = compare(settings, dataset, tmp_path / "study", reference=reference, latex=tmp_path / "table.tex")
     assert len(result.failures) == 4
-    assert rewrite_reports(result.folder)[1].failures == result.failures
+    assert rewrite_reports(result.folder).info.failures == result.failures
 
 
 def test_search_says_in_one_line_what_a_strategy_raised(
