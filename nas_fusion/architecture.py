@@ -104,7 +104,7 @@ def found_from_json(text: str) -> Found:
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DesignError(f"neither a fusion design nor an architecture in JSON: {error}") from error
     is_architecture = isinstance(content, dict) and "model" in content
     return Architecture.from_json(text) if is_architecture else FusionDesign.from_json(text)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -19,6 +19,7 @@ from optuna_dashboard import save_plotly_graph_object
 
 from nas_fusion.errors import StorageError, StudyError, WriteError
 from nas_fusion.records import CellRecord
+from nas_fusion.studies._artifacts import artifact_folder, copy_artifacts
 from nas_fusion.studies._failures import Failure
 from nas_fusion.studies._leases import DIED, Watch, declare_dead, give_back, held, storage_id, take
 from nas_fusion.studies._patience import at_once
@@ -82,8 +83,7 @@ class CellBook:
     ) -> None:
         self.cells = list(cells)
         self._known = frozenset(cells)  # what else a storage may hold is none of this comparison
-        artifacts.mkdir(exist_ok=True)
-        self._folder = artifacts
+        self._folder = artifact_folder(artifacts)
         self._artifacts = FileSystemArtifactStore(artifacts)
         self._storage, self._watch = storage, watch or Watch()
         self.study = open_study(storage, name)
@@ -235,14 +235,10 @@ class CellBook:
         return None
 
     def copy_artifacts(self, cell: Cell, folder: Path) -> None:
-        """Let dashboards beside this folder show the artifacts of a cell that was computed beside another."""
+        """Let dashboards beside this folder show a cell's design, also where it was computed beside another."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            if self._cell(trial) != cell:
-                continue
-            for meta in get_all_artifact_meta(trial, storage=self._storage):
-                if not (self._folder / meta.artifact_id).exists():
-                    with (folder / meta.filename).open("rb") as content:
-                        self._artifacts.write(meta.artifact_id, content)
+            if self._cell(trial) == cell:
+                copy_artifacts(trial, self._storage, folder, self._folder)
 
     def publish(self, figures: Mapping[str, Any], words: Mapping[str, str]) -> None:
         """Put figures (plotly) and words beside the cells in dashboards; one of the same name is replaced."""

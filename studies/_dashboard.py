@@ -13,6 +13,7 @@ from optuna.artifacts import FileSystemArtifactStore
 from optuna_dashboard import wsgi
 
 from nas_fusion.errors import OptionError
+from nas_fusion.studies._artifacts import artifact_folder
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._local_pages import only_for_own_pages
 from nas_fusion.studies._storage import open_storage
@@ -35,7 +36,7 @@ def dashboard(study: StudyFolder, port: int = 0, storage: str | None = None) -> 
         OptionError: the port is taken.
     """
     study.check_exists()
-    study.artifacts.mkdir(exist_ok=True)
+    artifact_folder(study.artifacts)
     found = open_storage(storage or study.storage_url)
     app = only_for_own_pages(wsgi(found, artifact_store=FileSystemArtifactStore(study.artifacts)), _PAGES)
     try:

@@ -16,6 +16,7 @@ from nas_fusion.search import TrainingService
 from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
 from nas_fusion.studies._shared import find_announced
 from nas_fusion.studies._storage import open_storage
+from nas_fusion.studies._strangers import plain_name, refuse_links
 from nas_fusion.trials import PHASES
 
 logger = logging.getLogger("nas_fusion")
@@ -25,6 +26,13 @@ def design_axes(levels: int) -> dict[str, list[Any]]:
     """Every connection and operation with its possible values, as axes of the web UI's graph."""
     connections = {connection_label(s, t): [0, 1] for s, t in candidate_connections(levels)}
     return connections | {operation_label(block): list(OPERATIONS) for block in fused_blocks(levels)}
+
+
+def _name(strategy: str, seed: int) -> str:
+    try:
+        return plain_name(f"{strategy}-{seed}")
+    except ValueError as error:
+        raise StudyError(f"a strategy's name must be good for a folder: {error}") from error
 
 
 class StudyFolder:
@@ -71,12 +79,20 @@ class StudyFolder:
         return f"sqlite:///{self.database.resolve()}"
 
     def cell(self, strategy: str, seed: int) -> Path:
-        """Folder of a finished cell."""
-        return self.path / "cells" / f"{strategy}-{seed}"
+        """Folder of a finished cell.
+
+        Raises:
+            StudyError: the strategy's name would lead elsewhere.
+        """
+        return self.path / "cells" / _name(strategy, seed)
 
     def search(self, strategy: str, seed: int) -> Path:
-        """Folder of a finished search."""
-        return self.path / "searches" / f"{strategy}-{seed}"
+        """Folder of a finished search.
+
+        Raises:
+            StudyError: the strategy's name would lead elsewhere.
+        """
+        return self.path / "searches" / _name(strategy, seed)
 
     def failure(self, name: str) -> Path:
         """Log of a cell or a tuning trial that failed."""
@@ -102,13 +118,14 @@ class StudyFolder:
         )
 
     def check_exists(self) -> None:
-        """Refuse a folder without a study.
+        """Refuse a folder without a study, and one with links where files of the study should be.
 
         Raises:
-            StudyError: there is no ``study.toml``.
+            StudyError: there is no ``study.toml``, or there is such a link.
         """
         if not self.settings.is_file():
             raise StudyError(f"{self.path} holds no study (no study.toml)")
+        refuse_links(self.path)
 
     def check(self, settings: ComparisonSettings, fingerprint: str) -> None:
         """Refuse a folder that belongs to something else. Writes nothing.
@@ -121,6 +138,7 @@ class StudyFolder:
             return
         if not self.path.is_dir():
             raise StudyError(f"study folder {self.path} is a file")
+        refuse_links(self.path)
         known = self._known_settings()
         if known is None:
             if any(self.path.iterdir()):

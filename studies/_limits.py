@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,16 @@ from nas_fusion.cost import (
     multiply_add_table,
     parameter_table,
 )
-from nas_fusion.errors import StudyError
+from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.files import lock_file, write_text
+from nas_fusion.seals import read_sealed, sealed
 from nas_fusion.search import LATENCY
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.training import TrainConfig
 
 FORMAT_VERSION = 1
+_REMEDY = "delete it to measure again; searches that are still to come may then find other designs"
 
 STOPWATCH: Stopwatch = latency_ms
 """Measures every latency; tests put one in its place that does not depend on the machine."""
@@ -127,7 +128,7 @@ class StudyLimits:
             for name in ("tables", "measured"):
                 self._known[name] = {**self._known[name], **theirs[name]}
             content = {"format": FORMAT_VERSION, **self._known, "batch": self.settings.latency_batch}
-            write_text(self._file, json.dumps({**content, "threads": torch.get_num_threads()}, indent=1) + "\n")
+            write_text(self._file, sealed({**content, "threads": torch.get_num_threads()}) + "\n")
 
 
 def _width(space: FusionSpace) -> str:
@@ -141,11 +142,11 @@ def _nothing() -> dict[str, dict[str, Any]]:
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return _nothing()
+    content = read_sealed(path, _REMEDY, required=False)
     try:
-        content = json.loads(path.read_text("utf-8"))
         version, tables, measured = content["format"], dict(content["tables"]), dict(content["measured"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{path}: not the latencies of a study; delete it to measure again ({error})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(path, f"damaged: not the latencies of a study ({error})", _REMEDY) from error
     if version != FORMAT_VERSION:
         raise StudyError(f"{path}: format must be {FORMAT_VERSION}, got {version!r}")
     return {"tables": tables, "measured": measured}

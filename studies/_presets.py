@@ -12,6 +12,7 @@ from typing import Any
 
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import OptionError, StudyError, UnknownNameError
+from nas_fusion.files import read_text
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._settings import ComparisonSettings, ModelSettings, RecipeSettings
 
@@ -61,7 +62,7 @@ def load_preset(name: str) -> Preset:
         path = Path(name)
         if not path.is_file():
             raise StudyError(f"{path}: no such preset")
-        return _read(path.stem, path.read_text("utf-8"), str(path))
+        return _read(path.stem, read_text(path), str(path))
     if name not in preset_names():
         raise UnknownNameError("preset", name, preset_names())
     text = (files("nas_fusion.studies") / "presets" / f"{name}{_SUFFIX}").read_text("utf-8")
@@ -71,7 +72,7 @@ def load_preset(name: str) -> Preset:
 def _read(name: str, text: str, place: str) -> Preset:
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise StudyError(f"{place}: not TOML: {error}") from error
     summary, source = (str(content.pop(key, "")) for key in _OWN)
     parameters = _tables(content.pop("parameters", {}), place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +10,18 @@ from pathlib import Path
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import NothingFinishedError, OptionError, StudyError
+from nas_fusion.errors import DamagedFileError, NothingFinishedError, OptionError, StudyError
 from nas_fusion.files import write_text
 from nas_fusion.report import ReportModel, latex_suite_table, write_suite_markdown, write_suite_report
+from nas_fusion.seals import read_sealed, sealed
 from nas_fusion.studies._compare import Comparison, EngineName, compare, offer
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._reports import has_ended, rewrite_reports
-from nas_fusion.studies._settings import FORMAT_VERSION, ComparisonSettings
+from nas_fusion.studies._settings import FORMAT_VERSION, MADE_ANEW, ComparisonSettings
+from nas_fusion.studies._strangers import plain_name, refuse_links
 from nas_fusion.studies._work import CellListener, TuningListener
+
+logger = logging.getLogger("nas_fusion")
 
 SUITE, REPORT, REPORT_MARKDOWN = "suite.json", "report.html", "report.md"
 
@@ -120,7 +124,8 @@ def compare_suite(
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StudyError(f"cannot write to {root}: {error.strerror or error}") from error
-    write_text(root / SUITE, json.dumps({"format": FORMAT_VERSION, "parts": names}, indent=1) + "\n")
+    refuse_links(root)
+    write_text(root / SUITE, sealed({"format": FORMAT_VERSION, "parts": names}) + "\n")
     shared = {name: f"{root.resolve().name}/{name}" for name in names} if storage else {}
     if storage:
         for part in parts:
@@ -157,11 +162,12 @@ def suite_parts(folder: str | Path) -> list[str]:
         StudyError: the folder is no suite's, or its list cannot be read.
     """
     path = Path(folder) / SUITE
+    content = read_sealed(path, MADE_ANEW, required=False)
     try:
-        content = json.loads(path.read_text("utf-8"))
-        version, parts = content["format"], [str(name) for name in content["parts"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{path}: not the list of a comparison on several logs: {error}") from error
+        version, parts = content["format"], [plain_name(str(name)) for name in content["parts"]]
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"damaged: not the list of a comparison on several logs: {error}"
+        raise DamagedFileError(path, problem, MADE_ANEW) from error
     if version != FORMAT_VERSION:
         raise StudyError(f"{path}: format {version}, but this version of nas-fusion reads {FORMAT_VERSION}")
     return parts
@@ -180,13 +186,16 @@ def rewrite_suite(folder: str | Path, *, reference: str | None = None, latex: Pa
         UnknownNameError: the reference is none of the strategies with a finished cell.
     """
     root = Path(folder)
+    refuse_links(root)
     comparisons, failures = [], []
     for name in suite_parts(root):
         study = StudyFolder(root / name)
-        if any(study.path.glob("cells/*/cell.json")):
+        if any(study.path.glob("cells/*")):
             comparisons.append(Comparison(rewrite_reports(study, reference=reference), study))
         elif has_ended(study):
             failures.append((name, "the comparison has ended, and not one of its cells has a result"))
+        else:
+            logger.warning("%s: no cell is finished yet, so it is left out", study.path)
     if not comparisons:
         raise StudyError(f"no cell of {root} is finished yet")
     return _reported(Suite(tuple(comparisons), root, failures=tuple(failures)), latex)

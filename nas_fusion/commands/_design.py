@@ -51,7 +51,7 @@ def run_retrain_command(options: Options) -> None:
     with output() as console:
         from nas_fusion.architecture import Architecture, found_from_json
         from nas_fusion.commands._options import with_preset
-        from nas_fusion.files import save_tensors
+        from nas_fusion.files import read_text, save_tensors
         from nas_fusion.search import SearchOutcome, faults_of
         from nas_fusion.studies import Assembly
         from nas_fusion.training import evaluate
@@ -59,7 +59,7 @@ def run_retrain_command(options: Options) -> None:
         path: Path = options["design"]
         if not path.is_file():
             raise DesignError(f"{path}: no such file")
-        design = found_from_json(path.read_text("utf-8"))
+        design = found_from_json(read_text(path))
         options = with_preset(options)
         if isinstance(design, Architecture):
             name, levels = design.model, options.get("levels", 3)

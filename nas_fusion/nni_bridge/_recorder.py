@@ -12,8 +12,10 @@ recorder writes those tables itself. What follows from how the manager reads the
 from __future__ import annotations
 
 import json
+import logging
 import math
 import secrets
+import shutil
 import sqlite3
 import string
 import time
@@ -24,8 +26,10 @@ from types import TracebackType
 from typing import Any
 
 from nas_fusion.architecture import Found
-from nas_fusion.errors import StudyError, WriteError
+from nas_fusion.errors import DamagedFileError, StudyError, WriteError
 from nas_fusion.trials import StoppedEarly, Trial
+
+logger = logging.getLogger("nas_fusion")
 
 _SCHEMA = """
 create table TrialJobEvent (timestamp integer, trialJobId text, event text, data text, logPath text,
@@ -34,6 +38,16 @@ create table MetricData (timestamp integer, trialJobId text, parameterId text, t
 create table ExperimentProfile (params text, id text, execDuration integer, startTime integer, endTime integer,
     logDir text, nextSequenceId integer, revision integer);
 """
+_NEEDED = {
+    "TrialJobEvent": "trialJobId, event, sequenceId",
+    "MetricData": "trialJobId, parameterId, type, sequence, data",
+    "ExperimentProfile": "params, startTime, revision",
+}
+_ODD = (
+    "select (select count(*) from TrialJobEvent where typeof(sequenceId) != 'integer') + (select count(*)"
+    " from ExperimentProfile where typeof(startTime) != 'integer' or typeof(revision) != 'integer')"
+)
+_DAMAGED = ("no such table", "no such column", "unable to open", "Could not decode")
 _COMMAND = "trained by the recording process"
 _BUSY_SECONDS = 30.0
 
@@ -44,8 +58,35 @@ def experiment_id(folder: Path) -> str | None:
     return found[0] if found else None
 
 
+def check_experiment(folder: Path, experiment: str, remedy: str = "") -> None:
+    """Refuse the tables of a recorded experiment that are damaged.
+
+    Raises:
+        DamagedFileError: names the file. What is busy, or on a full disk, is not damaged.
+    """
+    path = folder / experiment / "db" / "nni.sqlite"
+    try:
+        if not path.is_file():
+            raise ValueError("it is no file")
+        with closing(sqlite3.connect(path, _BUSY_SECONDS)) as database:
+            (found,) = database.execute("pragma quick_check(1)").fetchone()
+            if found != "ok":
+                raise ValueError(found)
+            rows = database.execute("select data from TrialJobEvent where data is not null").fetchall()
+            if not all(isinstance(json.loads(data)["parameters"], dict) for (data,) in rows):
+                raise ValueError("parameters that are none")
+            for table, columns in _NEEDED.items():
+                database.execute(f"select {columns} from {table}").fetchall()
+            if database.execute(_ODD).fetchone()[0]:
+                raise ValueError("times and numbers that are none")
+    except (sqlite3.DatabaseError, ValueError, LookupError, TypeError) as error:
+        if isinstance(error, sqlite3.OperationalError) and not str(error).startswith(_DAMAGED):
+            return
+        raise DamagedFileError(path, f"damaged: {error}", remedy) from error
+
+
 class ExperimentRecorder:
-    """An NNI experiment in a folder; an experiment that is there already goes on.
+    """An NNI experiment in a folder; an experiment that is there already goes on, one that is damaged begins anew.
 
     A context manager; trials that were running when the recording process was killed are failed ones then.
 
@@ -79,8 +120,22 @@ class ExperimentRecorder:
         with closing(self._database), _unless(kind is not None):
             self._write_profile(end=_now())
 
+    def _known(self) -> str | None:
+        """The experiment that goes on; a damaged one, which is only a copy of what the study knows, is removed."""
+        if self.folder.exists() and not self.folder.is_dir():
+            logger.warning("%s is no folder: it is made anew", self.folder)
+            self.folder.unlink()
+        while (known := experiment_id(self.folder)) is not None:
+            try:
+                check_experiment(self.folder, known)
+                break
+            except DamagedFileError as error:
+                logger.warning("%s: what NNI's web UI shows is made anew", error)
+                shutil.rmtree(self.folder / known)
+        return known
+
     def _open(self) -> None:
-        known = experiment_id(self.folder)
+        known = self._known()
         self.id = known or _identifier(8)
         root = self.folder.resolve() / self.id
         for name in ("db", "log"):

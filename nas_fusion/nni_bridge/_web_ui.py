@@ -9,7 +9,7 @@ from urllib.error import URLError
 
 from nas_fusion.errors import StudyError
 from nas_fusion.nni_bridge._manager import Manager, check_free, free_port, running_manager
-from nas_fusion.nni_bridge._recorder import experiment_id
+from nas_fusion.nni_bridge._recorder import check_experiment, experiment_id
 
 
 @contextmanager
@@ -29,11 +29,13 @@ def viewing_manager(folder: Path, port: int = 0) -> Iterator[Manager]:
 
     Raises:
         StudyError: nothing was recorded there, or the manager does not start.
+        DamagedFileError: what was recorded is damaged.
         OptionError: the port is taken.
     """
     experiment = experiment_id(folder)
     if experiment is None:
         raise StudyError(f"{folder} holds no recorded experiment")
+    check_experiment(folder, experiment, "the command that made the study makes it anew")
     port = check_free(port) if port else free_port()
     log = folder / experiment / "log" / "web_ui.log"
     with running_manager(folder, experiment, port, log=log, action="view", log_level="error", mode="local") as manager:

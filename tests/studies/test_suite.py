@@ -159,11 +159,14 @@ def test_a_suite_is_reported_while_it_runs(
 
 def test_a_suite_that_cannot_be_reported(parts: list[Part], tmp_path: Path) -> None:
     folder = tmp_path / "suite"
-    with pytest.raises(StudyError, match="not the list of a comparison on several logs"):
+    with pytest.raises(StudyError, match=r"suite\.json: the file is missing"):
         rewrite_suite(folder)
     folder.mkdir()
     (folder / "suite.json").write_text('{"format": 1, "parts": ["first"]}')
     with pytest.raises(StudyError, match=r"no cell of .* is finished yet"):
+        rewrite_suite(folder)
+    (folder / "suite.json").write_text('{"format": 1, "parts": ["../first"]}')
+    with pytest.raises(StudyError, match="not the list of a comparison on several logs: '../first' is no name"):
         rewrite_suite(folder)
     (folder / "suite.json").write_text('{"format": 9, "parts": ["first"]}')
     with pytest.raises(StudyError, match="format 9"):
