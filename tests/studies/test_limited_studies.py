@@ -138,7 +138,7 @@ def test_latencies_are_measured_once_for_a_study(
 def test_a_table_that_cannot_be_read_is_named(dataset: EncodedDataset, tmp_path: Path) -> None:
     path = tmp_path / "latency.json"
     path.write_text("{}")
-    with pytest.raises(StudyError, match=r"latency\.json: not the latencies of a study"):
+    with pytest.raises(StudyError, match=r"latency\.json: damaged: not the latencies of a study"):
         StudyLimits(limited(latency_ms=3.0), SETTINGS.train_config(1), path)
 
 

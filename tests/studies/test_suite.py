@@ -166,7 +166,7 @@ def test_a_suite_that_cannot_be_reported(parts: list[Part], tmp_path: Path) -> N
     with pytest.raises(StudyError, match=r"no cell of .* is finished yet"):
         rewrite_suite(folder)
     (folder / "suite.json").write_text('{"format": 1, "parts": ["../first"]}')
-    with pytest.raises(StudyError, match="not the list of a comparison on several logs: '../first' is no name"):
+    with pytest.raises(StudyError, match=r"not the list of .*: '\.\./first' is no name"):
         rewrite_suite(folder)
     (folder / "suite.json").write_text('{"format": 9, "parts": ["first"]}')
     with pytest.raises(StudyError, match="format 9"):
