@@ -182,7 +182,7 @@ class CellBook:
         """Give a cell back that this process could not finish for reasons of its own."""
         if give_back(self._storage, claim.trial_id):
             with suppress(StorageError, WriteError), at_once():  # whoever looks next finds it forgotten
-                self._enqueue(claim.cell, like=claim.trial.user_attrs)
+                self._enqueue(claim.cell, claim.trial.user_attrs)
 
     def revive(self) -> list[Cell]:
         """Let the cells wait again whose processes are gone, unless they have cost too many; the cells."""
@@ -249,7 +249,7 @@ class CellBook:
 
     def repeat(self, cell: Cell) -> None:
         """Put a finished cell whose folder is gone back into the queue."""
-        self._enqueue(cell, **{_AGAIN: True})
+        self._enqueue(cell, {_AGAIN: True})
 
     def _claim_of(self, trial_id: int) -> Claim | None:
         trial = optuna.Trial(self.study, trial_id)
@@ -283,15 +283,15 @@ class CellBook:
             part = text[start : start + _RECORD_PART]
             self._storage.set_trial_system_attr(claim.trial_id, f"{_RECORD}:{number}", part)
 
-    def _enqueue(self, cell: Cell, *, like: Mapping[str, Any] | None = None, **attributes: Any) -> None:
-        kept = {name: value for name, value in (like or {}).items() if name in _QUEUED}
+    def _enqueue(self, cell: Cell, attributes: Mapping[str, Any] | None = None) -> None:
+        kept = {name: value for name, value in (attributes or {}).items() if name in _QUEUED}
         params = {"strategy": cell.strategy, "seed": cell.seed}
-        self.study.enqueue_trial(params, user_attrs={**kept, **attributes} or None)
+        self.study.enqueue_trial(params, user_attrs=kept or None)
 
     def _enqueue_after_death(self, cell: Cell, trial: FrozenTrial) -> bool:
         if _deaths(trial) >= MAX_DEATHS:
             return False
-        self._enqueue(cell, like=trial.user_attrs, **{_DEATHS: _deaths(trial) + 1})
+        self._enqueue(cell, {**trial.user_attrs, _DEATHS: _deaths(trial) + 1})
         return True
 
     def _in_state(self, *states: TrialState) -> set[Cell]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -32,16 +33,26 @@ class Failure:
     Args:
         reason: in one line, which does not say again which strategy it was.
         traceback: the last part of where its error came from; empty if it did not raise one.
+        lost_device: whether a GPU cannot be used any more by this process. Out of memory is none of these errors: what
+            is freed can be used again.
     """
 
     reason: str
     traceback: str = ""
+    lost_device: bool = False
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """What an error comes to; nothing of it is kept alive."""
         reason = error.reason if isinstance(error, StrategyError) else words_of(error)
-        return cls(reason, "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:])
+        text = "".join(traceback.format_exception(error))[-LONGEST_TRACEBACK:]
+        return cls(reason, text, any(isinstance(e, torch.AcceleratorError) for e in _chain(error)))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def write_failure_log(study: StudyFolder, name: str, text: str) -> str:

@@ -177,10 +177,16 @@ class Work:
             failure = Failure.of(error)
         else:
             return f"{name}: valid {record.valid_auc:.4f}" + ("" if counts else ", too late: another process has it")
+        return f"{name}: {self._cleared_up(name, cell.name, failure, lambda: book.fail(claim, failure))}"
+
+    def _cleared_up(self, what: str, log: str, failure: Failure, tell: Callable[[], None]) -> str:
+        """Keep the traceback, and tell whoever waits for a result; gives the failure in words."""
+        words = f"failed: {failure.reason} ({write_failure_log(self.folder, log, failure.traceback)})"
+        tell()
+        if failure.lost_device:
+            raise StudyError(f"{what}: {words}; this process cannot use the device any more, the same command goes on")
         give_memory_back()
-        log = write_failure_log(self.folder, cell.name, failure.traceback)
-        book.fail(claim, failure)
-        return f"{name}: failed: {failure.reason} ({log})"
+        return words
 
     def _tuning_step(self, tuning: Tuning, listener: TuningListener) -> bool:
         claim = tuning.claim()
@@ -214,10 +220,8 @@ class Work:
             failure = Failure.of(error)
         else:
             return self._tried(tuning, claim, found)
-        give_memory_back()
-        log = write_failure_log(self.folder, f"{tuning.strategy}-tuning-{claim.slot}", failure.traceback)
-        tuning.fail(claim, failure.reason)
-        return f"failed: {failure.reason} ({log})"
+        log = f"{tuning.strategy}-tuning-{claim.slot}"
+        return self._cleared_up(log, log, failure, lambda: tuning.fail(claim, failure.reason))
 
     @staticmethod
     def _tried(tuning: Tuning, claim: TuningClaim, found: Trained) -> str:

@@ -17,7 +17,8 @@ from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.processes import this_process
 from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.studies import open_storage
-from nas_fusion.studies._cells import MAX_DEATHS, Cell, CellBook, Failure
+from nas_fusion.studies._cells import MAX_DEATHS, Cell, CellBook
+from nas_fusion.studies._failures import Failure
 from nas_fusion.studies._leases import BEAT, OWNER, Watch, declare_dead, held, storage_id
 from nas_fusion.studies._shared import announce, find_announced
 from nas_fusion.studies._storage import open_study, without_password

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from nas_fusion.cli import main
 from nas_fusion.data import EncodedDataset, prepare
-from nas_fusion.errors import NothingFinishedError, StudyError, WriteError
+from nas_fusion.errors import NothingFinishedError, StrategyError, StudyError, WriteError
 from nas_fusion.files import write_text
 from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import CellRecord, ComparisonInfo
@@ -45,7 +45,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
 
 
 @pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Installs entries as a plugin would, for one test."""
     STRATEGIES.names()
     monkeypatch.setattr(STRATEGIES, "_entries", dict(STRATEGIES))
@@ -250,6 +250,29 @@ def test_the_command_line_names_it_and_ends_with_3(
     assert f"1 without a result; the same command tries again:\n  {words}\n" in printed.out
     assert "Traceback" not in printed.out + printed.err
     assert (study / "report.html").is_file()
+
+
+def test_a_device_that_is_lost_costs_one_cell_and_the_run(
+    dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever follows in this process would fail, too; the next start does not begin with the same cell."""
+    compute, calls = Work._compute, list[str]()
+
+    def first_loses_it(work: Work, cell: Any) -> CellRecord:
+        calls.append(cell.strategy)
+        if len(calls) == 1:
+            raise StrategyError("stacked", "it failed") from torch.AcceleratorError("CUDA error: an illegal access")
+        return compute(work, cell)
+
+    monkeypatch.setattr(Work, "_compute", first_loses_it)
+    with pytest.raises(
+        StudyError, match=r"stacked, seed 0: failed: it failed .* this process cannot use the device any more"
+    ):
+        compare(SMALL, dataset, tmp_path / "study")
+    assert calls == ["stacked"]
+    result = compare(SMALL, dataset, tmp_path / "study")
+    assert calls == ["stacked", "parallel", "stacked"]
+    assert result.failures == ()
 
 
 def test_a_failure_in_another_process_is_told_here(
