@@ -11,6 +11,7 @@ from nas_fusion.report._axes import losses, set_auc_axis, upper_part
 from nas_fusion.report._colours import MUTED, SeriesStyle
 from nas_fusion.report._curves import Cost, Endpoint, SearchCurve, SeedDots
 from nas_fusion.report._format import count
+from nas_fusion.report._model import NOT_LEARNED
 from nas_fusion.report._plot import ROW, marker, new_figure, rows_axis
 from nas_fusion.report._text import figure_text
 
@@ -44,7 +45,7 @@ def auc_figure(dots: Sequence[SeedDots], style: Mapping[str, SeriesStyle], attai
     figure = new_figure(110 + ROW * len(dots))
     for dot in dots:
         colour = style[dot.strategy].colour
-        name = figure_text(dot.strategy)
+        name = figure_text(f"{dot.strategy} {NOT_LEARNED * bool(dot.not_learned)}".strip())
         figure.add_trace(
             go.Scatter(
                 x=dot.values,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from nas_fusion.report._decision import Decision
@@ -11,17 +12,17 @@ from nas_fusion.report._summary import StrategySummary
 from nas_fusion.statistics import PairedComparison
 
 _COUNTED = {"better": "better", "tie": "tied", "worse": "worse", "unknown": "not comparable"}
+_LOG = re.compile(r"\s*\([^()]*failures[/\\][^()]*\.log\)\s*$")
 MOST_REASON = 200
 """Letters of a failed cell's reason that are shown."""
 
 
-def headline(decision: Decision) -> str:
-    """Who is best, how the others stand against the reference, and what did not learn or failed: a few sentences."""
+def headline(decision: Decision) -> list[str]:
+    """Who is best, how the others stand against the reference, and what did not learn or failed: a few paragraphs."""
+    odd = [*learned_sentences(decision), *_failed_count(decision)]
     if decision.best is None:
-        return " ".join(["No cell is finished, so there is no verdict.", *_failed_count(decision)])
-    assert decision.standings is not None, "there are records"
-    parts = [*_best(decision), *_against(decision), *learned_sentences(decision), *_failed_count(decision)]
-    return " ".join(parts)
+        return [" ".join(["No cell is finished, so there is no verdict.", *odd])]
+    return list(filter(None, map(" ".join, (_best(decision), _against(decision), odd))))
 
 
 def _best(decision: Decision) -> list[str]:
@@ -83,7 +84,7 @@ def decision_in_words(decision: Decision) -> dict[str, str]:
     """The decision for a dashboard, by name; empty where something does not apply, so that an earlier one goes."""
     best, found = decision.best, decision.best_found
     return {
-        "verdict": headline(decision),
+        "verdict": " ".join(headline(decision)),
         "best model": "" if best is None else f"{best.strategy}, seed {best.best.seed}",
         "best found by search": "" if found is None else f"{found.strategy}, seed {found.best.seed}",
         "did not learn": " ".join(learned_sentences(decision)),
@@ -121,5 +122,6 @@ def failure_lines(decision: Decision) -> list[str]:
 
 
 def _one_line(reason: str) -> str:
-    text = " ".join(reason.split())
+    """The reason without where its log lies, which is another file for each seed."""
+    text = " ".join(_LOG.sub("", reason).split())
     return text if len(text) <= MOST_REASON else f"{text[: MOST_REASON - 1]}…"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nas_fusion.report._format import count
 from nas_fusion.report._headline import failure_lines
 from nas_fusion.report._model import HAND_MADE, NOT_LEARNED, ReportModel, Row
-from nas_fusion.report._notes import reference_words
+from nas_fusion.report._notes import provenance_lines, reference_words
 from nas_fusion.report._overall import Overall, overall
 from nas_fusion.report._summary import Spread
 from nas_fusion.report._text import latex_text
@@ -36,7 +36,7 @@ def latex_table(model: ReportModel, *, label: str = "tab:comparison") -> str:
     top = _highest([row.summary.test_auc for row in model.rows])
     body = [_row(row, row.summary.test_auc.mean == top, model.info) for row in model.rows]
     body += [[latex_text(line.strategy), *["--"] * (len(_HEADS) - 2), _seeds(0, model.info)] for line in model.absent]
-    return _table(_HEADS, body, _caption(model), label)
+    return _table(_HEADS, body, _caption(model), label, _remarks(model))
 
 
 def latex_suite_table(models: Sequence[ReportModel], *, label: str = "tab:comparison") -> str:
@@ -83,8 +83,12 @@ def _caption(model: ReportModel) -> str:
     ]
     if dead:
         parts.append(f"{_MARKS[NOT_LEARNED]}: seeds that did not learn, AUC about .5 ({latex_text(', '.join(dead))}).")
-    parts += [f"{latex_text(line)}." for line in failure_lines(model.decision)]
     return " ".join(parts)
+
+
+def _remarks(model: ReportModel) -> list[str]:
+    """What stands below the table: which cells failed, and what computed them where that differs."""
+    return [latex_text(line) for line in (*failure_lines(model.decision), *provenance_lines(model))]
 
 
 def _row(row: Row, best: bool, info: ComparisonInfo) -> list[str]:
@@ -125,7 +129,9 @@ def _bold(spread: Spread, best: bool) -> str:
     return text.replace(mean, rf"\textbf{{{mean}}}", 1) if best else text
 
 
-def _table(heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, label: str) -> str:
+def _table(
+    heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, label: str, below: Sequence[str] = ()
+) -> str:
     lines = [" & ".join(cells) + r" \\" for cells in body]
     return "\n".join(
         [
@@ -141,6 +147,7 @@ def _table(heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, la
             *lines,
             r"\bottomrule",
             r"\end{tabular}",
+            *(rf"\par{{\footnotesize {line}\par}}" for line in below),
             r"\end{table}",
             "",
         ]

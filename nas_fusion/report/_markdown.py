@@ -79,7 +79,7 @@ def markdown_report(model: ReportModel, drawing: Drawing = lambda cell: None) ->
     """The text that `write_markdown_report` writes."""
     parts = [
         f"# Which fusion search to trust on {markdown_text(model.info.data_name)}",
-        f"**{markdown_text(headline(model.decision))}**",
+        *(f"**{markdown_text(words)}**" for words in headline(model.decision)),
         _question(model.info),
     ]
     if model.rows or model.absent:
@@ -118,9 +118,7 @@ def _results(model: ReportModel) -> str:
     remarks = ["Mean ± standard deviation over the seeds, after re-training; best validation AUC first."]
     remarks += [*reference_note(model), *notes(model)]
     groups = column_groups(model)
-    verdicts = [
-        f"- {markdown_item(r.summary.strategy)}: {markdown_text(r.against.words)}." for r in model.rows if r.against
-    ]
+    verdicts = [_verdict(row) for row in model.rows if row.against]
     costs = [*groups[MODEL], *groups[SPENT]]
     return "\n\n".join(
         [
@@ -131,6 +129,12 @@ def _results(model: ReportModel) -> str:
             *(["### What it costs", _rows(model, costs)] if costs else []),
         ]
     )
+
+
+def _verdict(row: Row) -> str:
+    assert row.against is not None, "the reference has none"
+    dead = f"; {len(row.not_learned)} of its {len(row.summary.seeds)} seeds did not learn" if row.not_learned else ""
+    return f"- {markdown_item(row.summary.strategy)}: {markdown_text(row.against.words + dead)}."
 
 
 def _stages(records: Sequence[CellRecord]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nas_fusion.provenance import cells_in_words, differences
 from nas_fusion.report._headline import failure_lines
 from nas_fusion.report._model import HAND_MADE, NOT_LEARNED, ReportModel
 from nas_fusion.report._standing import Standings
@@ -26,8 +27,9 @@ def reference_words(found: Standings) -> str:
 
 
 def notes(model: ReportModel) -> list[str]:
-    """About single rows: marks, failed and unfinished cells, shared searches; whole sentences."""
-    return [*_marks(model), *_fewer_seeds(model), *_failures(model), *_unstarted(model), *_shared(model)]
+    """About single rows: marks, failed and unfinished cells, what computed them, shared searches; whole sentences."""
+    missing = [*_fewer_seeds(model), *_failures(model), *_unstarted(model)]
+    return [*_marks(model), *missing, *provenance_lines(model), *_shared(model)]
 
 
 def _marks(model: ReportModel) -> list[str]:
@@ -70,6 +72,20 @@ def _failures(model: ReportModel) -> list[str]:
 def _unstarted(model: ReportModel) -> list[str]:
     names = model.decision.unstarted
     return [f"Not in the table, since no cell of it has ended yet: {', '.join(names)}."] if names else []
+
+
+def provenance_lines(model: ReportModel) -> list[str]:
+    """In what the cells' versions, devices, threads and precisions differ."""
+    told = [r for r in model.records if r.provenance]
+    found = differences(told)
+    lines = []
+    if found:
+        words = "; ".join(map(str, found))
+        lines.append(f"Not all cells were computed by the same, so their numbers are not quite comparable. {words}.")
+    if told and len(told) < len(model.records):
+        silent = cells_in_words([(r.strategy, r.seed) for r in model.records if not r.provenance])
+        lines.append(f"Some cells do not say by what they were computed: {silent}.")
+    return lines
 
 
 def _shared(model: ReportModel) -> list[str]:

@@ -9,7 +9,7 @@ from nas_fusion.report._colours import SeriesStyle
 from nas_fusion.report._format import flat, plain
 from nas_fusion.report._headline import headline
 from nas_fusion.report._html_tables import cost_table, quality_table
-from nas_fusion.report._model import ReportModel
+from nas_fusion.report._model import NOT_LEARNED, ReportModel
 from nas_fusion.report._notes import notes, reference_note
 from nas_fusion.report._text import html_text
 from nas_fusion.statistics import SMALLEST_DIFFERENCE
@@ -45,7 +45,8 @@ def heading(model: ReportModel) -> str:
     return (
         f"<header><h1>Which fusion search to trust on {html_text(info.data_name)}</h1>"
         f'<p class="lead">{LEAD}</p>'
-        f'<div class="verdict"><p>{html_text(headline(model.decision))}</p></div></header>'
+        f'<div class="verdict">{"".join(f"<p>{html_text(words)}</p>" for words in headline(model.decision))}</div>'
+        "</header>"
     )
 
 
@@ -65,6 +66,7 @@ def question(model: ReportModel) -> str:
     for kind, words in _KINDS.items():
         names = [s.strategy for s in summaries if kind in (s.kind, s.family)]
         rows[words.capitalize()] = ", ".join(names) or None
+    rows["Without a finished cell"] = ", ".join([*model.decision.absent, *model.decision.unstarted]) or None
     return f"<section><h2>What was asked</h2>{definitions(rows)}</section>"
 
 
@@ -105,7 +107,9 @@ def _calls(model: ReportModel) -> str:
     names: dict[str, list[str]] = {}
     for row in model.rows:
         if row.against is not None:
-            names.setdefault(row.against.verdict, []).append(row.summary.strategy)
+            names.setdefault(row.call, []).append(
+                f"{row.summary.strategy} {NOT_LEARNED * bool(row.not_learned)}".strip()
+            )
     titles = {
         "better": f"Better than {model.reference}",
         "tie": f"Tie with {model.reference}",

@@ -16,7 +16,8 @@ p, li { max-width: 48rem; }
 .note { font-size: .9rem; }
 .verdict { margin: 1.2rem 0; padding: .9rem 1.1rem; border-left: 5px solid var(--accent); border-radius: 4px;
   background: var(--accent-soft); font-size: 1.08rem; }
-.verdict p { margin: 0; max-width: 62rem; }
+.verdict p { margin: 0 0 .5rem; max-width: 62rem; }
+.verdict p:last-child { margin: 0; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1.2rem; margin: .8rem 0; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }

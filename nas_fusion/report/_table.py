@@ -38,7 +38,7 @@ def comparison_caption(model: ReportModel) -> str:
         "sorted by validation AUC.",
         *reference_note(model),
         *notes(model),
-        headline(model.decision),
+        *headline(model.decision),
     ]
     return "\n".join(map(clean, lines))
 

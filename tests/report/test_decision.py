@@ -8,7 +8,8 @@ import pytest
 
 from nas_fusion.errors import UnknownNameError
 from nas_fusion.records import CellRecord, FailedCell
-from nas_fusion.report import headline
+from nas_fusion.report import Decision
+from nas_fusion.report import headline as paragraphs
 from nas_fusion.report._overall import overall_standings
 from nas_fusion.statistics import compare_over_data_sets, compare_with_reference
 from tests.report.report_fakes import cell, cells, comparison_model
@@ -17,6 +18,10 @@ VALUES = {"tpe": 0.755, "random": 0.750, "darts": 0.752, "stacked": 0.748, "fina
 HAND_MADE = ("stacked", "finalmlp")
 TESTS = {n: [v, v + 0.001 * len(n), v - 0.0005 * i] for i, (n, v) in enumerate(VALUES.items())}
 RUNS = {n: dict(enumerate(tests)) for n, tests in TESTS.items()}
+
+
+def headline(decision: Decision) -> str:
+    return " ".join(paragraphs(decision))
 
 
 def five() -> list[CellRecord]:

@@ -108,7 +108,7 @@ def test_the_comparisons_figures_stand_on_its_page(comparison: Comparison, addre
 def test_the_decision_stands_on_its_page(comparison: Comparison, address: str) -> None:
     _, found = study(address)
     words = {a["key"]: a["value"] for a in found["user_attrs"]}
-    assert headline(comparison.report.decision) in words["verdict"]
+    assert " ".join(headline(comparison.report.decision)) in words["verdict"]
     assert "optfusion-hard, seed 0" in words["best found by search"]
     assert {"best model", "did not learn", "failed"} <= set(words)
 
