@@ -18,7 +18,10 @@ from nas_fusion.bounds import Bound
 from nas_fusion.errors import UsageError, shown
 
 _A_LOG = "The log: a file, or `synthetic[:ROWS[:SEED]]` for the built-in one"
-_A_PRESET = "Settings under a name (`nasfusion presets`), or a TOML file; options override it."
+_A_PRESET = (
+    "Settings under a name (`nasfusion presets`), a TOML file, a study's folder, or a tuning's `tuned.json`; options "
+    "override it."
+)
 _A_STORAGE = "postgresql://…, mysql://…, journal:///FILE, grpc://HOST:PORT"
 
 
@@ -264,6 +267,9 @@ ImportanceOption = Annotated[
     typer.Option("--importance/--no-importance", help="Measure what each connection of a found design is worth."),
 ]
 DesignOption = Annotated[Path, path("--out", "Where to write the design; a drawing (.svg) goes beside it.")]
+OverrideOption = Annotated[
+    bool, typer.Option("--override", help="Let options, preset and log contradict what the design's file says.")
+]
 WeightsOption = Annotated[Path | None, path("--out", "Where to write the weights (torch format).")]
 DesignArgument = Annotated[
     Path, typer.Argument(help="A design in JSON, as `search` and `compare` write it.", parser=_path_of("DESIGN"))

@@ -82,7 +82,8 @@ class CellRecord:
         details: anything else that JSON can hold: hyperparameters, ``gates`` and ``operations`` per epoch, …;
             ``supernet_valid_auc`` and ``derived_valid_auc``: the supernet in the state from which the design was
             derived, and the derived design with the supernet's weights, before re-training; ``importance``:
-            validation AUC lost when one connection of the re-trained model is closed, by ``"source -> target"``.
+            validation AUC lost when one connection of the re-trained model is closed, by ``"source -> target"``;
+            ``context``: what the file of its design says beside the design (`nas_fusion.design_file`).
         derive_seconds, derive_samples: between the end of a supernet's training and a design, measuring the derived
             design for the report included.
         tuning_seconds, tuning_samples: of the strategy's tuning, which is done once for all its seeds.

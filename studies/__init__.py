@@ -3,14 +3,14 @@
 if __name__ != "nas_fusion.studies":
     raise ImportError("import this package as nas_fusion.studies, not as `studies`")
 
-from nas_fusion.studies._assembly import Assembly, Job, make_space
+from nas_fusion.studies._assembly import Assembly, Job, make_space, schema_fingerprint
 from nas_fusion.studies._compare import Comparison, compare
 from nas_fusion.studies._dashboard import dashboard
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._info import comparison_info
 from nas_fusion.studies._limits import StudyLimits
-from nas_fusion.studies._presets import Preset, load_preset, preset_names
+from nas_fusion.studies._presets import Preset, check_settings, load_preset, preset_names
 from nas_fusion.studies._reports import rewrite_reports, without_record
 from nas_fusion.studies._settings import (
     ComparisonSettings,
@@ -42,6 +42,7 @@ __all__ = [
     "StudyLimits",
     "Suite",
     "TuningResult",
+    "check_settings",
     "compare",
     "compare_suite",
     "comparison_info",
@@ -57,6 +58,7 @@ __all__ = [
     "preset_names",
     "rewrite_reports",
     "rewrite_suite",
+    "schema_fingerprint",
     "tune",
     "without_record",
     "work_on",

@@ -3,17 +3,21 @@ together, so that the same settings mean the same wherever they are used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from torch import nn
 
-from nas_fusion.data import EncodedDataset
-from nas_fusion.design import FusionDesign
+from nas_fusion.data import EncodedDataset, Schema
+from nas_fusion.design import OPERATIONS, FusionDesign
+from nas_fusion.design_file import DesignContext
 from nas_fusion.errors import NasFusionError, OptionError, StudyError, words_of
 from nas_fusion.search import (
     Budget,
@@ -156,6 +160,7 @@ class Assembly:
     console: Console | None = None
     entries: dict[str, StrategyEntry] = field(init=False)
     hyperparameters: dict[str, Hyperparameters] = field(init=False)
+    operations: Sequence[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
@@ -164,7 +169,9 @@ class Assembly:
         with seeded(0):  # a bad option shows before anything is written
             # A reference is there for comparison, whatever it costs.
             modes = {entry.mode for entry in self.entries.values() if entry.kind != "reference"}
-            self.limits.check_reachable(make_space(self.settings, self.dataset), modes)
+            space = make_space(self.settings, self.dataset)
+            self.limits.check_reachable(space, modes)
+        self.operations = space.designs.operations
         self.hyperparameters = {n: Hyperparameters(self.settings, e) for n, e in self.entries.items()}
         used = {e.search_name for e in self.entries.values()} | set(self.entries)
         for name in set(self.settings.parameters) - used:
@@ -207,3 +214,32 @@ class Assembly:
             engine=engine or InProcess(settings.concurrency),
         )
         return Job(entry, settings, task, parameters, self.limits)
+
+    def context(self, job: Job) -> DesignContext:
+        """What the file of a job's design says beside the design."""
+        settings, schema = job.settings, self.dataset.schema
+        usual = tuple(self.operations) == OPERATIONS
+        return DesignContext(
+            version=version("nas-fusion"),
+            strategy=job.entry.name,
+            mode=job.entry.mode,
+            seed=job.task.seed,
+            model={
+                **asdict(settings.model),
+                "emb_dim": settings.emb_dim,
+                **({} if usual else {"operations": list(self.operations)}),
+            },
+            recipe=asdict(settings.recipe),
+            data={
+                "source": settings.source,
+                "options": settings.to_dict()["data"],
+                "fields": len(schema.fields),
+                "schema": schema_fingerprint(schema),
+            },
+        )
+
+
+def schema_fingerprint(schema: Schema) -> str:
+    """Twelve hexadecimal digits of the names and kinds of the fields, in their order; not of their vocabularies."""
+    fields = [[f.name, str(f.kind)] for f in schema.fields]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:12]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nas_fusion.design import FusionDesign
+from nas_fusion.design_file import CONTEXT, design_text
 from nas_fusion.errors import DamagedFileError, StudyError, WriteError
 from nas_fusion.files import read_text, write_text
 from nas_fusion.records import CellRecord
@@ -89,6 +90,6 @@ def _seals(folder: Path, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _write_copies(folder: Path, record: CellRecord) -> None:
-    write_text(folder / DESIGN, record.design.to_json() + "\n")
+    write_text(folder / DESIGN, design_text(record.design, record.details.get(CONTEXT)))
     if isinstance(record.design, FusionDesign):
         write_text(folder / DRAWING, draw_design(record.design, title=f"{record.strategy}, seed {record.seed}"))

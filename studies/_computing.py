@@ -12,6 +12,7 @@ from typing import Any
 from nas_fusion.analysis import connection_importance
 from nas_fusion.cost import measure
 from nas_fusion.data import EncodedDataset
+from nas_fusion.design_file import CONTEXT
 from nas_fusion.errors import DamagedFileError
 from nas_fusion.files import lock_file, new_folder, save_tensors
 from nas_fusion.nn import Fields, FusionNetwork
@@ -103,6 +104,7 @@ class Computing:
         )
         details = {
             **outcome.details,
+            CONTEXT: self.assembly.context(job).to_dict(),
             **self._importance(trained, config),
             **({"tuning": dict(tuned)} if tuned else {}),
             **({"limits": limited} if limited else {}),

@@ -1,10 +1,14 @@
-"""Presets: settings under a name, in the form of ``study.toml``, that a command's options override."""
+"""Presets: settings under a name, in the form of ``study.toml``, that a command's options override.
+
+A study's own ``study.toml``, and the ``tuned.json`` of a tuning, stand wherever a preset can.
+"""
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -14,12 +18,21 @@ from nas_fusion.data import DataOptions
 from nas_fusion.errors import OptionError, StudyError, UnknownNameError
 from nas_fusion.files import read_text
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.studies._settings import ComparisonSettings, ModelSettings, RecipeSettings
+from nas_fusion.studies._settings import (
+    ComparisonSettings,
+    LimitSettings,
+    ModelSettings,
+    RecipeSettings,
+    complete,
+    read_settings,
+)
 
-SECTIONS = MappingProxyType({"data": DataOptions, "model": ModelSettings, "recipe": RecipeSettings})
+SECTIONS = MappingProxyType(
+    {"data": DataOptions, "model": ModelSettings, "recipe": RecipeSettings, "limits": LimitSettings}
+)
 """Tables of a preset, and what they are read into."""
 
-_SUFFIX = ".toml"
+_SUFFIX, _TUNED = ".toml", ".json"
 _OWN = ("summary", "source")
 _NOT_A_PRESETS = ("source", "strategies", "seeds")
 """Settings of a comparison that a preset leaves to the user (its own ``source`` says where it is from)."""
@@ -35,6 +48,7 @@ class Preset:
         source: where the settings are from.
         settings: setting → value, by its dotted name in ``study.toml`` (``recipe.learning_rate``).
         parameters: strategy → parameter → value.
+        tuned: the strategy that the settings were tuned for; None for other presets.
     """
 
     name: str
@@ -42,6 +56,7 @@ class Preset:
     source: str
     settings: Mapping[str, Any]
     parameters: Mapping[str, Mapping[str, Any]]
+    tuned: str | None = None
 
 
 def preset_names() -> tuple[str, ...]:
@@ -51,22 +66,99 @@ def preset_names() -> tuple[str, ...]:
 
 
 def load_preset(name: str) -> Preset:
-    """A preset of the package by its name, or one's own: the path of a file that ends in ``.toml``.
+    """A preset of the package by its name, or the settings in a file.
+
+    Args:
+        name: of a preset; or the path of a preset of one's own or of a study's ``study.toml`` (both end in ``.toml``),
+            of a tuning's ``tuned.json`` (it ends in ``.json``), or of the folder of a study or a tuning.
 
     Raises:
         UnknownNameError: there is none of that name; the nearest is offered.
         StudyError: the file cannot be read, or is no preset; says what is wrong.
         OptionError: a value is out of its range.
     """
-    if name.endswith(_SUFFIX):
-        path = Path(name)
+    path = Path(name)
+    if path.is_dir() and name not in preset_names():
+        path = _in_folder(path)
+    if path.suffix in (_SUFFIX, _TUNED):
         if not path.is_file():
             raise StudyError(f"{path}: no such preset")
-        return _read(path.stem, read_text(path), str(path))
+        text = read_text(path)
+        if path.suffix == _TUNED:
+            return _read_tuned(path, text)
+        return _of_study(path) if _is_study(text) else _read(path.stem, text, str(path))
     if name not in preset_names():
         raise UnknownNameError("preset", name, preset_names())
     text = (files("nas_fusion.studies") / "presets" / f"{name}{_SUFFIX}").read_text("utf-8")
     return _read(name, text, f"preset {name}")
+
+
+def preset_of(settings: ComparisonSettings, name: str, source: str) -> Preset:
+    """The settings of a comparison as a preset: all but the log, the strategies and the seeds.
+
+    The embedding width is the one in use, which depends on the log where none was set.
+    """
+    content = replace(settings, model=replace(settings.model, emb_dim=settings.emb_dim)).to_dict()
+    parameters = content.pop("parameters")
+    for key in _NOT_A_PRESETS:
+        del content[key]
+    return Preset(name, f"the settings of {name}", source, _flat(content), parameters)
+
+
+def check_settings(settings: Mapping[str, Any], place: str) -> None:
+    """Refuse settings by dotted name that are unknown, or have values that are not allowed.
+
+    Raises:
+        StudyError: names `place`, the setting, and what is wrong.
+    """
+    _check(settings, {}, place)
+
+
+def _in_folder(folder: Path) -> Path:
+    for name in ("tuned.json", "study.toml"):
+        if (folder / name).is_file():
+            return folder / name
+    raise StudyError(f"{folder}: neither a preset nor a study's folder (no study.toml in it)")
+
+
+def _is_study(text: str) -> bool:
+    try:
+        return "fingerprint" in tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False  # is said of it where it is read
+
+
+def _of_study(path: Path) -> Preset:
+    return preset_of(ComparisonSettings.from_dict(read_settings(path)[0]), path.resolve().parent.name, str(path))
+
+
+def _read_tuned(path: Path, text: str) -> Preset:
+    try:
+        content = json.loads(text)
+        if not isinstance(content, dict) or "values" not in content:
+            raise TypeError("it has no values")
+        if "settings" not in content:
+            raise StudyError(
+                f"{path}: written by a version that did not keep its settings; the command that tuned writes it anew"
+            )
+        strategy, settings = content["strategy"], ComparisonSettings.from_dict(complete(content["settings"]))
+        STRATEGIES.get(strategy)
+    except (ValueError, KeyError, TypeError, RecursionError, UnknownNameError) as error:
+        raise StudyError(f"{path}: not what a tuning found: {error}") from error
+    except StudyError as error:
+        raise error if str(path) in str(error) else StudyError(f"{path}: {error}") from error
+    return replace(preset_of(settings, path.stem, str(path)), tuned=strategy)
+
+
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted name."""
+    settings: dict[str, Any] = {}
+    for key, value in content.items():
+        if key in SECTIONS and isinstance(value, dict):
+            settings.update((f"{key}.{inner}", v) for inner, v in value.items())
+        else:
+            settings[key] = value
+    return settings
 
 
 def _read(name: str, text: str, place: str) -> Preset:
@@ -76,12 +168,7 @@ def _read(name: str, text: str, place: str) -> Preset:
         raise StudyError(f"{place}: not TOML: {error}") from error
     summary, source = (str(content.pop(key, "")) for key in _OWN)
     parameters = _tables(content.pop("parameters", {}), place)
-    settings: dict[str, Any] = {}
-    for key, value in content.items():
-        if key in SECTIONS and isinstance(value, dict):
-            settings.update((f"{key}.{inner}", v) for inner, v in value.items())
-        else:
-            settings[key] = value
+    settings = _flat(content)
     _check(settings, parameters, place)
     return Preset(name, summary, source, settings, parameters)
 

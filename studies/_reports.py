@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nas_fusion.design import FusionDesign
+from nas_fusion.design_file import CONTEXT, design_text
 from nas_fusion.errors import DamagedFileError, StudyError, UnknownNameError
 from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
@@ -58,7 +59,7 @@ def _write_design(best: StrategySummary | None, content: Path, drawing: Path) ->
         drawing.unlink(missing_ok=True)
         return
     cell = best.best
-    write_text(content, cell.design.to_json() + "\n")
+    write_text(content, design_text(cell.design, cell.details.get(CONTEXT)))
     if isinstance(cell.design, FusionDesign):
         write_text(drawing, draw_design(cell.design, title=f"{cell.strategy}, seed {cell.seed}"))
     else:

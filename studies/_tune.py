@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import write_text
+from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._settings import ComparisonSettings
+from nas_fusion.studies._hyperparameters import Hyperparameters
+from nas_fusion.studies._settings import FORMAT_VERSION, ComparisonSettings
 from nas_fusion.studies._shared import TUNING, announce
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._tuning import TuningResult
@@ -63,5 +66,13 @@ def tune(
             raise StudyError(
                 f"none of the {settings.tune} trials could be trained; a lower --lr? The last one: {tuning.problem()}"
             )
-        write_text(study.tuned, json.dumps(asdict(result), indent=1) + "\n")
+        write_text(study.tuned, json.dumps(_tuned(settings, result), indent=1) + "\n")
     return result
+
+
+def _tuned(settings: ComparisonSettings, result: TuningResult) -> dict[str, Any]:
+    """What ``tuned.json`` says: the result, and the settings of the best trial, so that it can stand for a preset."""
+    (strategy,) = settings.strategies
+    tuned, parameters = Hyperparameters(settings, STRATEGIES.get(strategy)).apply(result.values)
+    best = replace(tuned, tune=0, parameters={strategy: parameters})
+    return {"format": FORMAT_VERSION, "strategy": strategy, **asdict(result), "settings": best.to_dict()}

@@ -26,7 +26,7 @@ LAYERS = (
     {"bounds"},
     {"design", "registry", "files", "statistics"},
     {"architecture"},
-    {"trials", "seals"},
+    {"trials", "seals", "design_file"},
     {"records", "provenance", "data", "nn", "nni_bridge"},
     {"training"},
     {"cost"},

@@ -10,7 +10,6 @@ from nas_fusion.commands._shared import (
     prepare_log,
     settings_of,
 )
-from nas_fusion.errors import DesignError
 
 
 def run_search_command(options: Options) -> None:
@@ -18,6 +17,7 @@ def run_search_command(options: Options) -> None:
     with output() as console:
         from nas_fusion.commands._options import with_preset
         from nas_fusion.design import FusionDesign
+        from nas_fusion.design_file import write_design
         from nas_fusion.files import write_text
         from nas_fusion.report import design_text, draw_design
         from nas_fusion.strategy import STRATEGIES
@@ -32,7 +32,7 @@ def run_search_command(options: Options) -> None:
         kept = job.keep_limits(job.search())
         outcome = kept.outcome
         out: Path = options["out"]
-        write_text(out, outcome.design.to_json() + "\n")
+        write_design(out, outcome.design, assembly.context(job))
         written = [out]
         if isinstance(outcome.design, FusionDesign):
             written.append(out.with_suffix(".svg"))
@@ -49,25 +49,22 @@ def run_search_command(options: Options) -> None:
 def run_retrain_command(options: Options) -> None:
     """``nasfusion retrain``."""
     with output() as console:
-        from nas_fusion.architecture import Architecture, found_from_json
-        from nas_fusion.commands._options import with_preset
-        from nas_fusion.files import read_text, save_tensors
+        from nas_fusion.architecture import Architecture
+        from nas_fusion.commands._contexts import check_log, with_context
+        from nas_fusion.design_file import read_design
+        from nas_fusion.files import save_tensors
         from nas_fusion.search import SearchOutcome, faults_of
         from nas_fusion.studies import Assembly
         from nas_fusion.training import evaluate
 
         path: Path = options["design"]
-        if not path.is_file():
-            raise DesignError(f"{path}: no such file")
-        design = found_from_json(read_text(path))
-        options = with_preset(options)
-        if isinstance(design, Architecture):
-            name, levels = design.model, options.get("levels", 3)
-        else:
-            name, levels = "parallel", design.check().levels
-        settings = settings_of({**options, "levels": levels}, (name,), (options["seed"],))
+        design, context = read_design(path)
+        name = design.model if isinstance(design, Architecture) else "parallel"
+        options = with_context(options, design, context)
+        settings = settings_of(options, (name,), (options["seed"],))
         dataset = prepare_log(console, options)
         assembly = Assembly(settings, dataset, console=console if console.is_terminal else None)
+        check_log(path, context, assembly, override=options["override"])
         job = assembly.job(name, options["seed"], label=path.stem)
         trained = job.retrain(SearchOutcome(design, None, (), 0, 0.0, 0))
         with faults_of(job.entry):

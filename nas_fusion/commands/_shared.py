@@ -64,6 +64,7 @@ def data_options(options: Options) -> Any:
         split=options["split"],
         min_count=options["min_count"],
         numeric=tuple(numeric),
+        **options.get("preset_data", {}),
     )
 
 
