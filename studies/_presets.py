@@ -5,7 +5,6 @@ A study's own ``study.toml``, and the ``tuned.json`` of a tuning, stand wherever
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -17,6 +16,7 @@ from typing import Any
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import OptionError, StudyError, UnknownNameError
 from nas_fusion.files import read_text
+from nas_fusion.seals import read_sealed
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._settings import (
     ComparisonSettings,
@@ -33,6 +33,7 @@ SECTIONS = MappingProxyType(
 """Tables of a preset, and what they are read into."""
 
 _SUFFIX, _TUNED = ".toml", ".json"
+TUNED_ANEW = "the command that tuned writes it anew"
 _OWN = ("summary", "source")
 _NOT_A_PRESETS = ("source", "strategies", "seeds")
 """Settings of a comparison that a preset leaves to the user (its own ``source`` says where it is from)."""
@@ -83,9 +84,9 @@ def load_preset(name: str) -> Preset:
     if path.suffix in (_SUFFIX, _TUNED):
         if not path.is_file():
             raise StudyError(f"{path}: no such preset")
-        text = read_text(path)
         if path.suffix == _TUNED:
-            return _read_tuned(path, text)
+            return _read_tuned(path)
+        text = read_text(path)
         return _of_study(path) if _is_study(text) else _read(path.stem, text, str(path))
     if name not in preset_names():
         raise UnknownNameError("preset", name, preset_names())
@@ -132,21 +133,17 @@ def _of_study(path: Path) -> Preset:
     return preset_of(ComparisonSettings.from_dict(read_settings(path)[0]), path.resolve().parent.name, str(path))
 
 
-def _read_tuned(path: Path, text: str) -> Preset:
+def _read_tuned(path: Path) -> Preset:
+    content = read_sealed(path, TUNED_ANEW, required=False)
+    if "values" not in content:
+        raise StudyError(f"{path}: not what a tuning found: it has no values")
+    if "settings" not in content:
+        raise StudyError(f"{path}: written by a version that did not keep its settings; {TUNED_ANEW}")
     try:
-        content = json.loads(text)
-        if not isinstance(content, dict) or "values" not in content:
-            raise TypeError("it has no values")
-        if "settings" not in content:
-            raise StudyError(
-                f"{path}: written by a version that did not keep its settings; the command that tuned writes it anew"
-            )
         strategy, settings = content["strategy"], ComparisonSettings.from_dict(complete(content["settings"]))
         STRATEGIES.get(strategy)
-    except (ValueError, KeyError, TypeError, RecursionError, UnknownNameError) as error:
+    except (KeyError, TypeError, UnknownNameError, StudyError) as error:
         raise StudyError(f"{path}: not what a tuning found: {error}") from error
-    except StudyError as error:
-        raise error if str(path) in str(error) else StudyError(f"{path}: {error}") from error
     return replace(preset_of(settings, path.stem, str(path)), tuned=strategy)
 
 

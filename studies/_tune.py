@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from rich.console import Console
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import write_text
+from nas_fusion.seals import sealed
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
@@ -66,7 +66,7 @@ def tune(
             raise StudyError(
                 f"none of the {settings.tune} trials could be trained; a lower --lr? The last one: {tuning.problem()}"
             )
-        write_text(study.tuned, json.dumps(_tuned(settings, result), indent=1) + "\n")
+        write_text(study.tuned, sealed(_tuned(settings, result)) + "\n")
     return result
 
 

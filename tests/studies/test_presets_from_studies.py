@@ -12,6 +12,7 @@ import pytest
 from nas_fusion.architecture import found_from_json
 from nas_fusion.cli import main
 from nas_fusion.errors import StudyError
+from nas_fusion.seals import SEAL
 from nas_fusion.studies import ComparisonSettings, load_preset
 from nas_fusion.studies._settings import read_settings
 
@@ -64,7 +65,7 @@ def test_options_override_a_studys_settings(studies: Path) -> None:
 
 
 def test_settings_of_data_that_no_option_can_make(studies: Path) -> None:
-    text = (studies / "made" / "study.toml").read_text("utf-8")
+    text = unsealed((studies / "made" / "study.toml").read_text("utf-8"))
     Path("mine.toml").write_text(text.replace("seed = 2025", "seed = 7"))
     run("compare", *LOG, "--strategies", "stacked", "--seeds", "1", "--preset", "mine.toml", "--study", "again")
     assert settings_of(Path("again"))["data"]["seed"] == 7
@@ -117,6 +118,21 @@ def test_a_tuning_serves_those_who_share_the_search(studies: Path) -> None:
     assert settings_of(Path("again"))["parameters"]["optfusion-hard"]
 
 
+def unsealed(text: str) -> str:
+    """A file without its checksum, as its reader takes it from a user's hand."""
+    if text.startswith("{"):
+        return json.dumps({name: value for name, value in json.loads(text).items() if name != SEAL}, indent=1)
+    return "\n".join(line for line in text.splitlines() if not line.startswith(SEAL))
+
+
+def test_a_changed_file_is_noticed(studies: Path) -> None:
+    for name in ("made/study.toml", "tuned/tuned.json"):
+        path = Path(Path(name).name)
+        path.write_text((studies / name).read_text("utf-8").replace("0.02", "0.03"))
+        with pytest.raises(StudyError, match=rf"{path.name}: damaged: its checksum does not fit"):
+            load_preset(str(path))
+
+
 def without(*keys: str) -> Callable[[str], str]:
     return lambda text: json.dumps({k: v for k, v in json.loads(text).items() if k not in keys})
 
@@ -127,8 +143,9 @@ def without(*keys: str) -> Callable[[str], str]:
         ("made/study.toml", lambda text: text[:60], "study.toml"),
         ("made/study.toml", lambda text: text.replace("[recipe]", "[recipe]\nlerning_rate = 1"), "lerning_rate"),
         ("made/study.toml", lambda text: text.replace("format = 1", "format = 9"), "format must be 1, got 9"),
-        ("tuned/tuned.json", lambda text: text[:60], "not what a tuning found"),
-        ("tuned/tuned.json", lambda text: "[]", "not what a tuning found"),
+        ("tuned/tuned.json", lambda text: text[:60], "damaged: not JSON"),
+        ("tuned/tuned.json", lambda text: "[]", "damaged: not a JSON object but list"),
+        ("tuned/tuned.json", lambda text: "{}", "not what a tuning found: it has no values"),
         ("tuned/tuned.json", without("strategy"), "not what a tuning found: 'strategy'"),
         ("tuned/tuned.json", without("settings"), "written by a version that did not keep its settings"),
         (
@@ -141,7 +158,7 @@ def without(*keys: str) -> Callable[[str], str]:
 )
 def test_damaged_files_are_named(name: str, change: Callable[[str], str], message: str, studies: Path) -> None:
     path = Path(Path(name).name)
-    path.write_text(change((studies / name).read_text("utf-8")))
+    path.write_text(change(unsealed((studies / name).read_text("utf-8"))))
     with pytest.raises(StudyError, match=message) as error:
         load_preset(str(path))
     assert path.name in str(error.value)
