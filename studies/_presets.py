@@ -125,7 +125,7 @@ def _in_folder(folder: Path) -> Path:
 def _is_study(text: str) -> bool:
     try:
         return "fingerprint" in tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return False  # is said of it where it is read
 
 
