@@ -1,17 +1,21 @@
 """The supernet's mathematics as one would first write it in torch: stack, concatenate, let autograd do the rest.
 
-It takes over the weights of a `FusionSpace`'s supernet, so that both sides compute the same numbers.
+And hard models in two forms: as the published code has them, and as a careful engineer writes them who leaves closed
+inputs out. All take over the weights of a `FusionSpace`, so that both sides compute the same numbers.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nas_fusion.design import FusionDesign
-from nas_fusion.nn import FusionNetwork
+from nas_fusion.nn import Add, Attention, Concat, FusionNetwork, FusionOperation
 from nas_fusion.optfusion import OptFusionNode
 from nas_fusion.search_spaces import FusionNode, FusionSpace
 
@@ -76,42 +80,124 @@ def plain_supernet(space: FusionSpace) -> FusionNetwork:
     )
 
 
-class PlainMaskedNode(nn.Module):
-    """One operation on all candidate inputs, closed ones multiplied by zero."""
+class PublishedNode(nn.Module):
+    """One operation on all candidate inputs, closed ones multiplied by zero, as the published hard model merges.
+
+    Its product leaves out the inputs that are zero throughout, and looks at the data for that.
+
+    Args:
+        operation: for all candidate inputs.
+        gates: 1 or 0 for each.
+    """
 
     gates: Tensor
 
-    def __init__(self, operation: nn.Module, name: str, gates: Tensor) -> None:
+    def __init__(self, operation: FusionOperation, gates: Tensor) -> None:
         super().__init__()
-        self.operation, self.name = operation, name
+        self.name, self.merge = operation.name, plain_merge(operation, range(operation.inputs))
         self.register_buffer("gates", gates)
 
     def forward(self, inputs: list[Tensor], embedding: Tensor) -> Tensor:
         """Stack, mask, merge."""
         z = torch.stack(inputs, dim=1) * self.gates[:, None]
-        if self.name == "add":
-            return z.sum(1)
         if self.name == "product":
-            return (z + (1 - self.gates)[:, None]).prod(1) if self.gates.any() else torch.zeros_like(embedding)
-        weights = dict(self.operation.named_parameters())
-        if self.name == "concat":
-            return nn.functional.linear(z.flatten(1), weights["linear.weight"], weights["linear.bias"])
-        hidden = torch.relu(torch.einsum("bkd,khd->bkh", z, weights["hidden_weight"]) + weights["hidden_bias"])
-        attention = torch.softmax(torch.einsum("bkh,kdh->bkd", hidden, weights["score_weight"]), dim=-1)
-        return (attention * z).sum(1)
+            z = z[:, (z != 0).any(dim=2).any(dim=0)]
+        return self.merge(z) if z.shape[1] else torch.zeros_like(embedding)
 
 
-def plain_masked(space: FusionSpace, design: FusionDesign) -> FusionNetwork:
-    """A hard model that keeps every block and every candidate input, and multiplies the closed ones by zero."""
+class OpenNode(nn.Module):
+    """One operation on the open inputs, stacked, as one writes it who knows which they are.
+
+    Args:
+        operation: for all candidate inputs.
+        kept: indices of the open ones.
+    """
+
+    def __init__(self, operation: FusionOperation, kept: list[int]) -> None:
+        super().__init__()
+        self.kept = kept
+        self.merge = plain_merge(operation, kept) if kept else None
+        self.bias = operation.linear.bias if isinstance(operation, Concat) and not kept else None
+
+    def forward(self, inputs: list[Tensor], embedding: Tensor) -> Tensor:
+        """Stack what is open, merge."""
+        if self.merge is None:
+            return torch.zeros_like(embedding) if self.bias is None else self.bias.expand_as(embedding)
+        return self.merge(torch.stack([inputs[j] for j in self.kept], dim=1))
+
+
+def plain_merge(operation: FusionOperation, kept: Sequence[int]) -> nn.Module:
+    """An operation on some of its inputs, stacked ``[batch, input, width]``, with a copy of their weights."""
+    if isinstance(operation, Concat):
+        return PlainConcat(operation.keep(kept))
+    if isinstance(operation, Attention):
+        return PlainAttention(operation.keep(kept))
+    return PlainProduct() if operation.name == "product" else PlainSum()
+
+
+class PlainSum(nn.Module):
+    """The sum over the inputs."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Merge."""
+        return z.sum(1)
+
+
+class PlainProduct(nn.Module):
+    """The product of the inputs, one after the other: ``torch.prod`` has a slower gradient."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Merge."""
+        return reduce(torch.mul, z.unbind(1))
+
+
+class PlainConcat(nn.Module):
+    """One linear map of all inputs."""
+
+    def __init__(self, operation: Any) -> None:
+        super().__init__()
+        self.linear = copy.deepcopy(operation.linear)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Merge."""
+        return self.linear(z.flatten(1))
+
+
+class PlainAttention(nn.Module):
+    """All attentions by two batched matrix products."""
+
+    def __init__(self, operation: Any) -> None:
+        super().__init__()
+        self.hidden_weight, self.hidden_bias, self.score_weight = (
+            nn.Parameter(weight.detach().clone())
+            for weight in (operation.hidden_weight, operation.hidden_bias, operation.score_weight)
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Merge."""
+        by_input = z.transpose(0, 1)
+        hidden = torch.relu(torch.baddbmm(self.hidden_bias[:, None], by_input, self.hidden_weight.mT))
+        return (torch.softmax(torch.bmm(hidden, self.score_weight.mT), dim=-1) * by_input).sum(0)
+
+
+def plain_hard(space: FusionSpace, design: FusionDesign, *, only_open: bool) -> FusionNetwork:
+    """A hard model that keeps every block, as the published code does.
+
+    Args:
+        space: whose weights it takes over.
+        design: of the space.
+        only_open: merge the open inputs alone (`OpenNode`), or all, masked (`PublishedNode`).
+    """
     network = space.network
     nodes: dict[str, nn.Module] = {}
     for block, node in network.nodes.items():
         assert isinstance(node, FusionNode)
-        kept = design.sources(block)
-        gates = torch.tensor([float(source in kept) for source in network.sources[block]])
-        name = dict(design.operations).get(block, "add")
-        operation = copy.deepcopy(node.operations[name]) if name in ("concat", "attention") else nn.Identity()
-        nodes[block] = PlainMaskedNode(operation, name, gates)
+        sources = network.sources[block]
+        kept = [j for j, source in enumerate(sources) if source in design.sources(block)]
+        name = dict(design.operations).get(block)
+        operation = Add(len(sources), network.embedding.width) if name is None else node.operations[name]
+        gates = torch.zeros(len(sources)).index_fill(0, torch.tensor(kept, dtype=torch.long), 1.0)
+        nodes[block] = OpenNode(operation, kept) if only_open else PublishedNode(operation, gates)
     return FusionNetwork(
         copy.deepcopy(network.embedding),
         nodes,
