@@ -14,7 +14,7 @@ from benchmarks._harness import Options, show
 
 NAMES = {
     "supernet": "a training step of the supernet against plain torch, by width and by share of closed gates",
-    "derived": "a derived model against the published form, a careful one and the supernet: training step, inference",
+    "derived": "a derived model against forms that keep every block, and the supernet: training step, inference",
     "embedding": "the optimiser's step for large embedding tables: plain, fused, touched rows",
     "encoding": "encoding a generated Criteo-format log: rows per second and memory, by size",
     "loader": "batches alone, and how long a training waits for them",

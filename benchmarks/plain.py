@@ -1,7 +1,7 @@
 """The supernet's mathematics as one would first write it in torch: stack, concatenate, let autograd do the rest.
 
-And hard models in two forms: as the published code has them, and as a careful engineer writes them who leaves closed
-inputs out. All take over the weights of a `FusionSpace`, so that both sides compute the same numbers.
+And hard models in two forms: closed inputs multiplied by zero, and, as a careful engineer writes them, left out. All
+take over the weights of a `FusionSpace`, so that both sides compute the same numbers.
 """
 
 from __future__ import annotations
@@ -80,10 +80,10 @@ def plain_supernet(space: FusionSpace) -> FusionNetwork:
     )
 
 
-class PublishedNode(nn.Module):
-    """One operation on all candidate inputs, closed ones multiplied by zero, as the published hard model merges.
+class MaskedNode(nn.Module):
+    """One operation on all candidate inputs, closed ones multiplied by zero.
 
-    Its product leaves out the inputs that are zero throughout, and looks at the data for that.
+    The product leaves out what is zero throughout and looks at the data for that, as the published hard model's does.
 
     Args:
         operation: for all candidate inputs.
@@ -181,12 +181,12 @@ class PlainAttention(nn.Module):
 
 
 def plain_hard(space: FusionSpace, design: FusionDesign, *, only_open: bool) -> FusionNetwork:
-    """A hard model that keeps every block, as the published code does.
+    """A hard model that keeps every block, whether it reaches the output or not.
 
     Args:
         space: whose weights it takes over.
         design: of the space.
-        only_open: merge the open inputs alone (`OpenNode`), or all, masked (`PublishedNode`).
+        only_open: merge the open inputs alone (`OpenNode`), or all, masked (`MaskedNode`).
     """
     network = space.network
     nodes: dict[str, nn.Module] = {}
@@ -197,7 +197,7 @@ def plain_hard(space: FusionSpace, design: FusionDesign, *, only_open: bool) -> 
         name = dict(design.operations).get(block)
         operation = Add(len(sources), network.embedding.width) if name is None else node.operations[name]
         gates = torch.zeros(len(sources)).index_fill(0, torch.tensor(kept, dtype=torch.long), 1.0)
-        nodes[block] = OpenNode(operation, kept) if only_open else PublishedNode(operation, gates)
+        nodes[block] = OpenNode(operation, kept) if only_open else MaskedNode(operation, gates)
     return FusionNetwork(
         copy.deepcopy(network.embedding),
         nodes,
