@@ -99,6 +99,7 @@ def test_where_no_row_has_company_it_is_said(data: SearchData) -> None:
     with pytest.raises(OptionError, match="batch_size must be at least 2 with batch norm, got 1"):
         fit(model, data, replace(CONFIG, batch_size=1))
     split = data.train
-    alone = EncodedSplit(split.ids[:1], None, split.labels[:1], 0)
+    first: tuple[Any, Any] = (split.ids[:1], split.labels[:1])
+    alone = EncodedSplit(first[0], None, first[1], 0)
     with pytest.raises(TrainingError, match="batch norm needs 2 rows to train on, got 1"):
         fit(model, replace(data, train=alone), CONFIG)
