@@ -45,7 +45,8 @@ def local_workers(count: int, storage: str, study: str, folder: Path) -> Iterato
     """Start workers that claim cells beside this process; with them it has its share of the cores, too.
 
     Each has as many threads as cores divided by processes, unless ``OMP_NUM_THREADS`` says otherwise. What a worker
-    prints is in ``worker-<number>.log`` in the study folder, which stays there if it failed. They end with the block,
+    prints is in ``worker-<number>.log`` in the study folder, which stays there until the next start if it
+    failed. They end with the block,
     at once if it raises, and with this process if it is killed; a cell that one of them had then claimed waits again.
 
     Args:
@@ -54,6 +55,8 @@ def local_workers(count: int, storage: str, study: str, folder: Path) -> Iterato
         study: its name.
         folder: the study folder.
     """
+    for log in folder.glob("worker-*.log"):
+        log.unlink()  # of an earlier start; its workers ended with it
     if count < 1:
         yield
         return

@@ -19,7 +19,8 @@ from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.studies import open_storage
 from nas_fusion.studies._cells import MAX_DEATHS, Cell, CellBook
 from nas_fusion.studies._failures import Failure
-from nas_fusion.studies._leases import BEAT, OWNER, Watch, declare_dead, held, storage_id
+from nas_fusion.studies._leases import BEAT, Watch, declare_dead, held, storage_id
+from nas_fusion.studies._patience import OWNER
 from nas_fusion.studies._shared import announce, find_announced
 from nas_fusion.studies._storage import open_study, without_password
 from tests.studies.test_compare import SETTINGS

@@ -67,7 +67,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     counted(__import__("optuna").artifacts.FileSystemArtifactStore, "write")
 
     class Cursor(sqlite3.Cursor):
-        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        def execute(self, statement: str, *values: Any) -> Any:
             if not statement.lstrip().lower().startswith(("select", "pragma", "begin", "savepoint")):
                 found.write(sqlites_words)
             return super().execute(statement, *values)
@@ -76,7 +76,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
         def cursor(self, *_: Any) -> Any:
             return Cursor(self)
 
-        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        def execute(self, statement: str, *values: Any) -> Any:
             return Cursor(self).execute(statement, *values)
 
         def executescript(self, statements: str) -> sqlite3.Cursor:
