@@ -18,6 +18,7 @@ import pandas as pd
 import psutil
 
 from nas_fusion.report import CLOCK
+from nas_fusion.seals import SEAL
 
 SMALL = "--data synthetic:2000 --levels 1 --emb-dim 2 --budget 1x --device cpu"
 PATIENCE = 300.0
@@ -32,7 +33,7 @@ def results(folder: Path, output: str) -> Any:
 def tuned(folder: Path, output: str) -> Any:
     """What a tuning found, without the times."""
     found = json.loads((folder / "study" / "tuned.json").read_text("utf-8"))
-    return {name: value for name, value in found.items() if name != "seconds"}
+    return {name: value for name, value in found.items() if name not in ("seconds", SEAL)}
 
 
 def design(folder: Path, output: str) -> Any:
