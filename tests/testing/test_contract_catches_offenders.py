@@ -100,7 +100,7 @@ def test_a_re_training_that_is_not_deterministic(task: SearchTask, soft: SearchO
 
     def another_every_time(space: Any, design: Any, start: Any) -> Any:
         assert make is not None
-        model = make(space, design, start)
+        model: Any = make(space, design, start)
         model.head.bias.data += next(calls)
         return model
 
