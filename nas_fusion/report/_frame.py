@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nas_fusion.errors import OptionError
 from nas_fusion.files import write_text
 from nas_fusion.report._learning import not_learned
-from nas_fusion.report._text import csv_text
+from nas_fusion.report._text import clean, csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,8 @@ def results_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.Dat
     columns: dict[str, list[Any]] = {n: [getattr(r, n) for r in ordered] for n in COLUMNS if n not in made}
     columns.update({name: [r.cost.get(name, math.nan) for r in ordered] for name in COSTS})
     columns["learned"] = [r.seed not in dead.get(r.strategy, ()) for r in ordered]
-    columns["design"] = [str(r.design) for r in ordered]
+    columns["strategy"] = [clean(r.strategy) for r in ordered]
+    columns["design"] = [clean(str(r.design)) for r in ordered]
     frame = pd.DataFrame(columns, columns=list(COLUMNS))
     return frame.astype(dict.fromkeys(("search_valid_auc", *COSTS), "float64"))
 

@@ -170,8 +170,9 @@ def _designs(rows: Sequence[Row], drawing: Drawing) -> str:
         odd = "; did not learn" if cell.seed in row.not_learned else ""
         numbers = f"Seed {cell.seed}, validation AUC {cell.valid_auc:.4f}, test AUC {cell.test_auc:.4f}{odd}."
         head = f"### {markdown_text(cell.strategy)}\n\n{numbers}"
-        drawn = f"![design of {markdown_text(cell.strategy)}](<{quote(place)}>)" if place else ""
-        shown = drawn or markdown_code(design_text(cell.design))
+        link = f"<{quote(place, errors='replace')}>" if place else ""
+        drawn = f"![design of {markdown_text(cell.strategy)}]({link})"
+        shown = drawn if place else markdown_code(design_text(cell.design))
         parts.append(f"{head}\n\n{shown}")
         if isinstance(cell.design, Architecture):
             parts.append(_list(flat(cell.design.settings)))

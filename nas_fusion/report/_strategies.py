@@ -10,6 +10,7 @@ from nas_fusion.report._agreement import agreements
 from nas_fusion.report._frame import COSTS, write_csv
 from nas_fusion.report._model import Absent, ReportModel, Row
 from nas_fusion.report._summary import Spread
+from nas_fusion.report._text import clean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,8 @@ def summary_frame(model: ReportModel) -> pd.DataFrame:
         live = math.nan if agreement is None or agreement.live is None else agreement.live
         content = {**_quality(row), **_against(row, model.reference), **_costs(row)}
         rows.append({**content, "equal_choices": equal, "live_jaccard": live})
-    return pd.DataFrame([*rows, *(_absent(line, model.reference) for line in model.absent)])
+    lines = [*rows, *(_absent(line, model.reference) for line in model.absent)]
+    return pd.DataFrame([{k: clean(v) if isinstance(v, str) else v for k, v in line.items()} for line in lines])
 
 
 def _absent(line: Absent, reference: str) -> dict[str, Any]:

@@ -51,8 +51,8 @@ def html_text(text: str, *, lines: bool = False) -> str:
 
 
 def figure_text(text: str) -> str:
-    """Text in a plotly figure: plotly takes tags in it for its own, and ``%{…}`` in a hover text for a value."""
-    return html_text(text).replace("%{", "%&#123;")
+    """Text in a plotly figure, which takes tags for its own, ``$…$`` for a formula and ``%{…}`` for a value."""
+    return html_text(text).replace("%{", "%&#123;").replace("$", "&#36;")
 
 
 def terminal_text(text: str) -> str:
@@ -89,4 +89,4 @@ def latex_text(text: str) -> str:
 def csv_text(text: str) -> str:
     """Text in a cell of a CSV file: what a spreadsheet would run as a formula gets an apostrophe before it."""
     shown = clean(text)
-    return f"'{shown}" if shown.startswith(_FORMULA) else shown
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown

@@ -7,11 +7,12 @@ from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, block_names, fuse
 from nas_fusion.report._format import listed
 
 _PHRASES = {
-    "add": "adds {}",
-    "product": "multiplies {}",
-    "concat": "concatenates {}",
-    "attention": "weighs {} by attention and adds them",
+    "add": ("adds", ""),
+    "product": ("multiplies", ""),
+    "concat": ("concatenates", ""),
+    "attention": ("weighs", " by attention and adds them"),
 }
+"""What stands before and behind the inputs."""
 
 
 def block_label(block: str) -> str:
@@ -73,7 +74,8 @@ def _sentence(design: FusionDesign, block: str) -> str:
     operation = design.operation(block)
     if len(inputs) == 1:
         return f"{name} takes {inputs[0]} alone ({operation})."
-    return f"{name} {_PHRASES.get(operation, f'merges {{}} by {operation}').format(listed(inputs))}."
+    before, behind = _PHRASES.get(operation, ("merges", f" by {operation}"))
+    return f"{name} {before} {listed(inputs)}{behind}."
 
 
 def _noun(block: str) -> str:
