@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from nas_fusion.bounds import LEVELS
-from nas_fusion.errors import DesignError
+from nas_fusion.errors import DesignError, shown
 
 EMBEDDING = "embedding"
 OUTPUT = "output"
@@ -233,8 +233,10 @@ class FusionDesign:
             raise DesignError(f"not a fusion design in JSON: {error!r}") from error
         if version != FORMAT_VERSION:
             raise DesignError(f"design format must be {FORMAT_VERSION}, got {version!r}")
-        if not LEVELS.allows(levels) or not isinstance(operations, dict) or any(len(c) != 2 for c in connections):
-            raise DesignError("not a fusion design in JSON: levels, operations or connections have the wrong form")
+        if not LEVELS.allows(levels):
+            raise DesignError(f"levels must be {LEVELS}, got {shown(levels)}")
+        if not isinstance(operations, dict) or any(len(c) != 2 for c in connections):
+            raise DesignError("not a fusion design in JSON: operations or connections have the wrong form")
         return cls.build(levels, connections, operations)
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.errors import DamagedFileError, DesignError, UnknownNameError
 from nas_fusion.files import read_text, write_text
+from nas_fusion.places import is_file
 
 CONTEXT = "context"
 FORMAT_VERSION = 1
@@ -95,7 +96,7 @@ def read_design(path: str | Path) -> tuple[Found, DesignContext | None]:
         DesignError: there is no such file, or it is no design, or damaged; names the file and the key.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file("DESIGN", path):
         raise DesignError(f"{path}: no such file")
     try:
         text = read_text(path)

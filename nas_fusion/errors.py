@@ -54,10 +54,14 @@ def shown(value: object) -> str:
     return shortened(repr(value))
 
 
+def harmless(text: str) -> str:
+    """A text whose characters that are not printable (controls, escapes, half of a pair) are written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def plain(text: str) -> str:
-    """A text in one line, every character that is not printable (controls, escapes, half of a pair) as its escape."""
-    words = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words)
+    """A `harmless` text in one line, one space between words."""
+    return harmless(" ".join(text.split()))
 
 
 def one_line(message: str) -> str:

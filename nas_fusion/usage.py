@@ -18,9 +18,6 @@ SETTINGS = {
     "retrain_learning_rate": "retrain_lr",
     "soft_learning_rate": "soft_lr",
     "retrain_epochs": "epochs",
-    "parameters": "max_parameters",
-    "multiply_adds": "max_multiply_adds",
-    "latency_ms": "max_latency",
 }
 """Settings whose options have other names."""
 

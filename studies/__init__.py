@@ -4,6 +4,7 @@ if __name__ != "nas_fusion.studies":
     raise ImportError("import this package as nas_fusion.studies, not as `studies`")
 
 from nas_fusion.studies._assembly import Assembly, Job, make_space, schema_fingerprint
+from nas_fusion.studies._checks import check_comparison, check_runnable, check_study, check_worker
 from nas_fusion.studies._compare import Comparison, compare
 from nas_fusion.studies._dashboard import dashboard
 from nas_fusion.studies._folder import StudyFolder
@@ -21,7 +22,16 @@ from nas_fusion.studies._settings import (
 )
 from nas_fusion.studies._shared import Announced, find_all_announced, find_announced
 from nas_fusion.studies._storage import open_storage
-from nas_fusion.studies._suite import Part, Suite, compare_suite, is_suite, part_names, rewrite_suite
+from nas_fusion.studies._storage_url import check_storage
+from nas_fusion.studies._suite import (
+    Part,
+    Suite,
+    check_suite_folder,
+    compare_suite,
+    is_suite,
+    part_names,
+    rewrite_suite,
+)
 from nas_fusion.studies._tune import tune
 from nas_fusion.studies._tuning import TuningResult
 from nas_fusion.studies._worker import work_on
@@ -42,7 +52,13 @@ __all__ = [
     "StudyLimits",
     "Suite",
     "TuningResult",
+    "check_comparison",
+    "check_runnable",
     "check_settings",
+    "check_storage",
+    "check_study",
+    "check_suite_folder",
+    "check_worker",
     "compare",
     "compare_suite",
     "comparison_info",

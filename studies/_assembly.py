@@ -18,7 +18,7 @@ from torch import nn
 from nas_fusion.data import EncodedDataset, Schema
 from nas_fusion.design import OPERATIONS, FusionDesign
 from nas_fusion.design_file import DesignContext
-from nas_fusion.errors import NasFusionError, OptionError, StudyError, words_of
+from nas_fusion.errors import NasFusionError, StudyError, words_of
 from nas_fusion.search import (
     Budget,
     Engine,
@@ -35,8 +35,9 @@ from nas_fusion.search import (
 )
 from nas_fusion.search_spaces import SPACES, FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
-from nas_fusion.studies._hyperparameters import Hyperparameters
+from nas_fusion.studies._hyperparameters import Hyperparameters, check_parameter_names
 from nas_fusion.studies._limits import StudyLimits
+from nas_fusion.studies._memory import check_memory
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.training import EpochRecord, TrainConfig, seeded
 from nas_fusion.trials import SilentLog, TrialLog
@@ -166,6 +167,7 @@ class Assembly:
         self.entries = {name: STRATEGIES.get(name) for name in self.settings.strategies}
         self.budget = Budget.parse(self.settings.budget, len(self.dataset.train))
         self.limits = StudyLimits(self.settings, self.settings.train_config(len(self.dataset.train)), self.latencies)
+        check_memory(self.settings, self.dataset, self.entries.values(), make_space)
         with seeded(0):  # a bad option shows before anything is written
             # A reference is there for comparison, whatever it costs.
             modes = {entry.mode for entry in self.entries.values() if entry.kind != "reference"}
@@ -173,9 +175,7 @@ class Assembly:
             self.limits.check_reachable(space, modes)
         self.operations = space.designs.operations
         self.hyperparameters = {n: Hyperparameters(self.settings, e) for n, e in self.entries.items()}
-        used = {e.search_name for e in self.entries.values()} | set(self.entries)
-        for name in set(self.settings.parameters) - used:
-            raise OptionError("parameters", f"those of {', '.join(self.entries)}", name)
+        check_parameter_names(self.settings, self.entries.values())
 
     def job(
         self,

@@ -7,25 +7,26 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import NothingFinishedError, OptionError, StudyError
+from nas_fusion.errors import NothingFinishedError, StudyError
 from nas_fusion.files import new_folder, write_text
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model, write_results_csv
 from nas_fusion.studies._cell_files import write_cell
 from nas_fusion.studies._cells import Cell, CellBook
+from nas_fusion.studies._checks import check_comparison, check_size
 from nas_fusion.studies._computing import replay
 from nas_fusion.studies._failures import write_failure_log
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._info import comparison_info
 from nas_fusion.studies._local_workers import local_workers, processes_for
 from nas_fusion.studies._provenance import provenance, warning_of_changes
-from nas_fusion.studies._reports import check_reference, is_named_beforehand, write_reports
+from nas_fusion.studies._reports import is_named_beforehand, write_reports
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
 from nas_fusion.studies._storage import open_storage
@@ -111,24 +112,25 @@ def compare(
         NothingFinishedError: not one cell could be run.
         WriteError, StorageError: the disk is full, or the storage is away; what is finished is kept.
     """
-    if engine not in get_args(EngineName) or (nni_config is not None and engine != "nni"):
-        raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
-    if engine == "nni" and processes != 1:
-        raise OptionError("processes", "1 with the engine nni, whose trials are processes (concurrency)", processes)
+    check_comparison(
+        settings, folder, storage=storage, engine=engine, nni_config=nni_config, reference=reference, latex=latex,
+        processes=processes,
+    )  # fmt: skip
     processes = processes_for(processes)
-    check_reference(reference, settings.strategies)
     info = comparison_info(settings, dataset, command, reference)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
+    check_size(settings, dataset, processes)
     work = Work(settings, dataset, study, name or study.name, console=console)
     if not work.budget.is_repeatable:
         logger.warning(
             "a budget in seconds depends on the machine and on what else it does: finished cells are kept, but a cell "
             "that is run again, or a comparison that is repeated, gives other numbers"
         )
+    shared = None if storage is None else open_storage(storage)  # before the folder: it may not be reached
     with study.locked(settings, dataset.fingerprint):
         url = storage or study.storage_url
-        work.connect(open_storage(url))
+        work.connect(shared or open_storage(url))
         info = replace(info, named_beforehand=is_named_beforehand(study, settings, reference))
         write_text(study.comparison, info.to_json() + "\n")
         with study.recorder(settings) as recorder, ExitStack() as stack:
@@ -164,8 +166,9 @@ def offer(settings: ComparisonSettings, dataset: EncodedDataset, folder: str | P
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
     work = Work(settings, dataset, study, name)
+    shared = open_storage(storage)
     with study.locked(settings, dataset.fingerprint):
-        work.connect(open_storage(storage))
+        work.connect(shared)
         book = work.book()
         announce(book.study, settings, dataset.fingerprint)
         book.enqueue_missing()

@@ -127,8 +127,12 @@ class StudyFolder:
             raise StudyError(f"{self.path} holds no study (no study.toml)")
         refuse_links(self.path)
 
-    def check(self, settings: ComparisonSettings, fingerprint: str) -> None:
+    def check(self, settings: ComparisonSettings, fingerprint: str | None = None) -> None:
         """Refuse a folder that belongs to something else. Writes nothing.
+
+        Args:
+            settings: of the study.
+            fingerprint: of its log; None where that is not known yet.
 
         Raises:
             StudyError: the study was made with other settings or other data (says which), or the folder holds
@@ -146,7 +150,7 @@ class StudyFolder:
             return
         theirs, their_fingerprint = known
         found = differences(settings.to_dict(), theirs)
-        if not found and their_fingerprint != fingerprint:
+        if not found and fingerprint is not None and their_fingerprint != fingerprint:
             found = [f"the log's content has changed (fingerprint {their_fingerprint[:12]}, now {fingerprint[:12]})"]
         if found:
             raise StudyError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
+from nas_fusion.bounds import EMB_DIM, LEARNING_RATE
 from nas_fusion.errors import OptionError
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies._settings import ComparisonSettings
@@ -94,16 +95,29 @@ class Hyperparameters:
 
     def _common(self) -> dict[str, BaseDistribution]:
         recipe, width = self.settings.recipe, self.settings.emb_dim
+        rate = recipe.learning_rate
         common: dict[str, BaseDistribution] = {
-            "learning_rate": FloatDistribution(recipe.learning_rate / 10, recipe.learning_rate * 10, log=True),
+            "learning_rate": FloatDistribution(rate / 10, min(rate * 10, LEARNING_RATE.high), log=True),
             "embedding_l2": _choices(_L2, recipe.embedding_l2),
             "network_l2": _choices(_L2, recipe.network_l2),
             "dropout": _choices(_DROPOUT, self.settings.model.dropout),
-            "emb_dim": _choices((max(2, width // 2), width * 2), width),
+            "emb_dim": _choices((max(2, width // 2), min(width * 2, int(EMB_DIM.high))), width),
         }
         if self.entry.has_own_space and "dropout" in self.entry.parameters:
             del common["dropout"]
         return common
+
+
+def check_parameter_names(settings: ComparisonSettings, entries: Iterable[StrategyEntry]) -> None:
+    """Refuse parameters of strategies that do not take part.
+
+    Raises:
+        OptionError: there are some.
+    """
+    chosen = list(entries)
+    used = {name for entry in chosen for name in (entry.name, entry.search_name)}
+    for name in sorted(set(settings.parameters) - used):
+        raise OptionError("parameters", f"those of {', '.join(entry.name for entry in chosen)}", name)
 
 
 def _choices(values: tuple[float, ...], own: float) -> CategoricalDistribution:

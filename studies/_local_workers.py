@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from nas_fusion.errors import OptionError
+from nas_fusion.bounds import Bound
 from nas_fusion.files import open_new
 from nas_fusion.interrupts import PARENT
 
@@ -22,6 +22,9 @@ LAST_SECONDS = 60.0
 """Workers end by themselves when nothing is left to do; one that does not is stopped after so long."""
 
 STOP_SECONDS = 15.0
+
+PROCESSES_PER_CORE, FEW_PROCESSES = 4, 8
+"""More processes per core, but never fewer than a few in all, would only wait for each other."""
 
 THREADS = "OMP_NUM_THREADS"
 
@@ -33,11 +36,12 @@ def processes_for(asked: int) -> int:
     """How many processes: as asked, 0 for one per core.
 
     Raises:
-        OptionError: a negative number.
+        OptionError: a negative number, or more than the cores can serve.
     """
-    if asked < 0:
-        raise OptionError("processes", "zero (one per core) or a positive integer", asked)
-    return asked or len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0))
+    bound = Bound(0, max(FEW_PROCESSES, PROCESSES_PER_CORE * cores), note=f"0: one per core, and there are {cores}")
+    bound.check("processes", asked)
+    return asked or cores
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import OptionError, StudyError, UnknownNameError
 from nas_fusion.files import read_text
+from nas_fusion.places import is_file
 from nas_fusion.seals import read_sealed
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._settings import (
@@ -79,7 +80,7 @@ def load_preset(name: str) -> Preset:
         OptionError: a value is out of its range.
     """
     path = Path(name)
-    if path.is_dir() and name not in preset_names():
+    if not is_file("preset", path) and path.is_dir() and name not in preset_names():
         path = _in_folder(path)
     if path.suffix in (_SUFFIX, _TUNED):
         if not path.is_file():

@@ -12,12 +12,15 @@ from rich.console import Console
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import DamagedFileError, NothingFinishedError, OptionError, StudyError
 from nas_fusion.files import write_text
+from nas_fusion.places import check_folder_place
 from nas_fusion.report import ReportModel, latex_suite_table, write_suite_markdown, write_suite_report
 from nas_fusion.seals import read_sealed, sealed
+from nas_fusion.studies._checks import check_comparison, check_size
 from nas_fusion.studies._compare import Comparison, EngineName, compare, offer
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._reports import has_ended, rewrite_reports
 from nas_fusion.studies._settings import FORMAT_VERSION, MADE_ANEW, ComparisonSettings
+from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._strangers import plain_name, refuse_links
 from nas_fusion.studies._work import CellListener, TuningListener
 
@@ -118,8 +121,17 @@ def compare_suite(
     if not names or len(set(names)) < len(names):
         raise OptionError("data", "data sets with different names, at least one", names)
     root = Path(folder)
-    if (root / "study.toml").exists():
-        raise StudyError(f"{root} holds the study of a single log; choose another --study")
+    check_suite_folder(root)
+    for part in parts:  # all of them, before the first one is begun
+        place = root / part.name
+        check_comparison(
+            part.settings, place, storage=storage, engine=engine, nni_config=nni_config, reference=reference,
+            latex=latex, processes=processes,
+        )  # fmt: skip
+        StudyFolder(place).check(part.settings, part.dataset.fingerprint)
+        check_size(part.settings, part.dataset, processes)
+    if storage:
+        open_storage(storage)  # it may not be reached
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -148,6 +160,21 @@ def compare_suite(
     if not comparisons:
         raise StudyError("; ".join(f"{name}: {reason}" for name, reason in failures))
     return _reported(Suite(tuple(comparisons), root, failures=tuple(failures)), latex)
+
+
+def check_suite_folder(folder: str | Path) -> None:
+    """Refuse a folder that no suite can have. Writes nothing.
+
+    Raises:
+        StudyError: it holds the study of a single log, or something that is no study.
+        OptionError: there cannot be such a folder.
+    """
+    root = Path(folder)
+    check_folder_place("study", root)
+    if (root / "study.toml").exists():
+        raise StudyError(f"{root} holds the study of a single log; choose another --study")
+    if root.exists() and not is_suite(root) and any(root.iterdir()):
+        raise StudyError(f"{root} is not empty and holds no comparison on several logs; choose another --study")
 
 
 def is_suite(folder: str | Path) -> bool:

@@ -13,6 +13,7 @@ from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.files import write_text
 from nas_fusion.seals import sealed
 from nas_fusion.strategy import STRATEGIES
+from nas_fusion.studies._checks import check_study
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._settings import FORMAT_VERSION, ComparisonSettings
@@ -51,11 +52,13 @@ def tune(
         raise OptionError("strategy", "one strategy", ", ".join(settings.strategies))
     if settings.tune < 1:
         raise OptionError("trials", "a positive integer", settings.tune)
+    check_study(settings, folder, storage)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
     work = Work(settings, dataset, study, study.name, console=console)
+    shared = None if storage is None else open_storage(storage)  # before the folder: it may not be reached
     with study.locked(settings, dataset.fingerprint):
-        work.connect(open_storage(storage or study.storage_url))
+        work.connect(shared or open_storage(study.storage_url))
         for tuning in work.tunings():
             announce(tuning.study, settings, dataset.fingerprint, TUNING)
             tuning.reopen()

@@ -23,7 +23,7 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 
 LAYERS = (
     {"errors", "stopwatch", "processes", "interrupts"},
-    {"bounds", "allowance"},
+    {"bounds", "places", "allowance"},
     {"design", "registry", "files", "statistics"},
     {"architecture"},
     {"trials", "seals", "design_file"},

@@ -19,10 +19,12 @@ from nas_fusion.commands._shared import (
     output,
     parse_seeds,
     prepare_log,
+    print_plain,
     print_tuning,
     settings_of,
 )
 from nas_fusion.errors import OptionError
+from nas_fusion.places import check_file_place
 
 _MAKER = "command that made the study"
 
@@ -55,8 +57,10 @@ def one_for_each(presets: Sequence[str], logs: int) -> list[str | None]:
 def _compare_one(console: Console, options: Options, command: str) -> None:
     from nas_fusion.studies import compare
 
-    part = _part(console, options)
     folder = options["study"] or default_study(options["data"])
+    asked = _asked(options)
+    _check(asked, folder, options)
+    part = _part(console, asked)
     _say_part(console, part, folder)
     result = compare(part.settings, part.dataset, folder, **_how_to_compare(console, options, command))
     _print_result(console, result, options["latex"])
@@ -64,11 +68,15 @@ def _compare_one(console: Console, options: Options, command: str) -> None:
 
 
 def _compare_several(console: Console, alone: Sequence[Options], command: str) -> None:
-    from nas_fusion.studies import Part, compare_suite, part_names
+    from nas_fusion.studies import Part, check_suite_folder, compare_suite, part_names
 
     names = part_names([default_study(options["data"]).name for options in alone])
-    parts = [_part(console, options, name) for options, name in zip(alone, names, strict=True)]
     folder = alone[0]["study"] or DEFAULT_STUDIES / "-".join(names)
+    asked = [_asked(options) for options in alone]
+    check_suite_folder(folder)
+    for one, name in zip(asked, names, strict=True):  # all of them, before the first log is read
+        _check(one, folder / name, alone[0])
+    parts = [_part(console, one, name) for one, name in zip(asked, names, strict=True)]
 
     def begin(part: Part, place: Path) -> None:
         console.print()
@@ -103,7 +111,7 @@ def exit_if_incomplete(
         return
     console.print(f"\n{len(lines)} without a result; the {again} tries again:", highlight=False)
     for line in lines:
-        _print_plain(console, f"  {line}")
+        print_plain(console, f"  {line}")
     raise SystemExit(EXIT_INCOMPLETE)
 
 
@@ -114,23 +122,38 @@ def _print_suite(console: Console, suite: Any) -> None:
         console.print(f"\n[bold]{terminal_text(result.folder.path.name)}[/bold]", highlight=False)
         _print_result(console, result, None)
     for path in suite.written:
-        _print_plain(console, f"written: {path}")
+        print_plain(console, f"written: {path}")
 
 
-def _part(console: Console, options: Options, name: str = "") -> Any:
+def _asked(options: Options) -> tuple[Options, Any]:
+    """The options with their preset's, and the settings that they make."""
     from nas_fusion.commands._options import with_preset
     from nas_fusion.strategy import select_strategies
-    from nas_fusion.studies import Part
 
+    seeds = parse_seeds(options["seeds"])
     chosen = with_preset(options)
     entries = select_strategies(chosen["strategies"])
-    settings = settings_of(chosen, tuple(e.name for e in entries), parse_seeds(chosen["seeds"]))
-    return Part(name, settings, prepare_log(console, chosen))
+    return chosen, settings_of(chosen, tuple(e.name for e in entries), seeds)
+
+
+def _check(asked: tuple[Options, Any], folder: Path, options: Options) -> None:
+    from nas_fusion.data import check_log
+    from nas_fusion.studies import check_comparison
+
+    names = ("storage", "engine", "nni_config", "reference", "latex", "processes")
+    check_comparison(asked[1], folder, **{name: options[name] for name in names})
+    check_log(asked[0]["data"], asked[1].data)
+
+
+def _part(console: Console, asked: tuple[Options, Any], name: str = "") -> Any:
+    from nas_fusion.studies import Part
+
+    return Part(name, asked[1], prepare_log(console, asked[0]))
 
 
 def _say_part(console: Console, part: Any, folder: Path) -> None:
-    _print_plain(console, data_line(part.settings.source, part.dataset))
-    _print_plain(console, f"study folder: {folder}")
+    print_plain(console, data_line(part.settings.source, part.dataset))
+    print_plain(console, f"study folder: {folder}")
 
 
 def _how_to_compare(console: Console, options: Options, command: str) -> dict[str, Any]:
@@ -183,13 +206,15 @@ def _print_cell(console: Console, record: Any, done: int, total: int) -> None:
     line = f"[{done:>{len(str(total))}}/{total}] {record.strategy:<16} seed {record.seed}"
     line += f"  valid {record.valid_auc:.4f}  test {record.test_auc:.4f}"
     line += f"  search {record.search_seconds:.1f} s, re-train {record.retrain_seconds:.1f} s"
-    _print_plain(console, line)
+    print_plain(console, line)
 
 
 def run_report(options: Options) -> None:
     """``nasfusion report``."""
     with output() as console:
         study: Path | None = options["study"]
+        if options["latex"] is not None:
+            check_file_place("latex", options["latex"])
         if study is None:
             list_studies(console, "report")
             return
@@ -213,7 +238,7 @@ def _print_waiting(console: Console, result: Any) -> None:
     waiting = () if result.info.ended else without_record(result.info, result.records)
     if waiting:
         names = ", ".join(f"{cell.strategy} seed {cell.seed}" for cell in waiting)
-        _print_plain(console, f"{len(waiting)} without a result yet: {names}")
+        print_plain(console, f"{len(waiting)} without a result yet: {names}")
 
 
 def _print_comparison(console: Console, report: Any) -> None:
@@ -231,11 +256,4 @@ def _print_written(console: Console, result: Any, latex: Path | None) -> None:
     paths += [folder.best_model_json] if decision.best is not None else []
     paths += [folder.best_json] if decision.best_found is not None else []
     for path in [*paths, *([latex] if latex else [])]:
-        _print_plain(console, f"written: {path}")
-
-
-def _print_plain(console: Console, line: str) -> None:
-    """A line as it is: names of folders and logs may look like markup."""
-    from nas_fusion.report import clean
-
-    console.print(clean(line), highlight=False, markup=False, soft_wrap=True)
+        print_plain(console, f"written: {path}")

@@ -30,8 +30,7 @@ _IN_DATA = ("source", "options", "fields", "schema")
 def with_context(options: Options, found: Found, context: DesignContext | None) -> dict[str, Any]:
     """The options of `retrain`, with what the design's file says wherever the user gave none.
 
-    The user gives an option, or a preset by name. A design whose file says nothing has the options as they are, with a
-    warning of what that assumes.
+    The user gives an option, or a preset by name. A design whose file says nothing has the options as they are.
 
     Raises:
         DesignError: an option, or a setting of the preset, is another than the file's; or the context is damaged.
@@ -41,7 +40,6 @@ def with_context(options: Options, found: Found, context: DesignContext | None) 
     levels = found.levels if isinstance(found, FusionDesign) else None
     if context is None:
         chosen = with_preset(options)
-        _warn_of_plain(path, chosen)
         return {**chosen, "levels": levels or chosen.get("levels", 3)}
     settings = _settings(path, context)
     if levels is not None and settings["model.levels"] != levels:
@@ -58,14 +56,20 @@ def with_context(options: Options, found: Found, context: DesignContext | None) 
     for name, value in {"seed": context.seed, "data": context.data["source"]}.items():
         if not is_given(options, name):
             chosen[name] = value
-    if context.mode == "soft":
+    return chosen
+
+
+def warn_of_context(path: Path, context: DesignContext | None, chosen: Options) -> None:
+    """Say what is assumed of a design whose file does not say it, and what is not in the file of a soft one."""
+    if context is None:
+        _warn_of_plain(path, chosen)
+    elif context.mode == "soft":
         logger.warning(
             "%s was found by %s, which re-trains a soft model from its supernet; that is not in the file, so the "
             "design is trained hard, from scratch",
             path,
             context.strategy,
         )
-    return chosen
 
 
 def check_log(path: Path, context: DesignContext | None, assembly: Assembly, *, override: bool) -> None:

@@ -8,8 +8,11 @@ from nas_fusion.commands._shared import (
     Options,
     output,
     prepare_log,
+    print_plain,
     settings_of,
 )
+from nas_fusion.errors import OptionError
+from nas_fusion.places import check_file_place
 
 
 def run_search_command(options: Options) -> None:
@@ -21,11 +24,13 @@ def run_search_command(options: Options) -> None:
         from nas_fusion.files import write_text
         from nas_fusion.report import design_text, draw_design
         from nas_fusion.strategy import STRATEGIES
-        from nas_fusion.studies import Assembly
+        from nas_fusion.studies import Assembly, check_runnable
 
+        check_design_place(options["out"])
         options = with_preset(options)
         entry = STRATEGIES.get(options["strategy"])
         settings = settings_of(options, (entry.name,), (options["seed"],))
+        check_runnable(settings)
         dataset = prepare_log(console, options)
         assembly = Assembly(settings, dataset, console=console if console.is_terminal else None)
         job = assembly.job(entry.name, options["seed"])
@@ -43,25 +48,43 @@ def run_search_command(options: Options) -> None:
         if kept.measured_ms is not None:
             line = f"{kept.measured_ms:.3f} ms per batch of {options['latency_batch']:,} rows, measured; at most"
             console.print(f"{line} {options['max_latency']:g} allowed", highlight=False)
-        console.print(f"written: {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
+        print_plain(console, f"written: {', '.join(map(str, written))}")
+
+
+def check_design_place(out: Path) -> None:
+    """Refuse a place at which a design and the drawing beside it cannot be written.
+
+    Raises:
+        OptionError: they cannot.
+    """
+    check_file_place("out", out)
+    if out.suffix.lower() == ".svg":
+        raise OptionError("out", "the file of the design (JSON); the drawing (.svg) goes beside it", str(out))
+    check_file_place("out", out.with_suffix(".svg"))
 
 
 def run_retrain_command(options: Options) -> None:
     """``nasfusion retrain``."""
     with output() as console:
         from nas_fusion.architecture import Architecture
-        from nas_fusion.commands._contexts import check_log, with_context
+        from nas_fusion.commands._contexts import check_log, warn_of_context, with_context
+        from nas_fusion.data import check_log as check_columns
         from nas_fusion.design_file import read_design
         from nas_fusion.files import save_tensors
         from nas_fusion.search import SearchOutcome, faults_of
-        from nas_fusion.studies import Assembly
+        from nas_fusion.studies import Assembly, check_runnable
         from nas_fusion.training import evaluate
 
         path: Path = options["design"]
         design, context = read_design(path)
+        if options["out"] is not None:
+            check_file_place("out", options["out"])
         name = design.model if isinstance(design, Architecture) else "parallel"
         options = with_context(options, design, context)
         settings = settings_of(options, (name,), (options["seed"],))
+        check_runnable(settings)
+        check_columns(options["data"], settings.data)
+        warn_of_context(path, context, options)
         dataset = prepare_log(console, options)
         assembly = Assembly(settings, dataset, console=console if console.is_terminal else None)
         check_log(path, context, assembly, override=options["override"])
@@ -77,4 +100,4 @@ def run_retrain_command(options: Options) -> None:
         )
         if options["out"]:
             save_tensors(options["out"], trained.model.state_dict())
-            console.print(f"written: {options['out']}", highlight=False, soft_wrap=True)
+            print_plain(console, f"written: {options['out']}")

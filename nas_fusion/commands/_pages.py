@@ -11,6 +11,7 @@ from nas_fusion.commands._shared import (
     DEFAULT_STUDIES,
     Options,
     output,
+    print_plain,
 )
 from nas_fusion.errors import OptionError
 
@@ -38,8 +39,10 @@ def run_dashboard(options: Options) -> None:
         if study is None:
             list_studies(console, "dashboard")
             return
-        from nas_fusion.studies import StudyFolder, dashboard
+        from nas_fusion.studies import StudyFolder, check_storage, dashboard
 
+        if options["storage"] is not None:
+            check_storage(options["storage"], is_there=True)
         with dashboard(StudyFolder(study), options["port"], options["storage"]) as address:
             _serve(console, f"Optuna's dashboard of {study}", address, options)
 
@@ -51,7 +54,7 @@ def _serve(
     import time
     import webbrowser
 
-    console.print(f"{what}: {address}", highlight=False, soft_wrap=True)
+    print_plain(console, f"{what}: {address}")
     console.print("Ctrl-C ends it", highlight=False)
     if options["open_browser"]:
         webbrowser.open(address)
@@ -70,5 +73,5 @@ def list_studies(console: Console, command: str) -> None:
         raise OptionError("STUDY", f"a study folder; there is none in {DEFAULT_STUDIES}", "none")
     for folder in found:
         cells = len(list(folder.glob("cells/*/cell.json")))
-        console.print(f"{folder}  {cells} finished cells", highlight=False, soft_wrap=True)
+        print_plain(console, f"{folder}  {cells} finished cells")
     console.print(f"show one: nasfusion {command} FOLDER", highlight=False)

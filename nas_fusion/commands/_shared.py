@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nas_fusion import bounds
-from nas_fusion.errors import OptionError
+from nas_fusion.errors import OptionError, harmless
 
 PIPED_WIDTH = 120
 DEFAULT_STUDIES = Path("nasfusion-studies")
@@ -28,8 +29,6 @@ Options = Mapping[str, Any]
 @contextmanager
 def output() -> Iterator[Console]:
     # Warnings of libraries are for developers; the project's own go through its logger.
-    import logging
-
     import optuna
     from rich.logging import RichHandler
 
@@ -38,6 +37,7 @@ def output() -> Iterator[Console]:
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    handler.addFilter(_harmless_record)
     logger = logging.getLogger("nas_fusion")
     logger.addHandler(handler)
     try:
@@ -46,6 +46,17 @@ def output() -> Iterator[Console]:
             yield console
     finally:
         logger.removeHandler(handler)
+
+
+def _harmless_record(record: logging.LogRecord) -> bool:
+    """Warnings quote names of files and columns, which may be anything."""
+    record.msg, record.args = harmless(record.getMessage()), ()
+    return True
+
+
+def print_plain(console: Console, line: str) -> None:
+    """A line as it is: names of folders, logs and columns may look like markup, or hold what a terminal obeys."""
+    console.print(harmless(line), highlight=False, markup=False, soft_wrap=True)
 
 
 def data_options(options: Options) -> Any:
@@ -166,4 +177,4 @@ def data_line(name: str, dataset: Any) -> str:
 
 def print_tuning(console: Console, strategy: str, done: int, total: int, outcome: str) -> None:
     line = f"[{done:>{len(str(total))}}/{total}] tuning of {strategy:<16} {outcome}"
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    print_plain(console, line)

@@ -16,6 +16,7 @@ from nas_fusion.commands._shared import (
     default_study,
     output,
     prepare_log,
+    print_plain,
     print_tuning,
     settings_of,
 )
@@ -27,24 +28,25 @@ def run_tune(options: Options) -> None:
     with output() as console:
         from nas_fusion.commands._options import with_preset
         from nas_fusion.strategy import STRATEGIES
-        from nas_fusion.studies import tune
+        from nas_fusion.studies import check_study, tune
 
         options = with_preset(options)
         entry = STRATEGIES.get(options["strategy"])
         settings = settings_of({**options, "tune": options["trials"]}, (entry.name,), (options["seed"],))
-        dataset = prepare_log(console, options)
         plain = default_study(options["data"])
         folder = options["study"] or plain.with_name(f"{plain.name}-tune-{entry.name}")
-        console.print(data_line(options["data"], dataset), highlight=False)
-        console.print(f"study folder: {folder}", highlight=False, soft_wrap=True)
+        check_study(settings, folder, options["storage"])
+        dataset = prepare_log(console, options)
+        print_plain(console, data_line(options["data"], dataset))
+        print_plain(console, f"study folder: {folder}")
         result = tune(
             settings, dataset, folder, storage=options["storage"],
             console=console if console.is_terminal else None, listener=partial(print_tuning, console),
         )  # fmt: skip
         console.print(_tuning_table(result, settings, entry))
         for line in tuning_words(result):
-            console.print(line, highlight=False, soft_wrap=True)
-        console.print(f"written: {folder / 'tuned.json'}", highlight=False, soft_wrap=True)
+            print_plain(console, line)
+        print_plain(console, f"written: {folder / 'tuned.json'}")
 
 
 def _tuning_table(result: Any, settings: Any, entry: Any) -> Table:
@@ -85,8 +87,9 @@ def tuning_words(result: Any) -> list[str]:
 def run_worker(options: Options) -> None:
     """``nasfusion worker``."""
     with output() as console:
-        from nas_fusion.studies import find_all_announced, open_storage
+        from nas_fusion.studies import check_worker, find_all_announced, open_storage
 
+        check_worker(options["storage"], options["folder"], options["device"])
         storage = open_storage(options["storage"])
         studies = find_all_announced(storage, options["study"])
         if options["data"] and len(studies) > 1:
@@ -99,7 +102,7 @@ def run_worker(options: Options) -> None:
         if failures:
             console.print(f"{len(failures)} without a result:", highlight=False)
             for failed in failures:
-                console.print(f"  {failed.words}", highlight=False, markup=False, soft_wrap=True)
+                print_plain(console, f"  {failed.words}")
             raise SystemExit(EXIT_INCOMPLETE)
 
 
@@ -107,17 +110,18 @@ def _help(console: Console, storage: Any, study: Any, options: Options) -> Any:
     from dataclasses import replace
 
     from nas_fusion.data import prepare
-    from nas_fusion.studies import work_on
+    from nas_fusion.studies import check_study, work_on
 
     if options["device"]:
         study = replace(study, settings=replace(study.settings, device=options["device"]))
-    dataset = prepare(options["data"] or study.settings.source, study.settings.data)
     part = study.name.removeprefix(options["study"]).removeprefix("/")
     folder = options["folder"] / part if options["folder"] else DEFAULT_STUDIES / study.name
-    console.print(f"working on {study.name}; cells go to {folder}", highlight=False, soft_wrap=True)
+    check_study(study.settings, folder)
+    dataset = prepare(options["data"] or study.settings.source, study.settings.data)
+    print_plain(console, f"working on {study.name}; cells go to {folder}")
     return work_on(
         study, storage, dataset, folder,
         console=console if console.is_terminal else None,
-        cell_listener=lambda words: console.print(words, highlight=False, markup=False, soft_wrap=True),
+        cell_listener=lambda words: print_plain(console, words),
         tuning_listener=partial(print_tuning, console),
     )  # fmt: skip

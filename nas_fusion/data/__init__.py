@@ -5,7 +5,7 @@ from nas_fusion.data._dataset import EncodedDataset, EncodedSplit, SearchData
 from nas_fusion.data._describe import DataSummary, FieldSummary, describe
 from nas_fusion.data._loader import Batch, BatchLoader
 from nas_fusion.data._options import DataOptions
-from nas_fusion.data._prepare import default_cache, prepare
+from nas_fusion.data._prepare import check_log, default_cache, prepare
 from nas_fusion.data._schema import MISSING_ID, UNKNOWN_ID, Field, FieldKind, Schema
 from nas_fusion.data.synthetic import synthetic_log
 
@@ -24,6 +24,7 @@ __all__ = [
     "FieldSummary",
     "Schema",
     "SearchData",
+    "check_log",
     "default_cache",
     "describe",
     "prepare",

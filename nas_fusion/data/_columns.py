@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nas_fusion.errors import shown as quoted
+
 NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 """A finite decimal number as text."""
 
@@ -34,7 +36,7 @@ class ColumnError(Exception):
 def shown(cell: Any) -> str:
     """A cell of an Arrow array as a message shows it."""
     value = cell.as_py()
-    return "an empty cell" if value is None or value == "" else repr(value)
+    return "an empty cell" if value is None or value == "" else quoted(value)
 
 
 class Categories(NamedTuple):

@@ -13,7 +13,7 @@ import pyarrow.parquet
 from nas_fusion.data._scan import SPLITS
 from nas_fusion.data._schema import Schema
 from nas_fusion.data._storage import SCHEMA_FILE, check_file_record, open_array, read_schema
-from nas_fusion.errors import DataError
+from nas_fusion.errors import DataError, listed, shown
 
 FORMAT_VERSION = 1
 """Of the folder. Raise it when encoding changes: older folders are then made anew."""
@@ -160,7 +160,7 @@ class EncodedDataset:
         """
         names = [f.name for f in self.schema.fields]
         if field not in names:
-            raise DataError(f"no field {field!r}; fields are {', '.join(names)}", path=self.path)
+            raise DataError(f"no field {shown(field)}; fields are {listed(names)}", path=self.path)
         file = vocabulary_file(self.path, names.index(field))
         if not file.exists():
             raise DataError("the field has no vocabulary", path=self.path, column=field)

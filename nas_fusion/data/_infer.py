@@ -12,6 +12,7 @@ from nas_fusion.data._counts import ValueCounter
 from nas_fusion.data._options import DataOptions
 from nas_fusion.data._source import Source
 from nas_fusion.data._text import TextSource
+from nas_fusion.errors import listed
 
 CATEGORY, SCALE, LOG, LOG_PUBLISHED, QUANTILE = "category", "scale", "log", "log-published", "quantile"
 
@@ -20,6 +21,25 @@ SAMPLE_ROWS = 100_000
 
 MOST_CATEGORIES = 100
 """A column of fractional numbers with more different values than this is bucketed."""
+
+
+def check_columns(source: Source, options: DataOptions) -> None:
+    """Refuse options that name columns which the log has not, or which cannot be what they are to be.
+
+    Raises:
+        DataError: there is one; names the columns, nearest first.
+    """
+    label = source.label_column(options.label)
+    if options.split_column is not None:
+        if source.check_column(options.split_column, "split") == label:
+            raise source.error("the label cannot be the split column", column=label)
+    elif options.split_rule.column is not None:
+        source.check_column(options.split_rule.column, "time")
+    for name in options.numeric_rules:
+        if source.check_column(name, "numeric") in (label, options.split_column):
+            raise source.error("the label or split column cannot be a field with a numeric rule", column=name)
+    for name in options.fields or ():
+        source.check_column(name, "field")
 
 
 def field_rules(source: Source, options: DataOptions, reserved: frozenset[str]) -> dict[str, str]:
@@ -33,19 +53,18 @@ def field_rules(source: Source, options: DataOptions, reserved: frozenset[str]) 
     Raises:
         DataError: a declared or chosen column does not exist; no field is left.
     """
+    check_columns(source, options)
     declared = options.numeric_rules
-    for name in declared:
-        source.check_column(name, "numeric")
     names: tuple[str, ...]
     if options.fields is None:
         names = tuple(c for c in source.columns if c not in reserved and c not in source.not_fields)
     else:
-        names = tuple(source.check_column(name, "field") for name in options.fields)
+        names = options.fields
         taken = [name for name in names if name in reserved or name == source.probability]
         if taken:
             raise source.error("the label or split column cannot be a field", column=taken[0])
     if not names:
-        raise source.error(f"no column is left to be a field; columns are {', '.join(source.columns)}")
+        raise source.error(f"no column is left to be a field; columns are {listed(source.columns)}")
     log = LOG_PUBLISHED if options.reproduce_criteo_buckets else LOG
     rules = {}
     for name in names:

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from nas_fusion.data._columns import ColumnError, FloatArray, categories, numbers, shown
 from nas_fusion.data._text import TextSource
+from nas_fusion.errors import listed
+from nas_fusion.errors import shown as quoted
 
 CRITEO_NUMBERS = tuple(f"I{i}" for i in range(1, 14))
 CRITEO_COLUMNS = ("label", *CRITEO_NUMBERS, *(f"C{i}" for i in range(1, 27)))
@@ -79,7 +81,7 @@ class AvazuSource(TextSource):
     def __init__(self, path: Path, lines: Sequence[str] | None = None) -> None:
         super().__init__(path, lines=lines)
         if "hour" not in self.raw_columns:
-            raise self.error(f"an Avazu log has a column 'hour'; columns are {', '.join(self.raw_columns)}")
+            raise self.error(f"an Avazu log has a column 'hour'; columns are {listed(self.raw_columns)}")
         place = self.raw_columns.index("hour") + 1
         self.columns = (*self.raw_columns[:place], *AVAZU_TIME, *self.raw_columns[place:])
 
@@ -123,7 +125,7 @@ def time_columns(hours: Any) -> dict[str, Any]:
     bad = (codes >= 0) & ~good[codes] if len(good) else np.zeros(len(codes), bool)
     if bad.any():
         index = int(bad.argmax())
-        raise ColumnError(f"expected a time YYMMDDHH, found {str(texts[codes[index]])!r}", index)
+        raise ColumnError(f"expected a time YYMMDDHH, found {quoted(str(texts[codes[index]]))}", index)
     weekday = (days.astype(np.int64) + EPOCH_WEEKDAY) % 7
     clock = np.array([int(t[6:8]) if ok else 0 for t, ok in zip(texts, good, strict=True)], np.int64)
     derived = zip(AVAZU_TIME, (clock, weekday, (weekday >= 5).astype(np.int64)), strict=True)

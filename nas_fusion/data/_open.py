@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas_fusion import bounds
 from nas_fusion.data._files import check_file, first_lines, plain_suffix
 from nas_fusion.data._libsvm import TOKEN, LibsvmSource
 from nas_fusion.data._logs import AVAZU_HEADER, CRITEO_COLUMNS, KDD12_COLUMNS, AvazuSource, CriteoSource, Kdd12Source
@@ -24,6 +25,10 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 PARQUET_MAGIC = b"PAR1"
 LIBSVM_SUFFIXES = (".libsvm", ".svm", ".libfm")
 SNIFFED_LINES = 5
+
+SYNTHETIC_FORM = (
+    f"synthetic, synthetic:ROWS or synthetic:ROWS:SEED (rows: {bounds.SYNTHETIC_ROWS.range}; seed: {bounds.SEED.range})"
+)
 
 TEXT_FORMATS: dict[str, Callable[[Path, Sequence[str]], Source]] = {
     "criteo": CriteoSource,
@@ -87,10 +92,7 @@ def _is_parquet(path: Path) -> bool:
 
 def _synthetic(text: str) -> SyntheticSource:
     parts = text.split(":")[1:]
-    try:
-        values = [int(p) for p in parts]
-    except ValueError:
-        values = [-1]
-    if len(values) > 2 or any(v < 0 for v in values) or (values and values[0] < 1):
-        raise OptionError("data", "synthetic, synthetic:ROWS or synthetic:ROWS:SEED", text)
-    return SyntheticSource(*values)
+    values = [bound.read(part) for bound, part in zip((bounds.SYNTHETIC_ROWS, bounds.SEED), parts, strict=False)]
+    if len(parts) > 2 or None in values:
+        raise OptionError("data", SYNTHETIC_FORM, text)
+    return SyntheticSource(*(int(value) for value in values if value is not None))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nas_fusion.data._dataset import FORMAT_VERSION, EncodedDataset
 from nas_fusion.data._encode import encode
+from nas_fusion.data._infer import check_columns
 from nas_fusion.data._open import open_source
 from nas_fusion.data._options import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.data._source import Source
@@ -53,7 +54,7 @@ def prepare(
         DataError: the log cannot be used; says file, line and column.
         OSError: the cache cannot be written, a full disk for instance.
     """
-    reader = open_source(source, options.format)
+    reader = check_log(source, options)
     fingerprint = _fingerprint(reader, options)
     root = cache if cache is not None else default_cache()
     target = root / f"{_file_name(reader.name)}-{fingerprint[:16]}"
@@ -71,6 +72,18 @@ def prepare(
             raise
         _move(temporary, target)
     return EncodedDataset.open(target, verify=False)
+
+
+def check_log(source: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_OPTIONS) -> Source:
+    """The reader of a log, whose columns are those that the options ask for; only its beginning is read.
+
+    Raises:
+        DataError: there is no such file, or no such column.
+        OptionError: a synthetic log of another form.
+    """
+    reader = open_source(source, options.format)
+    check_columns(reader, options)
+    return reader
 
 
 def _fingerprint(source: Source, options: DataOptions) -> str:

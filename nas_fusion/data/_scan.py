@@ -15,6 +15,7 @@ from nas_fusion.data._counts import ValueCounter
 from nas_fusion.data._options import DEFAULT_SPLIT, DataOptions, SplitRule
 from nas_fusion.data._source import Source
 from nas_fusion.data._vocabulary import Vocabulary
+from nas_fusion.errors import shown
 
 Codes = npt.NDArray[np.int8]
 
@@ -82,7 +83,7 @@ def scan(source: Source, options: DataOptions, progress: Progress) -> Scan:
         if options.split_column:
             row, word = reading.odd
             allowed = "train, valid, test, 0, 1 or 2"
-            raise source.error(f"a split must be {allowed}, found {word!r}", row=row, column=split_column)
+            raise source.error(f"a split must be {allowed}, found {shown(word)}", row=row, column=split_column)
         split_column = None
     if split_column and not (options.split_column is None and options.split != DEFAULT_SPLIT):
         codes = np.concatenate(reading.codes)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from nas_fusion.data._columns import ColumnError, FloatArray, numbers, shown
-from nas_fusion.errors import DataError
+from nas_fusion.errors import LONGEST_QUOTE, DataError, listed
+from nas_fusion.errors import shown as quoted
 
 LABEL_NAMES = ("label", "click", "y", "target")
 """Columns that are taken as the label where none is named."""
@@ -108,7 +109,7 @@ class Source(ABC):
         usual = [c for name in LABEL_NAMES for c in self.columns if c.lower() == name]
         if usual:
             return usual[0]
-        known = ", ".join(nearest(LABEL_NAMES, self.columns))
+        known = listed(nearest(LABEL_NAMES, self.columns))
         raise self.error(f"no label is named and no column is called {', '.join(LABEL_NAMES)}; columns are {known}")
 
     def check_column(self, name: str, role: str) -> str:
@@ -119,11 +120,14 @@ class Source(ABC):
         """
         if name in self.columns:
             return name
-        raise self.error(f"no {role} column {name!r}; columns are {', '.join(nearest([name], self.columns)) or 'none'}")
+        raise self.error(f"no {role} column {quoted(name)}; columns are {listed(nearest([name], self.columns))}")
 
 
 def nearest(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
     """All known names, those that look like a wanted one first."""
-    ratios = [-max(SequenceMatcher(None, w, name.lower()).ratio() for w in wanted) for name in known]
+    looked_for = [w[:LONGEST_QUOTE] for w in wanted]
+    ratios = [
+        -max(SequenceMatcher(None, w, name[:LONGEST_QUOTE].lower()).ratio() for w in looked_for) for name in known
+    ]
     near = [name for ratio, name in sorted(zip(ratios, known, strict=True)) if ratio <= -NEAR]
     return near + [name for name in known if name not in near]

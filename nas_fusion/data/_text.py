@@ -13,6 +13,7 @@ import pyarrow.csv
 
 from nas_fusion.data._files import check_file, file_digest, first_lines, plain_stem
 from nas_fusion.data._source import Source
+from nas_fusion.errors import shortened, shown
 
 
 class TextSource(Source):
@@ -50,7 +51,7 @@ class TextSource(Source):
         self.columns = self.raw_columns
         if len(set(self.columns)) < len(self.columns):
             double = next(c for c in self.columns if self.columns.count(c) > 1)
-            raise self.error(f"two columns are called {double!r}")
+            raise self.error(f"two columns are called {shown(double)}")
         length = sum(len(line) + 1 for line in lines) / len(lines)
         self.expected_rows = int(path.stat().st_size / length)
 
@@ -108,7 +109,7 @@ class TextSource(Source):
         except pa.ArrowInvalid as error:
             if ragged:
                 raise self._ragged_error(ragged[0]) from error
-            raise self.error(str(error).splitlines()[0]) from error
+            raise self.error(shortened(str(error).splitlines()[0])) from error
 
     def _ragged_error(self, row: Any) -> Exception:
         message = f"expected {row.expected_columns} columns, found {row.actual_columns}"

@@ -63,7 +63,7 @@ class FieldEmbedding(nn.Module):
         sizes = torch.tensor(list(field_sizes))
         self.register_buffer("offsets", sizes.cumsum(0) - sizes, persistent=False)
         self.register_buffer("value_columns", torch.tensor(list(value_fields), dtype=torch.long), persistent=False)
-        self.table = nn.Embedding(int(sizes.sum()), emb_dim)
+        self.table = nn.Embedding(sum(map(int, field_sizes)), emb_dim)
         nn.init.normal_(self.table.weight, std=EMBEDDING_STD)
 
     def like_new(self) -> FieldEmbedding:

@@ -30,7 +30,7 @@ class ProgressBar(pl.Callback):
     ) -> None:
         self.meter, self.monitor = meter, monitor
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[rate]}"),

@@ -118,7 +118,7 @@ def test_what_is_no_suite_is_refused(parts: list[Part], tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="at least one"):
         compare_suite([], tmp_path / "suite")
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(StudyError, match="cannot write to"):
+    with pytest.raises(OptionError, match="study must be a folder"):
         compare_suite(parts, tmp_path / "file")
 
 

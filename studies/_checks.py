@@ -1,0 +1,109 @@
+"""What can be told of a comparison or a tuning before its log is read, and so before anything is written."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from nas_fusion import bounds
+from nas_fusion.data import EncodedDataset
+from nas_fusion.errors import OptionError
+from nas_fusion.places import check_file_place, check_folder_place
+from nas_fusion.search import Budget, TrainingService
+from nas_fusion.strategy import STRATEGIES
+from nas_fusion.studies._assembly import make_space
+from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies._hyperparameters import Hyperparameters, check_parameter_names
+from nas_fusion.studies._local_workers import processes_for
+from nas_fusion.studies._memory import check_memory
+from nas_fusion.studies._reports import check_reference
+from nas_fusion.studies._settings import ComparisonSettings
+from nas_fusion.studies._storage_url import check_storage
+from nas_fusion.training import TrainConfig, torch_device
+
+
+def check_runnable(settings: ComparisonSettings) -> None:
+    """Refuse settings that this machine, or the registered strategies, cannot serve.
+
+    Raises:
+        OptionError: there is no such device, or a parameter of a strategy has a value that is not allowed.
+        UnknownNameError: there is no such strategy.
+    """
+    torch_device(settings.train_config(rows=1))
+    entries = [STRATEGIES.get(name) for name in settings.strategies]
+    for entry in entries:
+        Hyperparameters(settings, entry)
+    check_parameter_names(settings, entries)
+
+
+def check_comparison(
+    settings: ComparisonSettings,
+    folder: str | Path,
+    *,
+    storage: str | None = None,
+    engine: str = "in-process",
+    nni_config: Path | None = None,
+    reference: str | None = None,
+    latex: Path | None = None,
+    processes: int = 1,
+) -> None:
+    """Refuse what `compare` would refuse, as far as that can be told without the log. Writes nothing.
+
+    Args:
+        settings, folder, storage, engine, nni_config, reference, latex, processes: as of `compare`.
+
+    Raises:
+        OptionError, UnknownNameError, StudyError: as of `compare`.
+    """
+    if engine not in bounds.ENGINES or (nni_config is not None and engine != "nni"):
+        raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
+    if engine == "nni" and processes != 1:
+        raise OptionError("processes", "1 with the engine nni, whose trials are processes (concurrency)", processes)
+    processes_for(processes)
+    check_reference(reference, settings.strategies)
+    if latex is not None:
+        check_file_place("latex", Path(latex))
+    check_study(settings, folder, storage)
+    if nni_config is not None:
+        _check_nni_config(settings, nni_config)
+
+
+def check_study(settings: ComparisonSettings, folder: str | Path, storage: str | None = None) -> None:
+    """Refuse settings, a folder or a storage that no study could have. Writes nothing.
+
+    Raises:
+        OptionError, UnknownNameError, StudyError: as of `compare`.
+    """
+    check_runnable(settings)
+    check_folder_place("study", Path(folder))
+    if storage is not None:
+        check_storage(storage)
+    StudyFolder(folder).check(settings)
+
+
+def check_size(settings: ComparisonSettings, dataset: EncodedDataset, processes: int = 1) -> None:
+    """Refuse a budget that is nothing on a log, and models that cannot fit the machine. Builds nothing.
+
+    Raises:
+        OptionError: one of the two.
+    """
+    Budget.parse(settings.budget, len(dataset.train))
+    entries = [STRATEGIES.get(name) for name in settings.strategies]
+    check_memory(settings, dataset, entries, make_space, processes=processes)
+
+
+def check_worker(storage: str, folder: Path | None, device: str | None) -> None:
+    """Refuse what no worker could use, before its storage is opened. Writes nothing.
+
+    Raises:
+        OptionError: there is no such storage, folder or device.
+    """
+    check_storage(storage, is_there=True)
+    if folder is not None:
+        check_folder_place("folder", folder)
+    torch_device(TrainConfig(device=device or "auto"))
+
+
+def _check_nni_config(settings: ComparisonSettings, file: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # NNI's configuration names folders, which it wants to see
+        TrainingService(folder, concurrency=settings.concurrency, config_file=file).check()
