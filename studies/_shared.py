@@ -10,6 +10,7 @@ from optuna.storages import BaseStorage
 from nas_fusion.errors import StudyError
 from nas_fusion.studies._settings import ComparisonSettings, complete, differences
 from nas_fusion.studies._storage import open_study
+from nas_fusion.studies._strangers import plain_name
 from nas_fusion.studies._tuning import tuning_name
 
 _SETTINGS, _FINGERPRINT, _PURPOSE = "settings", "fingerprint", "purpose"
@@ -70,8 +71,13 @@ def find_announced(storage: BaseStorage, name: str) -> Announced:
     """What was announced under a name.
 
     Raises:
-        StudyError: there is no such study, or it was not made by nas-fusion.
+        StudyError: there is no such study, or it was not made by nas-fusion, or its name would lead out of a folder.
     """
+    try:
+        for part in name.split("/"):
+            plain_name(part)
+    except ValueError as error:
+        raise StudyError(f"study {name!r}: {error}") from error
     known = [summary.study_name for summary in optuna.get_all_study_summaries(storage)]
     tunings = [other for other in sorted(known) if other.startswith(tuning_name(name, ""))]
     study = open_study(storage, name if name in known or not tunings else tunings[0], create=False)
