@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from nas_fusion.interrupts import interruptible
 from tests.endurance.disturbances import Endurance
 
 
@@ -20,7 +21,7 @@ def main() -> int:
     parser.add_argument("--outage", type=float, default=0.0, help="seconds for which PostgreSQL is stopped")
     parser.add_argument("--seed", type=int, default=0, help="of the random moments")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="nasfusion-endurance-") as folder:
+    with interruptible(last=True), tempfile.TemporaryDirectory(prefix="nasfusion-endurance-") as folder:
         endurance = Endurance(Path(folder), asked.seed)
         try:
             endurance.kills(asked.kills)
