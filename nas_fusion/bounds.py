@@ -64,7 +64,7 @@ class Bound:
     @property
     def range(self) -> str:
         """Both ends, in words."""
-        low, high = f"{self.low:,.12g}", f"{self.high:,.12g}"
+        low, high = f"{self.low:,.16g}", f"{self.high:,.16g}"
         words = f"above {low}, at most {high}" if self.above else f"{low} to {high}"
         return f"{words} ({self.note})" if self.note else words
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from nas_fusion import bounds
 from nas_fusion.bounds import Bound
 from nas_fusion.errors import OptionError
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
@@ -79,3 +82,12 @@ def test_a_plugin_s_own_bounds() -> None:
         entry.with_parameters({"count": 5})
     with pytest.raises(OptionError, match=r"mine\.way must be one of up, down, got 'left'"):
         entry.with_parameters({"way": "left"})
+
+
+def test_the_page_of_the_settings_names_every_bound() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "settings.md").read_text("utf-8")
+    found = [bound for name, bound in vars(bounds).items() if isinstance(bound, Bound) and not name.startswith("ANY_")]
+    assert len(found) > 15
+    for bound in found:
+        if bound not in (bounds.SHARE, bounds.PROCESSES, bounds.PORT):
+            assert bound.range.removesuffix(f" ({bound.note})") in page

@@ -151,7 +151,7 @@ def test_tuning_keeps_limits_at_every_width(dataset: EncodedDataset, tmp_path: P
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"latency_batch": 5}, "latency_batch must be 1 or 4096, got 5"),
+        ({"latency_batch": 5}, "latency_batch must be one of 1, 4096, got 5"),
         ({"parameters": -1}, "parameters must be an integer from 0 to 1,000,000,000,000,000, got -1"),
     ],
 )
