@@ -118,7 +118,7 @@ def test_arguments_that_are_no_text() -> None:
     for argument in ("caf\udce9", "a\0b"):
         with pytest.raises(Exception, match="argument") as caught:
             check_arguments(["compare", argument])
-        line = message_of(caught.value, ["compare", argument], commands)  # type: ignore[arg-type]
+        line = message_of(caught.value, ["compare", argument], commands)
         assert line.isprintable()
         assert line.endswith("; see nasfusion compare --help")
 
