@@ -78,7 +78,8 @@ def decide(records: Sequence[CellRecord], info: ComparisonInfo) -> Decision:
     """
     summaries = tuple(summarise(records))
     done = {(r.strategy, r.seed) for r in records}
-    failures = tuple(f for f in info.failures if (f.strategy, f.seed) not in done)
+    failed = {(f.strategy, f.seed): f for f in info.failures}
+    failures = tuple(f for cell, f in failed.items() if cell not in done)
     asked = [str(name) for name in info.settings.get("strategies", ())]
     known = [*(s.strategy for s in summaries), *(f.strategy for f in failures)]
     if info.reference is not None and info.reference not in (*known, *asked):

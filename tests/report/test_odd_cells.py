@@ -101,7 +101,7 @@ def test_where_nobody_learns_the_data_may_hold_nothing() -> None:
 def test_few_rows_widen_what_counts_as_chance() -> None:
     records = [dead("darts", 0, valid_auc=0.54, test_auc=0.53), *cells("tpe", [0.7], [0.69])]
     assert not_learned(records, comparison_info()) == {}
-    # 4,000 rows with 4 % positives: an error of .023, as on a sample of KDD12
+    # 4,000 rows with 4 % positives: an error of .023
     assert not_learned(records, comparison_info(rows=(32_000, 4_000, 4_000), label_rate=0.04)) == {"darts": (0,)}
 
 

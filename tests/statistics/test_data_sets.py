@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nas_fusion.errors import UnknownNameError
+from nas_fusion.errors import OptionError, UnknownNameError
 from nas_fusion.statistics import compare_over_data_sets, holm
 from nas_fusion.statistics._signed_rank import signed_rank
 from nas_fusion.statistics._stouffer import stouffer
@@ -114,6 +114,19 @@ def test_fewer_data_sets_combine_their_seeds() -> None:
     assert "15 pairs on 3 data sets" in found["b"].words
     assert found["c"].verdict == "tie"
     assert [found[n].p_corrected for n in "bc"] == pytest.approx(holm([combined.p_value, 1.0]))
+
+
+def test_a_chosen_reference_counts_the_comparisons_that_it_might_have_had() -> None:
+    scores = {**drawn(np.random.default_rng(4), 3, 5, 1), "c": drawn(np.random.default_rng(5), 3, 5)["a"]}
+    named = {c.name: c.p_value for c in compare_over_data_sets(scores, "a")}
+    (unshown,) = (c.p_value for c in compare_over_data_sets(scores, "b") if c.name == "c")
+    assert None not in (*named.values(), unshown)
+    chosen = compare_over_data_sets(scores, "a", chosen_from=["a", "b"])
+    assert {c.name: c.p_value for c in chosen} == named
+    family = holm([float(p) for p in (*named.values(), unshown) if p is not None])
+    assert [c.p_corrected for c in chosen] == pytest.approx(family[:2])
+    with pytest.raises(OptionError, match="chosen_from"):
+        compare_over_data_sets(scores, "a", chosen_from=["b"])
 
 
 def test_what_cannot_be_used_is_left_out() -> None:

@@ -57,7 +57,14 @@ def test_every_cell_has_its_record_design_and_weights(finished: Comparison) -> N
 
 def test_the_study_folder_is_complete(finished: Comparison) -> None:
     folder = finished.folder
-    for path in (folder.settings, folder.results, folder.report, folder.best_json, folder.best_svg):
+    for path in (
+        folder.settings,
+        folder.results,
+        folder.report,
+        folder.best_json,
+        folder.best_model_json,
+        folder.best_svg,
+    ):
         assert path.stat().st_size > 0
     leftovers = list(folder.path.rglob("*.tmp*"))
     assert leftovers == []

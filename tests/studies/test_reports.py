@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from nas_fusion.architecture import Architecture, found_from_json
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import StudyError, UnknownNameError
 from nas_fusion.files import new_folder, write_text
@@ -53,6 +55,34 @@ def test_every_report_is_written_from_the_cells(study: StudyFolder) -> None:
     first = study.report.read_bytes()
     rewrite_reports(study)
     assert study.report.read_bytes() == first
+
+
+def test_the_best_model_and_the_best_found_by_search_have_files(study: StudyFolder) -> None:
+    """A hand-made one is the best; then a search, whose model has no drawing; of an earlier drawing nothing stays."""
+    rewrite_reports(study)
+    searched = study.best_json.read_bytes()
+    assert study.best_model_json.read_bytes() == searched
+    for record in records():
+        if record.strategy == "stacked":
+            rewrite(study, replace(record, valid_auc=0.999))
+    found = rewrite_reports(study).decision
+    assert found.best is not None
+    assert found.best.strategy == "stacked"
+    assert study.best_json.read_bytes() == searched
+    assert found_from_json(study.best_model_json.read_text()) == found.best.best.design
+    assert "stacked, seed" in study.best_model_svg.read_text("utf-8")
+    for record in records():
+        own = Architecture.build("tpe", {"width": 8})
+        rewrite(study, replace(record, design=own, kind="reference" if record.strategy == "stacked" else "one-shot"))
+    rewrite_reports(study)
+    assert not study.best_svg.exists()
+    assert not study.best_model_svg.exists()
+
+
+def rewrite(study: StudyFolder, record: CellRecord) -> None:
+    shutil.rmtree(study.cell(record.strategy, record.seed))
+    with new_folder(study.cell(record.strategy, record.seed)) as folder:
+        write_cell(folder, record)
 
 
 def test_another_reference(study: StudyFolder) -> None:
