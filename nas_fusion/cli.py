@@ -482,9 +482,7 @@ def _names(parameters: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 def _fail(message: str) -> NoReturn:
     with suppress(OSError):  # standard error may be a file on the disk that is full
-        # It may quote a stranger's file, whose control characters are not for this terminal.
-        shown = "".join(c if c.isprintable() or c in "\n\t" else "?" for c in message)
-        typer.echo(f"nasfusion: error: {shown}", err=True)
+        typer.echo(f"nasfusion: error: {message}", err=True)
     raise SystemExit(EXIT_BAD_INPUT)
 
 

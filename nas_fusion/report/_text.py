@@ -1,18 +1,15 @@
 """Text that is not ours (names, settings, reasons, commands) as terminals, pages, figures and files show it.
 
 A study folder may be a stranger's. Whatever its text holds is shown and never obeyed: each place where text goes has
-its own function here, and all of them take away control characters first.
+its own function here, and all of them write control characters as escapes first.
 """
 
 from __future__ import annotations
 
 import html
 import re
-import unicodedata
 
-REPLACEMENT = "\ufffd"
-_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""They reorder what is shown around them, so that a text reads as another."""
+from nas_fusion.errors import harmless
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#~|!&$@^]|(?<=:)/(?=/)|(?<=www)\.)", re.IGNORECASE)
 _BLOCK = re.compile(r"^(?:([-+=:])|(\d+)([.)]))")
@@ -20,7 +17,7 @@ _BLOCK = re.compile(r"^(?:([-+=:])|(\d+)([.)]))")
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "[": "{[}", "]": "{]}", "*": "{*}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", REPLACEMENT: "?",
+    ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
 """Brackets and stars too: behind the end of a row LaTeX takes them for its options."""
 
@@ -28,21 +25,14 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def clean(text: str, *, lines: bool = False) -> str:
-    """Text without anything that acts on whoever shows it: white space is a space, other controls are a ``�``.
+    """Text without anything that acts on whoever shows it: white space is a space, other controls are `harmless`.
 
     Args:
         text: any, lone surrogates included.
         lines: keep the ends of lines.
     """
-    return "".join(_shown(c, lines) for c in text.replace("\r\n", "\n"))
-
-
-def _shown(character: str, lines: bool) -> str:
-    if character.isspace():
-        return "\n" if lines and character in "\n\r" else " "
-    if character in _DIRECTIONS or unicodedata.category(character) in ("Cc", "Cs", "Cn"):
-        return REPLACEMENT
-    return character
+    found = re.split(r"\r\n|\r|\n", text)
+    return ("\n" if lines else " ").join(harmless("".join(" " if c.isspace() else c for c in line)) for line in found)
 
 
 def html_text(text: str, *, lines: bool = False) -> str:
