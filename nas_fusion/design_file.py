@@ -12,6 +12,7 @@ from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.errors import DamagedFileError, DesignError, UnknownNameError
 from nas_fusion.files import read_text, write_text
 from nas_fusion.places import is_file
+from nas_fusion.seals import SEAL, SealError, sealed, unsealed
 
 CONTEXT = "context"
 FORMAT_VERSION = 1
@@ -70,14 +71,14 @@ _WORDS = {int: "an integer", str: "a text", dict: "an object"}
 
 
 def design_text(found: Found, context: Mapping[str, Any] | None) -> str:
-    """What a design's file says.
+    """What a design's file says, with a checksum.
 
     Args:
         found: the design, or the architecture.
         context: see `DesignContext.to_dict`; None for a plain design.
     """
     content = json.loads(found.to_json())
-    return json.dumps({**content, **({} if context is None else {CONTEXT: dict(context)})}, indent=2) + "\n"
+    return sealed({**content, **({} if context is None else {CONTEXT: dict(context)})}) + "\n"
 
 
 def write_design(path: str | Path, found: Found, context: DesignContext | None) -> None:
@@ -92,8 +93,10 @@ def write_design(path: str | Path, found: Found, context: DesignContext | None) 
 def read_design(path: str | Path) -> tuple[Found, DesignContext | None]:
     """A design and its context; None for a plain design, as older versions wrote it.
 
+    A design that was written by hand has no checksum; of one that has, nothing was changed.
+
     Raises:
-        DesignError: there is no such file, or it is no design, or damaged; names the file and the key.
+        DesignError: there is no such file, or it is no design, or damaged or changed; names the file and the key.
     """
     path = Path(path)
     if not is_file("DESIGN", path):
@@ -101,9 +104,12 @@ def read_design(path: str | Path) -> tuple[Found, DesignContext | None]:
     try:
         text = read_text(path)
         found = found_from_json(text)
-        content = json.loads(text)
+        content = unsealed(json.loads(text), required=False)
         return found, DesignContext.from_dict(content[CONTEXT]) if CONTEXT in content else None
     except DamagedFileError as error:
         raise DesignError(str(error)) from error
+    except SealError as error:
+        remedy = f"whoever changed it on purpose removes the line {SEAL!r}"
+        raise DesignError(f"{path}: {error}; {remedy}") from error
     except DesignError as error:
         raise DesignError(f"{path}: {error}") from error

@@ -164,6 +164,8 @@ def _read(name: str, text: str, place: str) -> Preset:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise StudyError(f"{place}: not TOML: {error}") from error
+    if not content:
+        raise StudyError(f"{place}: an empty file is no preset")
     summary, source = (str(content.pop(key, "")) for key in _OWN)
     parameters = _tables(content.pop("parameters", {}), place)
     settings = _flat(content)

@@ -7,6 +7,7 @@ where a map would end the process.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zlib
 from pathlib import Path
@@ -37,9 +38,7 @@ class ArrayWriter:
         self._crc = 0
         self._rows = 0
         self._file = path.open("wb")
-        header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
-        self._header_bytes = self._file.tell()
+        self._header_bytes = self._file.write(_header(self.dtype, shape))
 
     def append(self, chunk: npt.NDArray[Any]) -> None:
         """Write the next rows."""
@@ -84,6 +83,11 @@ def open_array(path: Path, record: dict[str, Any], *, verify: bool) -> np.memmap
         size = path.stat().st_size
         if size != record["bytes"]:
             raise DataError(f"corrupted: expected {record['bytes']} bytes, found {size}", path=path)
+        # Numpy evaluates a header that it does not know, and reads the same bytes in another order if that says so.
+        header = _header(np.dtype(record["dtype"]), tuple(record["shape"]))
+        with path.open("rb") as file:
+            if file.read(len(header)) != header:
+                raise DataError(f"corrupted: expected the header of {record['dtype']} {record['shape']}", path=path)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
@@ -94,6 +98,13 @@ def open_array(path: Path, record: dict[str, Any], *, verify: bool) -> np.memmap
     if verify and _checksum(path, skip=array.offset) != record["crc32"]:
         raise DataError("corrupted: the checksum does not fit", path=path)
     return array
+
+
+def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    found = io.BytesIO()
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(found, header)
+    return found.getvalue()
 
 
 def file_record(path: Path) -> dict[str, int]:

@@ -103,8 +103,10 @@ class ServiceSettings:
             config = ExperimentConfig() if self.file is None else ExperimentConfig.load(self.file)
             self._complete(config, {case_insensitive(name) for name in given})
             found: dict[str, Any] = config.json()
-        except (OSError, ValueError, TypeError, AttributeError, AssertionError, yaml.YAMLError) as error:
-            problem = str(error) or type(error).__name__
+        except (
+            OSError, ValueError, TypeError, AttributeError, AssertionError, RecursionError, yaml.YAMLError,
+        ) as error:  # fmt: skip
+            problem = " ".join(str(error).split()) or type(error).__name__
             raise OptionError("NNI's configuration", f"a file that NNI accepts ({problem})", str(self.file)) from error
         finally:
             unset_base_path()  # NNI leaves it set when a file is wrong, and then refuses the next file

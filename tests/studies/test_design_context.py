@@ -142,6 +142,7 @@ def test_a_soft_design_is_not_silently_trained_hard(study: Path, capsys: pytest.
 def changed(study: Path, change: Callable[[dict[str, Any]], Any]) -> str:
     content = json.loads((study / "cells" / "random-7" / "design.json").read_text("utf-8"))
     change(content)
+    del content["sha256"]  # as whoever changes a design on purpose is told to
     Path("mine.json").write_text(json.dumps(content))
     return "mine.json"
 
@@ -150,6 +151,14 @@ def test_a_plain_design_is_trained_as_the_options_say(study: Path, capsys: pytes
     path = changed(study, lambda content: content.pop("context"))
     _, err = printed(capsys, "retrain", path, *LOG, "--epochs", "1")
     assert "mine.json says nothing of where it was found: assuming space dcn, embedding width 4" in err
+
+
+def test_a_changed_digit_of_a_design_is_noticed(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (study / "cells" / "random-7" / "design.json").read_text("utf-8")
+    Path("mine.json").write_text(text.replace('"seed": 7', '"seed": 8'))
+    error = refused(capsys, "retrain", "mine.json")
+    assert "mine.json: damaged: its checksum does not fit" in error
+    assert "whoever changed it on purpose removes the line 'sha256'" in error
 
 
 @pytest.mark.parametrize(
