@@ -197,7 +197,12 @@ def victim(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_link_is_replaced_and_not_followed(victim: Path, tmp_path: Path) -> None:
     link = tmp_path / "report.html"
-    for write in (lambda: write_text(link, "new"), lambda: save_tensors(link, TENSORS), lambda: open_new(link).close()):
+    writers: list[Callable[[], object]] = [
+        lambda: write_text(link, "new"),
+        lambda: save_tensors(link, TENSORS),
+        lambda: open_new(link).close(),
+    ]
+    for write in writers:
         link.unlink(missing_ok=True)
         link.symlink_to(victim)
         write()
