@@ -30,13 +30,12 @@ Options = Mapping[str, Any]
 def output() -> Iterator[Console]:
     # Warnings of libraries are for developers; the project's own go through its logger.
     import optuna
-    from rich.logging import RichHandler
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     console = Console()
     if not console.is_terminal:
         console.width = PIPED_WIDTH
-    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    handler = _warnings_handler()
     handler.addFilter(_harmless_record)
     logger = logging.getLogger("nas_fusion")
     logger.addHandler(handler)
@@ -46,6 +45,18 @@ def output() -> Iterator[Console]:
             yield console
     finally:
         logger.removeHandler(handler)
+
+
+def _warnings_handler() -> logging.Handler:
+    """Wrapped where somebody reads it; one line a warning where it goes into a file."""
+    from rich.logging import RichHandler
+
+    errors = Console(stderr=True)
+    if errors.is_terminal:
+        return RichHandler(console=errors, show_time=False, show_path=False)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)-8s %(message)s"))
+    return handler
 
 
 def _harmless_record(record: logging.LogRecord) -> bool:
