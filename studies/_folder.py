@@ -16,7 +16,7 @@ from nas_fusion.search import TrainingService
 from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
 from nas_fusion.studies._shared import find_announced
 from nas_fusion.studies._storage import open_storage
-from nas_fusion.studies._strangers import plain_name, refuse_links
+from nas_fusion.studies._strangers import FOLDERS, plain_name, refuse_links
 from nas_fusion.trials import PHASES
 
 logger = logging.getLogger("nas_fusion")
@@ -214,7 +214,7 @@ class StudyFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with lock_file(self.path / ".lock", wait=False):
-                for place in (self.path, self.path / "cells", self.path / "searches"):
+                for place in (self.path, *(self.path / name for name in FOLDERS), *self.path.glob("cells/*")):
                     sweep(place)
                 self._write_settings(settings, fingerprint)
                 yield

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import DamagedFileError, NothingFinishedError, OptionError, StudyError
-from nas_fusion.files import write_text
+from nas_fusion.files import sweep, write_text
 from nas_fusion.places import check_folder_place
 from nas_fusion.report import ReportModel, latex_suite_table, write_suite_markdown, write_suite_report
 from nas_fusion.seals import read_sealed, sealed
@@ -137,6 +137,7 @@ def compare_suite(
     except OSError as error:
         raise StudyError(f"cannot write to {root}: {error.strerror or error}") from error
     refuse_links(root)
+    sweep(root)
     write_text(root / SUITE, sealed({"format": FORMAT_VERSION, "parts": names}) + "\n")
     shared = {name: f"{root.resolve().name}/{name}" for name in names} if storage else {}
     if storage:

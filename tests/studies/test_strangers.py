@@ -171,6 +171,14 @@ def test_artifacts_of_other_names_are_not_copied(study: StudyFolder, tmp_path: P
     assert sorted(study.artifacts.iterdir()) == before
 
 
+def test_what_killed_processes_left_goes_at_the_next_start(dataset: EncodedDataset, study: StudyFolder) -> None:
+    left = [study.path / place / ".report.html.17.tmp" for place in (".", "cells", "cells/stacked-0", "artifacts")]
+    for file in left:
+        file.write_text("half")
+    compare(SETTINGS, dataset, study.path)
+    assert not [file for file in left if file.exists()]
+
+
 class Harmful:
     """Unpickling it would make a folder."""
 
