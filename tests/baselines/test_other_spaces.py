@@ -33,7 +33,7 @@ from nas_fusion.search_spaces.interaction import Block, InteractionDesign, Inter
 from nas_fusion.search_spaces.nasrec import NasRecSpace
 from nas_fusion.strategy import STRATEGIES, select_strategies
 from nas_fusion.testing._task import BATCH_SIZE, tiny_data, tiny_task
-from nas_fusion.training import auc_and_logloss, predict_logits, seeded
+from nas_fusion.training import TrainConfig, auc_and_logloss, predict_logits, seeded
 from nas_fusion.trials import SilentTrial
 
 NAMES = ("autoctr", "nasrec")
@@ -255,9 +255,13 @@ def test_a_failed_candidate_has_spent_its_share_and_the_search_goes_on(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_search_in_which_nothing_can_be_trained_says_so(name: str, data: SearchData) -> None:
+def test_a_search_in_which_nothing_can_be_trained_says_so(
+    name: str, data: SearchData, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = tiny_task(data)
-    object.__setattr__(task.config, "learning_rate", 1e30)  # beyond what is allowed, so that everything overflows
+    # A rate beyond what is allowed, at which every training overflows.
+    monkeypatch.setattr(TrainConfig, "__post_init__", lambda config: None)
+    task = replace(task, config=replace(task.config, learning_rate=1e30))
     with pytest.raises(TrainingError, match=r"lower( the)? learning rate"):
         run_search(STRATEGIES.get(name), task)
 
