@@ -224,7 +224,7 @@ def test_presets_of_several_logs() -> None:
 
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from nas_fusion.data._storage import ArrayWriter
+    from nas_fusion.data.encoding.encoded_files import ArrayWriter
 
     def full(self: ArrayWriter, chunk: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))

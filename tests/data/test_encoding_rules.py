@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from nas_fusion.data import MISSING_ID, UNKNOWN_ID, DataOptions, EncodedDataset, FieldKind, prepare
-from nas_fusion.data._numeric import log_bucket
+from nas_fusion.data.encoding.numeric import log_bucket
 
 
 def split_log(train: Sequence[object], valid: Sequence[object], test: Sequence[object]) -> pd.DataFrame:

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from nas_fusion.data import DataOptions, EncodedDataset, FieldKind, prepare
-from nas_fusion.data._open import open_source, recognise
-from nas_fusion.data._source import Source
+from nas_fusion.data.sources.readers import open_source, recognise
+from nas_fusion.data.sources.source import Source
 
 Sample = Callable[[str], Path]
 Write = Callable[[str, str], Path]
@@ -110,7 +110,7 @@ def test_size_of_chunks_does_not_show(
     whole = prepare(path, options, cache=cache / "whole")
     monkeypatch.setattr(Source, "chunk_rows", 7)
     monkeypatch.setattr(Source, "chunk_bytes", 200)
-    monkeypatch.setattr("nas_fusion.data._counts.MIN_PENDING", 1)
+    monkeypatch.setattr("nas_fusion.data.encoding.value_counts.MIN_PENDING", 1)
     small = prepare(path, options, cache=cache / "small")
     assert small.schema.field_sizes == whole.schema.field_sizes
     assert small.statistics == whole.statistics

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import nas_fusion.data._prepare as preparing
+import nas_fusion.data.preparation as preparing
 from nas_fusion.data import DataOptions, EncodedDataset, SearchData, default_cache, prepare
-from nas_fusion.data._dataset import FORMAT_VERSION
-from nas_fusion.data._encode import encode as original_encode
-from nas_fusion.data._storage import ArrayWriter, read_schema, write_schema
+from nas_fusion.data.encoded_dataset import FORMAT_VERSION
+from nas_fusion.data.encoding.dataset_writer import encode as original_encode
+from nas_fusion.data.encoding.encoded_files import ArrayWriter, read_schema, write_schema
 from nas_fusion.errors import DataError
 
 
@@ -215,7 +215,7 @@ def test_not_a_data_set(tmp_path: Path) -> None:
 def test_reading_memory_does_not_grow_with_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tracemalloc
 
-    from nas_fusion.data._source import Source
+    from nas_fusion.data.sources.source import Source
 
     monkeypatch.setattr(Source, "chunk_rows", 1000)
     peaks = []

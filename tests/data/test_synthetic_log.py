@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from nas_fusion.data import describe, prepare, synthetic_log
-from nas_fusion.data._auc import auc
-from nas_fusion.data.synthetic import click_model
+from nas_fusion.data.click_model import click_model
+from nas_fusion.data.encoding.auc import auc
 from nas_fusion.errors import OptionError
 
 

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nas_fusion.data import MISSING_ID, UNKNOWN_ID, DataOptions, prepare
-from nas_fusion.data._columns import categories
-from nas_fusion.data._counts import ValueCounter
-from nas_fusion.data._numeric import Moments, QuantileSketch, quantile_bucket
-from nas_fusion.data._vocabulary import Vocabulary
+from nas_fusion.data.encoding.numeric import Moments, QuantileSketch, quantile_bucket
+from nas_fusion.data.encoding.value_counts import ValueCounter
+from nas_fusion.data.encoding.vocabulary import Vocabulary
+from nas_fusion.data.sources.arrow_columns import categories
 
 # Short and long texts, zero bytes, several bytes per character, prefixes of each other.
 TEXTS = st.one_of(

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from nas_fusion.data._files import check_file, file_digest, first_lines, plain_stem
-from nas_fusion.data._source import Source
+from nas_fusion.data.sources.log_files import check_file, file_digest, first_lines, plain_stem
+from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import shortened, shown
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data._columns import Categories, ColumnError, categories, plain, shown
-from nas_fusion.data._files import check_file, first_lines
-from nas_fusion.data._text import TextSource
+from nas_fusion.data.sources.arrow_columns import Categories, ColumnError, categories, plain, shown
+from nas_fusion.data.sources.delimited import TextSource
+from nas_fusion.data.sources.log_files import check_file, first_lines
 
 TOKEN = re.compile(r"^(?P<index>\d+):(?P<value>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$")
 ONE = r"^1(\.0*)?$"

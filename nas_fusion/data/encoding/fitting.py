@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from nas_fusion.data._columns import Categories, FloatArray, categories, numbers
-from nas_fusion.data._counts import ValueCounter
-from nas_fusion.data._infer import CATEGORY, LOG_PUBLISHED, QUANTILE, SCALE
-from nas_fusion.data._numeric import Moments, QuantileSketch, log_bucket, quantile_bucket
-from nas_fusion.data._schema import FIRST_ID, MISSING_ID, Field, FieldKind
-from nas_fusion.data._vocabulary import Vocabulary
+from nas_fusion.data.encoding.field_rules import CATEGORY, LOG_PUBLISHED, QUANTILE, SCALE
+from nas_fusion.data.encoding.numeric import Moments, QuantileSketch, log_bucket, quantile_bucket
+from nas_fusion.data.encoding.value_counts import ValueCounter
+from nas_fusion.data.encoding.vocabulary import Vocabulary
+from nas_fusion.data.schema import FIRST_ID, MISSING_ID, Field, FieldKind
+from nas_fusion.data.sources.arrow_columns import Categories, FloatArray, categories, numbers
 
 Rows = npt.NDArray[np.bool_]
 

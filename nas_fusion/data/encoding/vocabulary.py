@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data._columns import IntArray, ordered_by_value
-from nas_fusion.data._schema import FIRST_ID, UNKNOWN_ID
+from nas_fusion.data.schema import FIRST_ID, UNKNOWN_ID
+from nas_fusion.data.sources.arrow_columns import IntArray, ordered_by_value
 
 KEY_BYTES = 8
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data._columns import ColumnError, FloatArray, categories, numbers, shown
-from nas_fusion.data._text import TextSource
+from nas_fusion.data.sources.arrow_columns import ColumnError, FloatArray, categories, numbers, shown
+from nas_fusion.data.sources.delimited import TextSource
 from nas_fusion.errors import listed
 from nas_fusion.errors import shown as quoted
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from nas_fusion.data._columns import Categories, IntArray
+from nas_fusion.data.sources.arrow_columns import Categories, IntArray
 
 MIN_PENDING = 1 << 18
 """Below this many waiting values a merge is not worth its while."""

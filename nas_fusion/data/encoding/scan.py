@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nas_fusion.data._auc import auc
-from nas_fusion.data._columns import Categories, ColumnError, FloatArray, categories, ordered_by_value
-from nas_fusion.data._counts import ValueCounter
 from nas_fusion.data._options import DEFAULT_SPLIT, DataOptions, SplitRule
-from nas_fusion.data._source import Source
-from nas_fusion.data._vocabulary import Vocabulary
+from nas_fusion.data.encoding.auc import auc
+from nas_fusion.data.encoding.value_counts import ValueCounter
+from nas_fusion.data.encoding.vocabulary import Vocabulary
+from nas_fusion.data.sources.arrow_columns import Categories, ColumnError, FloatArray, categories, ordered_by_value
+from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import shown
 
 Codes = npt.NDArray[np.int8]

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, ClassVar
 
-from nas_fusion.data._columns import ColumnError, FloatArray, numbers, shown
+from nas_fusion.data.sources.arrow_columns import ColumnError, FloatArray, numbers, shown
 from nas_fusion.errors import LONGEST_QUOTE, DataError, listed
 from nas_fusion.errors import shown as quoted
 

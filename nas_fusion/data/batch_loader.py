@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nas_fusion.data._dataset import EncodedSplit
+from nas_fusion.data.encoded_dataset import EncodedSplit
 from nas_fusion.errors import OptionError
 
 WINDOW_BYTES = 1 << 28

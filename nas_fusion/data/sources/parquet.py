@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from nas_fusion.data._files import check_file, file_digest
-from nas_fusion.data._source import Source
+from nas_fusion.data.sources.log_files import check_file, file_digest
+from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
 
 if TYPE_CHECKING:

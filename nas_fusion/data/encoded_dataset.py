@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet
 
-from nas_fusion.data._scan import SPLITS
-from nas_fusion.data._schema import Schema
-from nas_fusion.data._storage import SCHEMA_FILE, check_file_record, open_array, read_schema
+from nas_fusion.data.encoding.encoded_files import SCHEMA_FILE, check_file_record, open_array, read_schema
+from nas_fusion.data.encoding.scan import SPLITS
+from nas_fusion.data.schema import Schema
 from nas_fusion.errors import DataError, listed, shown
 
 FORMAT_VERSION = 1

@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_fusion import bounds
-from nas_fusion.data._files import check_file, first_lines, plain_suffix
-from nas_fusion.data._libsvm import TOKEN, LibsvmSource
-from nas_fusion.data._logs import AVAZU_HEADER, CRITEO_COLUMNS, KDD12_COLUMNS, AvazuSource, CriteoSource, Kdd12Source
-from nas_fusion.data._source import Source
-from nas_fusion.data._synthetic_source import SyntheticSource
-from nas_fusion.data._tables import FrameSource, ParquetSource
-from nas_fusion.data._text import TextSource, guess_delimiter
+from nas_fusion.data.sources.criteo import (
+    AVAZU_HEADER,
+    CRITEO_COLUMNS,
+    KDD12_COLUMNS,
+    AvazuSource,
+    CriteoSource,
+    Kdd12Source,
+)
+from nas_fusion.data.sources.delimited import TextSource, guess_delimiter
+from nas_fusion.data.sources.libsvm import TOKEN, LibsvmSource
+from nas_fusion.data.sources.log_files import check_file, first_lines, plain_suffix
+from nas_fusion.data.sources.parquet import FrameSource, ParquetSource
+from nas_fusion.data.sources.source import Source
+from nas_fusion.data.sources.synthetic import SyntheticSource
 from nas_fusion.errors import OptionError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from nas_fusion.data._source import Source
-from nas_fusion.data.synthetic import DEFAULT_FIELDS, DEFAULT_ROWS, column_names, synthetic_blocks
+from nas_fusion.data.click_model import DEFAULT_FIELDS, DEFAULT_ROWS, column_names, synthetic_blocks
+from nas_fusion.data.sources.source import Source
 
 GENERATOR_VERSION = 1
 """Raise when the generator changes, so that cached logs are not found again."""

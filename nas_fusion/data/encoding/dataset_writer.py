@@ -12,15 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet
 
-from nas_fusion.data._columns import ColumnError
-from nas_fusion.data._dataset import FORMAT_VERSION, array_file, vocabulary_file
-from nas_fusion.data._encoders import Encoder, make_encoder
-from nas_fusion.data._infer import field_rules
 from nas_fusion.data._options import DataOptions
-from nas_fusion.data._scan import SPLITS, Progress, Scan, scan
-from nas_fusion.data._schema import MISSING_ID, UNKNOWN_ID, FieldKind, Schema
-from nas_fusion.data._source import Source
-from nas_fusion.data._storage import ArrayWriter, file_record, write_schema
+from nas_fusion.data.encoded_dataset import FORMAT_VERSION, array_file, vocabulary_file
+from nas_fusion.data.encoding.encoded_files import ArrayWriter, file_record, write_schema
+from nas_fusion.data.encoding.field_rules import field_rules
+from nas_fusion.data.encoding.fitting import Encoder, make_encoder
+from nas_fusion.data.encoding.scan import SPLITS, Progress, Scan, scan
+from nas_fusion.data.schema import MISSING_ID, UNKNOWN_ID, FieldKind, Schema
+from nas_fusion.data.sources.arrow_columns import ColumnError
+from nas_fusion.data.sources.source import Source
 
 logger = logging.getLogger("nas_fusion")
 

@@ -1,0 +1,1 @@
+"""Logs as streams of Arrow batches: one reader per format."""
