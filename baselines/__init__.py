@@ -7,11 +7,11 @@ implementations with the corrections of `nas_fusion.nni_bridge`; TPE is Optuna's
 if __name__ != "nas_fusion.baselines":
     raise ImportError("import this package as nas_fusion.baselines, not as `baselines`")
 
-from nas_fusion.baselines._darts import FusionDARTS, FusionGumbelDARTS
-from nas_fusion.baselines._grid import FusionGridSearch
-from nas_fusion.baselines._handmade import parallel, stacked
-from nas_fusion.baselines._random_oneshot import FusionRandomOneShot
-from nas_fusion.baselines._tpe import FusionTPE
+from nas_fusion.baselines.handmade_designs import parallel, stacked
+from nas_fusion.baselines.strategies.darts import FusionDARTS, FusionGumbelDARTS
+from nas_fusion.baselines.strategies.grid import FusionGridSearch
+from nas_fusion.baselines.strategies.random_oneshot import FusionRandomOneShot
+from nas_fusion.baselines.strategies.tpe import FusionTPE
 
 __all__ = [
     "FusionDARTS",

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from nas_fusion.files import write_text
+from nas_fusion.system.files import write_text
 
 Action = Callable[[], object]
 

@@ -84,7 +84,7 @@ from nas_fusion.arguments import (
     WeightsOption,
 )
 from nas_fusion.errors import NasFusionError, one_line
-from nas_fusion.interrupts import Terminated, end_with_parent, exit_codes, interruptible
+from nas_fusion.system.interrupts import Terminated, end_with_parent, exit_codes, interruptible
 from nas_fusion.usage import check_arguments, message_of, show_what_can_be_shown
 
 EXIT_BAD_INPUT = 2

@@ -10,9 +10,9 @@ from typing import Any
 
 from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.errors import DamagedFileError, DesignError, UnknownNameError
-from nas_fusion.files import read_text, write_text
-from nas_fusion.places import is_file
-from nas_fusion.seals import SEAL, SealError, sealed, unsealed
+from nas_fusion.system.files import read_text, write_text
+from nas_fusion.system.places import is_file
+from nas_fusion.system.seals import SEAL, SealError, sealed, unsealed
 
 CONTEXT = "context"
 FORMAT_VERSION = 1

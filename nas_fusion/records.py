@@ -10,7 +10,7 @@ from typing import Any
 
 from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.errors import NasFusionError, OptionError, StudyError
-from nas_fusion.seals import SealError, sealed, unsealed
+from nas_fusion.system.seals import SealError, sealed, unsealed
 
 KINDS = ("one-shot", "multi-trial", "reference")
 MODES = ("hard", "soft")
@@ -77,7 +77,7 @@ class CellRecord:
         trace: validations while searching.
         retrain_history: validations while re-training.
         shares_search_with: the strategy whose search this cell used instead of one of its own.
-        cost: what the model costs, by name (`nas_fusion.cost`): ``multiply_adds`` per row, ``latency_ms_1`` and
+        cost: what the model costs, by name (`nas_fusion.measures`): ``multiply_adds`` per row, ``latency_ms_1`` and
             ``latency_ms_4096`` (milliseconds per batch of 1 and 4096 rows), ``training_rows_per_second``.
         details: anything else that JSON can hold: hyperparameters, ``gates`` and ``operations`` per epoch, …;
             ``supernet_valid_auc`` and ``derived_valid_auc``: the supernet in the state from which the design was
@@ -131,7 +131,7 @@ class CellRecord:
         """JSON text with a checksum; floats keep every digit.
 
         Args:
-            files: sizes and checksums of what lies beside it, by name (`nas_fusion.seals.seal_of_file`).
+            files: sizes and checksums of what lies beside it, by name (`nas_fusion.system.seals.seal_of_file`).
         """
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         content["design"] = json.loads(self.design.to_json())

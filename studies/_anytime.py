@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from nas_fusion.data import EncodedSplit
 from nas_fusion.errors import TrainingError
-from nas_fusion.files import load_tensors, save_tensors, sweep, temporary_folder
 from nas_fusion.records import TracePoint
+from nas_fusion.system.files import load_tensors, save_tensors, sweep, temporary_folder
 from nas_fusion.training import TrainConfig, evaluate, seeded
 
 TestFigures = Mapping[int, float]

@@ -40,7 +40,7 @@ from nas_fusion.studies._limits import StudyLimits
 from nas_fusion.studies._memory import check_memory
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.training import EpochRecord, TrainConfig, seeded
-from nas_fusion.trials import SilentLog, TrialLog
+from nas_fusion.training_log import SilentLog, TrialLog
 
 
 def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionSpace:

@@ -10,10 +10,10 @@ from typing import Any
 from nas_fusion.design import FusionDesign
 from nas_fusion.design_file import CONTEXT, design_text
 from nas_fusion.errors import DamagedFileError, StudyError, WriteError
-from nas_fusion.files import read_text, write_text
 from nas_fusion.records import CellRecord
 from nas_fusion.report import draw_design
-from nas_fusion.seals import check_file, seal_of_file
+from nas_fusion.system.files import read_text, write_text
+from nas_fusion.system.seals import check_file, seal_of_file
 
 CELL, DESIGN, DRAWING, WEIGHTS = "cell.json", "design.json", "design.svg", "model.pt"
 AGAIN = "delete its folder, and the command that made the study computes the cell again"

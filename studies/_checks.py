@@ -8,7 +8,6 @@ from pathlib import Path
 from nas_fusion import bounds
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError
-from nas_fusion.places import check_file_place, check_folder_place
 from nas_fusion.search import Budget, TrainingService
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._assembly import make_space
@@ -19,6 +18,7 @@ from nas_fusion.studies._memory import check_memory
 from nas_fusion.studies._reports import check_reference
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._storage_url import check_storage
+from nas_fusion.system.places import check_file_place, check_folder_place
 from nas_fusion.training import TrainConfig, torch_device
 
 

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NothingFinishedError, StudyError
-from nas_fusion.files import new_folder, write_text
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model, write_results_csv
@@ -31,6 +30,7 @@ from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._work import CellListener, TuningListener, Work
+from nas_fusion.system.files import new_folder, write_text
 
 EngineName = Literal["in-process", "nni"]
 

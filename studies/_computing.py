@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nas_fusion.analysis import connection_importance
-from nas_fusion.cost import measure
 from nas_fusion.data import EncodedDataset
 from nas_fusion.design_file import CONTEXT
 from nas_fusion.errors import DamagedFileError
-from nas_fusion.files import lock_file, new_folder, save_tensors
+from nas_fusion.measures import connection_importance, measure
 from nas_fusion.nn import Fields, FusionNetwork
 from nas_fusion.records import CellRecord
 from nas_fusion.search import LATENCY, KeptLimits, Retrained, SearchOutcome, run_search
@@ -33,8 +31,9 @@ from nas_fusion.studies._chance import retraining_figures
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._provenance import provenance, with_search
 from nas_fusion.studies._searches import load_search, save_search
+from nas_fusion.system.files import lock_file, new_folder, save_tensors
 from nas_fusion.training import Metrics, TrainConfig, evaluate
-from nas_fusion.trials import LabelledLog, TrialLog
+from nas_fusion.training_log import LabelledLog, TrialLog
 
 logger = logging.getLogger("nas_fusion")
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from nas_fusion.design import OPERATIONS, candidate_connections, connection_label, fused_blocks, operation_label
 from nas_fusion.errors import DamagedFileError, StudyError
-from nas_fusion.files import LockedError, lock_file, sweep
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.search import TrainingService
 from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
 from nas_fusion.studies._shared import find_announced
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._strangers import FOLDERS, plain_name, refuse_links
-from nas_fusion.trials import PHASES
+from nas_fusion.system.files import LockedError, lock_file, sweep
+from nas_fusion.training_log import PHASES
 
 logger = logging.getLogger("nas_fusion")
 

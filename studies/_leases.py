@@ -1,10 +1,10 @@
 """Who runs a trial, and whether they still live: for storages that several processes share.
 
 Optuna's own heartbeat exists for databases only. This one is two attributes of the trial, so that it works with every
-storage: who runs it (`nas_fusion.processes`) and a count that grows while the process lives. A process that sees the
-other sees at once that it is gone, and as long as it is there, it is not taken for dead. One that does not see it, on
-another machine or in another container, waits until the count has stood still for a while by its own clock, so that
-clocks need not agree.
+storage: who runs it (`nas_fusion.system.processes`) and a count that grows while the process lives. A process that
+sees the other sees at once that it is gone, and as long as it is there, it is not taken for dead. One that does not see
+it, on another machine or in another container, waits until the count has stood still for a while by its own clock, so
+that clocks need not agree.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.errors import StorageError, WriteError
-from nas_fusion.files import lock_file
-from nas_fusion.processes import Fate, fate, this_process
 from nas_fusion.studies._patience import OWNER, at_once
+from nas_fusion.system.files import lock_file
+from nas_fusion.system.processes import Fate, fate, this_process
 
 BEAT, DIED = "nas-fusion:beat", "nas-fusion:died"
 BEAT_SECONDS = 10.0

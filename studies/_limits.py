@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from nas_fusion.cost import (
+from nas_fusion.errors import DamagedFileError, StudyError
+from nas_fusion.measures import (
     LatencyTable,
     Limit,
     Limits,
@@ -20,12 +21,11 @@ from nas_fusion.cost import (
     multiply_add_table,
     parameter_table,
 )
-from nas_fusion.errors import DamagedFileError, StudyError
-from nas_fusion.files import lock_file, write_text
-from nas_fusion.seals import read_sealed, sealed
 from nas_fusion.search import LATENCY
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.studies._settings import ComparisonSettings
+from nas_fusion.system.files import lock_file, write_text
+from nas_fusion.system.seals import read_sealed, sealed
 from nas_fusion.training import TrainConfig
 
 FORMAT_VERSION = 1

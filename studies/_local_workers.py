@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from nas_fusion.bounds import Bound
-from nas_fusion.files import open_new
-from nas_fusion.interrupts import PARENT
+from nas_fusion.system.files import open_new
+from nas_fusion.system.interrupts import PARENT
 
 logger = logging.getLogger("nas_fusion")
 

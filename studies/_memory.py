@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from nas_fusion.cost import parameters
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError
+from nas_fusion.measures import parameters
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies._settings import ComparisonSettings

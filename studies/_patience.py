@@ -28,7 +28,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import DataError, NotSupportedError, ProgrammingError, SQLAlchemyError
 
 from nas_fusion.errors import OptionError, StorageError, WriteError
-from nas_fusion.processes import this_process
+from nas_fusion.system.processes import this_process
 
 PATIENCE_VARIABLE = "NASFUSION_STORAGE_SECONDS"
 """Environment variable: how long a storage that is away is waited for."""

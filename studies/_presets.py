@@ -15,9 +15,6 @@ from typing import Any
 
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import OptionError, StudyError, UnknownNameError
-from nas_fusion.files import read_text
-from nas_fusion.places import is_file
-from nas_fusion.seals import read_sealed
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._settings import (
     ComparisonSettings,
@@ -27,6 +24,9 @@ from nas_fusion.studies._settings import (
     complete,
     read_settings,
 )
+from nas_fusion.system.files import read_text
+from nas_fusion.system.places import is_file
+from nas_fusion.system.seals import read_sealed
 
 SECTIONS = MappingProxyType(
     {"data": DataOptions, "model": ModelSettings, "recipe": RecipeSettings, "limits": LimitSettings}

@@ -10,7 +10,6 @@ from pathlib import Path
 from nas_fusion.design import FusionDesign
 from nas_fusion.design_file import CONTEXT, design_text
 from nas_fusion.errors import DamagedFileError, StudyError, UnknownNameError
-from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import (
     ReportModel,
@@ -27,6 +26,7 @@ from nas_fusion.studies._cell_files import AGAIN, CELL, read_cell, warn_of_unsea
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._info import info_from_cells, known_info
 from nas_fusion.studies._settings import ComparisonSettings, read_settings
+from nas_fusion.system.files import write_text
 
 logger = logging.getLogger("nas_fusion")
 

@@ -1,5 +1,5 @@
 """Searches that several cells share, kept in the study folder."""
 
-from nas_fusion.search._saved import load_search, save_search
+from nas_fusion.search.saved_search import load_search, save_search
 
 __all__ = ["load_search", "save_search"]

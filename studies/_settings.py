@@ -12,13 +12,13 @@ import tomli_w
 
 from nas_fusion import bounds
 from nas_fusion.bounds import Bound
-from nas_fusion.cost import DEFAULT_COST_PENALTY
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import DamagedFileError, OptionError, StudyError, UnknownNameError
-from nas_fusion.files import read_text, write_text
-from nas_fusion.seals import SEAL, SealError, digest, unsealed
+from nas_fusion.measures import DEFAULT_COST_PENALTY
 from nas_fusion.search import Budget
 from nas_fusion.search_spaces import DEFAULT_EMB_DIM, SPACES
+from nas_fusion.system.files import read_text, write_text
+from nas_fusion.system.seals import SEAL, SealError, digest, unsealed
 from nas_fusion.training import TrainConfig
 
 FORMAT_VERSION = 1

@@ -11,10 +11,7 @@ from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import DamagedFileError, NothingFinishedError, OptionError, StudyError
-from nas_fusion.files import sweep, write_text
-from nas_fusion.places import check_folder_place
 from nas_fusion.report import ReportModel, latex_suite_table, write_suite_markdown, write_suite_report
-from nas_fusion.seals import read_sealed, sealed
 from nas_fusion.studies._checks import check_comparison, check_size
 from nas_fusion.studies._compare import Comparison, EngineName, compare, offer
 from nas_fusion.studies._folder import StudyFolder
@@ -23,6 +20,9 @@ from nas_fusion.studies._settings import FORMAT_VERSION, MADE_ANEW, ComparisonSe
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._strangers import plain_name, refuse_links
 from nas_fusion.studies._work import CellListener, TuningListener
+from nas_fusion.system.files import sweep, write_text
+from nas_fusion.system.places import check_folder_place
+from nas_fusion.system.seals import read_sealed, sealed
 
 logger = logging.getLogger("nas_fusion")
 

@@ -10,8 +10,6 @@ from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError, StudyError
-from nas_fusion.files import write_text
-from nas_fusion.seals import sealed
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._checks import check_study
 from nas_fusion.studies._folder import StudyFolder
@@ -21,6 +19,8 @@ from nas_fusion.studies._shared import TUNING, announce
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._tuning import TuningResult
 from nas_fusion.studies._work import TuningListener, Work
+from nas_fusion.system.files import write_text
+from nas_fusion.system.seals import sealed
 
 
 def tune(

@@ -24,10 +24,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.architecture import Found
 from nas_fusion.errors import StudyError
-from nas_fusion.seals import digest
 from nas_fusion.studies._leases import DIED, Watch, declare_dead, give_back, held, storage_id
 from nas_fusion.studies._storage import open_study
-from nas_fusion.trials import StoppedEarly, Trial, TrialLog
+from nas_fusion.system.seals import digest
+from nas_fusion.training_log import StoppedEarly, Trial, TrialLog
 
 STARTUP_TRIALS = 6
 """Trials at random (the first: the defaults) before the estimator and the pruner take over."""
@@ -265,7 +265,7 @@ class TuningLog:
 
     @contextmanager
     def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
-        """See `nas_fusion.trials.TrialLog`."""
+        """See `nas_fusion.training_log.TrialLog`."""
         with self._log.trial(phase, design, **parameters) as inner:
             yield _TuningTrial(self, phase, inner)
 

@@ -27,7 +27,7 @@ from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._leases import Watch
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
-from nas_fusion.trials import LabelledLog, SilentLog, StoppedEarly, TrialLog
+from nas_fusion.training_log import LabelledLog, SilentLog, StoppedEarly, TrialLog
 
 logger = logging.getLogger("nas_fusion")
 

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from torch import nn
 
-from nas_fusion.abilities import (
+from nas_fusion.baselines import FusionDARTS, FusionRandomOneShot
+from nas_fusion.errors import OptionError
+from nas_fusion.nni_bridge import BaseSuperNetModule, learners
+from nas_fusion.optfusion import OptFusion
+from nas_fusion.search import SearchTask, run_search
+from nas_fusion.strategy import STRATEGIES, StrategyEntry
+from nas_fusion.strategy.abilities import (
     ABILITIES,
     CountsDeriving,
     LeavesSoftStart,
@@ -18,12 +24,6 @@ from nas_fusion.abilities import (
     SharesBudget,
     check_abilities,
 )
-from nas_fusion.baselines import FusionDARTS, FusionRandomOneShot
-from nas_fusion.errors import OptionError
-from nas_fusion.nni_bridge import BaseSuperNetModule, learners
-from nas_fusion.optfusion import OptFusion
-from nas_fusion.search import SearchTask, run_search
-from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import tiny_data, tiny_task
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from nas_fusion.cost import latency_ms
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
+from nas_fusion.measures import latency_ms
 from nas_fusion.nn import Fields
 from nas_fusion.optfusion import OptFusion, OptFusionNode
 from nas_fusion.search_spaces import FusionSpace

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from nas_fusion.errors import DamagedFileError, StudyError, WriteError
-from nas_fusion.files import (
+from nas_fusion.system.files import (
     LockedError,
     load_tensors,
     lock_file,

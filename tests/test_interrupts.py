@@ -16,7 +16,7 @@ import pytest
 
 from nas_fusion import cli
 from nas_fusion.errors import WriteError
-from nas_fusion.interrupts import Terminated, interruptible, raise_if_asked
+from nas_fusion.system.interrupts import Terminated, interruptible, raise_if_asked
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -88,7 +88,7 @@ def python(code: str, **options: Any) -> subprocess.Popen[str]:
 def test_a_second_ctrl_c_ends_at_once() -> None:
     code = (
         "import os, signal\n"
-        "from nas_fusion.interrupts import interruptible\n"
+        "from nas_fusion.system.interrupts import interruptible\n"
         "with interruptible():\n"
         "    try: os.kill(os.getpid(), signal.SIGTERM)\n"
         "    finally:\n"
@@ -115,7 +115,7 @@ def test_a_signal_that_comes_too_late_does_not_change_how_a_command_has_ended() 
 
 CHILD = """
 import os, time
-from nas_fusion.interrupts import end_with_parent, interruptible
+from nas_fusion.system.interrupts import end_with_parent, interruptible
 end_with_parent()
 with interruptible():
     try:

@@ -22,16 +22,17 @@ OUTSIDE = ("baselines", "search_spaces", "studies")
 """Folders at the top that install below nas_fusion."""
 
 LAYERS = (
-    {"errors", "stopwatch", "processes", "interrupts"},
-    {"bounds", "places", "allowance"},
-    {"design", "registry", "files", "statistics"},
-    {"architecture", "seals"},
-    {"trials", "design_file"},
-    {"records", "provenance", "data", "nn", "nni_bridge"},
+    {"errors"},
+    {"system"},
+    {"bounds"},
+    {"design", "registry", "statistics"},
+    {"architecture"},
+    {"training_log", "design_file", "budget"},
+    {"records", "data", "nn", "nni_bridge"},
+    {"provenance"},
     {"training"},
-    {"cost"},
-    {"search_spaces", "analysis"},
-    {"abilities"},
+    {"measures"},
+    {"search_spaces"},
     {"strategy"},
     {"optfusion"},
     {"search", "report"},
@@ -137,7 +138,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     info = f"nas_fusion-{PROJECT['project']['version']}.dist-info"
     assert {name for name in names if not name.startswith(f"{info}/")} == modules | {
         "nas_fusion/py.typed",
-        "nas_fusion/nni_bridge/guard.js",
+        "nas_fusion/nni_bridge/manager/guard.js",
         *(f"nas_fusion/studies/presets/{file.name}" for file in (ROOT / "studies" / "presets").iterdir()),
     }
     assert {name.split("/")[0] for name in names} == {"nas_fusion", info}

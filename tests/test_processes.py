@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nas_fusion import processes
-from nas_fusion.processes import ProcessId, fate, this_process
+from nas_fusion.system import processes
+from nas_fusion.system.processes import ProcessId, fate, this_process
 
 BIG = 2**22 + 5
 """Above Linux's largest process number."""

@@ -8,16 +8,16 @@ the BARS benchmark publishes for them.
 if __name__ != "nas_fusion.baselines.models":
     raise ImportError("import this package as nas_fusion.baselines.models, not as `models`")
 
-from nas_fusion.baselines.models._dcn import DCN, DCNv2Parallel, DCNv2Stacked
-from nas_fusion.baselines.models._deepfm import DeepFM
-from nas_fusion.baselines.models._edcn import EDCN
-from nas_fusion.baselines.models._finalmlp import FinalMLP
-from nas_fusion.baselines.models._fnn import FNN, WideDeep
-from nas_fusion.baselines.models._handmade import FrappeResult, HandMade
-from nas_fusion.baselines.models._pnn import IPNN
-from nas_fusion.baselines.models._shape import ModelShape
-from nas_fusion.baselines.models._table import MODELS
-from nas_fusion.baselines.models._xdeepfm import XDeepFM
+from nas_fusion.baselines.models.dcn import DCN, DCNv2Parallel, DCNv2Stacked
+from nas_fusion.baselines.models.deepfm import DeepFM
+from nas_fusion.baselines.models.edcn import EDCN
+from nas_fusion.baselines.models.finalmlp import FinalMLP
+from nas_fusion.baselines.models.fnn import FNN, WideDeep
+from nas_fusion.baselines.models.handmade_model import FrappeResult, HandMade
+from nas_fusion.baselines.models.model_shape import ModelShape
+from nas_fusion.baselines.models.model_table import MODELS
+from nas_fusion.baselines.models.pnn import IPNN
+from nas_fusion.baselines.models.xdeepfm import XDeepFM
 
 __all__ = [
     "DCN",

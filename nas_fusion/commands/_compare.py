@@ -24,7 +24,7 @@ from nas_fusion.commands._shared import (
     settings_of,
 )
 from nas_fusion.errors import OptionError
-from nas_fusion.places import check_file_place
+from nas_fusion.system.places import check_file_place
 
 _MAKER = "command that made the study"
 

@@ -12,7 +12,7 @@ from nas_fusion.commands._shared import (
     settings_of,
 )
 from nas_fusion.errors import OptionError
-from nas_fusion.places import check_file_place
+from nas_fusion.system.places import check_file_place
 
 
 def run_search_command(options: Options) -> None:
@@ -21,10 +21,10 @@ def run_search_command(options: Options) -> None:
         from nas_fusion.commands._options import with_preset
         from nas_fusion.design import FusionDesign
         from nas_fusion.design_file import write_design
-        from nas_fusion.files import write_text
         from nas_fusion.report import design_text, draw_design
         from nas_fusion.strategy import STRATEGIES
         from nas_fusion.studies import Assembly, check_runnable
+        from nas_fusion.system.files import write_text
 
         check_design_place(options["out"])
         options = with_preset(options)
@@ -70,9 +70,9 @@ def run_retrain_command(options: Options) -> None:
         from nas_fusion.commands._contexts import check_log, warn_of_context, with_context
         from nas_fusion.data import check_log as check_columns
         from nas_fusion.design_file import read_design
-        from nas_fusion.files import save_tensors
         from nas_fusion.search import SearchOutcome, faults_of
         from nas_fusion.studies import Assembly, check_runnable
+        from nas_fusion.system.files import save_tensors
         from nas_fusion.training import evaluate
 
         path: Path = options["design"]

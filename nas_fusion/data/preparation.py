@@ -17,7 +17,7 @@ from nas_fusion.data.encoding.field_rules import check_columns
 from nas_fusion.data.sources.readers import open_source
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
-from nas_fusion.files import sweep, temporary_folder
+from nas_fusion.system.files import sweep, temporary_folder
 
 if TYPE_CHECKING:
     import pandas as pd

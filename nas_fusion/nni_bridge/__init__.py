@@ -3,28 +3,28 @@
 The rest of the project imports NNI's names from here.
 """
 
-from nas_fusion.nni_bridge._engine import BudgetedEngine, CandidateSpace, DrawsSamples, refuse_non_finite
-from nas_fusion.nni_bridge._evolution import MendedEvolution
-from nas_fusion.nni_bridge._manager import guarded
-from nas_fusion.nni_bridge._nni import *  # noqa: F403 - the list of names is in the module's __all__
-from nas_fusion.nni_bridge._nni import __all__ as _nni_names
-from nas_fusion.nni_bridge._oneshot import (
-    LearnsArchitecture,
-    MendedModule,
-    MendedStrategy,
-    inner_module,
-    learners,
-)
-from nas_fusion.nni_bridge._recorder import ExperimentRecorder, experiment_id
-from nas_fusion.nni_bridge._training_service import (
+from nas_fusion.nni_bridge.manager.guarded_manager import guarded
+from nas_fusion.nni_bridge.manager.training_service import (
     ServiceSettings,
     TrainingServiceRun,
     TrialEnd,
     python_command,
     training_service,
 )
-from nas_fusion.nni_bridge._trial import TrialChannel
-from nas_fusion.nni_bridge._web_ui import viewing_manager, web_ui
+from nas_fusion.nni_bridge.manager.trial_side import TrialChannel
+from nas_fusion.nni_bridge.manager.web_ui import viewing_manager, web_ui
+from nas_fusion.nni_bridge.nni_import import *  # noqa: F403 - the list of names is in the module's __all__
+from nas_fusion.nni_bridge.nni_import import __all__ as _nni_names
+from nas_fusion.nni_bridge.oneshot_wrapping import (
+    LearnsArchitecture,
+    MendedModule,
+    MendedStrategy,
+    inner_module,
+    learners,
+)
+from nas_fusion.nni_bridge.recorder import ExperimentRecorder, experiment_id
+from nas_fusion.nni_bridge.regularised_evolution import MendedEvolution
+from nas_fusion.nni_bridge.sequential_engine import BudgetedEngine, CandidateSpace, DrawsSamples, refuse_non_finite
 
 __all__ = [  # noqa: PLE0604 - the names are strings
     *_nni_names,

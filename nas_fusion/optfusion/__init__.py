@@ -5,10 +5,10 @@ arXiv 2411.15731.
 """
 
 from nas_fusion.nni_bridge import nni
-from nas_fusion.optfusion._gates import binary_gate
-from nas_fusion.optfusion._node import OptFusionNode, SupernetOptions
-from nas_fusion.optfusion._proposals import propose
-from nas_fusion.optfusion.strategy import OptFusion
+from nas_fusion.optfusion.gates import binary_gate
+from nas_fusion.optfusion.optfusion_node import OptFusionNode, SupernetOptions
+from nas_fusion.optfusion.optfusion_strategy import OptFusion
+from nas_fusion.optfusion.proposals import propose
 
 # NNI has no registry of strategies; users look for one in its namespace.
 nni.nas.strategy.OptFusion = OptFusion

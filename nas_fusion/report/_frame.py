@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas_fusion.errors import OptionError
-from nas_fusion.files import write_text
 from nas_fusion.report._learning import not_learned
 from nas_fusion.report._text import clean, csv_text
+from nas_fusion.system.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_fusion.errors import OptionError
-from nas_fusion.files import write_text
 from nas_fusion.report import _sections
 from nas_fusion.report._comparison_figures import comparison_figures, strategy_styles
 from nas_fusion.report._cost_figures import ranks_figure
@@ -28,6 +27,7 @@ from nas_fusion.report._overall import (
 from nas_fusion.report._script import JS
 from nas_fusion.report._style import CSS
 from nas_fusion.report._text import html_text
+from nas_fusion.system.files import write_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.errors import OptionError
-from nas_fusion.files import write_text
 from nas_fusion.report._agreement import agreements
 from nas_fusion.report._columns import MODEL, QUALITY, SPENT, Column, column_cells, column_groups
 from nas_fusion.report._format import MISSING, flat, plain, signed
@@ -20,6 +19,7 @@ from nas_fusion.report._overall import overall, overall_cells, overall_heads, ov
 from nas_fusion.report._stages import stages
 from nas_fusion.report._text import markdown_code, markdown_item, markdown_text
 from nas_fusion.report._words import design_text
+from nas_fusion.system.files import write_text
 
 if TYPE_CHECKING:
     from nas_fusion.records import CellRecord, ComparisonInfo

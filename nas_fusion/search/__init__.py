@@ -3,16 +3,16 @@
 The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 """
 
-from nas_fusion.abilities import SoftStart
-from nas_fusion.search._architectures import ArchitectureTrainer
-from nas_fusion.search._budget import Budget
-from nas_fusion.search._engines import Engine, InProcess, TrainingService
-from nas_fusion.search._faults import faults_of
-from nas_fusion.search._incumbents import Incumbents, NoIncumbents
-from nas_fusion.search._keep_limits import LATENCY, Clock, KeptLimits, keep_limits
-from nas_fusion.search._run import Retrained, build_context, model_to_train, new_model, retrain, run_search
-from nas_fusion.search._saved import load_search, save_search
-from nas_fusion.search._task import SearchOutcome, SearchTask
+from nas_fusion.budget import Budget
+from nas_fusion.search.engines import Engine, InProcess, TrainingService
+from nas_fusion.search.faults import faults_of
+from nas_fusion.search.incumbents import Incumbents, NoIncumbents
+from nas_fusion.search.keep_limits import LATENCY, Clock, KeptLimits, keep_limits
+from nas_fusion.search.multitrial.own_spaces import ArchitectureTrainer
+from nas_fusion.search.run import Retrained, build_context, model_to_train, new_model, retrain, run_search
+from nas_fusion.search.saved_search import load_search, save_search
+from nas_fusion.search.task import SearchOutcome, SearchTask
+from nas_fusion.strategy.abilities import SoftStart
 
 __all__ = [
     "LATENCY",

@@ -1,15 +1,15 @@
 """What a comparison's numbers can tell: intervals, paired tests, ranks and verdicts; numpy and scipy alone."""
 
-from nas_fusion.statistics._chance import CHANCE, auc_error, chance_margin
-from nas_fusion.statistics._comparison import (
+from nas_fusion.statistics.above_chance import CHANCE, auc_error, chance_margin
+from nas_fusion.statistics.across_data_sets import compare_over_data_sets
+from nas_fusion.statistics.average_ranks import average_ranks, cliques, critical_difference, friedman
+from nas_fusion.statistics.intervals import Interval, bootstrap_interval, interquartile_mean
+from nas_fusion.statistics.paired_tests import holm, pairs_needed
+from nas_fusion.statistics.strategy_comparison import (
     SMALLEST_DIFFERENCE,
     PairedComparison,
     compare_with_reference,
 )
-from nas_fusion.statistics._data_sets import compare_over_data_sets
-from nas_fusion.statistics._interval import Interval, bootstrap_interval, interquartile_mean
-from nas_fusion.statistics._paired import holm, pairs_needed
-from nas_fusion.statistics._ranks import average_ranks, cliques, critical_difference, friedman
 
 __all__ = [
     "CHANCE",

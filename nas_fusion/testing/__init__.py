@@ -16,11 +16,11 @@ try:
 except ImportError as error:
     raise ImportError("nas_fusion.testing needs pytest: pip install pytest") from error
 
-pytest.register_assert_rewrite("nas_fusion.testing._contract")
+pytest.register_assert_rewrite("nas_fusion.testing.contract")
 
-from nas_fusion.testing._contract import StrategyContract  # noqa: E402 - after its asserts are registered
-from nas_fusion.testing._fresh import designs_in_fresh_process  # noqa: E402
-from nas_fusion.testing._task import resolve_entry, tiny_data, tiny_space, tiny_task  # noqa: E402
+from nas_fusion.testing.contract import StrategyContract  # noqa: E402 - after its asserts are registered
+from nas_fusion.testing.fresh_process import designs_in_fresh_process  # noqa: E402
+from nas_fusion.testing.small_task import resolve_entry, tiny_data, tiny_space, tiny_task  # noqa: E402
 
 __all__ = [
     "StrategyContract",

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from nas_fusion.search import run_search
-from nas_fusion.testing._task import resolve_entry, tiny_data, tiny_task
+from nas_fusion.testing.small_task import resolve_entry, tiny_data, tiny_task
 
 
 def main() -> None:

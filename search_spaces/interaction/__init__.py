@@ -7,9 +7,9 @@ published and what is simpler stands in docs/other-spaces.md.
 if __name__ != "nas_fusion.search_spaces.interaction":
     raise ImportError("import this package as nas_fusion.search_spaces.interaction, not as `interaction`")
 
-from nas_fusion.search_spaces.interaction._design import KINDS, RAW, WIDE_KINDS, Block, InteractionDesign
-from nas_fusion.search_spaces.interaction._network import InteractionNetwork, interaction_network, weights_of
-from nas_fusion.search_spaces.interaction._space import DEFAULT_BLOCKS, InteractionSpace
+from nas_fusion.search_spaces.interaction.interaction_design import KINDS, RAW, WIDE_KINDS, Block, InteractionDesign
+from nas_fusion.search_spaces.interaction.interaction_network import InteractionNetwork, interaction_network, weights_of
+from nas_fusion.search_spaces.interaction.interaction_space import DEFAULT_BLOCKS, InteractionSpace
 
 __all__ = [
     "DEFAULT_BLOCKS",

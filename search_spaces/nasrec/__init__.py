@@ -7,7 +7,7 @@ published and what is simpler stands in docs/other-spaces.md.
 if __name__ != "nas_fusion.search_spaces.nasrec":
     raise ImportError("import this package as nas_fusion.search_spaces.nasrec, not as `nasrec`")
 
-from nas_fusion.search_spaces.nasrec._design import (
+from nas_fusion.search_spaces.nasrec.nasrec_design import (
     DENSE_OPERATORS,
     MOST_INPUTS,
     RAW,
@@ -15,9 +15,9 @@ from nas_fusion.search_spaces.nasrec._design import (
     BlockChoice,
     NasRecDesign,
 )
-from nas_fusion.search_spaces.nasrec._network import NasRecNetwork, nasrec_network, weights_of
-from nas_fusion.search_spaces.nasrec._space import DEFAULT_BLOCKS, VECTORS, NasRecSpace
-from nas_fusion.search_spaces.nasrec._supernet import NasRecSupernet
+from nas_fusion.search_spaces.nasrec.nasrec_network import NasRecNetwork, nasrec_network, weights_of
+from nas_fusion.search_spaces.nasrec.nasrec_space import DEFAULT_BLOCKS, VECTORS, NasRecSpace
+from nas_fusion.search_spaces.nasrec.nasrec_supernet import NasRecSupernet
 
 __all__ = [
     "DEFAULT_BLOCKS",

@@ -13,7 +13,7 @@ from nas_fusion.data import SearchData
 from nas_fusion.search import run_search
 from nas_fusion.search_spaces import DesignSet
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.testing._task import tiny_data, tiny_task
+from nas_fusion.testing.small_task import tiny_data, tiny_task
 
 
 @pytest.fixture(scope="module")

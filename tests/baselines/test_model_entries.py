@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nas_fusion.architecture import Architecture
-from nas_fusion.baselines._model_entries import point_of_the_space
+from nas_fusion.baselines.model_entries import point_of_the_space
 from nas_fusion.baselines.models import FNN, MODELS
 from nas_fusion.data import DataOptions, EncodedDataset, SearchData, prepare
 from nas_fusion.errors import OptionError

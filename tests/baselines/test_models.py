@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas_fusion.baselines.models import MODELS, HandMade, ModelShape, XDeepFM
-from nas_fusion.baselines.models._parts import LinearPart
+from nas_fusion.baselines.models.model_parts import LinearPart
 from nas_fusion.data import SearchData, prepare
 from nas_fusion.errors import OptionError
 from nas_fusion.search_spaces import SPACES, DesignSet, FusionSpace

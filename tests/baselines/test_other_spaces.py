@@ -15,26 +15,26 @@ import torch
 from rich.console import Console
 
 from nas_fusion.architecture import Architecture, Found
-from nas_fusion.baselines import _nasrec
-from nas_fusion.baselines._autoctr import (
+from nas_fusion.baselines.strategies import nasrec_search as _nasrec
+from nas_fusion.baselines.strategies.autoctr import (
     AutoCTRSearch,
     Importance,
     Member,
     parent_probabilities,
     survivors,
 )
-from nas_fusion.baselines._nasrec import NasRecSearch, PathEvolution
+from nas_fusion.baselines.strategies.nasrec_search import NasRecSearch, PathEvolution
 from nas_fusion.data import SearchData
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.nn import Fields
 from nas_fusion.search import Budget, SearchTask, build_context, new_model, retrain, run_search
-from nas_fusion.search._candidates import train_candidate
+from nas_fusion.search.multitrial.candidates import train_candidate
 from nas_fusion.search_spaces.interaction import Block, InteractionDesign, InteractionSpace
 from nas_fusion.search_spaces.nasrec import NasRecSpace
 from nas_fusion.strategy import STRATEGIES, select_strategies
-from nas_fusion.testing._task import BATCH_SIZE, tiny_data, tiny_task
+from nas_fusion.testing.small_task import BATCH_SIZE, tiny_data, tiny_task
 from nas_fusion.training import TrainConfig, auc_and_logloss, predict_logits, seeded
-from nas_fusion.trials import SilentTrial
+from nas_fusion.training_log import SilentTrial
 
 NAMES = ("autoctr", "nasrec")
 FIELDS = Fields((5, 3, 4), (), emb_dim=2)
@@ -239,7 +239,7 @@ def test_a_failed_candidate_has_spent_its_share_and_the_search_goes_on(
             raise TrainingError("the training loss of epoch 1 is nan")
         return train_candidate(*arguments, **options)
 
-    monkeypatch.setattr("nas_fusion.search._architectures.train_candidate", sometimes)
+    monkeypatch.setattr("nas_fusion.search.multitrial.own_spaces.train_candidate", sometimes)
     log = Log()
     task = tiny_task(data)
     outcome = run_search(STRATEGIES.get("autoctr"), replace(task, trials=log))

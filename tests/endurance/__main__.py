@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from nas_fusion.interrupts import interruptible
+from nas_fusion.system.interrupts import interruptible
 from tests.endurance.disturbances import Endurance
 
 

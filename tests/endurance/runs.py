@@ -18,7 +18,7 @@ import pandas as pd
 import psutil
 
 from nas_fusion.report import CLOCK
-from nas_fusion.seals import SEAL
+from nas_fusion.system.seals import SEAL
 
 SMALL = "--data synthetic:2000 --levels 1 --emb-dim 2 --budget 1x --device cpu"
 PATIENCE = 300.0

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from nas_fusion.baselines.models import MODELS
-from nas_fusion.cost import parameter_table, parameters
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_connections, fused_blocks
+from nas_fusion.measures import parameter_table, parameters
 from nas_fusion.nn import Fields
 from nas_fusion.nn.blocks import for_no_input
 from nas_fusion.nn.operations import BUILT_IN

@@ -24,10 +24,11 @@ from nni.runtime.trial_command_channel import local_legacy
 from websockets.exceptions import InvalidStatus
 
 from nas_fusion.errors import OptionError, StudyError
-from nas_fusion.nni_bridge import ServiceSettings, TrainingServiceRun, TrialChannel, _trial, nni, training_service
-from nas_fusion.nni_bridge._channel import ManagerChannel
-from nas_fusion.nni_bridge._manager import authorization
-from nas_fusion.nni_bridge._plain import load_plain
+from nas_fusion.nni_bridge import ServiceSettings, TrainingServiceRun, TrialChannel, nni, training_service
+from nas_fusion.nni_bridge.manager import trial_side
+from nas_fusion.nni_bridge.manager.channel import ManagerChannel
+from nas_fusion.nni_bridge.manager.guarded_manager import authorization
+from nas_fusion.nni_bridge.manager.plain_json import load_plain
 
 API = "/api/v1/nni"
 UPGRADE = {
@@ -427,11 +428,11 @@ def test_what_is_not_plain_is_refused_from_a_file_too(
 ) -> None:
     names = dict.fromkeys(("NNI_TRIAL_COMMAND_CHANNEL", "REUSE_MODE", "MULTI_PHASE", "NNI_TRIAL_JOB_ID"))
     here = {"NNI_PLATFORM": "local", "NNI_SYS_DIR": str(tmp_path), "NNI_OUTPUT_DIR": str(tmp_path)}
-    for module in (_trial, local_legacy):
+    for module in (trial_side, local_legacy):
         monkeypatch.setattr(module, "trial_env_vars", SimpleNamespace(**names, **here))
     (tmp_path / "parameter.cfg").write_text('{"parameter_id": 1, "parameters": {"x": "bytes:"}}')
-    channel = _trial._channel_of_this_trial()
-    assert isinstance(channel, _trial.FileChannel)
+    channel = trial_side._channel_of_this_trial()
+    assert isinstance(channel, trial_side.FileChannel)
     with channel._metric_file:
         assert TrialChannel(channel).parameters == {"x": "bytes:"}
         (tmp_path / "parameter.cfg").write_text(text)
@@ -442,7 +443,7 @@ def test_what_is_not_plain_is_refused_from_a_file_too(
 @pytest.mark.parametrize("url", [None, "import://os.path", "file:///etc/passwd"])
 def test_a_process_that_is_no_trial(url: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = SimpleNamespace(NNI_TRIAL_COMMAND_CHANNEL=url, NNI_PLATFORM=None)
-    monkeypatch.setattr(_trial, "trial_env_vars", nobody)
+    monkeypatch.setattr(trial_side, "trial_env_vars", nobody)
     with pytest.raises(StudyError, match=re.escape(repr(url))):
         TrialChannel()
 
@@ -450,7 +451,7 @@ def test_a_process_that_is_no_trial(url: str | None, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("command", [None, [], {}, {"parameter": None}, {"parameter": {"parameters": {}}}])
 def test_another_command_is_no_parameters(command: Any) -> None:
     with pytest.raises(ValueError, match="parameters"):
-        _trial.parameters_of(command)
+        trial_side.parameters_of(command)
 
 
 def test_deep_json_is_no_trouble() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-from nas_fusion.nni_bridge._manager import GUARD, _node_folder, authorization, free_port
+from nas_fusion.nni_bridge.manager.guarded_manager import GUARD, _node_folder, authorization, free_port
 
 SERVER = """
 const http = require('http');

@@ -31,14 +31,14 @@ from nas_fusion.nni_bridge import (
     TrainingServiceRun,
     TrialChannel,
     TrialEnd,
-    _manager,
-    _training_service,
     guarded,
     nni,
     training_service,
 )
-from nas_fusion.nni_bridge._channel import Ended, Reported, parse
-from nas_fusion.nni_bridge._manager import GUARD, Manager, ask_manager
+from nas_fusion.nni_bridge.manager import guarded_manager
+from nas_fusion.nni_bridge.manager import training_service as training_service_module
+from nas_fusion.nni_bridge.manager.channel import Ended, Reported, parse
+from nas_fusion.nni_bridge.manager.guarded_manager import GUARD, Manager, ask_manager
 from nas_fusion.search_spaces import FusionSpace
 
 TRIAL = """
@@ -98,7 +98,7 @@ def test_nni_alone_hands_a_dead_trials_parameters_to_the_next(tmp_path: Path, mo
     without = re.sub(r"(?s)// microsoft/nni#5726.*?\n};\n", "", GUARD.read_text())
     assert "V3asV1" not in without
     (tmp_path / "guard.js").write_text(without)
-    monkeypatch.setattr(_manager, "GUARD", tmp_path / "guard.js")
+    monkeypatch.setattr(guarded_manager, "GUARD", tmp_path / "guard.js")
     with training_service(ServiceSettings(tmp_path / "nni", command(tmp_path, "0"))) as run:
         run.run([{"x": 0.25}, {"x": 0.5}])
         found = jobs(run)
@@ -163,7 +163,7 @@ def test_the_network_is_let_in_by_request_only_and_with_a_warning(
 
 def test_trials_keep_the_users_home_and_node_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NODE_OPTIONS", "--no-warnings")
-    monkeypatch.setattr(_training_service, "_LATE_SECONDS", 0.0)
+    monkeypatch.setattr(training_service_module, "_LATE_SECONDS", 0.0)
     told = tmp_path / "told"
     with training_service(ServiceSettings(tmp_path, f'echo "$HOME|$NODE_OPTIONS" > {quote(str(told))}')) as run:
         (end,) = run.run([{}])
@@ -269,14 +269,14 @@ def test_the_guard_comes_in_through_the_environment_and_leaves_it_as_it_was(
     folder = tmp_path / 'a "folder" with blanks'
     folder.mkdir()
     (folder / "guard.js").write_text(GUARD.read_text())
-    monkeypatch.setattr(_manager, "GUARD", folder / "guard.js")
+    monkeypatch.setattr(guarded_manager, "GUARD", folder / "guard.js")
     if users is None:
         monkeypatch.delenv("NODE_OPTIONS", raising=False)
     else:
         monkeypatch.setenv("NODE_OPTIONS", users)
     before = dict(os.environ)
     with guarded():
-        node = str(_manager._node_folder() / "node")
+        node = str(guarded_manager._node_folder() / "node")
         done = subprocess.run([node, "-e", ASK_NODE], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == ["127.0.0.1", users or ""]
     assert dict(os.environ) == before
@@ -288,7 +288,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from nni.experiment import Experiment
 from nas_fusion.nni_bridge import guarded
-from nas_fusion.nni_bridge._manager import free_port
+from nas_fusion.nni_bridge.manager.guarded_manager import free_port
 experiment, port = Experiment("local"), free_port()
 experiment.config.search_space = {"x": {"_type": "choice", "_value": [1]}}
 experiment.config.trial_command = "true"
@@ -369,7 +369,7 @@ def test_a_final_metric_behind_the_end_is_waited_for() -> None:
 
 
 def test_an_end_without_a_final_metric_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_training_service, "_LATE_SECONDS", 0.0)
+    monkeypatch.setattr(training_service_module, "_LATE_SECONDS", 0.0)
     (end,) = run_with(Told(Ended(1, "abc", "SUCCEEDED"))).run([{}])
     assert not end.succeeded
 
@@ -432,13 +432,14 @@ def test_the_users_file_goes_before_and_the_rest_is_filled_in(tmp_path: Path) ->
     file = tmp_path / "nni.yml"
     (tmp_path / "key").touch()
     file.write_text(
-        "trialConcurrency: 3\ntrial_command: my-python -m nas_fusion.search.trial\ntrialCodeDirectory: .\n"
+        "trialConcurrency: 3\ntrial_command: my-python -m nas_fusion.search.service.service_trial\n"
+        "trialCodeDirectory: .\n"
         "trainingService:\n  platform: remote\n  machineList:\n  - host: gpu1\n    user: me\n    sshKeyFile: key\n"
     )
     (tmp_path / "work").mkdir()
     found = ServiceSettings(tmp_path / "work", "ours", 2, file, {"phase": ["search"]}).experiment()
     assert found["trialConcurrency"] == 3
-    assert found["trialCommand"] == "my-python -m nas_fusion.search.trial"
+    assert found["trialCommand"] == "my-python -m nas_fusion.search.service.service_trial"
     assert found["trialCodeDirectory"] == str(tmp_path)
     assert found["trainingService"]["platform"] == "remote"
     assert found["trainingService"]["machineList"][0]["host"] == "gpu1"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from nas_fusion.cost import multiply_adds
 from nas_fusion.design import OPERATIONS, FusionDesign, fused_blocks
 from nas_fusion.errors import OptionError
+from nas_fusion.measures import multiply_adds
 from nas_fusion.optfusion import OptFusion, OptFusionNode, binary_gate
 from nas_fusion.search_spaces import FusionSpace
 

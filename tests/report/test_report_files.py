@@ -15,7 +15,6 @@ import pytest
 from rich.console import Console
 
 from nas_fusion.errors import OptionError, StudyError
-from nas_fusion.files import write_text
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report import (
     CLOCK,
@@ -28,6 +27,7 @@ from nas_fusion.report import (
     write_results_csv,
 )
 from nas_fusion.report._format import count
+from nas_fusion.system.files import write_text
 from tests.report.report_fakes import cell, comparison_info, comparison_model, comparison_records
 from tests.report.suite_fakes import large_comparison
 

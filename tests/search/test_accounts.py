@@ -12,7 +12,7 @@ from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
 from nas_fusion.optfusion import OptFusion
 from nas_fusion.search import run_search
-from nas_fusion.search._saved import load_search, save_search
+from nas_fusion.search.saved_search import load_search, save_search
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing import tiny_data, tiny_task
 from nas_fusion.training import evaluate

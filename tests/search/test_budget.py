@@ -10,9 +10,9 @@ import pytest
 from nas_fusion.data import SearchData
 from nas_fusion.errors import OptionError
 from nas_fusion.search import Budget, run_search
-from nas_fusion.search._shares import samples_per_candidate
+from nas_fusion.search.multitrial.shares import samples_per_candidate
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.testing._task import BATCH_SIZE, tiny_data, tiny_task
+from nas_fusion.testing.small_task import BATCH_SIZE, tiny_data, tiny_task
 
 SEARCHED = [name for name, entry in STRATEGIES if entry.kind != "reference" and entry.mode == "hard"]
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-import nas_fusion.allowance
-from nas_fusion.allowance import SIGNAL, Allowance, SearchStopped, allowing, current_allowance
+import nas_fusion.system.allowance
 from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import StrategyError
 from nas_fusion.search import SearchTask, run_search
 from nas_fusion.strategy import StrategyEntry
+from nas_fusion.system.allowance import SIGNAL, Allowance, SearchStopped, allowing, current_allowance
 from nas_fusion.testing import tiny_data, tiny_task
 from tests.fixtures import bad_strategies as bad
 
@@ -33,9 +33,9 @@ def task(data: SearchData) -> SearchTask:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is silent for a moment is ended."""
-    monkeypatch.setattr(nas_fusion.allowance, "TICK_SECONDS", 0.01)
-    monkeypatch.setattr(nas_fusion.allowance, "LEAST_SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr(nas_fusion.allowance, "SILENCE_FACTOR", 0.0)
+    monkeypatch.setattr(nas_fusion.system.allowance, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(nas_fusion.system.allowance, "LEAST_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(nas_fusion.system.allowance, "SILENCE_FACTOR", 0.0)
 
 
 # Whole searches ---------------------------------------------------------------------------------------------------

@@ -21,17 +21,24 @@ from nas_fusion.data import SearchData, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import DataError, OptionError, StrategyError, StudyError, TrainingError, UnknownNameError
 from nas_fusion.nni_bridge import CandidateSpace, TrialEnd, nni
-from nas_fusion.nni_bridge._manager import ask_manager
+from nas_fusion.nni_bridge.manager.guarded_manager import ask_manager
 from nas_fusion.search import InProcess, SearchOutcome, SearchTask, TrainingService, run_search
-from nas_fusion.search._candidates import TrainingHere
-from nas_fusion.search._orders import failure_of, make_space, read_task, task_order, trial_parameters, write_failure
-from nas_fusion.search._permits import permit, permits_of
-from nas_fusion.search._shares import TimeShares
+from nas_fusion.search.multitrial.candidates import TrainingHere
+from nas_fusion.search.multitrial.shares import TimeShares
+from nas_fusion.search.service.orders import (
+    failure_of,
+    make_space,
+    read_task,
+    task_order,
+    trial_parameters,
+    write_failure,
+)
+from nas_fusion.search.service.permits import permit, permits_of
 from nas_fusion.search_spaces import FusionSpace
-from nas_fusion.stopwatch import Stopwatch
 from nas_fusion.strategy import STRATEGIES
+from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.testing import tiny_data, tiny_task
-from nas_fusion.trials import Trial
+from nas_fusion.training_log import Trial
 
 
 class Notes:

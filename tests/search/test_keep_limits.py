@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 import torch
 
-from nas_fusion.cost import CostTable, Limit, Limits, multiply_add_table, parameter_table
 from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign, candidate_connections
 from nas_fusion.errors import OptionError
+from nas_fusion.measures import CostTable, Limit, Limits, multiply_add_table, parameter_table
 from nas_fusion.nni_bridge import model_context
 from nas_fusion.optfusion import OptFusion
-from nas_fusion.optfusion._penalty import CostPenalty
+from nas_fusion.optfusion.cost_penalty import CostPenalty
 from nas_fusion.search import LATENCY, SearchOutcome, SearchTask, TrainingService, keep_limits, run_search
-from nas_fusion.search._orders import make_space, read_task, task_order
-from nas_fusion.search._saved import load_search, save_search
+from nas_fusion.search.saved_search import load_search, save_search
+from nas_fusion.search.service.orders import make_space, read_task, task_order
 from nas_fusion.search_spaces import FusionSpace, Scores
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
@@ -68,7 +68,9 @@ def test_every_strategy_finds_an_affordable_design(
         with model_context(self.sample):
             return self.model.trace_copy().get(traceable=False)
 
-    monkeypatch.setattr("nas_fusion.nni_bridge._engine.CandidateSpace.executable_model", watched, raising=False)
+    monkeypatch.setattr(
+        "nas_fusion.nni_bridge.sequential_engine.CandidateSpace.executable_model", watched, raising=False
+    )
     outcome = run_search(STRATEGIES.get(name), limited_task(data, limits))
     assert isinstance(outcome.design, FusionDesign)
     assert limits.problem(outcome.design) is None

@@ -13,8 +13,9 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import TracePoint
-from nas_fusion.search import SearchOutcome, _refine, run_search
-from nas_fusion.search._candidates import TrainedCandidate, train_candidate
+from nas_fusion.search import SearchOutcome, run_search
+from nas_fusion.search.multitrial.candidates import TrainedCandidate, train_candidate
+from nas_fusion.search.oneshot import refinement
 from nas_fusion.search_spaces import DesignSet
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import tiny_data, tiny_task
@@ -51,7 +52,7 @@ def test_what_the_supernet_leaves_is_shared_alike(data: SearchData, monkeypatch:
         configs.append(config)
         return plain(task, config, *rest, **options)
 
-    monkeypatch.setattr(_refine, "train_candidate", noted)
+    monkeypatch.setattr(refinement, "train_candidate", noted)
     search(data)
     shares = [c.max_samples for c in configs]
     assert max(shares) - min(shares) <= 256, "whole batches; what rounding leaves goes to those that follow"
@@ -65,7 +66,7 @@ def test_what_an_early_stop_saves_goes_to_the_next(data: SearchData, monkeypatch
         shares.append(config.max_samples)
         return TrainedCandidate(0.7, 256, (TracePoint(0.1, 256, 0.7),))
 
-    monkeypatch.setattr(_refine, "train_candidate", stopped)
+    monkeypatch.setattr(refinement, "train_candidate", stopped)
     found = search(data)
     assert shares == sorted(shares)
     assert shares[-1] > 2 * shares[0]
@@ -97,7 +98,7 @@ def test_a_failed_candidate_has_spent_its_share(data: SearchData, monkeypatch: p
             raise TrainingError("not finite")
         return plain(task, config, *rest, **options)
 
-    monkeypatch.setattr(_refine, "train_candidate", second_fails)
+    monkeypatch.setattr(refinement, "train_candidate", second_fails)
     found = search(data)
     assert found.details["candidates"][1]["valid_auc"] is None
     assert abs(found.samples - whole.samples) < 256 * 2, "its share, in whole batches, is not given to the others"
@@ -113,7 +114,7 @@ def test_a_budget_without_a_batch_left_keeps_the_derived_design(data: SearchData
 
 
 def test_it_can_be_kept_and_read_again(data: SearchData, tmp_path: Path) -> None:
-    from nas_fusion.search._saved import load_search, save_search
+    from nas_fusion.search.saved_search import load_search, save_search
 
     found = search(data, budget="4x")
     save_search(tmp_path / "search", found)

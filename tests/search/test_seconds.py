@@ -11,11 +11,11 @@ from torch import Tensor
 
 from nas_fusion.data import SearchData
 from nas_fusion.search import Budget, InProcess, SearchOutcome, SearchTask, run_search
-from nas_fusion.search._shares import OutOfTimeError, TimeShares
+from nas_fusion.search.multitrial.shares import OutOfTimeError, TimeShares
 from nas_fusion.search_spaces import FusionSpace
-from nas_fusion.stopwatch import Stopwatch
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.testing._task import BATCH_SIZE, EMB_DIM, tiny_data, tiny_task
+from nas_fusion.system.stopwatch import Stopwatch
+from nas_fusion.testing.small_task import BATCH_SIZE, EMB_DIM, tiny_data, tiny_task
 from nas_fusion.training import TrainConfig, fit
 
 TRAINING, VALIDATING = 1.0, 0.25
@@ -168,7 +168,7 @@ def test_a_supernet_stops_at_the_batch_that_reaches_the_seconds(name: str, data:
 
 
 def test_gumbel_softmax_cools_down_with_the_seconds(data: SearchData, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nas_fusion.baselines._darts import _Cooling
+    from nas_fusion.baselines.strategies.darts import _Cooling
 
     seen: list[float] = []
     plain = _Cooling.step

@@ -15,7 +15,7 @@ from torch import Tensor
 from nas_fusion.architecture import Architecture, found_from_json
 from nas_fusion.errors import DesignError, OptionError
 from nas_fusion.nn import Fields
-from nas_fusion.search_spaces._sizes import weight_limit, widths_for
+from nas_fusion.search_spaces.block_sizes import weight_limit, widths_for
 from nas_fusion.search_spaces.interaction import (
     Block,
     InteractionDesign,
@@ -24,7 +24,7 @@ from nas_fusion.search_spaces.interaction import (
     interaction_network,
     weights_of,
 )
-from nas_fusion.search_spaces.interaction import _blocks as blocks_module
+from nas_fusion.search_spaces.interaction import interaction_blocks as blocks_module
 
 FIELDS = Fields((5, 3, 4), (1,), emb_dim=2)
 SPACE = InteractionSpace(FIELDS, (3, 6, 12), blocks=4)

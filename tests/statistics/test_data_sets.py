@@ -11,8 +11,8 @@ from scipy import stats
 
 from nas_fusion.errors import OptionError, UnknownNameError
 from nas_fusion.statistics import compare_over_data_sets, holm
-from nas_fusion.statistics._signed_rank import signed_rank
-from nas_fusion.statistics._stouffer import stouffer
+from nas_fusion.statistics.signed_rank import signed_rank
+from nas_fusion.statistics.stouffer import stouffer
 
 Scores = dict[str, dict[str, dict[int, float]]]
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from nas_fusion.errors import OptionError
 from nas_fusion.statistics import holm, pairs_needed
-from nas_fusion.statistics._paired import paired_t, spread_of_runs, unpaired_p
+from nas_fusion.statistics.paired_tests import paired_t, spread_of_runs, unpaired_p
 
 
 @pytest.mark.parametrize("n", [2, 3, 8, 30])

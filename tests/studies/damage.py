@@ -25,7 +25,7 @@ import optuna
 
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.errors import NasFusionError
-from nas_fusion.nni_bridge._recorder import check_experiment, experiment_id
+from nas_fusion.nni_bridge.recorder import check_experiment, experiment_id
 from nas_fusion.records import CellRecord
 from nas_fusion.report import ReportModel
 from nas_fusion.studies import (

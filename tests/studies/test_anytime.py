@@ -14,10 +14,8 @@ from torch import nn
 from nas_fusion.data import BatchLoader, DataOptions, EncodedDataset, SearchData, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
-from nas_fusion.files import load_tensors
 from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.search import run_search
-from nas_fusion.stopwatch import Stopwatch
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings, compare
 from nas_fusion.studies._anytime import (
@@ -28,6 +26,8 @@ from nas_fusion.studies._anytime import (
     with_test_figures,
     without_test_figures,
 )
+from nas_fusion.system.files import load_tensors
+from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
 from nas_fusion.training import TrainConfig, evaluate
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from nas_fusion.cost import parameters
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.errors import NasFusionError, OptionError, StudyError
+from nas_fusion.measures import parameters
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import (
     ComparisonSettings,

@@ -14,7 +14,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError
-from nas_fusion.processes import this_process
 from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.studies import open_storage
 from nas_fusion.studies._cells import MAX_DEATHS, Cell, CellBook
@@ -23,6 +22,7 @@ from nas_fusion.studies._leases import BEAT, Watch, declare_dead, held, storage_
 from nas_fusion.studies._patience import OWNER
 from nas_fusion.studies._shared import announce, find_announced
 from nas_fusion.studies._storage import open_study, without_password
+from nas_fusion.system.processes import this_process
 from tests.studies.test_compare import SETTINGS
 
 CELLS = [Cell("random", 0), Cell("darts", 0)]

@@ -12,10 +12,10 @@ import torch
 
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.design import FusionDesign
-from nas_fusion.files import load_tensors
 from nas_fusion.records import CellRecord
 from nas_fusion.report import CLOCK
 from nas_fusion.studies import Comparison, ComparisonSettings, ModelSettings, RecipeSettings, compare, make_space
+from nas_fusion.system.files import load_tensors
 from nas_fusion.training import evaluate
 
 SETTINGS = ComparisonSettings(

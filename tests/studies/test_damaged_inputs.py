@@ -14,7 +14,7 @@ import pytest
 from nas_fusion.data import EncodedDataset, prepare
 from nas_fusion.design_file import read_design
 from nas_fusion.errors import NasFusionError
-from nas_fusion.nni_bridge._training_service import ServiceSettings
+from nas_fusion.nni_bridge.manager.training_service import ServiceSettings
 from nas_fusion.studies import compare, load_preset, tune
 from tests.studies.damage import SETTINGS, TUNED, WAYS, constant_latency
 

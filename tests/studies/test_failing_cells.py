@@ -14,7 +14,6 @@ import torch
 from nas_fusion.cli import main
 from nas_fusion.data import EncodedDataset, prepare
 from nas_fusion.errors import NothingFinishedError, StrategyError, StudyError, WriteError
-from nas_fusion.files import write_text
 from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
@@ -33,6 +32,7 @@ from nas_fusion.studies._cells import CellBook, Claim
 from nas_fusion.studies._compare import _Table, offer
 from nas_fusion.studies._failures import Failure
 from nas_fusion.studies._work import Work
+from nas_fusion.system.files import write_text
 from tests.fixtures import bad_strategies as bad
 from tests.studies.test_compare import SETTINGS
 

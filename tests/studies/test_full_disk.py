@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 import torch
 
-from nas_fusion import files
 from nas_fusion.cli import main
 from nas_fusion.report import CLOCK
+from nas_fusion.system import files
 
 COMMAND = (
     "compare --data synthetic:2000 --levels 1 --emb-dim 2 --budget 1x --candidates 2 --epochs 1 --seeds 1 --device cpu "

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from torch import nn
 
-from nas_fusion.cost import multiply_adds
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.measures import multiply_adds
 from nas_fusion.studies import (
     ComparisonSettings,
     LimitSettings,

@@ -16,12 +16,12 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from nas_fusion.errors import OptionError, StorageError, WriteError
-from nas_fusion.processes import this_process
 from nas_fusion.studies import open_storage
 from nas_fusion.studies._journal import WholeJournal
 from nas_fusion.studies._leases import BEAT, held, storage_id
 from nas_fusion.studies._patience import OWNER, PATIENCE_VARIABLE, PatientStorage, at_once, patience
 from nas_fusion.studies._storage import open_study
+from nas_fusion.system.processes import this_process
 
 
 def database_error(text: str, kind: type[DBAPIError] = OperationalError) -> StorageInternalError:

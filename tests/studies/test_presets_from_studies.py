@@ -12,9 +12,9 @@ import pytest
 from nas_fusion.architecture import found_from_json
 from nas_fusion.cli import main
 from nas_fusion.errors import StudyError
-from nas_fusion.seals import SEAL
 from nas_fusion.studies import ComparisonSettings, load_preset
 from nas_fusion.studies._settings import read_settings
+from nas_fusion.system.seals import SEAL
 
 LOG = ("--data", "synthetic:1000")
 MADE = ("--levels", "1", "--emb-dim", "3", "--lr", "0.02", "--epochs", "1", "--budget", "0.5x", "--device", "cpu")

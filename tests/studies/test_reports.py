@@ -12,12 +12,12 @@ import pytest
 from nas_fusion.architecture import Architecture, found_from_json
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import StudyError, UnknownNameError
-from nas_fusion.files import new_folder, write_text
 from nas_fusion.records import CellRecord
 from nas_fusion.report import results_frame
 from nas_fusion.studies import ComparisonSettings, StudyFolder, rewrite_reports
 from nas_fusion.studies._cell_files import write_cell
 from nas_fusion.studies._reports import is_named_beforehand
+from nas_fusion.system.files import new_folder, write_text
 from tests.report.report_fakes import comparison_info, comparison_records
 
 NAMES = ("tpe", "random", "stacked")

@@ -17,7 +17,6 @@ from optuna.storages import InMemoryStorage
 
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.errors import StudyError
-from nas_fusion.files import read_text, write_text
 from nas_fusion.records import CellRecord
 from nas_fusion.studies import (
     ComparisonSettings,
@@ -33,6 +32,7 @@ from nas_fusion.studies import (
 )
 from nas_fusion.studies._artifacts import copy_artifacts
 from nas_fusion.studies._shared import COMPARISON, Announced
+from nas_fusion.system.files import read_text, write_text
 
 SETTINGS = ComparisonSettings(
     source="synthetic:600",

@@ -28,7 +28,7 @@ from nas_fusion.studies import (
 )  # fmt: skip
 from nas_fusion.studies._shared import TUNING, find_announced
 from nas_fusion.studies._tuning import STARTUP_TRIALS, Tuning, TuningLog
-from nas_fusion.trials import SilentLog, StoppedEarly
+from nas_fusion.training_log import SilentLog, StoppedEarly
 
 SETTINGS = ComparisonSettings(
     source="synthetic:2000",

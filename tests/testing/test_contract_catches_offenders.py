@@ -20,7 +20,7 @@ from nas_fusion.registry import RegistryError
 from nas_fusion.search import SearchOutcome, SearchTask, retrain, run_search
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import StrategyContract, designs_in_fresh_process, resolve_entry, tiny_data, tiny_task
-from nas_fusion.testing._repeat import repeat_search
+from nas_fusion.testing.repeated_search import repeat_search
 from tests.fixtures.bad_strategies import ENDLESS
 
 CONTRACT = StrategyContract()

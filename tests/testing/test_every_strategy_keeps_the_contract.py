@@ -12,7 +12,7 @@ from nas_fusion.data import SearchData
 from nas_fusion.search import run_search
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import StrategyContract, designs_in_fresh_process, resolve_entry, tiny_data, tiny_task
-from nas_fusion.testing._contract import SEED
+from nas_fusion.testing.contract import SEED
 
 BUILT_IN = [
     "optfusion-hard",

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from nas_fusion.cli import main
-from nas_fusion.files import load_tensors
 from nas_fusion.records import CellRecord
 from nas_fusion.registry import Registry, RegistryError
 from nas_fusion.strategy import STRATEGIES, StrategyEntry, select_strategies
+from nas_fusion.system.files import load_tensors
 
 PLUGIN = Path(__file__).resolve().parents[1] / "fixtures" / "strategy_plugin"
 
@@ -133,7 +133,7 @@ def test_a_plugin_cannot_take_a_built_in_name(tmp_path: Path, monkeypatch: pytes
     information = tmp_path / "twice-0.1.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: twice\nVersion: 0.1\n")
-    place = "nas_fusion.baselines.entries:ENTRIES"
+    place = "nas_fusion.baselines.baseline_entries:ENTRIES"
     (information / "entry_points.txt").write_text(f"[nas_fusion.strategies]\nrandom = {place}\n")
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry("strategy", "nas_fusion.strategies", tuple)
@@ -151,7 +151,8 @@ def with_a_broken_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     registry = Registry("strategy", "nas_fusion.strategies", StrategyEntry)
     for name, entry in STRATEGIES:
         registry.register(name, entry)
-    monkeypatch.setattr("nas_fusion.strategy.STRATEGIES", registry)
+    for place in ("nas_fusion.strategy", "nas_fusion.strategy.known_strategies"):
+        monkeypatch.setattr(f"{place}.STRATEGIES", registry)
 
 
 @pytest.mark.usefixtures("with_a_broken_plugin")

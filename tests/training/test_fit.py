@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from nas_fusion.data import Batch, BatchLoader, SearchData, prepare
 from nas_fusion.errors import OptionError, TrainingError
-from nas_fusion.files import load_tensors
-from nas_fusion.interrupts import Terminated, interruptible
 from nas_fusion.nn import FieldEmbedding
+from nas_fusion.system.files import load_tensors
+from nas_fusion.system.interrupts import Terminated, interruptible
 from nas_fusion.training import TrainConfig, auc_and_logloss, evaluate, fit, parameter_groups, predict_logits
 
 CONFIG = TrainConfig(learning_rate=0.02, batch_size=256, max_epochs=2, patience=0, device="cpu", precision="64")

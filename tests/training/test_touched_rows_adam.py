@@ -15,7 +15,7 @@ from nas_fusion.data import prepare
 from nas_fusion.nn import FieldEmbedding
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.training import TouchedRowsAdam, TrainConfig, fit
-from nas_fusion.training._optimizers import clip_gradient, weights_optimizer
+from nas_fusion.training.optimizers import clip_gradient, weights_optimizer
 
 ROWS, WIDTH, STEPS = 12, 3, 9
 SETTINGS: dict[str, Any] = {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-6}
@@ -49,7 +49,7 @@ def test_equals_dense_adam_where_every_row_is_looked_up(decay: float) -> None:
 @pytest.mark.parametrize("decay", [0.0, 0.3])
 @pytest.mark.parametrize("elements_at_once", [2 * WIDTH, 1 << 17])
 def test_equals_its_definition_row_by_row(decay: float, elements_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nas_fusion.training._optimizers.ELEMENTS_AT_ONCE", elements_at_once)
+    monkeypatch.setattr("nas_fusion.training.optimizers.ELEMENTS_AT_ONCE", elements_at_once)
     ours, plain = table(sparse=True), table(sparse=False)
     optimiser = TouchedRowsAdam(ours.parameters(), weight_decay=decay, **SETTINGS)
     (beta1, beta2), lr, eps = (0.8, 0.95), 0.05, 1e-6

@@ -1,0 +1,88 @@
+"""Deep & Cross networks: DCN, and DCNv2 stacked and parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from nas_fusion.baselines.models.model_parts import CrossNetwork, Ids, Logits, Tower, TowerHead, Values
+from nas_fusion.baselines.models.model_shape import ModelShape
+from nas_fusion.nn import CrossBlock, LowRankCrossBlock, MatrixCrossBlock
+
+
+class ParallelDCN(nn.Module):
+    """``w · [crosses(e); tower(e)] + b``: crosses and a dense tower side by side.
+
+    Args:
+        shape: of the tower.
+        cross_layers: number of cross layers.
+        make_cross: makes one cross layer of a width.
+    """
+
+    def __init__(self, shape: ModelShape, cross_layers: int, make_cross: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.embedding = shape.make_embedding()
+        width = self.embedding.width
+        self.crosses = CrossNetwork(width, cross_layers, make_cross)
+        self.tower = Tower(width, shape)
+        self.head = nn.Linear(width + self.tower.width, 1)
+
+    def forward(self, ids: Ids, values: Values | None = None) -> Logits:
+        """Return the logits."""
+        embedding = self.embedding(ids, values)
+        return self.head(torch.cat([self.crosses(embedding), self.tower(embedding)], dim=1)).squeeze(-1)
+
+
+class DCN(ParallelDCN):
+    """DCN (Wang et al., ADKDD 2017): cross layers ``(w · x) e + b + x`` beside a dense tower.
+
+    Args:
+        shape: of the tower.
+        cross_layers: number of cross layers.
+    """
+
+    def __init__(self, shape: ModelShape, cross_layers: int = 3) -> None:
+        super().__init__(shape, cross_layers, CrossBlock)
+
+
+class DCNv2Parallel(ParallelDCN):
+    """DCNv2 in its parallel form (Wang et al., WWW 2021, fig. 1b): cross layers ``(W x + b) ⊙ e + x``.
+
+    Left out: the mixture of low-rank experts, which BARS does not use on frappe either.
+
+    Args:
+        shape: of the tower.
+        cross_layers: number of cross layers.
+        rank: ``W = U V`` of this rank (its eq. 2); None: a full matrix (eq. 1).
+    """
+
+    def __init__(self, shape: ModelShape, cross_layers: int = 4, rank: int | None = None) -> None:
+        super().__init__(shape, cross_layers, dcnv2_cross(rank))
+
+
+class DCNv2Stacked(nn.Module):
+    """DCNv2 in its stacked form (fig. 1a): ``w · tower(crosses(e)) + b``; otherwise as `DCNv2Parallel`.
+
+    Args:
+        shape: of the tower.
+        cross_layers: number of cross layers.
+        rank: as of `DCNv2Parallel`.
+    """
+
+    def __init__(self, shape: ModelShape, cross_layers: int = 4, rank: int | None = None) -> None:
+        super().__init__()
+        self.embedding = shape.make_embedding()
+        self.crosses = CrossNetwork(self.embedding.width, cross_layers, dcnv2_cross(rank))
+        self.deep = TowerHead(self.embedding.width, shape)
+
+    def forward(self, ids: Ids, values: Values | None = None) -> Logits:
+        """Return the logits."""
+        return self.deep(self.crosses(self.embedding(ids, values)))
+
+
+def dcnv2_cross(rank: int | None) -> Callable[[int], nn.Module]:
+    """What makes a cross layer with a matrix of a rank; None: of full rank."""
+    return MatrixCrossBlock if rank is None else partial(LowRankCrossBlock, rank=rank)

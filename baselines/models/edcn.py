@@ -1,0 +1,104 @@
+"""EDCN: a cross tower and a deep tower that share what they learn after every layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nas_fusion.baselines.models.model_parts import Ids, Logits, Values, positive
+from nas_fusion.baselines.models.model_shape import ModelShape
+from nas_fusion.errors import OptionError
+from nas_fusion.nn import CrossBlock, DeepBlock
+from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.operations import BUILT_IN
+
+
+class Bridge(nn.Module):
+    """Merges the two towers after a layer: one of the four fusion operations, of which the paper prefers the product.
+
+    They are the operations of the search spaces (OptFusion took them from here), with the ReLU that the paper puts
+    behind the concatenation.
+
+    Args:
+        width: number of features of either tower.
+        operation: ``add``, ``product``, ``concat`` or ``attention``.
+    """
+
+    def __init__(self, width: int, operation: str) -> None:
+        super().__init__()
+        if operation not in BUILT_IN:
+            raise OptionError("bridge", f"one of {', '.join(BUILT_IN)}", operation)
+        self.operation = BUILT_IN[operation](2, width)
+        self.rectify = operation == "concat"
+
+    def forward(self, cross: Features, deep: Features) -> Features:
+        """Merge."""
+        merged = self.operation([cross, deep])
+        return torch.relu(merged) if self.rectify else merged
+
+
+class Regulation(nn.Module):
+    """Gates every field for either tower: ``softmax_fields(g / τ)_f · x_f``, all g starting at 1.
+
+    With batch norm on what comes out, as in BARS: a share of ten fields makes the features ten times smaller.
+
+    Args:
+        shape: fields, their width, and whether there is batch norm.
+        temperature: τ.
+    """
+
+    def __init__(self, shape: ModelShape, temperature: float) -> None:
+        super().__init__()
+        if not temperature > 0:
+            raise OptionError("temperature", "a positive number", temperature)
+        self.temperature, self.emb_dim = temperature, shape.emb_dim
+        self.gates = nn.Parameter(torch.ones(2, shape.fields))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(shape.width) if shape.batch_norm else nn.Identity() for _ in range(2))
+
+    def forward(self, features: Features) -> tuple[Features, Features]:
+        """Return the inputs of the cross tower and of the deep tower."""
+        shares = torch.softmax(self.gates / self.temperature, dim=1).repeat_interleave(self.emb_dim, dim=1)
+        return self.norms[0](features * shares[0]), self.norms[1](features * shares[1])
+
+
+class EDCN(nn.Module):
+    """Layers of regulation, one cross beside one dense layer, and bridge (Chen et al., CIKM 2021).
+
+    With x^0 and h^0 the regulated embedding and f^0 the embedding::
+
+        x, h = regulate_l(f^{l-1});  x^l = (w_l · x) x^0 + b_l + x;  h^l = ReLU(W_l h + c_l);  f^l = bridge_l(x^l, h^l)
+
+    and the logit is linear in ``[x^L; h^L; f^L]``. All layers have the embeddings' width; `ModelShape.hidden` is not
+    looked at. `ModelShape.batch_norm` is that of the regulation, the dense layers have none (as in BARS). The cross
+    layer is DCN's, with the term ``+ x``, which the EDCN of FuxiCTR, BARS's code, leaves out.
+
+    Args:
+        shape: fields, their width, batch norm, dropout.
+        layers: number of layers L.
+        temperature: of the regulation.
+        bridge: operation of the bridges.
+    """
+
+    def __init__(self, shape: ModelShape, layers: int = 3, temperature: float = 5.0, bridge: str = "product") -> None:
+        super().__init__()
+        positive("layers", layers)
+        self.embedding = shape.make_embedding()
+        width = self.embedding.width
+        self.regulations = nn.ModuleList(Regulation(shape, temperature) for _ in range(layers))
+        self.crosses = nn.ModuleList(CrossBlock(width) for _ in range(layers))
+        self.denses = nn.ModuleList(DeepBlock(width, dropout=shape.dropout) for _ in range(layers))
+        self.bridges = nn.ModuleList(Bridge(width, bridge) for _ in range(layers))
+        self.head = nn.Linear(3 * width, 1)
+
+    def forward(self, ids: Ids, values: Values | None = None) -> Logits:
+        """Return the logits."""
+        shared = self.embedding(ids, values)
+        start: Features | None = None
+        for regulation, crossing, dense, bridge in zip(
+            self.regulations, self.crosses, self.denses, self.bridges, strict=True
+        ):
+            cross, deep = regulation(shared)
+            start = cross if start is None else start
+            cross, deep = crossing(cross, start), dense(deep, start)
+            shared = bridge(cross, deep)
+        return self.head(torch.cat([cross, deep, shared], dim=1)).squeeze(-1)

@@ -1,0 +1,30 @@
+"""IPNN: inner products of the field vectors as inputs of a dense network."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from nas_fusion.baselines.models.model_parts import Ids, Logits, TowerHead, Values, inner_products, vectors_of
+from nas_fusion.baselines.models.model_shape import ModelShape
+
+
+class IPNN(nn.Module):
+    """``w · tower([e; p]) + b`` with ``p_ij = ⟨v_i, v_j⟩`` for every pair i < j.
+
+    Qu et al., ICDM 2016; pairs i < j as in the authors' TOIS 2018 paper and in BARS. The first paper takes all ordered
+    pairs and the squares ``⟨v_i, v_i⟩``, and has one low-rank weight matrix per hidden unit over them; here the first
+    layer's weights over the pairs are free.
+    """
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embedding = shape.make_embedding()
+        self.deep = TowerHead(self.embedding.width + shape.pairs, shape)
+
+    def forward(self, ids: Ids, values: Values | None = None) -> Logits:
+        """Return the logits."""
+        embedding = self.embedding(ids, values)
+        products = inner_products(vectors_of(embedding, self.shape))
+        return self.deep(torch.cat([embedding, products], dim=1))

@@ -1,0 +1,114 @@
+"""NNI's DARTS and Gumbel-DARTS on the fusion space, mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nas_fusion.nni_bridge import (
+    DARTS,
+    DartsLightningModule,
+    GumbelDARTS,
+    GumbelDartsLightningModule,
+    MendedModule,
+    MendedStrategy,
+    nni,
+)
+from nas_fusion.training import SampleMeter
+from nas_fusion.training.fit import UNBOUNDED
+
+_NEVER = 2**62
+
+
+class DartsModule(MendedModule, DartsLightningModule):
+    """NNI's DARTS search with ordered architecture parameters and a validation step."""
+
+
+class GumbelDartsModule(MendedModule, GumbelDartsLightningModule):
+    """NNI's Gumbel-DARTS search with ordered architecture parameters and a validation step.
+
+    Where seconds end the training, the temperature falls with the part of them that is spent.
+    """
+
+    temperature_scheduler: Any
+
+    def on_train_start(self) -> None:
+        """Find out what says how much is spent."""
+        super().on_train_start()
+        if not isinstance(self.temperature_scheduler, _Cooling):
+            meter = next(c for c in self.trainer.callbacks if isinstance(c, SampleMeter))
+            self.temperature_scheduler = _Cooling(self.temperature_scheduler, meter)
+
+
+class _Cooling:
+    """NNI's temperature schedule, for trainings without a number of epochs, too."""
+
+    def __init__(self, scheduler: Any, meter: SampleMeter) -> None:
+        self._scheduler, self._meter = scheduler, meter
+
+    def step(self, current: int, total: int) -> float:
+        """The temperature of epoch `current` of `total`; -1: of an unknown number."""
+        if total == UNBOUNDED:
+            return float(self._scheduler.step(min(self._meter.share, 1.0), 1))
+        return float(self._scheduler.step(current, total))
+
+
+@nni.trace
+class FusionDARTS(MendedStrategy, DARTS):
+    """DARTS, first order (Liu et al., ICLR 2019): connections and operations relaxed by softmax.
+
+    The architecture is trained on validation batches, the weights on training batches.
+
+    Args:
+        arc_learning_rate: of the Adam that trains the architecture.
+        gradient_clip_val: clip the norm of the weights' gradient.
+    """
+
+    def __init__(self, arc_learning_rate: float, gradient_clip_val: float | None = None) -> None:
+        super().__init__(
+            arc_learning_rate=arc_learning_rate, gradient_clip_val=gradient_clip_val, log_prob_every_n_step=_NEVER
+        )
+
+    def configure_oneshot_module(self, training_module: Any) -> DartsModule:
+        """Wrap the evaluator's Lightning module."""
+        return DartsModule(
+            training_module=training_module,
+            arc_learning_rate=self.arc_learning_rate,
+            gradient_clip_val=self.gradient_clip_val,
+            log_prob_every_n_step=self.log_prob_every_n_step,
+        )
+
+
+@nni.trace
+class FusionGumbelDARTS(MendedStrategy, GumbelDARTS):
+    """DARTS with Gumbel softmax whose temperature falls over the epochs (Xie et al., ICLR 2019; Wu et al., CVPR 2019).
+
+    Args:
+        arc_learning_rate: of the Adam that trains the architecture.
+        temperature_start, temperature_end: the Gumbel softmax's, first and last.
+        gradient_clip_val: clip the norm of the weights' gradient.
+    """
+
+    def __init__(
+        self,
+        arc_learning_rate: float,
+        temperature_start: float = 1.0,
+        temperature_end: float = 0.33,
+        gradient_clip_val: float | None = None,
+    ) -> None:
+        super().__init__(
+            temperature=(temperature_start, temperature_end),
+            arc_learning_rate=arc_learning_rate,
+            gradient_clip_val=gradient_clip_val,
+            log_prob_every_n_step=_NEVER,
+        )
+
+    def configure_oneshot_module(self, training_module: Any) -> GumbelDartsModule:
+        """Wrap the evaluator's Lightning module."""
+        plain = super().configure_oneshot_module(training_module)
+        return GumbelDartsModule(
+            training_module=training_module,
+            temperature_scheduler=plain.temperature_scheduler,
+            arc_learning_rate=self.arc_learning_rate,
+            gradient_clip_val=self.gradient_clip_val,
+            log_prob_every_n_step=self.log_prob_every_n_step,
+        )

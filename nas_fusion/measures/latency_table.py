@@ -1,0 +1,126 @@
+"""A latency table: milliseconds of every part of a space's designs, estimated from a few timed designs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LinearRegression
+from torch import nn
+
+from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_sources, fused_blocks
+from nas_fusion.measures.cost_table import CostTable, Mode
+from nas_fusion.training import seeded
+
+if TYPE_CHECKING:
+    from nas_fusion.search_spaces import FusionSpace
+
+PASSES = 2
+"""Every design is timed so often, in rounds, and the shortest time counts: what else the machine does only adds."""
+
+SMALLEST_MARGIN = 0.1
+"""Estimates are raised by at least this share before they are held against a limit."""
+
+Time = Callable[[nn.Module], float]
+"""Milliseconds per batch of a model."""
+
+
+@dataclass(frozen=True)
+class LatencyTable:
+    """Estimated latencies.
+
+    Args:
+        table: milliseconds per batch.
+        margin: by which share estimates are to be raised to be on the safe side: nine in ten of the timed designs
+            were faster than that, and at least `SMALLEST_MARGIN`.
+    """
+
+    table: CostTable
+    margin: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"table": self.table.to_dict(), "margin": self.margin}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> LatencyTable:
+        """Read what `to_dict` gave."""
+        return cls(CostTable.from_dict(content["table"]), float(content["margin"]))
+
+
+def measure_latency_table(space: FusionSpace, time: Time) -> LatencyTable:
+    """Time a few designs of a space, always the same ones in the same order, and fit what each part takes.
+
+    A design's latency is taken to be the sum of a constant, one number per shallow and per deep block, and per
+    operation one number and another for every input; the numbers are those that fit best (least squares of the relative
+    error) of those that are not negative. A soft model's mixture of operations counts like an operation.
+
+    Args:
+        space: its `sketch` makes the models.
+        time: measures one.
+    """
+    designs = timing_designs(space.levels, space.designs.operations)
+    with seeded(0):  # the models get weights, which must not change what is drawn after them
+        times = np.min([[time(space.sketch(*design)) for design in designs] for _ in range(PASSES)], axis=0)
+    parts = np.array([_parts_of(*design, space.designs.operations) for design in designs])
+    fit = LinearRegression(fit_intercept=False, positive=True).fit(parts / times[:, None], np.ones(len(times)))
+    late = times / np.maximum(parts @ fit.coef_, 1e-9) - 1
+    return LatencyTable(_table(fit.coef_, space), max(SMALLEST_MARGIN, float(np.quantile(late, 0.9))))
+
+
+def timing_designs(levels: int, operations: Sequence[str]) -> list[tuple[FusionDesign, Mode]]:
+    """Which designs are timed: small ones, so that a wide space can be timed in a short while.
+
+    Per operation, and for the mixture of all: the output merges the embedding; it merges four blocks; a deep block
+    merges two. And chains through crosses and deep blocks.
+    """
+    plain = operations[0]
+
+    def design(target: str, operation: str, *connections: tuple[str, str]) -> FusionDesign:
+        chosen = dict.fromkeys(fused_blocks(levels), plain) | {target: operation}
+        return FusionDesign.build(levels, connections, chosen)
+
+    start, crossed = (EMBEDDING, "cross0"), (EMBEDDING, "cross1")
+    to_deep, deep_out = (EMBEDDING, "deep1"), ("deep1", OUTPUT)
+    into_output = [(source, OUTPUT) for source in (EMBEDDING, "cross0", "cross1", "deep1")]
+
+    def merging_by(operation: str) -> list[FusionDesign]:
+        return [
+            design(OUTPUT, operation, (EMBEDDING, OUTPUT)),
+            design("deep1", operation, start, to_deep, ("cross0", "deep1"), deep_out),
+            design(OUTPUT, operation, start, crossed, to_deep, *into_output),
+        ]
+
+    hard = [
+        design(OUTPUT, plain, to_deep, deep_out),
+        design(OUTPUT, plain, start, ("cross0", OUTPUT)),
+        design(OUTPUT, plain, crossed, to_deep, ("cross1", OUTPUT), deep_out),
+        *chain.from_iterable(map(merging_by, operations)),
+    ]
+    return [*((one, "hard") for one in hard), *((one, "soft") for one in merging_by(plain))]
+
+
+def _parts_of(design: FusionDesign, mode: Mode, operations: Sequence[str]) -> list[float]:
+    """How often it has what is fitted: 1, shallow and deep blocks; uses and inputs by operation and of the mixture."""
+    live = [block for block in design.live_blocks() if block != EMBEDDING]
+    by = {block: design.operation(block) if mode == "hard" else None for block in dict(design.operations)}
+    counts: list[float] = [1, sum(b.startswith("cross") for b in live), sum(b.startswith("deep") for b in live)]
+    for operation in (*operations, None):
+        used = [len(design.sources(b)) for b in live if b in by and by[b] == operation and design.sources(b)]
+        counts += [len(used), sum(used)]
+    return counts
+
+
+def _table(fitted: npt.NDArray[np.float64], space: FusionSpace) -> CostTable:
+    fixed, shallow, deep, *merging = fitted.tolist()
+    counts = range(len(candidate_sources(OUTPUT, space.levels)) + 1)
+    *by_operation, mixture = [
+        tuple(own + per_input * k if k else 0.0 for k in counts)
+        for own, per_input in zip(merging[::2], merging[1::2], strict=True)
+    ]
+    operations = dict(zip(space.designs.operations, by_operation, strict=True))
+    return CostTable("milliseconds per batch", fixed, shallow, deep, operations, mixture, mixture)

@@ -1,0 +1,109 @@
+"""A penalty on what the supernet's design is expected to cost, as long as that is above a limit.
+
+With gates ``m`` (binary, straight-through), mixtures ``w = softmax(β)`` and a table of costs (`CostTable`), a supernet
+is expected to cost::
+
+    cost(m, w) = fixed + Σ_b live_b Σ_o w_bo · cost_bo(Σ_j m_jb),
+    live_output = 1,  live_b = 1 - Π_t (1 - m_bt · live_t)
+
+where ``cost_bo(k)`` is the cost of block b merging k inputs by operation o, between whole numbers of inputs a straight
+line. Forward,
+the gates are 0 or 1 and the number is the cost of the design whose operations are mixed by w; backward, a gate gets
+what its input costs. The loss is raised by::
+
+    weight · Σ_limits max(0, cost / limit - 1)
+
+a Lagrangian's term for ``cost ≤ limit`` with a fixed multiplier: at or below the limit it is nothing, so the search
+goes on as if there were no limit. It does not make sure that the limit is kept; deriving does (`make_affordable`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nas_fusion.design import OUTPUT
+from nas_fusion.measures import CostTable, Limits
+from nas_fusion.optfusion.gates import binary_gate
+from nas_fusion.optfusion.optfusion_node import OptFusionNode
+
+Gates = Mapping[str, Mapping[str, Tensor]]
+"""By target and source."""
+
+
+class CostPenalty:
+    """See this module; a call gives the penalty of the supernet as it is.
+
+    Args:
+        nodes: of one supernet.
+        limits: of its space.
+        weight: of the penalty.
+    """
+
+    def __init__(self, nodes: Iterable[OptFusionNode], limits: Limits, weight: float) -> None:
+        self.nodes = {node.block: node for node in nodes}
+        self.limits, self.weight = limits, weight
+
+    @classmethod
+    def of(cls, supernet: nn.Module, weight: float) -> CostPenalty | None:
+        """The penalty of a supernet; None where its space has no limits, or the penalty no weight."""
+        nodes = [module for module in supernet.modules() if isinstance(module, OptFusionNode)]
+        limits = next((node.limits for node in nodes if node.limits is not None), None)
+        return cls(nodes, limits, weight) if limits is not None and weight else None
+
+    def __call__(self) -> Tensor:
+        """The penalty, to be added to the loss."""
+        gates = self._gates()
+        terms = [
+            torch.relu(self._expected(limit.table, gates) * (limit.factor / limit.most) - 1)
+            for limit in self.limits.limits
+        ]
+        return self.weight * torch.stack(terms).sum()
+
+    def expected_costs(self) -> dict[str, float]:
+        """What the supernet is expected to cost now, by the option of the limit."""
+        with torch.no_grad():
+            gates = self._gates()
+            return {li.option: float(self._expected(li.table, gates)) * li.factor for li in self.limits.limits}
+
+    def _gates(self) -> Gates:
+        return {
+            block: dict(zip(node.sources, binary_gate(node.alpha).unbind(), strict=True))
+            for block, node in self.nodes.items()
+        }
+
+    def _expected(self, table: CostTable, gates: Gates) -> Tensor:
+        live = _liveness(list(self.nodes), gates)
+        total: Tensor = live[OUTPUT] * table.fixed
+        for block, node in self.nodes.items():
+            open_inputs = torch.stack(list(gates[block].values())).sum()
+            if node.beta is None:
+                cost = _between(table.of_block(block, None), open_inputs)
+            else:
+                costs = torch.stack([_between(table.of_block(block, name), open_inputs) for name in node.operations])
+                cost = (torch.softmax(node.beta, dim=0) * costs).sum()
+            total = total + live[block] * cost
+        return total
+
+
+def _liveness(blocks: Sequence[str], gates: Gates) -> dict[str, Tensor]:
+    """1 for a block that reaches the output; for other gates than 0 and 1, the probability that one path is open."""
+    live: dict[str, Tensor] = {}
+    for block in reversed(blocks):
+        into = [inputs[block] * live[target] for target, inputs in gates.items() if block in inputs]
+        if block == OUTPUT:
+            live[block] = torch.ones_like(next(iter(gates[block].values())))
+        else:
+            live[block] = 1 - torch.stack([1 - reached for reached in into]).prod()
+    return live
+
+
+def _between(costs: Sequence[float], inputs: Tensor) -> Tensor:
+    """Cost of a number of inputs; its gradient is the mean slope to the next lower and the next higher number."""
+    last = len(costs) - 1
+    k = min(max(round(inputs.item()), 0), last)
+    low, high = max(k - 1, 0), min(k + 1, last)
+    slope = (costs[high] - costs[low]) / max(high - low, 1)
+    return costs[k] + slope * (inputs - k)

@@ -1,0 +1,140 @@
+"""OptFusion's entries in the registry of strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+
+from nas_fusion.bounds import LEARNING_RATE, SHARE, Bound
+from nas_fusion.optfusion.optfusion_node import Searched
+from nas_fusion.optfusion.optfusion_strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion, soft_model
+from nas_fusion.strategy import BuildContext, StrategyEntry
+
+PUBLISHED_PATIENCE = 1
+"""The search stops after one epoch without a better validation AUC; any gain counts."""
+
+_BOUNDS = {"arch_learning_rate": LEARNING_RATE, "gate_start": Bound(0, 1000, integer=False, above=True)}
+_PARAMETERS = {"arch_learning_rate": DEFAULT_ARCH_LEARNING_RATE, "gate_start": 0.5}
+
+
+def _distributions() -> Mapping[str, BaseDistribution]:
+    return {
+        "arch_learning_rate": FloatDistribution(1e-3, 0.3, log=True),
+        "gate_start": FloatDistribution(0.05, 1.0, log=True),
+    }
+
+
+def _build(search: Searched) -> Callable[..., OptFusion]:
+    def build(context: BuildContext, **parameters: Any) -> OptFusion:
+        return OptFusion(search=search, **_from_context(context), **parameters)
+
+    return build
+
+
+def _from_context(context: BuildContext) -> dict[str, Any]:
+    limits = context.designs.limits
+    return {
+        "operation": context.designs.operations[0],
+        "gradient_clip": context.config.gradient_clip,
+        **({} if limits is None else {"cost_penalty": limits.cost_penalty}),
+    }
+
+
+def _entry(name: str, summary: str, search: Searched = "both", **options: Any) -> StrategyEntry:
+    return StrategyEntry(
+        name=name,
+        kind="one-shot",
+        summary=summary,
+        build=_build(search),
+        parameters=_PARAMETERS,
+        bounds=_BOUNDS,
+        distributions=_distributions,
+        keep_best_epoch=True,
+        patience=PUBLISHED_PATIENCE,
+        **options,
+    )
+
+
+SUPERNET_SHARE = 0.2
+"""The refined variant trains its supernet on at most this share of the budget; its candidates share the rest."""
+
+WARM_UP = 0.25
+"""The refined variant trains the weights alone on this share of the supernet's samples."""
+
+
+REFINED_CANDIDATES = 4
+"""Few, so that each is trained long enough: on frappe the AUC after a few epochs does not rank designs."""
+
+
+def _refined(
+    context: BuildContext, supernet_share: float, warm_up: float, candidates: int, proposed_share: float, **own: Any
+) -> OptFusion:
+    # Of a budget in seconds nobody knows beforehand how many samples it is: then there is no warm-up.
+    samples = round(supernet_share * (context.samples or 0))
+    return OptFusion(
+        product="open",
+        mixture_start="uniform",
+        warm_up=round(warm_up * samples),
+        training_share=supernet_share,
+        refinement=candidates,
+        proposed_share=proposed_share,
+        **_from_context(context),
+        **own,
+    )
+
+
+HARD, SOFT = "optfusion-hard", "optfusion-soft"
+
+ENTRIES = (
+    _entry(HARD, "OptFusion; the design with the best operation per block, re-trained from scratch"),
+    _entry(
+        SOFT,
+        "OptFusion; the frozen mixture of operations, re-trained from the supernet's weights",
+        mode="soft",
+        make_soft_model=soft_model,
+        shares_search_with=HARD,
+    ),
+    StrategyEntry(
+        name="optfusion-refined",
+        kind="one-shot",
+        summary="OptFusion, then candidates that its gates and mixtures propose, and changes of the best one",
+        build=_refined,
+        parameters={
+            **_PARAMETERS,
+            "supernet_share": SUPERNET_SHARE,
+            "warm_up": WARM_UP,
+            "candidates": REFINED_CANDIDATES,
+            "proposed_share": 0.5,
+        },
+        bounds={
+            **_BOUNDS,
+            "supernet_share": Bound(0, 1, integer=False, above=True),
+            "warm_up": SHARE,
+            "candidates": Bound(0, 10_000),
+            "proposed_share": SHARE,
+        },
+        distributions=lambda: {
+            **_distributions(),
+            "supernet_share": FloatDistribution(0.05, 0.6),
+            "warm_up": FloatDistribution(0.0, 0.6),
+            "candidates": IntDistribution(2, 20, log=True),
+            "proposed_share": FloatDistribution(0.1, 1.0),
+        },
+        keep_best_epoch=True,
+        patience=PUBLISHED_PATIENCE,
+    ),
+    _entry(
+        "optfusion-connections",
+        "ablation of OptFusion: learns connections only, every block merges by the space's first operation",
+        "connections",
+        in_all=False,
+    ),
+    _entry(
+        "optfusion-operations",
+        "ablation of OptFusion: learns operations only, every connection is open",
+        "operations",
+        in_all=False,
+    ),
+)

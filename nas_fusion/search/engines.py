@@ -1,0 +1,127 @@
+"""Where the trainings of a search run: in this process, or through one of NNI's training services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas_fusion.errors import OptionError
+from nas_fusion.nni_bridge import ServiceSettings, TrainingServiceRun, python_command, training_service
+from nas_fusion.search.service.permits import permits_of
+
+TRIAL_MODULE = "nas_fusion.search.service.service_trial"
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """One training after the other, in this process.
+
+    Args:
+        concurrency: how many candidates a multi-trial strategy proposes before it hears of the first one's result; with
+            the same number an NNI service gives the same results.
+
+    Raises:
+        OptionError: `concurrency` is less than 1.
+    """
+
+    concurrency: int = 1
+
+    def __post_init__(self) -> None:
+        _check_concurrency(self.concurrency)
+
+
+class TrainingService:
+    """Every candidate, and every one-shot search, is a trial of an NNI experiment; NNI's service runs it.
+
+    A trial is a process of its own, which takes 3 to 7 seconds to start. It gets plain values only: where the encoded
+    data set lies, the space's class and arguments, the recipe, the design. On another machine the package has to be
+    installed and the data to lie under the same path; a one-shot search needs a `folder` that both machines see.
+
+    `run_search` starts the manager for one search. To have one manager, and one web UI, for several::
+
+        service = TrainingService(folder, concurrency=2)
+        with service.running() as run:
+            print(run.address)
+            run_search(entry, replace(task, engine=service))
+
+    Args:
+        folder: for NNI's files and for what trials hand back.
+        concurrency: candidates trained at once; see `InProcess`.
+        config_file: NNI's own configuration (YAML), for services on other machines. What it leaves out is set here:
+            concurrency, number of trials, working directory, command, code directory, search space, local service.
+        threads: torch's threads in a trial; None: as many as here, which is what makes the numbers the same.
+        axes: every parameter that a trial may have, with its possible values, for the web UI's graph.
+        name: of the experiment.
+        port: of the web UI; 0 for any free one.
+        open_to_network: let the manager listen on every interface, which trials on other machines need. They have a
+            key, but nothing is encrypted: use it in a network that you trust.
+
+    Raises:
+        OptionError: `concurrency` or `threads` is less than 1.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        concurrency: int = 1,
+        config_file: str | Path | None = None,
+        threads: int | None = None,
+        axes: Mapping[str, Sequence[Any]] | None = None,
+        name: str = "nas-fusion",
+        port: int = 0,
+        open_to_network: bool = False,
+    ) -> None:
+        _check_concurrency(concurrency)
+        if threads is not None and threads < 1:
+            raise OptionError("threads", "a positive integer or None", threads)
+        self.folder, self.concurrency, self.threads = Path(folder), concurrency, threads
+        self.settings = ServiceSettings(
+            folder=self.folder,
+            command=python_command(TRIAL_MODULE),
+            concurrency=concurrency,
+            file=None if config_file is None else Path(config_file),
+            axes=axes,
+            name=name,
+            port=port,
+            open_to_network=open_to_network,
+            environment=permits_of(self.folder),
+        )
+        self._run: TrainingServiceRun | None = None
+
+    def check(self) -> None:
+        """Look at the configuration file without starting anything.
+
+        Raises:
+            OptionError: NNI refuses it; names the file and the problem.
+        """
+        self.settings.experiment()
+
+    @contextmanager
+    def running(self) -> Iterator[TrainingServiceRun]:
+        """Inside the block NNI's manager runs; inside another such block it is the same one.
+
+        Raises:
+            OptionError: the configuration file is wrong, or the port taken.
+            StudyError: the manager does not start.
+        """
+        if self._run is not None:
+            yield self._run
+            return
+        with training_service(self.settings) as run:
+            self._run = run
+            try:
+                yield run
+            finally:
+                self._run = None
+
+
+Engine = InProcess | TrainingService
+
+
+def _check_concurrency(found: int) -> None:
+    if found < 1:
+        raise OptionError("concurrency", "a positive integer", found)

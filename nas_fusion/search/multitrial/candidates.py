@@ -1,0 +1,212 @@
+"""Training the candidates of a multi-trial search: here, or as trials of an NNI service."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from rich.console import Console
+from torch import nn
+
+from nas_fusion.data import SearchData
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import TrainingError
+from nas_fusion.nni_bridge import TrainingServiceRun, TrialEnd
+from nas_fusion.records import TracePoint
+from nas_fusion.search.engines import TrainingService
+from nas_fusion.search.multitrial.shares import TimeShares
+from nas_fusion.search.search_trace import trace_of
+from nas_fusion.search.service.orders import failure_of, task_order, trial_parameters
+from nas_fusion.search.task import SearchTask
+from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
+from nas_fusion.training_log import Trial
+
+
+class TrainedCandidate(NamedTuple):
+    """What a candidate's training gave; the trace counts seconds of the search and samples of the candidate."""
+
+    valid_auc: float
+    samples: int
+    trace: tuple[TracePoint, ...]
+
+
+class CandidateTraining(Protocol):
+    """A way to train candidates: a wave is started, then each of its candidates is asked for, in the same order."""
+
+    def start(self, wave: Sequence[Any]) -> None:
+        """Start training these candidates."""
+
+    def train(self, candidate: Any, label: str, place: int) -> TrainedCandidate:
+        """The next candidate's result; the search's trace has `place` points before it.
+
+        Raises:
+            TrainingError: it could not be trained.
+        """
+
+
+def fit_candidate(
+    make_model: Callable[[], nn.Module],
+    data: SearchData,
+    config: TrainConfig,
+    on_validation: Callable[[EpochRecord], None],
+    *,
+    label: str = "",
+    console: Console | None = None,
+    **watching: Any,
+) -> FitResult:
+    """Train a candidate from first weights that depend on the seed alone, not on what was trained before it.
+
+    Args:
+        make_model: makes it.
+        data, config, label, console, on_validation: as for `fit`.
+        watching: `fit`'s `on_model` and `clock`.
+
+    Raises:
+        TrainingError: the loss or a prediction is not finite.
+    """
+    with seeded(config.seed):
+        model = make_model()
+    return fit(model, data, config, description=label, console=console, on_validation=on_validation, **watching)
+
+
+def train_candidate(
+    task: SearchTask,
+    config: TrainConfig,
+    make_model: Callable[[], nn.Module],
+    on_validation: Callable[[EpochRecord], None],
+    label: str = "",
+    *,
+    place: int,
+) -> TrainedCandidate:
+    """Train a candidate of a search in this process, by the search's watch; its incumbents are told.
+
+    Args:
+        task, config, make_model, on_validation, label: the search, and as for `fit_candidate`.
+        place: how many points the search's trace has before this candidate's.
+
+    Raises:
+        TrainingError: the loss or a prediction is not finite; then no incumbent came of it.
+    """
+    seconds = task.watch.elapsed
+
+    def keep(model: nn.Module, record: EpochRecord) -> None:
+        task.keep(model, trace_of([record], seconds=seconds)[0], place + record.epoch - 1)
+
+    with task.incumbents.attempt():
+        result = fit_candidate(
+            make_model, task.data, config, on_validation,
+            label=label, console=task.console, on_model=keep, clock=task.watch.now,
+        )  # fmt: skip
+    return TrainedCandidate(result.best_valid_auc, result.samples, trace_of(result.history, seconds=seconds))
+
+
+@dataclass
+class TrainingHere:
+    """One candidate after the other, in this process.
+
+    Args:
+        task: the search.
+        config: the recipe of one candidate.
+        shares: of the seconds, if there is a limit: one for each candidate.
+    """
+
+    task: SearchTask
+    config: TrainConfig
+    shares: TimeShares
+
+    def start(self, wave: Sequence[Any]) -> None:
+        """Nothing yet."""
+
+    def train(self, candidate: Any, label: str, place: int) -> TrainedCandidate:
+        """See `CandidateTraining`.
+
+        Raises:
+            OutOfTimeError: the seconds were spent before it came to this candidate of a wave.
+        """
+        with self.shares.round() as limit:
+            config = replace(self.config, max_seconds=limit)
+            with self.task.trials.trial("candidate", FusionDesign.from_sample(candidate.sample)) as trial:
+                result = train_candidate(
+                    self.task, config, candidate.executable_model,
+                    lambda record: trial.validated(record.valid_auc), label, place=place,
+                )  # fmt: skip
+                trial.result(result.valid_auc)
+        return result
+
+
+@dataclass
+class _Sent:
+    """A candidate that was sent to NNI's service."""
+
+    outcome: Path
+    told: ExitStack
+    trial: Trial
+    trace: list[TracePoint] = field(default_factory=list)
+    end: TrialEnd = field(default_factory=TrialEnd)
+
+
+@dataclass
+class TrainingAsTrials:
+    """A wave of candidates at once, each a trial of an NNI service.
+
+    Validations are told as they come, results in the order of the candidates. The models stay in their processes:
+    incumbents are not told.
+
+    Args:
+        task: the search.
+        config: the recipe of one candidate.
+        shares: of the seconds, if there is a limit: one for each wave.
+        service: its engine.
+        run: the running service.
+        until: tells the end of trials that are still open when the search ends with an error.
+    """
+
+    task: SearchTask
+    config: TrainConfig
+    shares: TimeShares
+    service: TrainingService
+    run: TrainingServiceRun
+    until: ExitStack
+    _wave: list[_Sent] = field(default_factory=list)
+
+    def start(self, wave: Sequence[Any]) -> None:
+        """Train all of them; returns when the last one has ended."""
+        designs = [FusionDesign.from_sample(candidate.sample) for candidate in wave]
+        with self.shares.round() as limit:
+            config = replace(self.config, max_seconds=limit)
+            order = task_order(self.task, config, wave[0].model, self.service)
+            self._wave = [self._sent(design) for design in designs]
+            parameters = [
+                trial_parameters("candidate", order, sent.outcome, design)
+                for sent, design in zip(self._wave, designs, strict=True)
+            ]
+            ends = self.run.run(parameters, self._on_metric)
+        for sent, end in zip(self._wave, ends, strict=True):
+            sent.end = end
+
+    def train(self, candidate: Any, label: str, place: int) -> TrainedCandidate:
+        """See `CandidateTraining`."""
+        sent = self._wave.pop(0)
+        with sent.told:
+            if not sent.end.succeeded:
+                raise failure_of(sent.end, sent.outcome, self.run.folder)
+            valid_auc = float(sent.end.final["default"])
+            if not all(math.isfinite(auc) for auc in (valid_auc, *(point.valid_auc for point in sent.trace))):
+                raise TrainingError(f"trial {sent.end.name} reported a validation AUC of {valid_auc}")
+            sent.trial.result(valid_auc)
+        return TrainedCandidate(valid_auc, int(sent.end.final["samples"]), tuple(sent.trace))
+
+    def _sent(self, design: FusionDesign) -> _Sent:
+        told = self.until.enter_context(ExitStack())
+        trial = told.enter_context(self.task.trials.trial("candidate", design))
+        return _Sent(self.run.new_outcome(), told, trial)
+
+    def _on_metric(self, position: int, value: Any) -> None:
+        sent, valid_auc = self._wave[position], float(value["default"])
+        seconds = self.task.watch.elapsed
+        sent.trace.append(TracePoint(seconds, int(value["samples"]), valid_auc))
+        sent.trial.validated(valid_auc)

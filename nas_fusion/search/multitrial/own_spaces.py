@@ -1,0 +1,95 @@
+"""Training the candidates of a search over a space of its own, within the budget of a multi-trial strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import nn
+
+from nas_fusion.architecture import Architecture
+from nas_fusion.errors import TrainingError
+from nas_fusion.nn import Fields
+from nas_fusion.records import TracePoint
+from nas_fusion.search.multitrial.candidates import train_candidate
+from nas_fusion.search.multitrial.run_multitrial import candidate_recipe
+from nas_fusion.search.multitrial.shares import TimeShares
+from nas_fusion.search.task import SearchOutcome, SearchTask
+
+
+@dataclass
+class ArchitectureTrainer:
+    """Trains one architecture after the other, each from scratch for the same share of the budget, in this process.
+
+    Call `train` while `share_left()`, then `outcome()`. The rules are those of the multi-trial strategies over the
+    fusion space: whole batches, the same recipe, first weights that depend on the seed alone, the best validation AUC
+    of a candidate's epochs counts, and a candidate that cannot be trained has spent its share.
+
+    Args:
+        task: the search.
+        make_model: makes the model of an architecture (`StrategyEntry.make_model`).
+    """
+
+    task: SearchTask
+    make_model: Callable[[Architecture, Fields], nn.Module]
+    samples: int = 0
+    tried: list[tuple[Architecture, float | None]] = field(default_factory=list)
+    trace: list[TracePoint] = field(default_factory=list)
+    problem: str = ""
+
+    def __post_init__(self) -> None:
+        self._config, self._shares = candidate_recipe(self.task), TimeShares(self.task.watch, self.task.candidates)
+        self._fields = self.task.make_space().fields
+
+    def share_left(self) -> bool:
+        """Whether the budget pays for another candidate."""
+        return len(self.tried) < self.task.candidates and self._shares.fits()
+
+    def train(self, architecture: Architecture) -> float | None:
+        """The best validation AUC of an architecture; None where it could not be trained."""
+        try:
+            valid_auc: float | None = self._train(architecture)
+        except TrainingError as error:
+            self.samples += self._config.max_samples or 0
+            self.problem, valid_auc = str(error), None
+        self.tried.append((architecture, valid_auc))
+        return valid_auc
+
+    def outcome(self, details: dict[str, Any] | None = None) -> SearchOutcome:
+        """The best of them, and what all of them cost.
+
+        Args:
+            details: facts beside the list of candidates.
+
+        Raises:
+            TrainingError: none could be trained.
+        """
+        trained = [(architecture, auc) for architecture, auc in self.tried if auc is not None]
+        if not trained:
+            problem = f"none of {len(self.tried)} candidates could be trained; lower the learning rate?"
+            raise TrainingError(f"{problem} The last one: {self.problem}" if self.problem else problem)
+        best, valid_auc = max(trained, key=lambda one: one[1])
+        candidates = [{"design": str(architecture), "valid_auc": auc} for architecture, auc in self.tried]
+        return SearchOutcome(
+            design=best,
+            valid_auc=valid_auc,
+            trace=tuple(self.trace),
+            samples=self.samples,
+            seconds=self.task.watch.elapsed,
+            candidates=len(self.tried),
+            details={"candidates": candidates, **(details or {})},
+        )
+
+    def _train(self, architecture: Architecture) -> float:
+        label = f"{self.task.label} {len(self.tried) + 1}/{self.task.candidates}"
+        with self._shares.round() as limit, self.task.trials.trial("candidate", architecture) as trial:
+            result = train_candidate(
+                self.task, replace(self._config, max_seconds=limit),
+                lambda: self.make_model(architecture, self._fields),
+                lambda record: trial.validated(record.valid_auc), label, place=len(self.trace),
+            )  # fmt: skip
+            trial.result(result.valid_auc)
+        self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]
+        self.samples += result.samples
+        return result.valid_auc

@@ -1,0 +1,129 @@
+"""Run a multi-trial strategy: one candidate design after the other, each trained for a share of the budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import TrainingError
+from nas_fusion.nni_bridge import BudgetedEngine, CandidateSpace, FunctionalEvaluator, ModelStatus, nni
+from nas_fusion.records import TracePoint
+from nas_fusion.search.engines import InProcess
+from nas_fusion.search.faults import warn_of_end
+from nas_fusion.search.multitrial.candidates import CandidateTraining, TrainingAsTrials, TrainingHere
+from nas_fusion.search.multitrial.shares import OutOfTimeError, TimeShares, samples_per_candidate
+from nas_fusion.search.task import SearchOutcome, SearchTask
+from nas_fusion.system.allowance import current_allowance
+from nas_fusion.training import TrainConfig
+
+
+@dataclass
+class CandidateTrainer:
+    """What NNI calls for every candidate: train it for its share, report its best validation AUC.
+
+    NNI's sequential engine with one Lightning evaluator would train the first model only and reuse the finished
+    trainer for the others; here every candidate has its own.
+
+    Args:
+        task: the search that the candidates belong to.
+        config: the recipe of one candidate, with its share of the budget.
+        training: how and where a candidate is trained.
+        shares: of the seconds, if there is a limit.
+    """
+
+    task: SearchTask
+    config: TrainConfig
+    training: CandidateTraining
+    shares: TimeShares
+    samples: int = 0
+    tried: list[Any] = field(default_factory=list)
+    trace: list[TracePoint] = field(default_factory=list)
+    problem: str = ""
+
+    def __call__(self, candidate: Any) -> None:
+        """Train one candidate and report to NNI."""
+        self.tried.append(candidate)
+        label = f"{self.task.label} {len(self.tried)}/{self.task.candidates}"
+        try:
+            result = self.training.train(candidate, label, len(self.trace))
+        except OutOfTimeError:
+            self.tried.pop()
+            raise
+        except TrainingError as error:
+            self.samples += self.config.max_samples or 0  # a failed candidate has spent its share
+            self.problem = str(error)
+            raise
+        self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]
+        self.samples += result.samples
+        nni.report_final_result(result.valid_auc)
+
+    def share_left(self) -> bool:
+        """Whether the budget pays for another candidate."""
+        return len(self.tried) < self.task.candidates and self.shares.fits()
+
+
+def run_multitrial(strategy: Any, task: SearchTask) -> SearchOutcome:
+    """Let the strategy propose candidates until the budget is spent; return the best on validation data.
+
+    Candidates get equal shares of the budget; of a budget in seconds see `TimeShares`.
+
+    Raises:
+        TrainingError: no candidate could be trained.
+        StudyError: NNI's service cannot run trials.
+    """
+    config = candidate_recipe(task)
+    shares = time_shares(task)
+    with _training(task, config, shares) as training:
+        trainer = CandidateTrainer(task, config, training, shares)
+        engine = BudgetedEngine(trainer.share_left, task.candidates, task.engine.concurrency, training.start)
+        space = CandidateSpace.from_model(task.make_space(), FunctionalEvaluator(trainer))
+        ended = current_allowance().run(lambda: strategy(space, engine))
+        engine.wait_models()
+    warn_of_end(task, ended)
+    best = engine.best_model()
+    if best is None:
+        problem = f"none of {len(trainer.tried)} candidates could be trained; lower the learning rate?"
+        raise TrainingError(f"{problem} The last one: {trainer.problem}" if trainer.problem else problem)
+    models = [{"design": str(FusionDesign.from_sample(m.sample)), "valid_auc": m.metric} for m in trainer.tried]
+    return SearchOutcome(
+        design=FusionDesign.from_sample(best.sample).check(),
+        valid_auc=float(best.metric),
+        trace=tuple(trainer.trace),
+        samples=trainer.samples,
+        seconds=task.watch.elapsed,
+        candidates=len(trainer.tried),
+        details={"candidates": models, **({"ended": ended} if ended else {})},
+        alternatives=_by_rank(engine)[1:],
+    )
+
+
+def candidate_recipe(task: SearchTask) -> TrainConfig:
+    """The recipe of one candidate: its share of the samples, without early stop; `TimeShares` limit the seconds."""
+    samples = task.budget.samples
+    share = None if samples is None else samples_per_candidate(samples, task.candidates, task.config.batch_size)
+    return replace(task.config, max_samples=share, patience=0, lr_drop=1.0)
+
+
+def time_shares(task: SearchTask) -> TimeShares:
+    """The shares of a search's candidates, or of its waves where the candidates of a wave are trained side by side."""
+    at_once = 1 if isinstance(task.engine, InProcess) else task.engine.concurrency
+    return TimeShares(task.watch, math.ceil(task.candidates / at_once))
+
+
+def _by_rank(engine: BudgetedEngine) -> tuple[FusionDesign, ...]:
+    trained = [m for m in engine.list_models(ModelStatus.Trained) if m.metric is not None and math.isfinite(m.metric)]
+    ranked = sorted(trained, key=lambda m: m.metric, reverse=True)
+    return tuple(FusionDesign.from_sample(m.sample) for m in ranked)
+
+
+@contextmanager
+def _training(task: SearchTask, config: TrainConfig, shares: TimeShares) -> Iterator[CandidateTraining]:
+    if isinstance(task.engine, InProcess):
+        yield TrainingHere(task, config, shares)
+        return
+    with task.engine.running() as run, ExitStack() as until:
+        yield TrainingAsTrials(task, config, shares, task.engine, run, until)

@@ -1,0 +1,1 @@
+"""One-shot searches: one supernet, from which the design is derived."""

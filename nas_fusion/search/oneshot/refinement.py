@@ -1,0 +1,132 @@
+"""Going on from a supernet: candidates that it proposes are trained, and the best is changed bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import TrainingError
+from nas_fusion.records import TracePoint
+from nas_fusion.search.multitrial.candidates import train_candidate
+from nas_fusion.search.multitrial.shares import TimeShares, samples_per_candidate
+from nas_fusion.search.task import SearchTask
+from nas_fusion.strategy.abilities import RefinesDesigns
+from nas_fusion.training import TrainConfig
+
+
+@dataclass
+class Refined:
+    """What the refinement spent and found.
+
+    Args:
+        samples, seconds: what candidates took; samples are the rows that they were trained on.
+        trace: their validations, behind the supernet's.
+        designs: every candidate and its validation AUC (None: it could not be trained).
+        before: how many points the search's trace has before these.
+    """
+
+    samples: int = 0
+    seconds: float = 0.0
+    trace: list[TracePoint] = field(default_factory=list)
+    designs: list[tuple[FusionDesign, float | None]] = field(default_factory=list)
+    before: int = 0
+
+    @property
+    def best(self) -> tuple[FusionDesign, float] | None:
+        """The best candidate; of equals the first."""
+        trained = [(design, auc) for design, auc in self.designs if auc is not None]
+        return max(trained, key=lambda item: item[1], default=None)
+
+    @property
+    def by_rank(self) -> tuple[FusionDesign, ...]:
+        """The trained candidates, best first; of equals the first."""
+        trained = [(design, auc) for design, auc in self.designs if auc is not None]
+        return tuple(design for design, _ in sorted(trained, key=lambda item: -item[1]))
+
+    @property
+    def details(self) -> list[dict[str, Any]]:
+        """The candidates as JSON-able values, in their order."""
+        return [{"design": str(design), "valid_auc": auc} for design, auc in self.designs]
+
+
+def refine(strategy: RefinesDesigns, task: SearchTask, spent: int, place: int) -> Refined:
+    """Train candidates with what is left of the budget, by the recipe that re-training uses.
+
+    The first candidates are proposals of the supernet, the derived design among them; each of the others is the best
+    one so far with one choice changed. Every candidate is trained from scratch, learning-rate drops and early stop
+    included, for at most its share of what is left; what an early stop saves goes to those that follow.
+
+    Args:
+        strategy: whose supernet is trained.
+        task: the search.
+        spent: samples that the supernet has seen.
+        place: how many points the search's trace has before the candidates'.
+    """
+    found, start = Refined(before=place), task.watch.elapsed
+    count = _affordable(strategy, task, spent)
+    if count < 1:
+        return found
+    shares = TimeShares(task.watch, count)
+    rng = np.random.default_rng([task.seed, 1])
+    proposed = max(1, round(strategy.proposed_share * count))
+    for number, design in enumerate(islice(_order(strategy, task, found, rng, proposed), count)):
+        if not shares.fits():
+            break
+        config = _recipe(task, spent + found.samples, count - number)
+        with shares.round() as limit:
+            _try(design, task, replace(config, max_seconds=limit), found, spent, f"{task.label} {number + 1}/{count}")
+    found.seconds = task.watch.elapsed - start
+    return found
+
+
+def _affordable(strategy: RefinesDesigns, task: SearchTask, spent: int) -> int:
+    samples = task.budget.samples
+    if samples is None:
+        return strategy.refinement
+    return min(strategy.refinement, (samples - spent) // task.config.batch_size)
+
+
+def _recipe(task: SearchTask, spent: int, count: int) -> TrainConfig:
+    samples = task.budget.samples
+    share = None if samples is None else samples_per_candidate(samples - spent, count, task.config.batch_size)
+    return replace(task.config, max_samples=share)
+
+
+def _order(
+    strategy: RefinesDesigns, task: SearchTask, found: Refined, rng: np.random.Generator, proposed: int
+) -> Iterator[FusionDesign]:
+    designs = task.make_space().designs
+    seen: set[FusionDesign] = set()
+    for design in islice(strategy.proposals(designs, rng), 100 * proposed):
+        if design.pruned() not in seen and len(seen) < proposed and designs.problem(design) is None:
+            seen.add(design.pruned())
+            yield design
+    while True:
+        base = found.best[0] if found.best else designs.sample(rng)
+        design = designs.change(base, rng)
+        if design.pruned() not in seen:
+            seen.add(design.pruned())
+            yield design
+
+
+def _try(design: FusionDesign, task: SearchTask, config: TrainConfig, found: Refined, spent: int, label: str) -> None:
+    before = spent + found.samples
+    try:
+        with task.trials.trial("candidate", design) as trial:
+            result = train_candidate(
+                task, config, lambda: task.make_space().derive(design, weights=False),
+                lambda record: trial.validated(record.valid_auc), label, place=found.before + len(found.trace),
+            )  # fmt: skip
+            trial.result(result.valid_auc)
+    except TrainingError:
+        found.samples += config.max_samples or 0  # a failed candidate has spent its share
+        found.designs.append((design, None))
+        return
+    found.trace += [replace(point, samples=before + point.samples) for point in result.trace]
+    found.samples += result.samples
+    found.designs.append((design, result.valid_auc))

@@ -1,0 +1,207 @@
+"""Run a one-shot strategy: one supernet, one design."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from torch import nn
+
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import OptionError, StrategyError
+from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine, learners
+from nas_fusion.records import TracePoint
+from nas_fusion.search.faults import warn_of_end
+from nas_fusion.search.oneshot.choices_over_epochs import ChoiceRecorder
+from nas_fusion.search.oneshot.discretisation_gap import measure_derived
+from nas_fusion.search.oneshot.refinement import refine
+from nas_fusion.search.search_trace import trace_of
+from nas_fusion.search.task import SearchOutcome, SearchTask
+from nas_fusion.search_spaces import Scores, SupernetNode, scores_of
+from nas_fusion.strategy import StrategyEntry
+from nas_fusion.strategy.abilities import (
+    CountsDeriving,
+    LeavesSoftStart,
+    RankedDesign,
+    RanksDesigns,
+    RefinesDesigns,
+    SharesBudget,
+    SoftStart,
+    check_abilities,
+)
+from nas_fusion.system.allowance import current_allowance
+from nas_fusion.training import EpochRecord, OneShotRun, TrainConfig, oneshot_evaluator, seeded
+from nas_fusion.training_log import Trial
+
+
+def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> SearchOutcome:
+    """Train the strategy's supernet within the budget and derive its design.
+
+    Raises:
+        OptionError: the strategy has a part of an ability only (`nas_fusion.strategy.abilities`), or is soft and
+            leaves nothing.
+        TrainingError: the supernet's loss or predictions are not finite.
+        StrategyError: the strategy trained or derived nothing.
+    """
+    check_abilities(strategy, entry.name)
+    if entry.mode == "soft" and not isinstance(strategy, LeavesSoftStart):
+        raise OptionError(f"strategy of {entry.name}, which is soft,", "one with soft_start()", type(strategy).__name__)
+    with task.trials.trial("search") as trial:
+        outcome = _run_oneshot(entry, strategy, task, trial)
+        trial.found(outcome.design)
+        trial.result(outcome.valid_auc)
+    return outcome
+
+
+def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: Trial) -> SearchOutcome:
+    choices = ChoiceRecorder()
+    run = _evaluator(entry, strategy, task, trial, choices)
+    space: ModelSpace = task.make_space()
+    supernet = RawFormatModelSpace(space, run.evaluator)
+    ended = current_allowance().run(lambda: strategy(supernet, SequentialExecutionEngine()))
+    warn_of_end(task, ended)
+    sample = _derived(entry, strategy)
+    if not run.monitor.history:
+        raise StrategyError(entry.name, "it trained no supernet to a validation")
+    ranked: Sequence[RankedDesign] = strategy.ranking if isinstance(strategy, RanksDesigns) else ()
+    trace = _ranking_trace(ranked, run.meter.samples, task) if ranked else trace_of(run.monitor.history)
+    own = strategy.derive_samples if isinstance(strategy, CountsDeriving) else None
+    derive_samples = len(ranked) * len(task.data.valid) if own is None else own
+    outcome = SearchOutcome(
+        design=FusionDesign.from_sample(sample).check(),
+        valid_auc=max((p.valid_auc for p in trace), default=None),
+        trace=trace,
+        samples=run.meter.samples + derive_samples,
+        seconds=task.watch.elapsed,
+        candidates=len(ranked),
+        soft=_soft_start(entry, strategy),
+        details=choices.details() | ({"ended": ended} if ended else {}),
+        derive_samples=derive_samples,
+        derive_seconds=0.0 if run.monitor.ended is None else task.watch.now() - run.monitor.ended,
+        alternatives=_by_rank(ranked)[1:],
+        scores=_scores(strategy),
+    )
+    _keep_ranked(strategy, ranked, trace, task)
+    final = run.monitor.best if entry.keep_best_epoch else run.monitor.history[-1]
+    outcome = measure_derived(outcome, strategy, final, task)
+    refines = isinstance(strategy, RefinesDesigns) and strategy.refinement > 0
+    return _refined(outcome, strategy, task) if refines else outcome
+
+
+def _derived(entry: StrategyEntry, strategy: Any) -> Any:
+    found: list[Any] = []
+    ended = current_allowance().run(lambda: found.extend(islice(strategy.list_models(), 1)))
+    if ended is not None:
+        raise StrategyError(entry.name, f"it did not end by itself ({ended}), and derived no design")
+    if not found or found[0].sample is None:
+        raise StrategyError(entry.name, "it derived no design")
+    return found[0].sample
+
+
+def _refined(outcome: SearchOutcome, strategy: RefinesDesigns, task: SearchTask) -> SearchOutcome:
+    found = refine(strategy, task, outcome.samples, len(outcome.trace))
+    trace = (*outcome.trace, *found.trace)
+    return replace(
+        outcome,
+        design=outcome.design if found.best is None else found.best[0],
+        valid_auc=max((p.valid_auc for p in trace), default=None),
+        trace=trace,
+        samples=outcome.samples + found.samples,
+        seconds=task.watch.elapsed,
+        candidates=len(found.designs),
+        soft=None,
+        details={**outcome.details, "derived": str(outcome.design), "candidates": found.details},
+        derive_samples=outcome.derive_samples + found.samples,
+        derive_seconds=outcome.derive_seconds + found.seconds,
+        alternatives=found.by_rank[1:],
+    )
+
+
+RESERVED_SHARE = 0.5
+"""Of a budget in seconds, a one-shot strategy that derives by passes over the validation rows keeps at most this."""
+
+
+def _evaluator(
+    entry: StrategyEntry, strategy: Any, task: SearchTask, trial: Trial, choices: ChoiceRecorder
+) -> OneShotRun:
+    shares = strategy if isinstance(strategy, SharesBudget) else None
+    samples, left = task.budget.samples, None if task.watch.limit is None else task.watch.left
+    if shares is not None:
+        samples = None if samples is None else shares.training_samples(samples)
+        left = None if left is None else shares.training_seconds(left)
+    # Any gain counts for the patience of a search, as published; the recipe's smallest one is the re-training's.
+    config = replace(
+        task.config,
+        max_samples=samples,
+        max_seconds=None if left is None else max(left, math.ulp(1.0)),
+        patience=entry.patience,
+        min_improvement=0.0,
+        lr_drop=1.0,
+    )
+    return oneshot_evaluator(
+        task.data, config, description=task.label, console=task.console,
+        keep_best=entry.keep_best_epoch, callbacks=(choices,),
+        on_validation=lambda record: trial.validated(record.valid_auc),
+        # Where designs are ranked, they are the models that count, not the supernet.
+        on_model=None if isinstance(strategy, RanksDesigns) else partial(_keep_supernet, task),
+        clock=task.watch.now, reserve=_reserve(strategy, config),
+    )  # fmt: skip
+
+
+def _keep_supernet(task: SearchTask, supernet: nn.Module, record: EpochRecord) -> None:
+    task.keep(supernet, trace_of([record])[0], record.epoch - 1)
+
+
+def _reserve(strategy: Any, config: TrainConfig) -> Callable[[float | None], float]:
+    passes, seconds = strategy.derive_passes if isinstance(strategy, SharesBudget) else 0, config.max_seconds
+    if not passes or seconds is None:
+        return lambda validation_seconds: 0.0
+    most = RESERVED_SHARE * seconds
+    passes += 1  # the validation behind the stop
+    return lambda validation_seconds: most if validation_seconds is None else min(most, passes * validation_seconds)
+
+
+def _by_rank(ranked: Sequence[RankedDesign]) -> tuple[FusionDesign, ...]:
+    usable = [r for r in ranked if math.isfinite(r.valid_auc)]
+    return tuple(r.design for r in sorted(usable, key=lambda r: r.valid_auc, reverse=True))
+
+
+def _scores(strategy: Any) -> Scores | None:
+    """What a supernet that learns its architecture thinks of every choice."""
+    nodes = [m for m in learners(strategy.supernet) if isinstance(m, SupernetNode)]
+    return scores_of(nodes) if nodes else None
+
+
+def _ranking_trace(ranked: Sequence[RankedDesign], trained: int, task: SearchTask) -> tuple[TracePoint, ...]:
+    rows = len(task.data.valid)
+    return tuple(
+        TracePoint(r.seconds, trained + i * rows, r.valid_auc)
+        for i, r in enumerate(ranked, start=1)
+        if math.isfinite(r.valid_auc)
+    )
+
+
+def _keep_ranked(strategy: Any, ranked: Sequence[RankedDesign], trace: Sequence[TracePoint], task: SearchTask) -> None:
+    """Tell the incumbents of the ranked designs, each as it is in the supernet, whose weights are still the same."""
+    finite = [r for r in ranked if math.isfinite(r.valid_auc)]
+    best = -math.inf
+    for place, (found, point) in enumerate(zip(finite, trace, strict=bool(ranked))):
+        if found.valid_auc > best:
+            best = found.valid_auc
+            with seeded(task.seed):
+                model = strategy.supernet.derive(found.design, weights=True)
+            task.keep(model, point, place)
+
+
+def _soft_start(entry: StrategyEntry, strategy: Any) -> SoftStart | None:
+    if not isinstance(strategy, LeavesSoftStart):
+        return None
+    start = strategy.soft_start()
+    if not isinstance(start, SoftStart):
+        raise OptionError(f"soft_start() of {entry.name}", "a SoftStart", type(start).__name__)
+    weights = {name: value.detach().cpu().clone() for name, value in start.weights.items()}
+    return SoftStart(weights, start.mixture)

@@ -1,0 +1,226 @@
+"""Every strategy against one of them, by pairs, and what may be said about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from nas_fusion.errors import OptionError, UnknownNameError
+from nas_fusion.statistics.intervals import Interval
+from nas_fusion.statistics.paired_tests import holm, paired_t, pairs_needed, spread_of_runs, unpaired_p
+
+SMALLEST_DIFFERENCE = 0.0005
+"""A smaller difference in AUC is of no practical use: good models for public logs lie within .003 of each other, runs
+of one model differ by .0008, and the literature calls .001 an improvement (Song et al., *AutoInt*, CIKM 2019)."""
+
+Call = Literal["better", "worse", "tie", "unknown"]
+_OPPOSITE: dict[Call, Call] = {"better": "worse", "worse": "better", "tie": "tie", "unknown": "unknown"}
+Block = TypeVar("Block", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """`name` against `reference`, over the pairs that both have.
+
+    Args:
+        name, reference: the two strategies.
+        difference: of `name` minus `reference`; the mean over the pairs. Over data sets: see `compare_over_data_sets`.
+            NaN without a pair.
+        interval: covers the difference with probability ``1 - level``, for this comparison alone (not corrected).
+        p_value: of the two-sided test.
+        p_corrected: after Holm, over all comparisons that were made.
+        pairs: how many pairs were used.
+        verdict: ``better`` and ``worse`` where the difference is significant (both p-values, `p_corrected` and
+            `p_unpaired`, are below the level) and at least `smallest_difference`; ``unknown`` where there is no test.
+        pairs_needed: with so many pairs (of these data sets) a true difference of this size, or of
+            `smallest_difference` where this one is smaller, would be significant after correction with probability
+            .8. None where a significant difference was found, nothing is known, there is no noise, or the pairs at
+            hand suffice. It takes the observed difference and spread for the true ones, the pairs for no steadier than
+            `p_unpaired` does, and is an order of magnitude, no more.
+        p_unpaired: of the difference against the spread of both strategies' own runs (Welch's t-test, unless the runs
+            provably rise and fall together), not corrected; None over data sets.
+        left_out: pairs that were not used because a value is not finite.
+        level, smallest_difference: as asked.
+        unit: what one pair is, in the singular.
+        data_sets: how many were used.
+    """
+
+    name: str
+    reference: str
+    difference: float
+    interval: Interval | None
+    p_value: float | None
+    p_corrected: float | None
+    pairs: int
+    verdict: Call
+    pairs_needed: int | None
+    p_unpaired: float | None = None
+    left_out: int = 0
+    level: float = 0.05
+    smallest_difference: float = SMALLEST_DIFFERENCE
+    unit: str = "seed"
+    data_sets: int = 1
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the pairs show a difference, and the spread of the runs does not contradict."""
+        p_values = [p for p in (self.p_corrected, self.p_unpaired) if p is not None]
+        return self.p_corrected is not None and max(p_values) < self.level
+
+    @property
+    def flipped(self) -> PairedComparison:
+        """The same comparison the other way round: the reference against `name`."""
+        ends = self.interval
+        return replace(
+            self,
+            name=self.reference,
+            reference=self.name,
+            difference=-self.difference,
+            interval=None if ends is None else Interval(-ends.high, -ends.low),
+            verdict=_OPPOSITE[self.verdict],
+        )
+
+    @property
+    def words(self) -> str:
+        """A plain sentence without a full stop, as ``better by .0031 (95 % .0012 to .0050, p = .004, 5 seeds)``."""
+        from nas_fusion.statistics.verdict_words import sentence
+
+        return sentence(self)
+
+
+def compare_with_reference(
+    scores: Mapping[str, Mapping[Block, float]],
+    reference: str,
+    *,
+    level: float = 0.05,
+    smallest_difference: float = SMALLEST_DIFFERENCE,
+    chosen_from: Collection[str] | None = None,
+) -> list[PairedComparison]:
+    """Compare every strategy with the reference: paired t-tests over the blocks that both have, corrected by Holm.
+
+    Args:
+        scores: strategy → block → value, higher is better. A block is what the strategies share: a seed, say.
+        reference: one of the strategies.
+        level: the largest probability of any false call among all comparisons.
+        smallest_difference: a smaller one is a tie, however sure.
+        chosen_from: if the reference was not fixed beforehand, but is the one with the best runs of these strategies
+            (validation counts, too: it goes with test). The best of several equal strategies was lucky, so that
+            comparing it with the others as if it had been picked blindly calls false differences too often. Holm then
+            counts the comparisons of every strategy that could have been the reference.
+
+    Returns:
+        One comparison per other strategy, in the order of `scores`.
+
+    Raises:
+        UnknownNameError: the reference is not among the strategies.
+        OptionError: a level or limit out of range, or `chosen_from` without the reference.
+    """
+    check_arguments(scores, reference, level, smallest_difference, chosen_from)
+    rest = [n for n in scores if n != reference]
+    found = [_compare(scores, n, reference, level, smallest_difference) for n in rest]
+    unshown = unshown_pairs(rest, chosen_from)
+    family = correct([*found, *(_compare(scores, a, b, level, smallest_difference) for a, b in unshown)])
+    counted = sum(c.p_value is not None for c in family)
+    return [judge(c, _sd(scores, c), counted) for c in family[: len(rest)]]
+
+
+def unshown_pairs(rest: Sequence[str], chosen_from: Collection[str] | None) -> list[tuple[str, str]]:
+    """The comparisons that would have been shown, had the choice of the reference fallen on another strategy."""
+    return [(a, b) for a, b in combinations(rest, 2) if chosen_from and (a in chosen_from or b in chosen_from)]
+
+
+def check_arguments(
+    scores: Mapping[str, object],
+    reference: str,
+    level: float,
+    smallest_difference: float,
+    chosen_from: Collection[str] | None,
+) -> None:
+    """Refuse an unknown reference or one that was not chosen, and limits out of range."""
+    if reference not in scores:
+        raise UnknownNameError("reference", reference, scores)
+    if not 0 < level < 1:
+        raise OptionError("level", "between 0 and 1", level)
+    if not (math.isfinite(smallest_difference) and smallest_difference >= 0):
+        raise OptionError("smallest_difference", "a finite number, at least 0", smallest_difference)
+    if chosen_from is not None and reference not in chosen_from:
+        raise OptionError("chosen_from", f"names with the reference {reference!r} among them", list(chosen_from))
+
+
+def paired_values(a: Mapping[Block, float], b: Mapping[Block, float]) -> tuple[np.ndarray, np.ndarray, int]:
+    """The finite values of the blocks that both have, in one order, and how many blocks were left out."""
+    shared = [(float(a[k]), float(b[k])) for k in a if k in b]
+    finite = np.array([p for p in shared if math.isfinite(p[0]) and math.isfinite(p[1])], dtype=float).reshape(-1, 2)
+    return finite[:, 0], finite[:, 1], len(shared) - len(finite)
+
+
+def _compare(
+    scores: Mapping[str, Mapping[Block, float]], name: str, reference: str, level: float, smallest: float
+) -> PairedComparison:
+    """The test alone: not yet corrected, and no verdict."""
+    a, b, left_out = paired_values(scores[name], scores[reference])
+    blocks = [k for k in scores[name] if k in scores[reference]]
+    known = PairedComparison(
+        name=name,
+        reference=reference,
+        difference=float(np.mean(a - b)) if len(a) else math.nan,
+        interval=None,
+        p_value=None,
+        p_corrected=None,
+        pairs=len(a),
+        verdict="unknown",
+        pairs_needed=None,
+        left_out=left_out,
+        level=level,
+        smallest_difference=smallest,
+        unit="seed" if all(isinstance(k, int) for k in blocks) else "pair",
+    )
+    if len(a) < 2:
+        return known
+    test = paired_t(a - b, level)
+    return replace(known, interval=test.interval, p_value=test.p_value, p_unpaired=unpaired_p(a, b))
+
+
+def _sd(scores: Mapping[str, Mapping[Block, float]], comparison: PairedComparison) -> float:
+    """Of a pair's difference, the larger of the two estimates that the two tests use."""
+    a, b, _ = paired_values(scores[comparison.name], scores[comparison.reference])
+    return max(float(np.std(a - b, ddof=1)), spread_of_runs(a, b).sd) if len(a) > 1 else math.nan
+
+
+def correct(comparisons: list[PairedComparison]) -> list[PairedComparison]:
+    """Holm over those that have a p-value."""
+    adjusted = iter(holm([c.p_value for c in comparisons if c.p_value is not None]))
+    return [c if c.p_value is None else replace(c, p_corrected=next(adjusted)) for c in comparisons]
+
+
+def judge(comparison: PairedComparison, sd: float, family: int) -> PairedComparison:
+    """The verdict of a corrected comparison, and how many pairs it lacks.
+
+    Args:
+        comparison: with a corrected p-value, or None.
+        sd: of a pair's difference; NaN where the number of pairs needed is not to be told.
+        family: how many comparisons the correction counted.
+    """
+    if comparison.p_corrected is None:
+        return comparison
+    if comparison.is_significant:
+        matters = abs(comparison.difference) >= comparison.smallest_difference
+        call: Call = "tie" if not matters else "better" if comparison.difference > 0 else "worse"
+        return replace(comparison, verdict=call)
+    return replace(comparison, verdict="tie", pairs_needed=_lacking(comparison, sd, family))
+
+
+def _lacking(comparison: PairedComparison, sd: float, family: int) -> int | None:
+    size = max(abs(comparison.difference), comparison.smallest_difference)
+    if not sd > 0 or size == 0:
+        return None
+    # Divided by the family: found whatever the other comparisons turn out to be.
+    needed = pairs_needed(size, sd, level=comparison.level / family)
+    if size == abs(comparison.difference):
+        return max(needed, comparison.pairs + 1)
+    return needed if needed > comparison.pairs else None

@@ -1,0 +1,80 @@
+"""Counting the samples that a training has seen, and the seconds that it has taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+
+from nas_fusion.system.allowance import current_allowance
+from nas_fusion.system.interrupts import raise_if_asked
+
+
+def rows_in(batch: Any) -> int:
+    """Rows of a batch; of all parts, where a strategy trains on several (DARTS: ``{"train": …, "val": …}``)."""
+    if isinstance(batch, dict):
+        return sum(rows_in(part) for part in batch.values() if part is not None)
+    return len(batch.labels)
+
+
+class SampleMeter(pl.Callback):
+    """Count training rows and seconds, and stop the trainer when a budget is spent.
+
+    Lightning validates once more when it is told to stop in the middle of an epoch.
+
+    Args:
+        max_samples: stop at the first batch that reaches this many; None: only count.
+        max_seconds: stop at the first batch that ends so many seconds after the meter was made; None: no such bound.
+        clock: seconds since some moment or other.
+        reserve: seconds that something behind the training will take, asked after every batch: it stops so much
+            earlier.
+    """
+
+    def __init__(
+        self,
+        max_samples: int | None = None,
+        max_seconds: float | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        reserve: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.max_samples, self.max_seconds = max_samples, max_seconds
+        self.samples = 0
+        self._clock, self._reserve = clock, reserve
+        self._start = clock()
+        self._told_to_stop = False
+
+    @property
+    def share(self) -> float:
+        """The part of the budget that is spent, from 0; of the tighter one, if there are two; 0 without a budget."""
+        samples = 0.0 if self.max_samples is None else self.samples / self.max_samples
+        if self.max_seconds is None:
+            return samples
+        return max(samples, (self._clock() - self._start + self._reserve()) / self.max_seconds)
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is reached."""
+        return self.share >= 1
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """End a strategy that trains on though it was told to stop.
+
+        Raises:
+            SearchStopped: it does.
+        """
+        current_allowance().check(self._told_to_stop)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Count a batch."""
+        raise_if_asked()
+        rows = rows_in(batch)
+        self.samples += rows
+        current_allowance().count(rows)
+        if self.spent:
+            self._told_to_stop = trainer.should_stop = True
+
+    def on_validation_batch_end(self, *arguments: Any, **options: Any) -> None:
+        """Validating is no silence."""
+        current_allowance().sign_of_life()

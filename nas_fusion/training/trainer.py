@@ -1,0 +1,107 @@
+"""Lightning's trainer, as quiet and as lean as it goes."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from nas_fusion.bounds import PRECISIONS
+from nas_fusion.errors import OptionError
+from nas_fusion.nni_bridge import nni
+from nas_fusion.training.single_rows import spare_single_rows
+from nas_fusion.training.train_config import TrainConfig
+
+# "GPU available: …", "max_epochs reached" and the like say nothing that the progress bar does not.
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+
+class _Interrupted(BaseException):
+    """Carries a Ctrl-C through Lightning, which would end the process at one and leave further ones ignored."""
+
+
+@nni.trace
+class QuietTrainer(pl.Trainer):
+    """Lightning's trainer, traced as NNI wants it, without warnings that are none of ours; it leaves signals alone."""
+
+    def fit(self, model: Any, train_dataloaders: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Train; batch norm never on a single row (`spare_single_rows`, whose errors this raises).
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C, as everywhere.
+        """
+        spare_single_rows(model, train_dataloaders)
+        # Lightning would take SIGTERM: a command ends with exit code 0 then, or in the middle of a training.
+        self._signal_connector.register_signal_handlers = lambda: None
+        with warnings.catch_warnings():
+            # Lightning 2.6 with torch 2.13.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            try:
+                super().fit(model, train_dataloaders, *args, **kwargs)
+            except _Interrupted:
+                raise KeyboardInterrupt from None
+
+    def _fit_impl(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super()._fit_impl(*args, **kwargs)
+        except KeyboardInterrupt as interrupt:
+            raise _Interrupted from interrupt
+
+
+def torch_device(config: TrainConfig) -> torch.device:
+    """The device that a configuration means.
+
+    Raises:
+        OptionError: there is no such device.
+    """
+    if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise OptionError("device", "cpu on a machine without CUDA", config.device)
+    device = torch.device("cuda:0" if config.device in ("auto", "cuda") else config.device)
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise OptionError("device", f"one of {torch.cuda.device_count()} CUDA devices", config.device)
+    return device
+
+
+def make_trainer(config: TrainConfig, callbacks: Sequence[pl.Callback], *, max_epochs: int, clip: bool = True) -> Any:
+    """A trainer without logger, checkpoints, summary, sanity check or bar of its own.
+
+    Args:
+        config: device, precision, clipping.
+        callbacks: all of them.
+        max_epochs: at most.
+        clip: whether the trainer clips the gradient; one-shot modules optimise by hand and clip themselves.
+
+    Raises:
+        OptionError: there is no such device.
+    """
+    device = torch_device(config)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="GPU available but not used")  # as the configuration wants it
+        return _make_trainer(config, device, callbacks, max_epochs, clip)
+
+
+def _make_trainer(
+    config: TrainConfig, device: torch.device, callbacks: Sequence[pl.Callback], max_epochs: int, clip: bool
+) -> Any:
+    return QuietTrainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=[device.index or 0] if device.type == "cuda" else 1,
+        precision=PRECISIONS[config.precision],
+        min_epochs=0,  # else Lightning finishes an epoch before it stops
+        max_epochs=max_epochs,
+        gradient_clip_val=config.gradient_clip if clip else None,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )

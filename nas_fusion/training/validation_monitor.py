@@ -1,0 +1,168 @@
+"""What happens after an epoch: metrics, best weights, learning-rate drop, early stop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from nas_fusion.errors import TrainingError
+from nas_fusion.nni_bridge import inner_module, nni
+from nas_fusion.training.metrics import auc_and_logloss
+from nas_fusion.training.sample_meter import SampleMeter
+from nas_fusion.training.train_config import TrainConfig
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One validation.
+
+    Args:
+        epoch: number of the epoch, from 1.
+        samples: training rows seen so far.
+        seconds: since training began.
+        valid_auc, valid_logloss: on the validation rows.
+        train_loss: mean loss of the epoch's batches.
+    """
+
+    epoch: int
+    samples: int
+    seconds: float
+    valid_auc: float
+    valid_logloss: float
+    train_loss: float
+
+
+def trained_model(pl_module: Any) -> torch.nn.Module:
+    """The model inside a Lightning module, or inside NNI's one-shot module around it."""
+    model: torch.nn.Module = inner_module(pl_module).model
+    return model
+
+
+class ValidationMonitor(pl.Callback):
+    """Measure after every epoch, remember the best weights, decide when to stop.
+
+    It uses callback hooks only, since NNI's one-shot modules do not forward all of a module's own.
+
+    Args:
+        config: patience and learning-rate drop.
+        meter: counts the samples.
+        keep_best: end with the weights of the epoch with the best validation AUC (else with the last).
+        report: tell NNI of every validation and of the final result.
+        on_validation: called with every validation.
+        on_model: called with the model as it was validated, and the validation.
+        clock: seconds since some moment or other.
+
+    Attributes:
+        validation_seconds: how long the last validation took; None before the first.
+        ended: when the training had ended, by the clock; None before.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        meter: SampleMeter,
+        *,
+        keep_best: bool = True,
+        report: bool = True,
+        on_validation: Callable[[EpochRecord], None] | None = None,
+        on_model: Callable[[torch.nn.Module, EpochRecord], None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.config, self.meter, self.keep_best, self.report = config, meter, keep_best, report
+        self.on_validation, self.on_model, self._clock = on_validation, on_model, clock
+        self.validation_seconds: float | None = None
+        self.ended: float | None = None
+        self.history: list[EpochRecord] = []
+        self.best: EpochRecord | None = None
+        self.stopped = "epochs"
+        self._best_state: dict[str, Tensor] = {}
+        self._since_best = 0
+        self._outputs: list[tuple[Tensor, Tensor]] = []
+        self._losses: list[Tensor] = []
+        self._start = self._validation_start = clock()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._start = self._clock()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the clock."""
+        self._validation_start = self._clock()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Keep the loss, where it is: reading it here would wait for the device."""
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        if isinstance(loss, Tensor):
+            self._losses.append(loss.detach())
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Keep logits and labels."""
+        self._outputs.append(outputs)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure, remember, decide.
+
+        Raises:
+            TrainingError: the loss or a prediction is not finite.
+        """
+        record = self._measure(trainer.current_epoch + 1)
+        self.validation_seconds = self._clock() - self._validation_start
+        self.history.append(record)
+        if self.on_model is not None:
+            self.on_model(trained_model(pl_module), record)
+        if self.on_validation is not None:
+            self.on_validation(record)
+        if self.report and nni.get_current_parameter() is not None:
+            nni.report_intermediate_result(record.valid_auc)
+        clearly_better = self.best is None or record.valid_auc > self.best.valid_auc + self.config.min_improvement
+        if self.best is None or record.valid_auc > self.best.valid_auc:
+            self.best = record
+            if self.keep_best:
+                self._best_state = {
+                    k: v.detach().cpu().clone() for k, v in trained_model(pl_module).state_dict().items()
+                }
+        if clearly_better:
+            self._since_best = 0
+        else:
+            self._since_best += 1
+            self._drop_learning_rates(trainer)
+        if self.meter.spent:
+            self.stopped, trainer.should_stop = "budget", True
+        elif self.config.patience and self._since_best >= self.config.patience:
+            self.stopped, trainer.should_stop = "patience", True
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Restore the best weights and report the AUC of the weights that the model has now."""
+        if self._best_state:
+            trained_model(pl_module).load_state_dict(self._best_state)
+            self._best_state = {}
+        self.ended = self._clock()
+        final = self.best if self.keep_best or not self.history else self.history[-1]
+        if self.report and final is not None and nni.get_current_parameter() is not None:
+            nni.report_final_result(final.valid_auc)
+
+    def _measure(self, epoch: int) -> EpochRecord:
+        loss = float(torch.stack(self._losses).double().mean()) if self._losses else math.nan
+        if self._losses and not math.isfinite(loss):
+            raise TrainingError(f"the training loss of epoch {epoch} is {loss}; try a lower learning rate")
+        logits = torch.cat([logits for logits, _ in self._outputs]).cpu().numpy()
+        labels = torch.cat([labels for _, labels in self._outputs]).cpu().numpy()
+        self._outputs, self._losses = [], []
+        found = auc_and_logloss(logits, labels)
+        seconds = self._clock() - self._start
+        return EpochRecord(epoch, self.meter.samples, seconds, found.auc, found.logloss, loss)
+
+    def _drop_learning_rates(self, trainer: pl.Trainer) -> None:
+        for optimizer in trainer.optimizers:
+            if not getattr(optimizer, "is_arch_optimizer", False):
+                for group in optimizer.param_groups:
+                    group["lr"] *= self.config.lr_drop

@@ -1,0 +1,159 @@
+"""The set of designs that a space holds, without any weights: size, sampling, mutation, enumeration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+import numpy as np
+
+from nas_fusion.bounds import LEVELS
+from nas_fusion.design import OPERATIONS, FusionDesign, candidate_connections, fused_blocks
+from nas_fusion.errors import DesignError, OptionError
+from nas_fusion.measures import Limits
+from nas_fusion.search_spaces.fusion.affordable import Scores, make_affordable
+
+MAX_REFUSED = 200
+"""Draws above the limits before one is made affordable: limits may leave less than one design in a million."""
+
+
+@dataclass(frozen=True)
+class DesignSet:
+    """All legal designs of `levels` levels over some operations.
+
+    Args:
+        levels: number of levels L ≥ 1.
+        operations: names of the operations that every fused block may choose from.
+        limits: on what a design may cost; designs above them do not belong to the set.
+    """
+
+    levels: int
+    operations: Sequence[str] = OPERATIONS
+    limits: Limits | None = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        LEVELS.check("levels", self.levels)
+        if not self.operations or len(set(self.operations)) != len(self.operations):
+            raise OptionError("operations", "a non-empty sequence of different names", tuple(self.operations))
+        object.__setattr__(self, "operations", tuple(self.operations))
+
+    @property
+    def size(self) -> int:
+        """Number of designs before legality: ``2^(2L² + 4L + 3) · operations^(2L + 1)``."""
+        connections, blocks = len(candidate_connections(self.levels)), len(fused_blocks(self.levels))
+        return (1 << connections) * len(self.operations) ** blocks
+
+    @property
+    def unlimited(self) -> DesignSet:
+        """The set without its limits: what can be built, where limits say what may be found."""
+        return replace(self, limits=None)
+
+    def problem(self, design: FusionDesign) -> str | None:
+        """Why `design` does not belong to the set, or None."""
+        if design.levels != self.levels:
+            return f"it has {design.levels} levels, the space has {self.levels}"
+        for block, operation in design.operations:
+            if operation not in self.operations:
+                return f"{block} merges by {operation!r}, the space knows {', '.join(self.operations)}"
+        return design.problem() or (self.limits.problem(design) if self.limits else None)
+
+    def check(self, design: FusionDesign) -> FusionDesign:
+        """Return `design` if it belongs to the set.
+
+        Raises:
+            DesignError: it does not, saying why.
+        """
+        problem = self.problem(design)
+        if problem:
+            raise DesignError(f"not a design of this space: {problem}")
+        return design
+
+    def sample(self, rng: np.random.Generator | int) -> FusionDesign:
+        """Draw a legal design. An integer is a seed.
+
+        Uniformly; where limits refuse `MAX_REFUSED` designs in a row, the next one is made affordable with random
+        scores.
+        """
+        rng = np.random.default_rng(rng)
+        refused = 0
+        while True:
+            is_open = rng.integers(0, 2, len(candidate_connections(self.levels))).astype(bool)
+            operations = rng.integers(0, len(self.operations), len(fused_blocks(self.levels)))
+            design = self._build(is_open, operations)
+            if not design.is_legal:
+                continue
+            if self.limits is None or not self.limits.excess(design):
+                return design
+            refused += 1
+            if refused > MAX_REFUSED:
+                return make_affordable(design, self._random_scores(rng), self.limits)
+
+    def mutate(self, design: FusionDesign, rng: np.random.Generator | int, probability: float = 0.05) -> FusionDesign:
+        """A legal design in which every choice was drawn anew with some probability, and at least one changed.
+
+        Args:
+            design: a member of this set.
+            rng: source of randomness, or a seed.
+            probability: of drawing one choice anew, in (0, 1].
+        """
+        if not 0 < probability <= 1:
+            raise OptionError("probability", "in (0, 1]", probability)
+        self.check(design)
+        rng = np.random.default_rng(rng)
+        present = set(design.connections)
+        is_open = np.array([c in present for c in candidate_connections(self.levels)])
+        operations = np.array([self.operations.index(op) for _, op in design.operations])
+        while True:
+            new_open = np.where(rng.random(len(is_open)) < probability, rng.integers(0, 2, len(is_open)), is_open)
+            new_operations = np.where(
+                rng.random(len(operations)) < probability,
+                rng.integers(0, len(self.operations), len(operations)),
+                operations,
+            )
+            mutated = self._build(new_open.astype(bool), new_operations)
+            if mutated != design and self.problem(mutated) is None:
+                return mutated
+
+    def change(self, design: FusionDesign, rng: np.random.Generator | int) -> FusionDesign:
+        """A legal design that differs in one choice that matters: a connection into a live block, or its operation.
+
+        Half of the changes are of a connection, half of an operation, where there is another one to choose.
+        """
+        self.check(design)
+        rng = np.random.default_rng(rng)
+        while True:
+            changed = self._with_one_change(design, rng)
+            if self.problem(changed) is None and changed.pruned() != design.pruned():
+                return changed
+
+    def _with_one_change(self, design: FusionDesign, rng: np.random.Generator) -> FusionDesign:
+        present, operations = set(design.connections), dict(design.operations)
+        if len(self.operations) > 1 and rng.random() < 0.5:
+            block = str(rng.choice([b for b in design.live_blocks() if b in operations]))
+            operations[block] = str(rng.choice([o for o in self.operations if o != operations[block]]))
+        else:
+            candidates = candidate_connections(self.levels)
+            present ^= {candidates[int(rng.integers(len(candidates)))]}
+        return FusionDesign.build(self.levels, present, operations)
+
+    def __iter__(self) -> Iterator[FusionDesign]:
+        """Every legal design, in a fixed order; meant for small sets."""
+        connections, blocks = candidate_connections(self.levels), fused_blocks(self.levels)
+        for is_open in product((True, False), repeat=len(connections)):
+            for operations in product(range(len(self.operations)), repeat=len(blocks)):
+                design = self._build(np.array(is_open), np.array(operations))
+                if self.problem(design) is None:
+                    yield design
+
+    def _random_scores(self, rng: np.random.Generator) -> Scores:
+        connections, blocks = candidate_connections(self.levels), fused_blocks(self.levels)
+        drawn = rng.normal(size=len(connections)).tolist()
+        shares = {b: rng.random(len(self.operations)).tolist() for b in blocks}
+        operations = {b: dict(zip(self.operations, share, strict=True)) for b, share in shares.items()}
+        return Scores(dict(zip(connections, drawn, strict=True)), operations)
+
+    def _build(self, is_open: np.ndarray, operations: np.ndarray) -> FusionDesign:
+        connections = [c for c, keep in zip(candidate_connections(self.levels), is_open, strict=True) if keep]
+        names = {b: self.operations[o] for b, o in zip(fused_blocks(self.levels), operations, strict=True)}
+        return FusionDesign.build(self.levels, connections, names)

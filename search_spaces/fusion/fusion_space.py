@@ -1,0 +1,343 @@
+"""`FusionSpace`: every way to fuse the blocks of a CTR model, as an NNI model space."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nas_fusion.design import (
+    EMBEDDING,
+    OPERATIONS,
+    OUTPUT,
+    FusionDesign,
+    block_names,
+    candidate_sources,
+    fused_blocks,
+)
+from nas_fusion.errors import DesignError, OptionError
+from nas_fusion.measures import Limits
+from nas_fusion.nn import (
+    CrossBlock,
+    DeepBlock,
+    FieldEmbedding,
+    Fields,
+    FusionNetwork,
+    HardFusion,
+    NoInput,
+    SoftFusion,
+)
+from nas_fusion.nn.blocks import for_no_input
+from nas_fusion.nn.operations import BUILT_IN, FusionOperation, Product, ProductRule
+from nas_fusion.nni_bridge import (
+    DARTS,
+    ModelSpace,
+    MutableDict,
+    RandomOneShot,
+    SampleValidationError,
+    current_model,
+)
+from nas_fusion.search_spaces.fusion.design_set import DesignSet
+from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode
+from nas_fusion.search_spaces.fusion.oneshot_nodes import DifferentiableNode, SampledNode
+
+DEFAULT_LEVELS = 3
+"""Levels of the published space."""
+
+DEFAULT_EMB_DIM = 10
+"""Embedding width of the BARS benchmark's frappe recipe."""
+
+
+class LegalChoices(MutableDict):
+    """The simplified space: the choices by label, refusing samples whose design is not legal or above a limit.
+
+    NNI's multi-trial strategies draw again when a sample is refused, so they never submit such a design.
+
+    Args:
+        mutables: the choices by label.
+        designs: the set to which designs have to belong; without one they have to be legal.
+    """
+
+    def __init__(self, mutables: Mapping[str, Any], designs: DesignSet | None = None) -> None:
+        super().__init__(mutables)
+        self.designs = designs
+
+    def draw(self, random_state: np.random.RandomState | None) -> dict[str, Any] | None:
+        """A random sample where limits may leave too few for drawing again and again; None without limits."""
+        if self.designs is None or self.designs.limits is None:
+            return None
+        return self.designs.sample(random_state.randint(2**31) if random_state is not None else 0).to_sample()
+
+    def check_contains(self, sample: Mapping[str, Any]) -> SampleValidationError | None:
+        """Return what is wrong with `sample`, or None."""
+        error = super().check_contains(sample)
+        if error is not None:
+            return error
+        design = FusionDesign.from_sample({label: sample[label] for label in self.keys()})
+        problem = design.problem() if self.designs is None else self.designs.problem(design)
+        return SampleValidationError(problem) if problem else None
+
+
+class FusionSpace(ModelSpace):
+    """All fusion designs over the blocks of one CTR model.
+
+    One binary choice per candidate connection and one choice of operation per fused block (see `nas_fusion.design`).
+    As an NNI `ModelSpace` it can be simplified, frozen, sampled, serialised, and turned into a supernet by any of
+    NNI's one-shot strategies that have a form here (`extra_oneshot_hooks`) or bring their own (OptFusion).
+
+    To change the blocks, override `make_shallow` or `make_deep`; to change the operations, override
+    `operation_types`::
+
+        class DCNv2Space(FusionSpace):
+            def make_shallow(self, width):
+                return MatrixCrossBlock(width)
+
+    Args:
+        field_sizes: number of ids of each field (`Schema.field_sizes`).
+        value_fields: indices of the scaled numeric fields (`Schema.value_fields`).
+        levels: number of levels L ≥ 1.
+        emb_dim: width of a field's embedding; every block has the width ``D = len(field_sizes) · emb_dim``.
+        operations: names of the operations to choose from.
+        product: what a product does with a closed input while searching (see `nas_fusion.nn.operations.Product`).
+        batch_norm: batch norm in the deep blocks.
+        dropout: dropout probability in the deep blocks.
+
+    Raises:
+        OptionError: an argument is out of its range.
+    """
+
+    operation_types: ClassVar[Mapping[str, type[FusionOperation]]] = BUILT_IN
+
+    def __init__(
+        self,
+        field_sizes: Sequence[int],
+        value_fields: Sequence[int] = (),
+        levels: int = DEFAULT_LEVELS,
+        emb_dim: int = DEFAULT_EMB_DIM,
+        operations: Sequence[str] = OPERATIONS,
+        product: ProductRule = "zero",
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.designs = DesignSet(levels, operations)
+        unknown = set(operations).difference(self.operation_types)
+        if unknown:
+            raise OptionError("operations", f"names out of {', '.join(self.operation_types)}", sorted(unknown)[0])
+        self.levels, self.product = levels, product
+        self.batch_norm, self.dropout = batch_norm, dropout
+        embedding = FieldEmbedding(field_sizes, emb_dim, value_fields)
+        sample = current_model()
+        self.design = None if sample is None else FusionDesign.from_sample(sample)
+        if self.design is None:
+            self.network = self._build(embedding, block_names(levels)[1:], self._full_node, candidate_sources)
+        else:
+            self.network = self._build_fixed(embedding, self.design)
+
+    @classmethod
+    def for_schema(cls, schema: Any, **options: Any) -> FusionSpace:
+        """The space for the fields of a `nas_fusion.data.Schema`; `options` as for the constructor."""
+        return cls(field_sizes=list(schema.field_sizes), value_fields=list(schema.value_fields), **options)
+
+    @property
+    def fields(self) -> Fields:
+        """The fields of the data, and the width of their embeddings."""
+        return self.network.embedding.fields
+
+    def make_shallow(self, width: int) -> nn.Module:
+        """A new shallow block: called with the fused input and the embedding, both ``[batch, width]``."""
+        return CrossBlock(width)
+
+    def make_deep(self, width: int) -> nn.Module:
+        """A new deep block, called in the same way."""
+        return DeepBlock(width, batch_norm=self.batch_norm, dropout=self.dropout)
+
+    def make_operation(self, name: str, inputs: int, width: int) -> FusionOperation:
+        """A new fusion operation for a number of inputs."""
+        kind = self.operation_types[name]
+        return kind(inputs, width, self.product) if issubclass(kind, Product) else kind(inputs, width)
+
+    def make_mixture(self, inputs: int, width: int, *, all_open: bool) -> nn.Module:
+        """A new mixture of all operations, evenly weighted, as a soft model has it for a number of open inputs.
+
+        Args:
+            inputs: how many are open.
+            width: of each.
+            all_open: whether all candidate inputs are; if not, a product of the rule "zero" is zero and left out.
+        """
+        made = {name: self.make_operation(name, max(inputs, 1), width) for name in self.designs.operations}
+        return SoftFusion.of(made, range(inputs), dict.fromkeys(made, 1 / len(made)), all_open=all_open)
+
+    def forward(
+        self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
+    ) -> Float[Tensor, " batch"]:
+        """Return the logits of the current form: dry run, supernet, or fixed design."""
+        return self.network(ids, values)
+
+    def limit(self, limits: Limits | None) -> None:
+        """Let searches find only designs that keep limits; those above them can still be derived and trained.
+
+        To be called before the space becomes a supernet or candidates.
+        """
+        self.designs = replace(self.designs, limits=limits)
+        for node in self.network.nodes.values():
+            if isinstance(node, FusionNode):
+                node.limits = limits
+
+    # The space as a set of designs -----------------------------------------------------------------------------
+
+    def simplify(self, is_leaf: Callable[[Any], bool] | None = None) -> LegalChoices:
+        """All choices by label; samples that are not legal, or above a limit, are refused."""
+        return LegalChoices(super().simplify(is_leaf), self.designs)
+
+    def check_contains(self, sample: Mapping[str, Any]) -> SampleValidationError | None:
+        """Return what is wrong with a sample, or None."""
+        return self.simplify().check_contains(sample)
+
+    def random(
+        self, memo: dict[str, Any] | None = None, random_state: np.random.RandomState | None = None
+    ) -> FusionNetwork:
+        """A random legal design with a copy of this space's weights; `memo` receives its sample."""
+        rng = np.random.default_rng(random_state.randint(2**31) if random_state is not None else None)
+        sample = self.designs.sample(rng).to_sample()
+        if memo is not None:
+            memo.update(sample)
+        return self.freeze(sample)
+
+    # Fixed forms -----------------------------------------------------------------------------------------------
+
+    def freeze(self, sample: Mapping[str, Any], *, weights: bool = True) -> FusionNetwork:
+        """The model of a sample.
+
+        Args:
+            sample: NNI's sample (`FusionDesign.to_sample`).
+            weights: copy this space's weights; otherwise draw new ones.
+
+        Raises:
+            DesignError: the design is not legal or not of this space.
+        """
+        return self.derive(FusionDesign.from_sample(sample), weights=weights)
+
+    def derive(
+        self,
+        design: FusionDesign,
+        *,
+        mode: Literal["hard", "soft"] = "hard",
+        weights: bool = True,
+        mixture: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> FusionNetwork:
+        """The model of a design: what is closed, cannot reach the output or never gets a gradient is gone.
+
+        Where a block has no open input, its operation's constant is left of the operation, and where that is zero, a
+        constant of the block (`nas_fusion.nn.HasConstantForm`). New weights are drawn for all candidate inputs and kept
+        for the open ones, as in the published code: the bound of a concat's is ``1 / √(candidates · D)``.
+
+        Args:
+            design: a legal design of this space.
+            mode: ``"hard"``: one operation per block; ``"soft"``: the frozen mixture of all operations.
+            weights: copy this space's weights (soft always does); otherwise draw new ones.
+            mixture: for soft, ``softmax(β)`` by block and operation.
+
+        Raises:
+            DesignError: the design is not legal or not of this space.
+        """
+        self.designs.unlimited.check(design)
+        if mode == "soft":
+            if mixture is None:
+                raise OptionError("mixture", "given for a soft model", mixture)
+            probabilities = mixture
+            return self._copy_of(design, lambda node, kept: node.derive_soft(kept, probabilities.get(node.block, {})))
+        if weights:
+            operations = dict(design.operations)
+            return self._copy_of(design, lambda node, kept: node.derive_hard(kept, operations.get(node.block)))
+        return self._build_fixed(self.network.embedding.like_new(), design)
+
+    def sketch(self, design: FusionDesign, mode: Literal["hard", "soft"] = "hard") -> FusionNetwork:
+        """The model of a design on this space's own embedding, which is not copied, with new weights: for timing it.
+
+        Args:
+            design: a legal design of this space.
+            mode: as of `derive`; soft with all operations weighted evenly.
+
+        Raises:
+            DesignError: the design is not legal or not of this space.
+        """
+        return self._build_fixed(self.network.embedding, design, mode)
+
+    def _build_fixed(
+        self, embedding: FieldEmbedding, design: FusionDesign, mode: Literal["hard", "soft"] = "hard"
+    ) -> FusionNetwork:
+        self.designs.unlimited.check(design)
+        live = [block for block in design.live_blocks() if block != EMBEDDING]
+
+        def node(block: str, width: int) -> nn.Module:
+            candidates, sources = candidate_sources(block, self.levels), design.sources(block)
+            kept = [candidates.index(source) for source in sources]
+            if block == "cross0":
+                return HardFusion.of(None, kept)
+            if mode == "soft":
+                return self.make_mixture(len(kept), width, all_open=sources == candidates)
+            return HardFusion.of(self.make_operation(design.operation(block), len(candidates), width), kept)
+
+        return self._build(embedding, live, node, lambda block, _: design.sources(block))
+
+    def _build(
+        self,
+        embedding: FieldEmbedding,
+        blocks: Sequence[str],
+        node: Callable[[str, int], nn.Module],
+        sources: Callable[[str, int], Sequence[str]],
+    ) -> FusionNetwork:
+        width = embedding.width
+        nodes = {block: node(block, width) for block in blocks}
+        modules = {
+            block: self.make_deep(width) if block.startswith("deep") else self.make_shallow(width)
+            for block in blocks
+            if block != OUTPUT
+        }
+        modules = {block: _as_fed(module, nodes[block]) for block, module in modules.items()}
+        return FusionNetwork(
+            embedding, nodes, {b: sources(b, self.levels) for b in blocks}, modules, nn.Linear(width, 1)
+        )
+
+    def _full_node(self, block: str, width: int) -> FusionNode:
+        sources = candidate_sources(block, self.levels)
+        names = self.designs.operations if block in fused_blocks(self.levels) else ()
+        return FusionNode(block, sources, {name: self.make_operation(name, len(sources), width) for name in names})
+
+    def _copy_of(self, design: FusionDesign, derive: Callable[[Any, list[int]], nn.Module]) -> FusionNetwork:
+        live = [block for block in design.live_blocks() if block != EMBEDDING]
+        nodes = {}
+        for block in live:
+            node = self.network.nodes[block]
+            if not isinstance(node, FusionNode | SupernetNode):
+                raise DesignError("this space was made for one design already; derive from the space itself")
+            nodes[block] = derive(node, [node.sources.index(source) for source in design.sources(block)])
+        network = FusionNetwork(
+            copy.deepcopy(self.network.embedding),
+            nodes,
+            {block: design.sources(block) for block in live},
+            {b: _as_fed(copy.deepcopy(self.network.blocks[b]), nodes[b]) for b in live if b != OUTPUT},
+            copy.deepcopy(self.network.head),
+        )
+        return network.train(self.training)
+
+    # Supernet forms --------------------------------------------------------------------------------------------
+
+    def extra_oneshot_hooks(self, strategy: Any) -> list[Callable[..., Any]]:
+        """NNI asks here for the supernet forms of this space's nodes under one of its own strategies."""
+        if isinstance(strategy, DARTS):
+            return [DifferentiableNode.mutate]
+        if isinstance(strategy, RandomOneShot):
+            return [SampledNode.mutate]
+        return []
+
+
+def _as_fed(block: nn.Module, node: nn.Module) -> nn.Module:
+    """A block in the form for what its node gives."""
+    return for_no_input(block) if isinstance(node, NoInput) else block
