@@ -202,7 +202,7 @@ MaxParametersOption = Annotated[
     number(
         "--max-parameters",
         bounds.MOST_COST,
-        "Most weights of a searched design's model, embedding table included (docs/cost.md); 0: any.",
+        "Most weights of a searched design's model, embedding table included (docs/how-to/cost.md); 0: any.",
     ),
 ]
 MaxMultiplyAddsOption = Annotated[

@@ -20,7 +20,7 @@ from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)\)")
 BLOCKS = [
@@ -82,7 +82,7 @@ def test_the_readme_compares_a_frame(monkeypatch: pytest.MonkeyPatch, capsys: py
 
 
 def test_the_documented_strategy_searches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    module = run_block(block_with("docs/strategies.md", "class HillClimbing"), monkeypatch)
+    module = run_block(block_with("docs/how-to/strategies.md", "class HillClimbing"), monkeypatch)
     task = tiny_task(tiny_data(tmp_path / "cache"), seed=1)
     first, second = run_search(module.ENTRY, task), run_search(module.ENTRY, task)
     assert first.candidates == task.candidates
@@ -93,7 +93,7 @@ def test_the_documented_strategy_searches(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 @pytest.mark.parametrize("name", ["GatedSpace", "MaximumSpace"])
 def test_the_documented_spaces_can_be_searched(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    space = getattr(run_block(block_with("docs/design-space.md", f"class {name}"), monkeypatch), name)
+    space = getattr(run_block(block_with("docs/guide/design-space.md", f"class {name}"), monkeypatch), name)
     data = tiny_data(tmp_path / "cache")
     options = {"operations": ("add", "maximum")} if name == "MaximumSpace" else {}
     task = tiny_task(data, budget="1x")

@@ -13,7 +13,7 @@ from nas_fusion.measures.cost_table import CostTable, Mode, one_input_designs
 DEFAULT_COST_PENALTY = 0.0
 """Weight of OptFusion's penalty; with .1, a design at twice its limit costs as much as .1 nats of logloss.
 
-None by default: deriving alone leaves the better designs (docs/cost.md has the figures).
+None by default: deriving alone leaves the better designs (docs/how-to/cost.md has the figures).
 """
 
 

@@ -1,7 +1,7 @@
 """A space of interactions, after AutoCTR: a directed acyclic graph of blocks on the raw features.
 
 Song et al., "Towards Automated Neural Interaction Discovery for Click-Through Rate Prediction", KDD 2020. What is as
-published and what is simpler stands in docs/other-spaces.md.
+published and what is simpler stands in docs/guide/other-spaces.md.
 """
 
 if __name__ != "nas_fusion.search_spaces.interaction":

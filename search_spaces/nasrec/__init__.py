@@ -1,7 +1,7 @@
 """A supernet of choice blocks with dense and sparse operators, after NASRec.
 
 Zhang et al., "NASRec: Weight Sharing Neural Architecture Search for Recommender Systems", WWW 2023. What is as
-published and what is simpler stands in docs/other-spaces.md.
+published and what is simpler stands in docs/guide/other-spaces.md.
 """
 
 if __name__ != "nas_fusion.search_spaces.nasrec":

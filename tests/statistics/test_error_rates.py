@@ -1,4 +1,4 @@
-"""How often the verdict errs, in simulated comparisons. docs/statistics.md reports these rates.
+"""How often the verdict errs, in simulated comparisons. docs/guide/statistics.md reports these rates.
 
 Seeds were not selected: each assertion is made for several, with room for the simulation's own error.
 """
