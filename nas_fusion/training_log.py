@@ -1,7 +1,7 @@
-"""Telling someone who watches what is being trained: trials with validations, a result and an end.
+"""Telling someone who watches what is being trained: trainings with validations, a result and an end.
 
-Searches, candidates and re-trainings tell a `TrialLog` what they do; where it shows them (NNI's web UI, or nowhere) is
-not their business.
+Searches, candidates and re-trainings tell a `TrainingLog` what they do; where it shows them (NNI's web UI, a tuning's
+pruner, or nowhere) is not their business.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ PHASES = ("search", "candidate", "re-train")
 
 
 class StoppedEarly(Exception):
-    """Raised out of a `TrialLog` to end a training that is not worth going on (a tuning's pruner)."""
+    """Raised out of a `TrainingLog` to end a training that is not worth going on (a tuning's pruner)."""
 
 
-class Trial(Protocol):
+class Training(Protocol):
     """One training that is going on."""
 
     def validated(self, valid_auc: float) -> None:
         """Tell of an epoch's validation AUC."""
 
-    def found(self, design: Found) -> None:
+    def derived(self, design: Found) -> None:
         """Tell which design it is, where it was not known at the beginning (a one-shot search)."""
 
     def result(self, valid_auc: float | None, **more: float) -> None:
-        """Tell the final validation AUC, and further figures by name; without a finite one the trial has failed."""
+        """Tell the final validation AUC, and further figures by name; without a finite one the training has failed."""
 
 
-class TrialLog(Protocol):
+class TrainingLog(Protocol):
     """Somebody who wants to be told."""
 
-    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> AbstractContextManager[Trial]:
+    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> AbstractContextManager[Training]:
         """A training begins now and ends with the block; an exception out of the block is its failure.
 
         Args:
@@ -46,13 +46,13 @@ class TrialLog(Protocol):
         """
 
 
-class SilentTrial:
+class SilentTraining:
     """Nobody is told."""
 
     def validated(self, valid_auc: float) -> None:
         """Do nothing."""
 
-    def found(self, design: Found) -> None:
+    def derived(self, design: Found) -> None:
         """Do nothing."""
 
     def result(self, valid_auc: float | None, **more: float) -> None:
@@ -63,22 +63,22 @@ class SilentLog:
     """Nobody is told."""
 
     @contextmanager
-    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
+    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
         """Do nothing."""
-        yield SilentTrial()
+        yield SilentTraining()
 
 
 class LabelledLog:
-    """A log for one cell: every trial gets its parameters.
+    """A log for one cell: every training gets its parameters.
 
     Args:
         log: who is told.
         parameters: strategy, seed, …
     """
 
-    def __init__(self, log: TrialLog, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, log: TrainingLog, parameters: Mapping[str, Any]) -> None:
         self._log, self._parameters = log, dict(parameters)
 
-    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> AbstractContextManager[Trial]:
-        """A trial with the cell's parameters."""
-        return self._log.trial(phase, design, **self._parameters, **parameters)
+    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> AbstractContextManager[Training]:
+        """A training with the cell's parameters."""
+        return self._log.training(phase, design, **self._parameters, **parameters)

@@ -40,7 +40,7 @@ from nas_fusion.studies._limits import StudyLimits
 from nas_fusion.studies._memory import check_memory
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.training import EpochRecord, TrainConfig, seeded
-from nas_fusion.training_log import SilentLog, TrialLog
+from nas_fusion.training_log import SilentLog, TrainingLog
 
 
 def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionSpace:
@@ -184,7 +184,7 @@ class Assembly:
         values: Mapping[str, Any] | None = None,
         *,
         label: str = "",
-        trials: TrialLog | None = None,
+        training_log: TrainingLog | None = None,
         engine: Engine | None = None,
     ) -> Job:
         """What a strategy is to do with a seed.
@@ -194,7 +194,7 @@ class Assembly:
             seed: of search and re-training.
             values: tuned hyperparameters, if there are any.
             label: what progress bars call it; the strategy's name if not given.
-            trials: told of every training.
+            training_log: told of every training.
             engine: where the trainings of the search run; in this process if not given.
 
         Raises:
@@ -210,7 +210,7 @@ class Assembly:
             candidates=settings.candidates,
             label=label or strategy,
             console=self.console,
-            trials=trials or SilentLog(),
+            training_log=training_log or SilentLog(),
             engine=engine or InProcess(settings.concurrency),
         )
         return Job(entry, settings, task, parameters, self.limits)

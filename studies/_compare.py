@@ -134,7 +134,7 @@ def compare(
         info = replace(info, named_beforehand=is_named_beforehand(study, settings, reference))
         write_text(study.comparison, info.to_json() + "\n")
         with study.recorder(settings) as recorder, ExitStack() as stack:
-            work.trials = recorder
+            work.training_log = recorder
             if engine == "nni":
                 work.engine = study.training_service(settings, nni_config)
                 stack.enter_context(work.engine.running())

@@ -33,7 +33,7 @@ from nas_fusion.studies._provenance import provenance, with_search
 from nas_fusion.studies._searches import load_search, save_search
 from nas_fusion.system.files import lock_file, new_folder, save_tensors
 from nas_fusion.training import Metrics, TrainConfig, evaluate
-from nas_fusion.training_log import LabelledLog, TrialLog
+from nas_fusion.training_log import LabelledLog, TrainingLog
 
 logger = logging.getLogger("nas_fusion")
 
@@ -71,12 +71,12 @@ class Computing:
         """Do a job, without what only a cell's record needs."""
         task, kept = job.task, job.keep_limits(self._search(job))
         outcome = kept.outcome
-        with task.trials.trial("re-train", outcome.design) as trial:
-            trained = job.retrain(outcome, lambda record: trial.validated(record.valid_auc))
+        with task.training_log.training("re-train", outcome.design) as training:
+            trained = job.retrain(outcome, lambda record: training.validated(record.valid_auc))
             test = evaluate(trained.model, self.assembly.dataset.test, task.config) if with_test else None
             valid_auc, data = trained.fit.best_valid_auc, self.assembly.dataset
             figures = {} if test is None else retraining_figures(data, valid_auc, test.auc, test.logloss)
-            trial.result(valid_auc, **figures)
+            training.result(valid_auc, **figures)
         return Trained(kept, trained, test)
 
     def compute(self, job: Job, tuned: Mapping[str, Any]) -> CellRecord:
@@ -200,16 +200,16 @@ def _kept_search(folder: Path) -> SearchOutcome | None:
         return None
 
 
-def replay(record: CellRecord, log: TrialLog, dataset: EncodedDataset) -> None:
+def replay(record: CellRecord, log: TrainingLog, dataset: EncodedDataset) -> None:
     """Tell a log of a cell that another process computed."""
     labels = LabelledLog(log, {"strategy": record.strategy, "seed": record.seed})
     if record.kind == "one-shot" and record.shares_search_with is None:
-        with labels.trial("search", record.design) as trial:
+        with labels.training("search", record.design) as training:
             for point in record.trace:
-                trial.validated(point.valid_auc)
-            trial.result(record.search_valid_auc)
-    with labels.trial("re-train", record.design) as trial:
+                training.validated(point.valid_auc)
+            training.result(record.search_valid_auc)
+    with labels.training("re-train", record.design) as training:
         for point in record.retrain_history:
-            trial.validated(point.valid_auc)
+            training.validated(point.valid_auc)
         figures = retraining_figures(dataset, record.valid_auc, record.test_auc, record.test_logloss)
-        trial.result(record.valid_auc, **figures)
+        training.result(record.valid_auc, **figures)

@@ -62,7 +62,7 @@ def tune(
         for tuning in work.tunings():
             announce(tuning.study, settings, dataset.fingerprint, TUNING)
             tuning.reopen()
-        with study.recorder(settings) as work.trials:
+        with study.recorder(settings) as work.training_log:
             (tuning,) = work.tune(listener or (lambda strategy, done, total, words: None))
         result = tuning.result()
         if result is None:

@@ -27,7 +27,7 @@ from nas_fusion.errors import StudyError
 from nas_fusion.studies._leases import DIED, Watch, declare_dead, give_back, held, storage_id
 from nas_fusion.studies._storage import open_study
 from nas_fusion.system.seals import digest
-from nas_fusion.training_log import StoppedEarly, Trial, TrialLog
+from nas_fusion.training_log import StoppedEarly, Training, TrainingLog
 
 STARTUP_TRIALS = 6
 """Trials at random (the first: the defaults) before the estimator and the pruner take over."""
@@ -259,15 +259,15 @@ class TuningLog:
         log: who is told as well.
     """
 
-    def __init__(self, claim: TuningClaim, search_steps: int, log: TrialLog) -> None:
+    def __init__(self, claim: TuningClaim, search_steps: int, log: TrainingLog) -> None:
         self._claim, self._search_steps, self._log = claim, search_steps, log
         self._candidates, self._best_candidate = 0, 0.0
 
     @contextmanager
-    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
-        """See `nas_fusion.training_log.TrialLog`."""
-        with self._log.trial(phase, design, **parameters) as inner:
-            yield _TuningTrial(self, phase, inner)
+    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
+        """See `nas_fusion.training_log.TrainingLog`."""
+        with self._log.training(phase, design, **parameters) as inner:
+            yield _TuningTraining(self, phase, inner)
 
     def validated(self, phase: str, epoch: int, valid_auc: float) -> None:
         """An epoch of a search or a re-training."""
@@ -288,8 +288,8 @@ class TuningLog:
             raise StoppedEarly(f"worse than half of the trials in epoch {step - self._search_steps} of the re-training")
 
 
-class _TuningTrial:
-    def __init__(self, log: TuningLog, phase: str, inner: Trial) -> None:
+class _TuningTraining:
+    def __init__(self, log: TuningLog, phase: str, inner: Training) -> None:
         self._log, self._phase, self._inner, self._epoch = log, phase, inner, 0
 
     def validated(self, valid_auc: float) -> None:
@@ -298,9 +298,9 @@ class _TuningTrial:
         self._epoch += 1
         self._log.validated(self._phase, self._epoch, valid_auc)
 
-    def found(self, design: Found) -> None:
+    def derived(self, design: Found) -> None:
         """Pass it on."""
-        self._inner.found(design)
+        self._inner.derived(design)
 
     def result(self, valid_auc: float | None, **more: float) -> None:
         """Pass it on."""

@@ -27,7 +27,7 @@ from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._leases import Watch
 from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
-from nas_fusion.training_log import LabelledLog, SilentLog, StoppedEarly, TrialLog
+from nas_fusion.training_log import LabelledLog, SilentLog, StoppedEarly, TrainingLog
 
 logger = logging.getLogger("nas_fusion")
 
@@ -53,7 +53,7 @@ class Work:
         folder: where cells are written.
         name: of the study in the storage.
         console: where progress bars appear; None for none.
-        trials: told of every training.
+        training_log: told of every training.
         engine: where the trainings of searches run; in this process if not given.
         remote: results go through the storage, too, since the coordinator may not see the folder.
         watch: notices dead processes.
@@ -67,7 +67,7 @@ class Work:
     folder: StudyFolder
     name: str
     console: Console | None = None
-    trials: TrialLog = field(default_factory=SilentLog)
+    training_log: TrainingLog = field(default_factory=SilentLog)
     engine: Engine | None = None
     remote: bool = False
     watch: Watch = field(default_factory=Watch)
@@ -207,7 +207,7 @@ class Work:
         job = self.assembly.job(
             tuning.strategy, seed, claim.values,
             label=f"{tuning.strategy} tuning {claim.slot + 1}/{tuning.trials}",
-            trials=TuningLog(claim, tuning.search_steps, LabelledLog(self.trials, labels)),
+            training_log=TuningLog(claim, tuning.search_steps, LabelledLog(self.training_log, labels)),
         )  # fmt: skip
         try:
             found = self.computing.search_and_retrain(job)
@@ -244,7 +244,7 @@ class Work:
         job = self.assembly.job(
             cell.strategy, cell.seed, tuned.get("values"),
             label=f"{cell.strategy} seed {cell.seed}",
-            trials=LabelledLog(self.trials, {"strategy": cell.strategy, "seed": cell.seed}),
+            training_log=LabelledLog(self.training_log, {"strategy": cell.strategy, "seed": cell.seed}),
             engine=self.engine,
         )  # fmt: skip
         return self.computing.compute(job, tuned)

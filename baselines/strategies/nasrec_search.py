@@ -15,7 +15,7 @@ from nas_fusion.records import TracePoint
 from nas_fusion.search import SearchOutcome, SearchTask
 from nas_fusion.search_spaces.nasrec import NasRecDesign, NasRecSpace, NasRecSupernet
 from nas_fusion.training import FitResult, auc_and_logloss, fit, predict_logits
-from nas_fusion.training_log import Trial
+from nas_fusion.training_log import Training
 
 MOST_DRAWS = 100
 """So often a mutation is drawn again that gave a path of before; then that path is ranked once more."""
@@ -117,15 +117,15 @@ class NasRecSearch:
         Raises:
             TrainingError: the supernet's loss or predictions are not finite, or those of all ranked paths.
         """
-        with task.trials.trial("search") as trial:
-            outcome = self._search(task, trial)
-            trial.found(outcome.design)
-            trial.result(outcome.valid_auc)
+        with task.training_log.training("search") as training:
+            outcome = self._search(task, training)
+            training.derived(outcome.design)
+            training.result(outcome.valid_auc)
         return outcome
 
-    def _search(self, task: SearchTask, trial: Trial) -> SearchOutcome:
+    def _search(self, task: SearchTask, training: Training) -> SearchOutcome:
         supernet = NasRecSupernet(self.space, self.seed)
-        trained = self._train(supernet, task, trial)
+        trained = self._train(supernet, task, training)
         start = task.watch.elapsed
         ranking = self._rank(supernet, task)
         usable = [(path.design, path.valid_auc) for path in ranking if path.valid_auc is not None]
@@ -149,14 +149,14 @@ class NasRecSearch:
             details={"candidates": [{"design": str(path.design), "valid_auc": path.valid_auc} for path in ranking]},
         )
 
-    def _train(self, supernet: NasRecSupernet, task: SearchTask, trial: Trial) -> FitResult:
+    def _train(self, supernet: NasRecSupernet, task: SearchTask, training: Training) -> FitResult:
         seconds = None if task.watch.limit is None else TRAINING_SHARE * task.watch.limit
         config = replace(
             task.config, max_samples=self.training_samples, max_seconds=seconds, patience=0, lr_drop=1.0
         )  # fmt: skip
         return fit(
             supernet, task.data, config, description=task.label, console=task.console, keep_best=False,
-            on_validation=lambda record: trial.validated(record.valid_auc), clock=task.watch.now,
+            on_validation=lambda record: training.validated(record.valid_auc), clock=task.watch.now,
         )  # fmt: skip
 
     def _rank(self, supernet: NasRecSupernet, task: SearchTask) -> list[RankedPath]:

@@ -27,7 +27,7 @@ from typing import Any
 
 from nas_fusion.architecture import Found
 from nas_fusion.errors import DamagedFileError, StudyError, WriteError
-from nas_fusion.training_log import StoppedEarly, Trial
+from nas_fusion.training_log import StoppedEarly, Training
 
 logger = logging.getLogger("nas_fusion")
 
@@ -153,8 +153,8 @@ class ExperimentRecorder:
         self._write_profile()
 
     @contextmanager
-    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
-        """See `nas_fusion.training_log.TrialLog`."""
+    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
+        """See `nas_fusion.training_log.TrainingLog`."""
         trial = _RecordedTrial(self, {"phase": phase, **parameters}, design)
         try:
             yield trial
@@ -259,7 +259,7 @@ class _RecordedTrial:
         self._recorder.write_metric(self._id, self._number, "PERIODICAL", self._epochs, _finite(valid_auc))
         self._epochs += 1
 
-    def found(self, design: Found) -> None:
+    def derived(self, design: Found) -> None:
         """The design's axes get their values."""
         self._recorder.rewrite_parameters(self._id, self._data(design))
 

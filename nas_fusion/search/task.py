@@ -20,7 +20,7 @@ from nas_fusion.search_spaces import FusionSpace, Scores
 from nas_fusion.strategy.abilities import SoftStart
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.training import TrainConfig
-from nas_fusion.training_log import SilentLog, TrialLog
+from nas_fusion.training_log import SilentLog, TrainingLog
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SearchTask:
             decides it itself.
         label: what progress bars call this search.
         console: where progress bars appear; None for none.
-        trials: told of every training.
+        training_log: told of every training.
         engine: where the trainings run.
         incumbents: told of every model that is the best so far (see `keep`).
         watch: of the search; `run_search` restarts it.
@@ -49,7 +49,7 @@ class SearchTask:
     candidates: int = 10
     label: str = ""
     console: Console | None = None
-    trials: TrialLog = field(default_factory=SilentLog)
+    training_log: TrainingLog = field(default_factory=SilentLog)
     engine: Engine = field(default_factory=InProcess)
     incumbents: Incumbents = field(default_factory=NoIncumbents)
     watch: Stopwatch = field(default_factory=Stopwatch)

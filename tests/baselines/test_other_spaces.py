@@ -34,7 +34,7 @@ from nas_fusion.search_spaces.nasrec import NasRecSpace
 from nas_fusion.strategy import STRATEGIES, select_strategies
 from nas_fusion.testing.small_task import BATCH_SIZE, tiny_data, tiny_task
 from nas_fusion.training import TrainConfig, auc_and_logloss, predict_logits, seeded
-from nas_fusion.training_log import SilentTrial
+from nas_fusion.training_log import SilentTraining
 
 NAMES = ("autoctr", "nasrec")
 FIELDS = Fields((5, 3, 4), (), emb_dim=2)
@@ -45,8 +45,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> SearchData:
     return tiny_data(tmp_path_factory.mktemp("cache"))
 
 
-class Recorded(SilentTrial):
-    """What one trial was told."""
+class Recorded(SilentTraining):
+    """What one training was told."""
 
     def __init__(self, phase: str, design: Found | None) -> None:
         self.phase, self.design = phase, design
@@ -57,7 +57,7 @@ class Recorded(SilentTrial):
     def validated(self, valid_auc: float) -> None:
         self.aucs.append(valid_auc)
 
-    def found(self, design: Found) -> None:
+    def derived(self, design: Found) -> None:
         self.design = design
 
     def result(self, valid_auc: float | None, **more: float) -> None:
@@ -65,19 +65,19 @@ class Recorded(SilentTrial):
 
 
 class Log:
-    """Remembers every trial."""
+    """Remembers every training."""
 
     def __init__(self) -> None:
-        self.trials: list[Recorded] = []
+        self.trainings: list[Recorded] = []
 
     @contextmanager
-    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Recorded]:
-        trial = Recorded(phase, design)
-        self.trials.append(trial)
+    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Recorded]:
+        training = Recorded(phase, design)
+        self.trainings.append(training)
         try:
-            yield trial
+            yield training
         except TrainingError as error:
-            trial.error = str(error)
+            training.error = str(error)
             raise
 
 
@@ -210,22 +210,22 @@ def test_paths_are_ranked_with_the_last_weights_of_the_supernet(
 
 def test_every_candidate_is_a_trial_with_its_architecture(data: SearchData) -> None:
     log = Log()
-    outcome = run_search(STRATEGIES.get("autoctr"), replace(tiny_task(data), trials=log))
-    assert [trial.phase for trial in log.trials] == ["candidate"] * 4
-    assert [str(trial.design) for trial in log.trials] == [c["design"] for c in outcome.details["candidates"]]
-    assert [trial.final for trial in log.trials] == [c["valid_auc"] for c in outcome.details["candidates"]]
-    assert all(max(trial.aucs) == trial.final for trial in log.trials)
-    assert [auc for trial in log.trials for auc in trial.aucs] == [point.valid_auc for point in outcome.trace]
+    outcome = run_search(STRATEGIES.get("autoctr"), replace(tiny_task(data), training_log=log))
+    assert [training.phase for training in log.trainings] == ["candidate"] * 4
+    assert [str(training.design) for training in log.trainings] == [c["design"] for c in outcome.details["candidates"]]
+    assert [training.final for training in log.trainings] == [c["valid_auc"] for c in outcome.details["candidates"]]
+    assert all(max(training.aucs) == training.final for training in log.trainings)
+    assert [auc for training in log.trainings for auc in training.aucs] == [point.valid_auc for point in outcome.trace]
 
 
 def test_a_supernet_is_one_trial_that_ends_with_the_architecture(data: SearchData) -> None:
     log = Log()
-    outcome = run_search(STRATEGIES.get("nasrec"), replace(tiny_task(data), trials=log))
-    (trial,) = log.trials
-    assert trial.phase == "search"
-    assert trial.design == outcome.design
-    assert trial.final == outcome.valid_auc
-    assert trial.aucs
+    outcome = run_search(STRATEGIES.get("nasrec"), replace(tiny_task(data), training_log=log))
+    (training,) = log.trainings
+    assert training.phase == "search"
+    assert training.design == outcome.design
+    assert training.final == outcome.valid_auc
+    assert training.aucs
 
 
 def test_a_failed_candidate_has_spent_its_share_and_the_search_goes_on(
@@ -242,14 +242,14 @@ def test_a_failed_candidate_has_spent_its_share_and_the_search_goes_on(
     monkeypatch.setattr("nas_fusion.search.multitrial.own_spaces.train_candidate", sometimes)
     log = Log()
     task = tiny_task(data)
-    outcome = run_search(STRATEGIES.get("autoctr"), replace(task, trials=log))
+    outcome = run_search(STRATEGIES.get("autoctr"), replace(task, training_log=log))
     monkeypatch.undo()
     assert outcome.candidates == 4
     assert outcome.samples == run_search(STRATEGIES.get("autoctr"), task).samples
     aucs = [candidate["valid_auc"] for candidate in outcome.details["candidates"]]
     assert [auc is None for auc in aucs] == [True, False, True, False]
     assert outcome.valid_auc == max(auc for auc in aucs if auc is not None)
-    assert [bool(trial.error) for trial in log.trials] == [True, False, True, False]
+    assert [bool(training.error) for training in log.trainings] == [True, False, True, False]
     share = outcome.samples // 4
     assert all(share < point.samples <= 2 * share or point.samples > 3 * share for point in outcome.trace)
 

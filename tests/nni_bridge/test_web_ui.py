@@ -46,20 +46,20 @@ def ask(address: str, path: str, **headers: str) -> Any:
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
     with recorder(tmp_path / "nni") as log:
-        with log.trial("candidate", DESIGN, strategy="a", seed=0) as trial:
+        with log.training("candidate", DESIGN, strategy="a", seed=0) as training:
             for auc in (0.6, 0.7):
-                trial.validated(auc)
-            trial.result(0.7)
-        with log.trial("re-train", DESIGN, strategy="a", seed=0) as trial:
-            trial.result(0.72, test_auc=0.71)
-        with log.trial("candidate", DESIGN, strategy="b", seed=1) as trial:
-            trial.validated(math.nan)
-            trial.result(math.nan)
-        with pytest.raises(TrainingError), log.trial("search", strategy="b", seed=0):
+                training.validated(auc)
+            training.result(0.7)
+        with log.training("re-train", DESIGN, strategy="a", seed=0) as training:
+            training.result(0.72, test_auc=0.71)
+        with log.training("candidate", DESIGN, strategy="b", seed=1) as training:
+            training.validated(math.nan)
+            training.result(math.nan)
+        with pytest.raises(TrainingError), log.training("search", strategy="b", seed=0):
             raise TrainingError("the loss is nan")
-        with log.trial("search", strategy="b", seed=1) as trial:
-            trial.found(DESIGN)
-            trial.result(0.65)
+        with log.training("search", strategy="b", seed=1) as training:
+            training.derived(DESIGN)
+            training.result(0.65)
     return tmp_path / "nni"
 
 
@@ -114,10 +114,10 @@ def test_the_manager_finds_its_experiment_without_the_users_home(address: str) -
 def test_a_running_study_shows_new_trials(recorded: Path) -> None:
     with recorder(recorded) as log, web_ui(recorded) as address:
         assert len(ask(address, "trial-jobs")) == 5
-        with log.trial("candidate", DESIGN, strategy="a", seed=1) as trial:
+        with log.training("candidate", DESIGN, strategy="a", seed=1) as training:
             jobs = ask(address, "trial-jobs")
             assert [j["status"] for j in jobs if j["sequenceId"] == 5] == ["RUNNING"]
-            trial.result(0.8)
+            training.result(0.8)
         jobs = ask(address, "trial-jobs")
         assert [j["status"] for j in jobs if j["sequenceId"] == 5] == ["SUCCEEDED"]
 
@@ -126,8 +126,8 @@ def test_what_was_running_when_the_recorder_was_killed_is_failed(tmp_path: Path)
     code = (
         "import os, sys; from pathlib import Path; from nas_fusion.nni_bridge import ExperimentRecorder\n"
         f"log = ExperimentRecorder(Path(sys.argv[1]), 'a study', {AXES!r}).__enter__()\n"
-        "with log.trial('search', strategy='a', seed=0) as trial:\n"
-        "    trial.validated(.6); os.kill(os.getpid(), 9)"
+        "with log.training('search', strategy='a', seed=0) as training:\n"
+        "    training.validated(.6); os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL

@@ -23,13 +23,13 @@ CURVE = (0.61, 0.68, 0.74)
 
 
 def record(log: ExperimentRecorder) -> None:
-    with log.trial("search", strategy="optfusion-hard") as trial:
+    with log.training("search", strategy="optfusion-hard") as training:
         for auc in CURVE:
-            trial.validated(auc)
-        trial.found(DESIGN)
-        trial.result(CURVE[-1])
-    with log.trial("candidate", DESIGN, strategy="random") as trial:
-        trial.result(0.7)
+            training.validated(auc)
+        training.derived(DESIGN)
+        training.result(CURVE[-1])
+    with log.training("candidate", DESIGN, strategy="random") as training:
+        training.result(0.7)
 
 
 def test_a_finished_study(page: Any, tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_the_graph_has_an_axis_for_every_connection_and_operation(page: Any, tmp
 def test_a_running_study(page: Any, tmp_path: Path) -> None:
     with ExperimentRecorder(tmp_path, "running", AXES) as log:
         record(log)
-        with web_ui(tmp_path) as address, log.trial("search", strategy="optfusion-hard") as trial:
-            trial.validated(0.6)
+        with web_ui(tmp_path) as address, log.training("search", strategy="optfusion-hard") as training:
+            training.validated(0.6)
             page.goto(f"{address}/detail")
             page.get_by_text("RUNNING").first.wait_for()
             assert page.get_by_text("SUCCEEDED").count() == 2

@@ -38,19 +38,19 @@ from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.testing import tiny_data, tiny_task
-from nas_fusion.training_log import Trial
+from nas_fusion.training_log import Training
 
 
 class Notes:
-    """A trial log that writes down what it is told."""
+    """A training log that writes down what it is told."""
 
     def __init__(self) -> None:
-        self.trials: list[dict[str, Any]] = []
+        self.trainings: list[dict[str, Any]] = []
 
     @contextmanager
-    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
+    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
         note = _Note(phase, design)
-        self.trials.append(note.content)
+        self.trainings.append(note.content)
         try:
             yield note
         except TrainingError as error:
@@ -65,7 +65,7 @@ class _Note:
     def validated(self, valid_auc: float) -> None:
         self.content["curve"].append(valid_auc)
 
-    def found(self, design: Found) -> None:
+    def derived(self, design: Found) -> None:
         self.content["design"] = design
 
     def result(self, valid_auc: float | None, **more: float) -> None:
@@ -101,10 +101,10 @@ def test_nnis_local_service_finds_the_same_as_this_process(data: SearchData, tmp
         for name, candidates in (("random", 2), ("evolution", 4), ("optfusion-hard", 1)):
             here, there = Notes(), Notes()
             search = replace(task(data), candidates=candidates)
-            expected = run_search(STRATEGIES.get(name), replace(search, engine=InProcess(2), trials=here))
-            found = run_search(STRATEGIES.get(name), replace(search, engine=service, trials=there))
+            expected = run_search(STRATEGIES.get(name), replace(search, engine=InProcess(2), training_log=here))
+            found = run_search(STRATEGIES.get(name), replace(search, engine=service, training_log=there))
             assert numbers(found) == numbers(expected), name
-            assert there.trials == here.trials, name
+            assert there.trainings == here.trainings, name
             if expected.soft is not None:
                 assert found.soft is not None
                 assert found.soft.mixture == expected.soft.mixture
@@ -141,14 +141,14 @@ def test_a_trial_that_returns_nan_failed_and_spent_its_share(data: SearchData, t
     service = TrainingService(tmp_path / "nni", concurrency=4, config_file=tmp_path / "nni.yml")
     service.check()
     notes = Notes()
-    search = replace(task(data), engine=service, trials=notes)
+    search = replace(task(data), engine=service, training_log=notes)
     outcome = run_search(STRATEGIES.get("random"), search)
     share = 1024  # 4,800 samples for 4 candidates, in batches of 256
     assert outcome.valid_auc == 0.7
     assert outcome.samples == 3 * 512 + share
     assert [point.samples for point in outcome.trace] == [512, 512 + share + 512, 512 + share + 1024]
     assert all(math.isfinite(point.valid_auc) for point in outcome.trace)
-    assert ["error" in trial for trial in notes.trials] == [False, True, False, False]
+    assert ["error" in training for training in notes.trainings] == [False, True, False, False]
     assert str(outcome.design) == outcome.details["candidates"][2]["design"]
 
 

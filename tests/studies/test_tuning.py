@@ -137,12 +137,12 @@ def test_what_falls_behind_is_stopped_at_like_stages(tmp_path: Path) -> None:
 
 
 def train(log: TuningLog, search: list[float], retraining: list[float]) -> None:
-    with log.trial("search") as trial:
+    with log.training("search") as training:
         for auc in search:
-            trial.validated(auc)
-    with log.trial("re-train") as trial:
+            training.validated(auc)
+    with log.training("re-train") as training:
         for auc in retraining:
-            trial.validated(auc)
+            training.validated(auc)
 
 
 def test_candidates_are_compared_by_their_best_so_far(tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def test_candidates_are_compared_by_their_best_so_far(tmp_path: Path) -> None:
     assert claim is not None
     log = TuningLog(claim, 3, SilentLog())
     for auc in (0.6, None, 0.7):
-        with log.trial("candidate") as trial:
-            trial.validated(0.99)
-            trial.result(auc)
+        with log.training("candidate") as training:
+            training.validated(0.99)
+            training.result(auc)
     train(log, [], [0.8])
     assert found.study.trials[-1].intermediate_values == {1: 0.6, 2: 0.6, 3: 0.7, 4: 0.8}
 

@@ -23,7 +23,7 @@ from nas_fusion.search.search_trace import trace_of
 from nas_fusion.search.service.orders import failure_of, task_order, trial_parameters
 from nas_fusion.search.task import SearchTask
 from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
-from nas_fusion.training_log import Trial
+from nas_fusion.training_log import Training
 
 
 class TrainedCandidate(NamedTuple):
@@ -129,12 +129,12 @@ class TrainingHere:
         """
         with self.shares.round() as limit:
             config = replace(self.config, max_seconds=limit)
-            with self.task.trials.trial("candidate", FusionDesign.from_sample(candidate.sample)) as trial:
+            with self.task.training_log.training("candidate", FusionDesign.from_sample(candidate.sample)) as training:
                 result = train_candidate(
                     self.task, config, candidate.executable_model,
-                    lambda record: trial.validated(record.valid_auc), label, place=place,
+                    lambda record: training.validated(record.valid_auc), label, place=place,
                 )  # fmt: skip
-                trial.result(result.valid_auc)
+                training.result(result.valid_auc)
         return result
 
 
@@ -144,7 +144,7 @@ class _Sent:
 
     outcome: Path
     told: ExitStack
-    trial: Trial
+    training: Training
     trace: list[TracePoint] = field(default_factory=list)
     end: TrialEnd = field(default_factory=TrialEnd)
 
@@ -197,16 +197,16 @@ class TrainingAsTrials:
             valid_auc = float(sent.end.final["default"])
             if not all(math.isfinite(auc) for auc in (valid_auc, *(point.valid_auc for point in sent.trace))):
                 raise TrainingError(f"trial {sent.end.name} reported a validation AUC of {valid_auc}")
-            sent.trial.result(valid_auc)
+            sent.training.result(valid_auc)
         return TrainedCandidate(valid_auc, int(sent.end.final["samples"]), tuple(sent.trace))
 
     def _sent(self, design: FusionDesign) -> _Sent:
         told = self.until.enter_context(ExitStack())
-        trial = told.enter_context(self.task.trials.trial("candidate", design))
-        return _Sent(self.run.new_outcome(), told, trial)
+        training = told.enter_context(self.task.training_log.training("candidate", design))
+        return _Sent(self.run.new_outcome(), told, training)
 
     def _on_metric(self, position: int, value: Any) -> None:
         sent, valid_auc = self._wave[position], float(value["default"])
         seconds = self.task.watch.elapsed
         sent.trace.append(TracePoint(seconds, int(value["samples"]), valid_auc))
-        sent.trial.validated(valid_auc)
+        sent.training.validated(valid_auc)

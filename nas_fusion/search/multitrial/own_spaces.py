@@ -83,13 +83,13 @@ class ArchitectureTrainer:
 
     def _train(self, architecture: Architecture) -> float:
         label = f"{self.task.label} {len(self.tried) + 1}/{self.task.candidates}"
-        with self._shares.round() as limit, self.task.trials.trial("candidate", architecture) as trial:
+        with self._shares.round() as limit, self.task.training_log.training("candidate", architecture) as training:
             result = train_candidate(
                 self.task, replace(self._config, max_seconds=limit),
                 lambda: self.make_model(architecture, self._fields),
-                lambda record: trial.validated(record.valid_auc), label, place=len(self.trace),
+                lambda record: training.validated(record.valid_auc), label, place=len(self.trace),
             )  # fmt: skip
-            trial.result(result.valid_auc)
+            training.result(result.valid_auc)
         self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]
         self.samples += result.samples
         return result.valid_auc

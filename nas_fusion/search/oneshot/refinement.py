@@ -117,12 +117,12 @@ def _order(
 def _try(design: FusionDesign, task: SearchTask, config: TrainConfig, found: Refined, spent: int, label: str) -> None:
     before = spent + found.samples
     try:
-        with task.trials.trial("candidate", design) as trial:
+        with task.training_log.training("candidate", design) as training:
             result = train_candidate(
                 task, config, lambda: task.make_space().derive(design, weights=False),
-                lambda record: trial.validated(record.valid_auc), label, place=found.before + len(found.trace),
+                lambda record: training.validated(record.valid_auc), label, place=found.before + len(found.trace),
             )  # fmt: skip
-            trial.result(result.valid_auc)
+            training.result(result.valid_auc)
     except TrainingError:
         found.samples += config.max_samples or 0  # a failed candidate has spent its share
         found.designs.append((design, None))

@@ -35,7 +35,7 @@ from nas_fusion.strategy.abilities import (
 )
 from nas_fusion.system.allowance import current_allowance
 from nas_fusion.training import EpochRecord, OneShotRun, TrainConfig, oneshot_evaluator, seeded
-from nas_fusion.training_log import Trial
+from nas_fusion.training_log import Training
 
 
 def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> SearchOutcome:
@@ -50,16 +50,16 @@ def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> Search
     check_abilities(strategy, entry.name)
     if entry.mode == "soft" and not isinstance(strategy, LeavesSoftStart):
         raise OptionError(f"strategy of {entry.name}, which is soft,", "one with soft_start()", type(strategy).__name__)
-    with task.trials.trial("search") as trial:
-        outcome = _run_oneshot(entry, strategy, task, trial)
-        trial.found(outcome.design)
-        trial.result(outcome.valid_auc)
+    with task.training_log.training("search") as training:
+        outcome = _run_oneshot(entry, strategy, task, training)
+        training.derived(outcome.design)
+        training.result(outcome.valid_auc)
     return outcome
 
 
-def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, trial: Trial) -> SearchOutcome:
+def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, training: Training) -> SearchOutcome:
     choices = ChoiceRecorder()
-    run = _evaluator(entry, strategy, task, trial, choices)
+    run = _evaluator(entry, strategy, task, training, choices)
     space: ModelSpace = task.make_space()
     supernet = RawFormatModelSpace(space, run.evaluator)
     ended = current_allowance().run(lambda: strategy(supernet, SequentialExecutionEngine()))
@@ -126,7 +126,7 @@ RESERVED_SHARE = 0.5
 
 
 def _evaluator(
-    entry: StrategyEntry, strategy: Any, task: SearchTask, trial: Trial, choices: ChoiceRecorder
+    entry: StrategyEntry, strategy: Any, task: SearchTask, training: Training, choices: ChoiceRecorder
 ) -> OneShotRun:
     shares = strategy if isinstance(strategy, SharesBudget) else None
     samples, left = task.budget.samples, None if task.watch.limit is None else task.watch.left
@@ -145,7 +145,7 @@ def _evaluator(
     return oneshot_evaluator(
         task.data, config, description=task.label, console=task.console,
         keep_best=entry.keep_best_epoch, callbacks=(choices,),
-        on_validation=lambda record: trial.validated(record.valid_auc),
+        on_validation=lambda record: training.validated(record.valid_auc),
         # Where designs are ranked, they are the models that count, not the supernet.
         on_model=None if isinstance(strategy, RanksDesigns) else partial(_keep_supernet, task),
         clock=task.watch.now, reserve=_reserve(strategy, config),

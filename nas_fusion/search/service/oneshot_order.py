@@ -14,7 +14,7 @@ from nas_fusion.search.saved_search import load_search
 from nas_fusion.search.service.orders import check_registered, failure_of, task_order, trial_parameters
 from nas_fusion.search.task import SearchOutcome, SearchTask
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.training_log import Trial
+from nas_fusion.training_log import Training
 
 
 def run_oneshot_as_trial(
@@ -28,10 +28,10 @@ def run_oneshot_as_trial(
         StudyError: the trial could not run.
     """
     check_registered(entry)
-    with service.running() as run, task.trials.trial("search") as trial:
-        outcome = _run(entry, task, parameters, service, run, trial)
-        trial.found(outcome.design)
-        trial.result(outcome.valid_auc)
+    with service.running() as run, task.training_log.training("search") as training:
+        outcome = _run(entry, task, parameters, service, run, training)
+        training.derived(outcome.design)
+        training.result(outcome.valid_auc)
     warn_of_end(task, outcome.details.get("ended"))
     return replace(outcome, seconds=task.watch.elapsed)
 
@@ -42,12 +42,12 @@ def _run(
     parameters: Mapping[str, Any],
     service: TrainingService,
     run: TrainingServiceRun,
-    trial: Trial,
+    training: Training,
 ) -> SearchOutcome:
     order = task_order(task, task.config, task.make_space(), service)
     folder = run.new_outcome()
     sent = trial_parameters("search", order, folder, strategy=entry.name, parameters=dict(parameters))
-    (end,) = run.run([sent], lambda _, value: trial.validated(float(value)))
+    (end,) = run.run([sent], lambda _, value: training.validated(float(value)))
     outcome = load_search(folder) if end.succeeded else None
     if outcome is None:
         raise failure_of(end, folder, run.folder)

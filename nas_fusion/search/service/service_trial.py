@@ -24,7 +24,7 @@ from nas_fusion.search.saved_search import save_search
 from nas_fusion.search.service.orders import make_space, read_task, write_failure
 from nas_fusion.search.task import SearchTask
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.training_log import Trial
+from nas_fusion.training_log import Training
 
 
 class _ReportingTrial:
@@ -36,7 +36,7 @@ class _ReportingTrial:
     def validated(self, valid_auc: float) -> None:
         self._channel.intermediate(valid_auc)
 
-    def found(self, design: Found) -> None:
+    def derived(self, design: Found) -> None:
         """It is in the outcome."""
 
     def result(self, valid_auc: float | None, **more: float) -> None:
@@ -48,7 +48,7 @@ class _ReportingLog:
         self._channel = channel
 
     @contextmanager
-    def trial(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Trial]:
+    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
         yield _ReportingTrial(self._channel)
 
 
@@ -78,7 +78,7 @@ def follow(order: Mapping[str, Any], channel: TrialChannel) -> None:
     if "design" in order:
         _train_candidate(order, task, channel)
         return
-    task = replace(task, trials=_ReportingLog(channel))
+    task = replace(task, training_log=_ReportingLog(channel))
     outcome = run_search(STRATEGIES.get(order["strategy"]), task, order["parameters"])
     save_search(Path(order["outcome"]), outcome)
 
