@@ -14,8 +14,8 @@ from nas_fusion.data import prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.records import CellRecord
 from nas_fusion.report import comparison_caption, comparison_tables, draw_design, report_model
+from nas_fusion.settings.study_toml import read_settings
 from nas_fusion.studies import ComparisonSettings, StudyFolder, comparison_info
-from nas_fusion.studies._settings import read_settings
 from nas_fusion.system.files import write_text
 
 

@@ -3,6 +3,7 @@
 if __name__ != "nas_fusion.studies":
     raise ImportError("import this package as nas_fusion.studies, not as `studies`")
 
+from nas_fusion.settings import ComparisonSettings, LimitSettings, ModelSettings, RecipeSettings, is_built_in
 from nas_fusion.studies._assembly import Assembly, Job, make_space, schema_fingerprint
 from nas_fusion.studies._checks import check_comparison, check_runnable, check_study, check_worker
 from nas_fusion.studies._compare import Comparison, compare
@@ -11,15 +12,7 @@ from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
 from nas_fusion.studies._info import comparison_info
 from nas_fusion.studies._limits import StudyLimits
-from nas_fusion.studies._presets import Preset, check_settings, load_preset, preset_names
 from nas_fusion.studies._reports import rewrite_reports, without_record
-from nas_fusion.studies._settings import (
-    ComparisonSettings,
-    LimitSettings,
-    ModelSettings,
-    RecipeSettings,
-    is_built_in,
-)
 from nas_fusion.studies._shared import Announced, find_all_announced, find_announced
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._storage_url import check_storage
@@ -35,6 +28,7 @@ from nas_fusion.studies._suite import (
 from nas_fusion.studies._tune import tune
 from nas_fusion.studies._tuning import TuningResult
 from nas_fusion.studies._worker import work_on
+from nas_fusion.studies.presets import Preset, check_settings, load_preset, preset_names
 
 __all__ = [
     "Announced",

@@ -34,11 +34,11 @@ from nas_fusion.search import (
     run_search,
 )
 from nas_fusion.search_spaces import SPACES, FusionSpace
+from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies._hyperparameters import Hyperparameters, check_parameter_names
 from nas_fusion.studies._limits import StudyLimits
 from nas_fusion.studies._memory import check_memory
-from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.training import EpochRecord, TrainConfig, seeded
 from nas_fusion.training_log import SilentLog, TrainingLog
 

@@ -9,6 +9,7 @@ from nas_fusion import bounds
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError
 from nas_fusion.search import Budget, TrainingService
+from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._assembly import make_space
 from nas_fusion.studies._folder import StudyFolder
@@ -16,7 +17,6 @@ from nas_fusion.studies._hyperparameters import Hyperparameters, check_parameter
 from nas_fusion.studies._local_workers import processes_for
 from nas_fusion.studies._memory import check_memory
 from nas_fusion.studies._reports import check_reference
-from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._storage_url import check_storage
 from nas_fusion.system.places import check_file_place, check_folder_place
 from nas_fusion.training import TrainConfig, torch_device

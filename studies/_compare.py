@@ -16,6 +16,7 @@ from nas_fusion.errors import NothingFinishedError, StudyError
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model, write_results_csv
+from nas_fusion.settings import ComparisonSettings
 from nas_fusion.studies._cell_files import write_cell
 from nas_fusion.studies._cells import Cell, CellBook
 from nas_fusion.studies._checks import check_comparison, check_size
@@ -26,7 +27,6 @@ from nas_fusion.studies._info import comparison_info
 from nas_fusion.studies._local_workers import local_workers, processes_for
 from nas_fusion.studies._provenance import provenance, warning_of_changes
 from nas_fusion.studies._reports import is_named_beforehand, write_reports
-from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._shared import announce
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._work import CellListener, TuningListener, Work

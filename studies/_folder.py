@@ -12,7 +12,8 @@ from nas_fusion.design import OPERATIONS, candidate_connections, connection_labe
 from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.search import TrainingService
-from nas_fusion.studies._settings import ComparisonSettings, differences, read_settings
+from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings.study_toml import differences, read_settings, write_settings
 from nas_fusion.studies._shared import find_announced
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._strangers import FOLDERS, plain_name, refuse_links
@@ -189,7 +190,7 @@ class StudyFolder:
                 return
             except DamagedFileError as error:
                 logger.warning("%s", error)
-        settings.write(self.settings, fingerprint)
+        write_settings(settings, self.settings, fingerprint)
 
     def join(self, settings: ComparisonSettings, fingerprint: str) -> None:
         """Create the folder with its ``study.toml`` if it is new, beside others that may work in it.

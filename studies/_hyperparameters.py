@@ -10,8 +10,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from nas_fusion.bounds import EMB_DIM, LEARNING_RATE
 from nas_fusion.errors import OptionError
+from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.studies._settings import ComparisonSettings
 
 _RECIPE = ("learning_rate", "embedding_l2", "network_l2")
 _MODEL = ("dropout", "emb_dim")

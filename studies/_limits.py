@@ -23,7 +23,7 @@ from nas_fusion.measures import (
 )
 from nas_fusion.search import LATENCY
 from nas_fusion.search_spaces import FusionSpace
-from nas_fusion.studies._settings import ComparisonSettings
+from nas_fusion.settings import ComparisonSettings
 from nas_fusion.system.files import lock_file, write_text
 from nas_fusion.system.seals import read_sealed, sealed
 from nas_fusion.training import TrainConfig

@@ -13,8 +13,8 @@ from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError
 from nas_fusion.measures import parameters
 from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.training import seeded, torch_device
 
 TRAINED = 5

@@ -22,10 +22,11 @@ from nas_fusion.report import (
     write_results_csv,
     write_summary_csv,
 )
+from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings.study_toml import read_settings
 from nas_fusion.studies._cell_files import AGAIN, CELL, read_cell, warn_of_unsealed
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._info import info_from_cells, known_info
-from nas_fusion.studies._settings import ComparisonSettings, read_settings
 from nas_fusion.system.files import write_text
 
 logger = logging.getLogger("nas_fusion")

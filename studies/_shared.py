@@ -8,7 +8,8 @@ import optuna
 from optuna.storages import BaseStorage
 
 from nas_fusion.errors import StudyError
-from nas_fusion.studies._settings import ComparisonSettings, complete, differences
+from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings.study_toml import complete, differences
 from nas_fusion.studies._storage import open_study
 from nas_fusion.studies._strangers import plain_name
 from nas_fusion.studies._tuning import tuning_name

@@ -12,11 +12,12 @@ from rich.console import Console
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import DamagedFileError, NothingFinishedError, OptionError, StudyError
 from nas_fusion.report import ReportModel, latex_suite_table, write_suite_markdown, write_suite_report
+from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings.study_toml import FORMAT_VERSION, MADE_ANEW
 from nas_fusion.studies._checks import check_comparison, check_size
 from nas_fusion.studies._compare import Comparison, EngineName, compare, offer
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._reports import has_ended, rewrite_reports
-from nas_fusion.studies._settings import FORMAT_VERSION, MADE_ANEW, ComparisonSettings
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._strangers import plain_name, refuse_links
 from nas_fusion.studies._work import CellListener, TuningListener

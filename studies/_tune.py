@@ -10,11 +10,12 @@ from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings.study_toml import FORMAT_VERSION
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._checks import check_study
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._hyperparameters import Hyperparameters
-from nas_fusion.studies._settings import FORMAT_VERSION, ComparisonSettings
 from nas_fusion.studies._shared import TUNING, announce
 from nas_fusion.studies._storage import open_storage
 from nas_fusion.studies._tuning import TuningResult

@@ -16,6 +16,7 @@ from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.records import CellRecord
 from nas_fusion.search import Engine
+from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies._assembly import Assembly
 from nas_fusion.studies._cell_files import CELL, read_cell
@@ -25,7 +26,6 @@ from nas_fusion.studies._computing import Computing, Trained
 from nas_fusion.studies._failures import Failure, give_memory_back, stops_the_run, write_failure_log
 from nas_fusion.studies._folder import StudyFolder
 from nas_fusion.studies._leases import Watch
-from nas_fusion.studies._settings import ComparisonSettings
 from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
 from nas_fusion.training_log import LabelledLog, SilentLog, StoppedEarly, TrainingLog
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas_fusion.data._options import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.data.encoded_dataset import FORMAT_VERSION, EncodedDataset
 from nas_fusion.data.encoding.dataset_writer import encode
 from nas_fusion.data.encoding.field_rules import check_columns
 from nas_fusion.data.sources.readers import open_source
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
+from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.system.files import sweep, temporary_folder
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """One training routine, on Lightning, for candidates, supernets and final training."""
 
+from nas_fusion.settings import TrainConfig
 from nas_fusion.training.ctr_module import CTRModule
 from nas_fusion.training.fit import FitResult, Metrics, evaluate, evaluating, fit, predict, predict_logits
 from nas_fusion.training.metrics import AucLogloss, auc_and_logloss
@@ -8,7 +9,6 @@ from nas_fusion.training.optimizers import TouchedRowsAdam, parameter_groups
 from nas_fusion.training.progress_bar import ProgressBar
 from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.seeds import seeded
-from nas_fusion.training.train_config import TrainConfig
 from nas_fusion.training.trainer import make_trainer, torch_device
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas_fusion.nni_bridge import LightningModule, nni
+from nas_fusion.settings import TrainConfig
 from nas_fusion.training.optimizers import clip_gradient, weights_optimizer
-from nas_fusion.training.train_config import TrainConfig
 
 
 def full_precision(logits: Tensor) -> Tensor:

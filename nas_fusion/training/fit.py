@@ -18,12 +18,12 @@ from torch import nn
 
 from nas_fusion.data import BatchLoader, EncodedSplit, SearchData
 from nas_fusion.errors import TrainingError
+from nas_fusion.settings import TrainConfig
 from nas_fusion.system.files import save_tensors
 from nas_fusion.training.ctr_module import CTRModule, full_precision
 from nas_fusion.training.metrics import auc_and_logloss
 from nas_fusion.training.progress_bar import ProgressBar
 from nas_fusion.training.sample_meter import SampleMeter
-from nas_fusion.training.train_config import TrainConfig
 from nas_fusion.training.trainer import make_trainer, torch_device
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
 

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from nas_fusion.data import SearchData
 from nas_fusion.nni_bridge import Lightning
+from nas_fusion.settings import TrainConfig
 from nas_fusion.training.ctr_module import CTRModule
 from nas_fusion.training.fit import epochs_for, loaders
 from nas_fusion.training.progress_bar import ProgressBar
 from nas_fusion.training.sample_meter import SampleMeter
-from nas_fusion.training.train_config import TrainConfig
 from nas_fusion.training.trainer import make_trainer
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
 

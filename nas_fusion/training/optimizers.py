@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nas_fusion.nn.embedding import FieldEmbedding
-from nas_fusion.training.train_config import TrainConfig
+from nas_fusion.settings import TrainConfig
 
 ELEMENTS_AT_ONCE = 1 << 16
 """Elements of a table that `TouchedRowsAdam` steps together on a CPU: with their moments they fit into its cache."""

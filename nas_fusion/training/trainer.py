@@ -13,8 +13,8 @@ import torch
 from nas_fusion.bounds import PRECISIONS
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import nni
+from nas_fusion.settings import TrainConfig
 from nas_fusion.training.single_rows import spare_single_rows
-from nas_fusion.training.train_config import TrainConfig
 
 # "GPU available: …", "max_epochs reached" and the like say nothing that the progress bar does not.
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import inner_module, nni
+from nas_fusion.settings import TrainConfig
 from nas_fusion.training.metrics import auc_and_logloss
 from nas_fusion.training.sample_meter import SampleMeter
-from nas_fusion.training.train_config import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import pytest
 from nas_fusion.cli import main
 from nas_fusion.errors import StudyError, UnknownNameError
 from nas_fusion.records import CellRecord
+from nas_fusion.settings.study_toml import read_settings
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import ComparisonSettings, load_preset, preset_names
-from nas_fusion.studies._settings import read_settings
 
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -12,8 +12,8 @@ import pytest
 from nas_fusion.architecture import found_from_json
 from nas_fusion.cli import main
 from nas_fusion.errors import StudyError
+from nas_fusion.settings.study_toml import read_settings
 from nas_fusion.studies import ComparisonSettings, load_preset
-from nas_fusion.studies._settings import read_settings
 from nas_fusion.system.seals import SEAL
 
 LOG = ("--data", "synthetic:1000")
@@ -172,7 +172,7 @@ def test_a_folder_that_is_no_study() -> None:
 
 def test_a_studys_width_is_the_one_in_use() -> None:
     from nas_fusion.data import DataOptions
-    from nas_fusion.studies._presets import preset_of
+    from nas_fusion.studies.presets import preset_of
 
     settings = ComparisonSettings("synthetic", DataOptions(), ("random",))
     assert preset_of(settings, "s", "s").settings["model.emb_dim"] == 4

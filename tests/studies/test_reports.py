@@ -14,6 +14,7 @@ from nas_fusion.data import DataOptions
 from nas_fusion.errors import StudyError, UnknownNameError
 from nas_fusion.records import CellRecord
 from nas_fusion.report import results_frame
+from nas_fusion.settings.study_toml import write_settings
 from nas_fusion.studies import ComparisonSettings, StudyFolder, rewrite_reports
 from nas_fusion.studies._cell_files import write_cell
 from nas_fusion.studies._reports import is_named_beforehand
@@ -33,7 +34,7 @@ def study(tmp_path: Path) -> StudyFolder:
     found = StudyFolder(tmp_path / "clicks")
     found.path.mkdir()
     settings = ComparisonSettings("clicks.csv", DataOptions(), NAMES)
-    settings.write(found.settings, "0" * 64)
+    write_settings(settings, found.settings, "0" * 64)
     write_text(found.comparison, comparison_info().to_json())
     for record in records():
         with new_folder(found.cell(record.strategy, record.seed)) as folder:

@@ -18,6 +18,7 @@ from optuna.storages import InMemoryStorage
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.errors import StudyError
 from nas_fusion.records import CellRecord
+from nas_fusion.settings.study_toml import write_settings
 from nas_fusion.studies import (
     ComparisonSettings,
     ModelSettings,
@@ -199,7 +200,7 @@ def test_nothing_of_it_is_unpickled(dataset: EncodedDataset, study: StudyFolder,
     shutil.copy(weights, search / "supernet.pt")
     (search / "outcome.json").write_text("{}")
     settings = replace(SETTINGS, strategies=("stacked", "optfusion-hard", "optfusion-soft"), budget="1x")
-    settings.write(study.settings, dataset.fingerprint)
+    write_settings(settings, study.settings, dataset.fingerprint)
     study.database.unlink()
     records = compare(settings, dataset, study.path).records
     assert [r.strategy for r in records] == list(settings.strategies)

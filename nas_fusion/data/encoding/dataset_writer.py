@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet
 
-from nas_fusion.data._options import DataOptions
 from nas_fusion.data.encoded_dataset import FORMAT_VERSION, array_file, vocabulary_file
 from nas_fusion.data.encoding.encoded_files import ArrayWriter, file_record, write_schema
 from nas_fusion.data.encoding.field_rules import field_rules
@@ -21,6 +20,7 @@ from nas_fusion.data.encoding.scan import SPLITS, Progress, Scan, scan
 from nas_fusion.data.schema import MISSING_ID, UNKNOWN_ID, FieldKind, Schema
 from nas_fusion.data.sources.arrow_columns import ColumnError
 from nas_fusion.data.sources.source import Source
+from nas_fusion.settings import DataOptions
 
 logger = logging.getLogger("nas_fusion")
 

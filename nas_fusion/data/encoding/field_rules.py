@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from nas_fusion.data._options import DataOptions
 from nas_fusion.data.encoding.value_counts import ValueCounter
 from nas_fusion.data.sources.arrow_columns import Categories, ColumnError, all_numbers, categories, plain
 from nas_fusion.data.sources.delimited import TextSource
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import listed
+from nas_fusion.settings import DataOptions
 
 CATEGORY, SCALE, LOG, LOG_PUBLISHED, QUANTILE = "category", "scale", "log", "log-published", "quantile"
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nas_fusion.data._options import DEFAULT_SPLIT, DataOptions, SplitRule
 from nas_fusion.data.encoding.auc import auc
 from nas_fusion.data.encoding.value_counts import ValueCounter
 from nas_fusion.data.encoding.vocabulary import Vocabulary
 from nas_fusion.data.sources.arrow_columns import Categories, ColumnError, FloatArray, categories, ordered_by_value
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import shown
+from nas_fusion.settings import DataOptions, SplitRule
 
 Codes = npt.NDArray[np.int8]
 
@@ -85,7 +85,7 @@ def scan(source: Source, options: DataOptions, progress: Progress) -> Scan:
             allowed = "train, valid, test, 0, 1 or 2"
             raise source.error(f"a split must be {allowed}, found {shown(word)}", row=row, column=split_column)
         split_column = None
-    if split_column and not (options.split_column is None and options.split != DEFAULT_SPLIT):
+    if split_column and not (options.split_column is None and options.split != DataOptions.split):
         codes = np.concatenate(reading.codes)
     elif time is not None:
         codes = _time_codes(source, time, reading.times, rule, len(labels))

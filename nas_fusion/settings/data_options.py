@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,54 +9,16 @@ from typing import Any
 from nas_fusion import bounds
 from nas_fusion.bounds import FORMATS
 from nas_fusion.errors import OptionError, UnknownNameError, shown
+from nas_fusion.settings.option import Panel, check_fields, flag, number, text, word
+from nas_fusion.settings.split_rule import SplitRule
 
 NUMERIC_RULES = ("bucket", "scale", "category")
 """What a column may be declared as by `DataOptions.numeric`."""
 
-DEFAULT_SPLIT = "random"
-SPLIT_FORMS = "random, random:8:1:1, time:COLUMN or time:COLUMN:8:1:1 (three positive weights)"
+NUMERIC_FORM = "COLUMN=bucket, COLUMN=scale or COLUMN=category"
 
-
-@dataclass(frozen=True)
-class SplitRule:
-    """`DataOptions.split`, read: by time if there is a column, else at random; relative sizes of the three splits."""
-
-    column: str | None
-    weights: tuple[float, float, float]
-
-    @classmethod
-    def parse(cls, text: str) -> SplitRule:
-        """Read "random", "random:8:1:1", "time:COLUMN" or "time:COLUMN:8:1:1".
-
-        Raises:
-            OptionError: it is none of these.
-        """
-        kind, *rest = text.split(":")
-        weights = (8.0, 1.0, 1.0)
-        if len(rest) >= 3:
-            weights = _weights(rest[-3:], text)
-            rest = rest[:-3]
-        if kind == "random" and not rest:
-            return cls(None, weights)
-        if kind == "time" and rest and ":".join(rest):
-            return cls(":".join(rest), weights)
-        raise OptionError("split", SPLIT_FORMS, text)
-
-    def sizes(self, rows: int) -> tuple[int, int, int]:
-        """The exact number of rows of the three splits."""
-        total = sum(self.weights)
-        train, valid = (round(rows * w / total) for w in self.weights[:2])
-        return train, valid, rows - train - valid
-
-
-def _weights(parts: list[str], text: str) -> tuple[float, float, float]:
-    try:
-        train, valid, test = (float(p) for p in parts)
-    except ValueError as error:
-        raise OptionError("split", SPLIT_FORMS, text) from error
-    if not all(0 < w < math.inf for w in (train, valid, test)):
-        raise OptionError("split", SPLIT_FORMS, text)
-    return train, valid, test
+PRESETS_ONLY = "for presets and Python: it reproduces a published setting"
+"""Why the command line has no such option."""
 
 
 def _rules(given: object, label: str | None, split_column: str | None) -> tuple[tuple[str, str], ...]:
@@ -109,39 +70,64 @@ class DataOptions:
         UnknownNameError: an unknown format.
     """
 
-    format: str = "auto"
-    label: str | None = None
-    split_column: str | None = None
-    split: str = DEFAULT_SPLIT
-    seed: int = 2025
-    min_count: int = 2
-    numeric: Mapping[str, str] | tuple[tuple[str, str], ...] = ()
-    vocabulary_rows: str = "train"
-    reproduce_criteo_buckets: bool = False
-    fields: tuple[str, ...] | None = None
+    format: str = word("auto", FORMATS, "auto, csv, parquet, libsvm, criteo, avazu or kdd12.", panel=Panel.DATA)
+    label: str | None = text(
+        None,
+        "Column with the 0/1 label.",
+        panel=Panel.DATA,
+        metavar="COLUMN",
+        first=True,
+        shown="the format's own, or one called label, click, y or target",
+    )
+    split_column: str | None = text(
+        None, "Column that says train, valid or test for every row.", panel=Panel.DATA, metavar="COLUMN"
+    )
+    split: str = text(
+        "random",
+        "random[:8:1:1] or time:COLUMN[:8:1:1]; without a split column.",
+        panel=Panel.DATA,
+        metavar="RULE",
+        first=True,
+    )
+    seed: int = number(2025, bounds.SEED, "Seed of the random split.", panel=Panel.DATA, hidden=PRESETS_ONLY)
+    min_count: int = number(
+        2, bounds.MIN_COUNT, "Values seen less often in training rows share one id.", panel=Panel.DATA
+    )
+    numeric: Mapping[str, str] | tuple[tuple[str, str], ...] = text(
+        (),
+        "COLUMN=bucket, COLUMN=scale or COLUMN=category; may be repeated.",
+        panel=Panel.DATA,
+        metavar="COLUMN=RULE",
+        form=NUMERIC_FORM,
+        allows=lambda given: given.rpartition("=")[0] != "",
+        read=lambda given: (given.rpartition("=")[0], given.rpartition("=")[2]),
+        repeated=True,
+    )
+    vocabulary_rows: str = word(
+        "train", ("train", "all"), "Rows whose values have ids.", panel=Panel.DATA, hidden=PRESETS_ONLY
+    )
+    reproduce_criteo_buckets: bool = flag(
+        False, "Criteo's buckets as published.", panel=Panel.DATA, hidden=PRESETS_ONLY
+    )
+    fields: tuple[str, ...] | None = text(
+        None, "Columns in use.", panel=Panel.DATA, read=str, repeated=True, hidden=PRESETS_ONLY
+    )
 
     def __post_init__(self) -> None:
         bounds.check_text("format", self.format)
         if self.format not in FORMATS:
             raise UnknownNameError("format", self.format, FORMATS)
-        for name in ("label", "split_column"):
-            if getattr(self, name) is not None:
-                bounds.check_text(name, getattr(self, name))
+        check_fields(self)
         self._check_split()
-        bounds.SEED.check("seed", self.seed)
-        bounds.MIN_COUNT.check("min_count", self.min_count)
-        bounds.one_of("vocabulary_rows", self.vocabulary_rows, ("train", "all"))
-        bounds.check_flag("reproduce_criteo_buckets", self.reproduce_criteo_buckets)
         object.__setattr__(self, "numeric", _rules(self.numeric, self.label, self.split_column))
         if self.fields is not None:
             object.__setattr__(self, "fields", _columns(self.fields))
 
     def _check_split(self) -> None:
-        bounds.check_text("split", self.split)
         SplitRule.parse(self.split)
         if self.split_column is None:
             return
-        if self.split != DEFAULT_SPLIT:
+        if self.split != DataOptions.split:
             raise OptionError("split", "left out where a split_column says the split of every row", self.split)
         if self.split_column == self.label:
             raise OptionError("split_column", "another column than the label's", self.split_column)

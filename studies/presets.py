@@ -15,15 +15,9 @@ from typing import Any
 
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import OptionError, StudyError, UnknownNameError
+from nas_fusion.settings import ComparisonSettings, LimitSettings, ModelSettings, RecipeSettings
+from nas_fusion.settings.study_toml import complete, read_settings
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.studies._settings import (
-    ComparisonSettings,
-    LimitSettings,
-    ModelSettings,
-    RecipeSettings,
-    complete,
-    read_settings,
-)
 from nas_fusion.system.files import read_text
 from nas_fusion.system.places import is_file
 from nas_fusion.system.seals import read_sealed

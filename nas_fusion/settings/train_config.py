@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from nas_fusion import bounds
 from nas_fusion.bounds import Bound
 from nas_fusion.errors import OptionError
+from nas_fusion.settings.recipe_settings import LARGEST_BATCH, RecipeSettings
 
 _ALWAYS = {
     "learning_rate": bounds.LEARNING_RATE,
@@ -59,14 +60,14 @@ class TrainConfig:
         OptionError: a value is out of its range.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = RecipeSettings.learning_rate
     embedding_learning_rate: float | None = None
-    embedding_optimizer: str = "adam"
-    embedding_l2: float = 0.0
-    network_l2: float = 0.0
-    batch_size: int = 4096
-    max_epochs: int = 20
-    patience: int = 2
+    embedding_optimizer: str = RecipeSettings.embedding_optimizer
+    embedding_l2: float = RecipeSettings.embedding_l2
+    network_l2: float = RecipeSettings.network_l2
+    batch_size: int = LARGEST_BATCH
+    max_epochs: int = RecipeSettings.retrain_epochs
+    patience: int = RecipeSettings.patience
     lr_drop: float = 1.0
     min_improvement: float = 1e-4
     gradient_clip: float | None = None

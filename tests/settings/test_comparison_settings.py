@@ -9,8 +9,9 @@ import pytest
 
 from nas_fusion.data import DataOptions
 from nas_fusion.errors import DamagedFileError, OptionError, StudyError
+from nas_fusion.settings import automatic_batch_size
+from nas_fusion.settings.study_toml import differences, read_settings, write_settings
 from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings, StudyFolder
-from nas_fusion.studies._settings import automatic_batch_size, differences, read_settings
 
 
 def settings() -> ComparisonSettings:
@@ -18,7 +19,7 @@ def settings() -> ComparisonSettings:
 
 
 def test_settings_survive_toml(tmp_path: Path) -> None:
-    settings().write(tmp_path / "study.toml", "abc")
+    write_settings(settings(), tmp_path / "study.toml", "abc")
     content, fingerprint = read_settings(tmp_path / "study.toml")
     assert fingerprint == "abc"
     assert differences(settings().to_dict(), content) == []
@@ -37,7 +38,7 @@ def test_settings_survive_toml(tmp_path: Path) -> None:
 )
 def test_a_study_says_which_settings_differ(tmp_path: Path, changed: ComparisonSettings, message: str) -> None:
     folder = StudyFolder(tmp_path)
-    settings().write(folder.settings, "abc")
+    write_settings(settings(), folder.settings, "abc")
     folder.check(settings(), "abc")
     with pytest.raises(StudyError, match=message):
         folder.check(changed, "abc")
@@ -45,14 +46,14 @@ def test_a_study_says_which_settings_differ(tmp_path: Path, changed: ComparisonS
 
 def test_a_study_notices_another_log(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
-    settings().write(folder.settings, "abc")
+    write_settings(settings(), folder.settings, "abc")
     with pytest.raises(StudyError, match="content has changed"):
         folder.check(settings(), "abd")
 
 
 def test_a_study_of_an_older_version_has_the_defaults_of_newer_settings(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
-    settings().write(folder.settings, "abc")
+    write_settings(settings(), folder.settings, "abc")
     lines = folder.settings.read_text("utf-8").splitlines()
     older = [line for line in lines if not line.startswith(("concurrency", "sha256"))]
     assert len(lines) == len(older) + 2
@@ -99,7 +100,7 @@ def test_bad_settings_are_named() -> None:
 
 def test_a_changed_digit_in_the_settings_is_noticed(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
-    settings().write(folder.settings, "abc")
+    write_settings(settings(), folder.settings, "abc")
     text = folder.settings.read_text("utf-8")
     folder.settings.write_text(text.replace("    2,\n", "    3,\n"), "utf-8")
     assert folder.settings.read_text("utf-8") != text

@@ -1,0 +1,40 @@
+"""Every setting: what it is called, what it may be, its default, and what help says of it.
+
+A default stands in one dataclass of this room and nowhere else: the command line, presets, ``study.toml``, the tables
+of docs/settings.md and Python's defaults are made from it. Nothing slow is imported here (no torch, NNI or pandas).
+"""
+
+from nas_fusion.settings.comparison_settings import ComparisonSettings, check_seeds, is_built_in
+from nas_fusion.settings.data_options import DEFAULT_OPTIONS, DataOptions
+from nas_fusion.settings.limit_settings import LimitSettings
+from nas_fusion.settings.model_settings import BUILT_IN_EMB_DIM, DEFAULT_EMB_DIM, ModelSettings
+from nas_fusion.settings.option import Option, Panel, check_fields, default_of, option_of, options_of
+from nas_fusion.settings.output_settings import OutputSettings
+from nas_fusion.settings.recipe_settings import RecipeSettings, automatic_batch_size
+from nas_fusion.settings.run_settings import RunSettings
+from nas_fusion.settings.split_rule import SplitRule
+from nas_fusion.settings.train_config import TrainConfig
+
+__all__ = [
+    "BUILT_IN_EMB_DIM",
+    "DEFAULT_EMB_DIM",
+    "DEFAULT_OPTIONS",
+    "ComparisonSettings",
+    "DataOptions",
+    "LimitSettings",
+    "ModelSettings",
+    "Option",
+    "OutputSettings",
+    "Panel",
+    "RecipeSettings",
+    "RunSettings",
+    "SplitRule",
+    "TrainConfig",
+    "automatic_batch_size",
+    "check_fields",
+    "check_seeds",
+    "default_of",
+    "is_built_in",
+    "option_of",
+    "options_of",
+]

@@ -1,0 +1,53 @@
+"""`ModelSettings`: the search space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas_fusion import bounds
+from nas_fusion.settings.option import Panel, check_fields, flag, number, text, word
+
+BUILT_IN_EMB_DIM = 4
+"""Embedding width for the built-in log."""
+
+DEFAULT_EMB_DIM = 10
+"""Embedding width of the BARS benchmark's frappe recipe."""
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The search space.
+
+    Args:
+        space: registered name; looked up where the space is made.
+        levels: number of levels; the published space has three.
+        emb_dim: width of a field's embedding; 0 chooses `BUILT_IN_EMB_DIM` for the built-in log, which is to be quick
+            on a laptop, and `DEFAULT_EMB_DIM` for others.
+        product: what a product does with a closed input while searching.
+        batch_norm: batch norm in the deep blocks.
+        dropout: in the deep blocks.
+
+    Raises:
+        OptionError: a value is out of its range (`nas_fusion.bounds`).
+    """
+
+    space: str = text("dcn", "Search space: dcn, dcnv2, dcnv2-low-rank, or a plugin's.", panel=Panel.MODEL)
+    levels: int = number(3, bounds.LEVELS, "Levels of the space.", panel=Panel.MODEL)
+    emb_dim: int = number(
+        0,
+        bounds.EMB_DIM,
+        "Width of a field's embedding.",
+        panel=Panel.MODEL,
+        zero=f"{DEFAULT_EMB_DIM}, or {BUILT_IN_EMB_DIM} for the built-in log",
+    )
+    product: str = word(
+        "zero",
+        bounds.PRODUCT_RULES,
+        "A product with a closed input while searching: zero (published) or open.",
+        panel=Panel.MODEL,
+    )
+    batch_norm: bool = flag(False, "Batch norm in the deep blocks.", panel=Panel.MODEL)
+    dropout: float = number(0.0, bounds.DROPOUT, "Dropout in the deep blocks.", panel=Panel.MODEL)
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -1,0 +1,236 @@
+"""`Option`: what a field of a settings dataclass is as an option, and how its values are checked.
+
+A field is declared once, by one of the functions here; its default, what it may be and its help stand there and nowhere
+else. The command line, the tables of docs/settings.md and the checks of presets and study files are made from that::
+
+    @dataclass(frozen=True)
+    class ModelSettings:
+        levels: int = number(3, bounds.LEVELS, "Levels of the space.", panel=Panel.MODEL)
+
+        def __post_init__(self) -> None:
+            check_fields(self)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from nas_fusion import bounds
+from nas_fusion.bounds import Bound
+from nas_fusion.errors import OptionError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+V = TypeVar("V")
+N = TypeVar("N", int, float)
+W = TypeVar("W", str, int)
+
+_KEY = "option"
+"""Of a field's metadata."""
+
+NOT_EMPTY = "a text that is not empty"
+
+Kind = Literal["number", "word", "text", "path", "flag"]
+
+
+class Panel(Enum):
+    """Where an option stands in help, in this order."""
+
+    FIRST = "What matters first"
+    DATA = "Data"
+    MODEL = "Model"
+    RECIPE = "Recipe"
+    BUDGET = "Budget"
+    LIMITS = "Limits"
+    RUN = "Where it runs"
+    WRITTEN = "What is written"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """A setting as an option of the command line.
+
+    Args:
+        kind: what is typed.
+        help: what it is, in a sentence or two.
+        panel: what it is about.
+        name: of the option, without dashes, where it is not the field's.
+        bound: what a number may be.
+        zero: what 0 means, where it is none of the bound's numbers; it is allowed then.
+        words: what a word may be.
+        form: what a text must be, for messages.
+        allows: whether a text has that form.
+        read: what a text of that form means, where it is not the text itself.
+        repeated: whether it may be given several times; the field is a tuple then.
+        first: whether it is one of the ten that matter first.
+        shown: the default in words, where the field's value does not tell.
+        metavar: stands for the value in help.
+        placed: whether it is given by its place, not by a name.
+        hidden: why the command line has no such option; empty if it has.
+    """
+
+    kind: Kind
+    help: str
+    panel: Panel
+    name: str = ""
+    bound: Bound | None = None
+    zero: str = ""
+    words: tuple[str | int, ...] = ()
+    form: str = NOT_EMPTY
+    allows: Callable[[str], bool] = bool
+    read: Callable[[str], object] | None = None
+    repeated: bool = False
+    first: bool = False
+    shown: str = ""
+    metavar: str = ""
+    placed: bool = False
+    hidden: str = ""
+
+    def check(self, name: str, value: object) -> None:
+        """Refuse a value that is not allowed; a text that has to be read is left to who reads it.
+
+        Raises:
+            OptionError: it is not.
+        """
+        if self.bound is not None:
+            self._check_number(name, self.bound, value)
+        elif self.kind == "word":
+            bounds.one_of(name, value, self.words)
+        elif self.kind == "flag":
+            bounds.check_flag(name, value)
+        elif self.kind == "text" and self.read is None:
+            bounds.check_text(name, value)
+            if not self.allows(str(value)):
+                raise OptionError(name, self.form, value)
+
+    def _check_number(self, name: str, bound: Bound, value: object) -> None:
+        if not self.zero:
+            bound.check(name, value)
+        elif not Bound(0, 0, bound.integer).allows(value) and not bound.allows(value):
+            raise OptionError(name, f"0 or {bound}", value)
+
+
+def _declared(default: V, option: Option) -> V:
+    return field(default=default, metadata={_KEY: option})
+
+
+def number(
+    default: N,
+    bound: Bound,
+    help: str,
+    *,
+    panel: Panel,
+    zero: str = "",
+    name: str = "",
+    first: bool = False,
+    hidden: str = "",
+) -> N:
+    """A field that is a number; see `Option`."""
+    return _declared(
+        default,
+        Option(
+            kind="number", help=help, panel=panel, bound=bound, zero=zero, name=name, first=first, hidden=hidden,
+            metavar="INT" if bound.integer else "NUM",
+        ),
+    )  # fmt: skip
+
+
+def word(
+    default: W, words: Iterable[W], help: str, *, panel: Panel, name: str = "", first: bool = False, hidden: str = ""
+) -> W:
+    """A field that is one of a few words, or one of a few numbers; see `Option`."""
+    return _declared(
+        default,
+        Option(
+            kind="word", help=help, panel=panel, words=tuple(words), name=name, first=first, hidden=hidden,
+            metavar="WORD",
+        ),
+    )  # fmt: skip
+
+
+def text(
+    default: V,
+    help: str,
+    *,
+    panel: Panel,
+    name: str = "",
+    metavar: str = "TEXT",
+    form: str = NOT_EMPTY,
+    allows: Callable[[str], bool] = bool,
+    read: Callable[[str], object] | None = None,
+    repeated: bool = False,
+    first: bool = False,
+    shown: str = "",
+    placed: bool = False,
+    hidden: str = "",
+) -> V:
+    """A field that is a text, or read from one; see `Option`."""
+    return _declared(
+        default,
+        Option(
+            kind="text", help=help, panel=panel, name=name, metavar=metavar, form=form, allows=allows, read=read,
+            repeated=repeated, first=first, shown=shown, placed=placed, hidden=hidden,
+        ),
+    )  # fmt: skip
+
+
+def path(
+    default: Path | None,
+    help: str,
+    *,
+    panel: Panel,
+    name: str = "",
+    first: bool = False,
+    shown: str = "",
+    placed: bool = False,
+) -> Path | None:
+    """A field that is the path of a file or a folder; see `Option`."""
+    return _declared(
+        default,
+        Option(
+            kind="path", help=help, panel=panel, name=name, metavar="PATH", form="a path", first=first, shown=shown,
+            placed=placed,
+        ),
+    )  # fmt: skip
+
+
+def flag(default: bool, help: str, *, panel: Panel, name: str = "", hidden: str = "") -> bool:
+    """A field that is true or false; see `Option`."""
+    return _declared(default, Option(kind="flag", help=help, panel=panel, name=name, hidden=hidden))
+
+
+def option_of(declared: Field[object]) -> Option | None:
+    """What a field is as an option; None if it is none."""
+    found: Option | None = declared.metadata.get(_KEY)
+    return found
+
+
+def options_of(settings: type[DataclassInstance]) -> Mapping[str, Option]:
+    """Field → option, in the order of the dataclass; fields that are none are left out."""
+    found = {one.name: option_of(one) for one in fields(settings)}
+    return {name: option for name, option in found.items() if option is not None}
+
+
+def default_of(settings: type[DataclassInstance], name: str) -> object:
+    """A field's default; None if it has none."""
+    declared = next(one for one in fields(settings) if one.name == name)
+    if declared.default_factory is not MISSING:
+        return declared.default_factory()
+    return None if declared.default is MISSING else declared.default
+
+
+def check_fields(settings: DataclassInstance) -> None:
+    """Refuse values that their options do not allow. None is allowed where it is the default.
+
+    Raises:
+        OptionError: there is one; names the field.
+    """
+    for name, option in options_of(type(settings)).items():
+        value = getattr(settings, name)
+        if value is not None or default_of(type(settings), name) is not None:
+            option.check(name, value)

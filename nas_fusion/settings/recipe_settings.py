@@ -1,0 +1,91 @@
+"""`RecipeSettings`: how models are trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas_fusion import bounds
+from nas_fusion.settings.option import Panel, check_fields, number, word
+
+STEPS_PER_EPOCH = 40
+"""``batch_size = 0`` aims at this many steps an epoch: enough for Adam to move the gates, few enough to be quick."""
+
+SMALLEST_BATCH, LARGEST_BATCH = 128, 4096
+"""Bounds of the automatic batch size; 4096 is the published one."""
+
+
+def automatic_batch_size(train_rows: int) -> int:
+    """The power of two that gives about `STEPS_PER_EPOCH` steps an epoch, within bounds."""
+    size = LARGEST_BATCH
+    while size > SMALLEST_BATCH and size * STEPS_PER_EPOCH > train_rows:
+        size //= 2
+    return size
+
+
+@dataclass(frozen=True)
+class RecipeSettings:
+    """How models are trained: supernets and candidates while searching, and the found designs for good.
+
+    Args:
+        learning_rate: Adam's.
+        retrain_learning_rate: Adam's when re-training a hard model or training a hand-made one; 0: `learning_rate`.
+        embedding_optimizer: ``adam`` or ``touched-rows-adam``.
+        embedding_l2, network_l2: L2 in the gradient, per group.
+        batch_size: 0 chooses one from the number of training rows.
+        retrain_epochs: at most, when re-training.
+        patience: re-training stops after this many epochs without a better validation AUC.
+        lr_drop: the learning rate is multiplied by this after an epoch without a better validation AUC.
+        gradient_clip: largest norm of the gradient; 0 for no clipping.
+        soft_learning_rate: for re-training a soft model from the supernet's weights; 0: a tenth of `learning_rate`.
+
+    Raises:
+        OptionError: a value is out of its range (`nas_fusion.bounds`).
+    """
+
+    learning_rate: float = number(1e-3, bounds.LEARNING_RATE, "Adam's learning rate.", panel=Panel.RECIPE, name="lr")
+    retrain_learning_rate: float = number(
+        0.0,
+        bounds.LEARNING_RATE,
+        "Of hard re-training and hand-made models.",
+        panel=Panel.RECIPE,
+        name="retrain-lr",
+        zero="--lr",
+    )
+    embedding_optimizer: str = word(
+        "adam",
+        bounds.EMBEDDING_OPTIMIZERS,
+        "adam, or touched-rows-adam: for millions of features, another algorithm.",
+        panel=Panel.RECIPE,
+    )
+    embedding_l2: float = number(
+        0.0, bounds.L2, "L2 of the embeddings, in the gradient (BARS: 0.05 on frappe).", panel=Panel.RECIPE
+    )
+    network_l2: float = number(0.0, bounds.L2, "L2 of the other weights, in the gradient.", panel=Panel.RECIPE)
+    batch_size: int = number(
+        0,
+        bounds.BATCH_SIZE,
+        "Rows of a batch.",
+        panel=Panel.RECIPE,
+        zero=f"from the number of rows, at most {LARGEST_BATCH}",
+    )
+    retrain_epochs: int = number(20, bounds.EPOCHS, "Most epochs of a re-training.", panel=Panel.RECIPE, name="epochs")
+    patience: int = number(
+        2, bounds.PATIENCE, "Re-training stops after so many epochs without a better AUC.", panel=Panel.RECIPE
+    )
+    lr_drop: float = number(
+        0.1, bounds.LR_DROP, "Learning rate's factor after an epoch without a better AUC.", panel=Panel.RECIPE
+    )
+    gradient_clip: float = number(
+        0.0, bounds.GRADIENT_CLIP, "Largest norm of the gradient; 0: no clipping.", panel=Panel.RECIPE
+    )
+    soft_learning_rate: float = number(
+        0.0,
+        bounds.LEARNING_RATE,
+        "Of soft re-training.",
+        panel=Panel.RECIPE,
+        name="soft-lr",
+        zero="a tenth of --lr",
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -1,0 +1,51 @@
+"""`RunSettings`: how and where a study is computed; no result depends on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas_fusion import bounds
+from nas_fusion.settings.option import Panel, check_fields, number, path, text, word
+
+STORAGES = "postgresql://…, mysql://…, journal:///FILE, grpc://HOST:PORT"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How and where a comparison is computed.
+
+    Args:
+        storage: URL of Optuna's storage, to share cells with `nasfusion worker`; None: SQLite in the study folder.
+        engine: ``in-process``, or ``nni``: NNI's training service runs the trainings of searches.
+        nni_config: NNI's own configuration (YAML), for services elsewhere; with the engine ``nni``.
+        processes: so many cells at once; 0: one per core.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    storage: str | None = text(
+        None,
+        f"Optuna's storage, to share with workers: {STORAGES}.",
+        panel=Panel.RUN,
+        metavar="URL",
+        shown="SQLite in the study folder",
+    )
+    engine: str = word(
+        "in-process",
+        bounds.ENGINES,
+        "in-process, or nni: NNI's training service runs --concurrency trials at once.",
+        panel=Panel.RUN,
+    )
+    nni_config: Path | None = path(None, "NNI's own configuration (YAML), for services elsewhere.", panel=Panel.RUN)
+    processes: int = number(
+        1,
+        bounds.PROCESSES,
+        "So many cells at once, by processes that share the cores; 0: one per core.",
+        panel=Panel.RUN,
+        first=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
