@@ -9,6 +9,7 @@ from nas_fusion import bounds
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError
 from nas_fusion.search import Budget, TrainingService
+from nas_fusion.search_spaces import SPACES
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies._assembly import make_space
@@ -27,8 +28,9 @@ def check_runnable(settings: ComparisonSettings) -> None:
 
     Raises:
         OptionError: there is no such device, or a parameter of a strategy has a value that is not allowed.
-        UnknownNameError: there is no such strategy.
+        UnknownNameError: there is no such strategy, or no such space.
     """
+    SPACES.get(settings.model.space)
     torch_device(settings.train_config(rows=1))
     entries = [STRATEGIES.get(name) for name in settings.strategies]
     for entry in entries:

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from nas_fusion.data import DataOptions
 from nas_fusion.errors import OptionError, StudyError, UnknownNameError
-from nas_fusion.settings import ComparisonSettings, LimitSettings, ModelSettings, RecipeSettings
+from nas_fusion.search_spaces import SPACES
+from nas_fusion.settings import ComparisonSettings, DataOptions, LimitSettings, ModelSettings, RecipeSettings
 from nas_fusion.settings.study_toml import complete, read_settings
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.system.files import read_text
@@ -180,7 +180,7 @@ def _check(settings: Mapping[str, Any], parameters: Mapping[str, Mapping[str, An
         if name not in known:
             raise StudyError(f"{place}: {UnknownNameError('setting', name, known)}")
     try:
-        _settings(settings, place)
+        SPACES.get(_settings(settings, place).model.space)
         for strategy, values in parameters.items():
             STRATEGIES.get(strategy).with_parameters(values)
     except (OptionError, UnknownNameError, TypeError, ValueError) as error:

@@ -9,12 +9,10 @@ from typing import Any
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.measures.cost_table import CostTable, Mode, one_input_designs
+from nas_fusion.settings import LimitSettings
 
-DEFAULT_COST_PENALTY = 0.0
-"""Weight of OptFusion's penalty; with .1, a design at twice its limit costs as much as .1 nats of logloss.
-
-None by default: deriving alone leaves the better designs (docs/how-to/cost.md has the figures).
-"""
+DEFAULT_COST_PENALTY = LimitSettings.cost_penalty
+"""Weight of OptFusion's penalty."""
 
 
 @dataclass(frozen=True)

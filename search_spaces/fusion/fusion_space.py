@@ -45,12 +45,10 @@ from nas_fusion.nni_bridge import (
 from nas_fusion.search_spaces.fusion.design_set import DesignSet
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode
 from nas_fusion.search_spaces.fusion.oneshot_nodes import DifferentiableNode, SampledNode
+from nas_fusion.settings import DEFAULT_EMB_DIM, ModelSettings
 
-DEFAULT_LEVELS = 3
+DEFAULT_LEVELS = ModelSettings.levels
 """Levels of the published space."""
-
-DEFAULT_EMB_DIM = 10
-"""Embedding width of the BARS benchmark's frappe recipe."""
 
 
 class LegalChoices(MutableDict):
