@@ -18,7 +18,7 @@ class LimitSettings:
         latency_ms: milliseconds per batch of `latency_batch` rows, measured on the machine that searches.
         latency_batch: one of `nas_fusion.bounds.LATENCY_BATCHES`.
         cost_penalty: weight of OptFusion's penalty while searching above a limit; with .1, a design at twice its limit
-            costs as much as .1 nats of logloss. None by default: deriving alone leaves the better designs (docs/cost.md
+            costs as much as .1 nats of logloss. None by default: deriving alone leaves the better designs (docs/how-to/cost.md
             has the figures).
 
     Raises:
@@ -28,7 +28,7 @@ class LimitSettings:
     parameters: int = number(
         0,
         bounds.MOST_COST,
-        "Most weights of a searched design's model, embedding table included (docs/cost.md); 0: any.",
+        "Most weights of a searched design's model, embedding table included (docs/how-to/cost.md); 0: any.",
         panel=Panel.LIMITS,
         name="max-parameters",
     )
