@@ -18,8 +18,8 @@ class LimitSettings:
         latency_ms: milliseconds per batch of `latency_batch` rows, measured on the machine that searches.
         latency_batch: one of `nas_fusion.bounds.LATENCY_BATCHES`.
         cost_penalty: weight of OptFusion's penalty while searching above a limit; with .1, a design at twice its limit
-            costs as much as .1 nats of logloss. None by default: deriving alone leaves the better designs (docs/how-to/cost.md
-            has the figures).
+            costs as much as .1 nats of logloss. None by default: deriving alone leaves the better designs
+            (docs/how-to/cost.md has the figures).
 
     Raises:
         OptionError: a value is out of its range.
