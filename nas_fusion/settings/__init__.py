@@ -1,7 +1,8 @@
 """Every setting: what it is called, what it may be, its default, and what help says of it.
 
 A default stands in one dataclass of this room and nowhere else: the command line, presets, ``study.toml``, the tables
-of docs/reference/settings.md and Python's defaults are made from it. Nothing slow is imported here (no torch, NNI or pandas).
+of docs/reference/settings.md and defaults in Python are made from it.
+Nothing slow is imported here: no torch, NNI or pandas.
 """
 
 from nas_fusion.settings.comparison_settings import ComparisonSettings, check_seeds, is_built_in

@@ -1,7 +1,7 @@
 """`Option`: what a field of a settings dataclass is as an option, and how its values are checked.
 
 A field is declared once, by one of the functions here; its default, what it may be and its help stand there and nowhere
-else. The command line, the tables of docs/reference/settings.md and the checks of presets and study files are made from that::
+else. The command line, the tables of docs/reference/settings.md and the checks of presets and studies come from that::
 
     @dataclass(frozen=True)
     class ModelSettings:
