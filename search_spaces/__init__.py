@@ -1,4 +1,5 @@
-"""The fusion search spaces: `FusionSpace`, an NNI mutable module, and its supernet form for each one-shot strategy.
+"""The fusion search spaces: `FusionSpace`, an NNI mutable module, and its supernet form for each one-shot strategy;
+and what the parts of its designs cost (`multiply_add_table`, `parameter_table`, `measure_latency_table`).
 
 A third party adds a space by an entry point of the group ``nas_fusion.search_spaces``.
 """
@@ -7,11 +8,13 @@ if __name__ != "nas_fusion.search_spaces":
     raise ImportError("import this package as nas_fusion.search_spaces, not as `search_spaces`")
 
 from nas_fusion.search_spaces.fusion.affordable import Scores, make_affordable
+from nas_fusion.search_spaces.fusion.counted_costs import multiply_add_table, parameter_table
 from nas_fusion.search_spaces.fusion.dcnv2 import DCNv2LowRankSpace, DCNv2Space
 from nas_fusion.search_spaces.fusion.design_set import DesignSet
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode, gated, scores_of
 from nas_fusion.search_spaces.fusion.fusion_space import DEFAULT_EMB_DIM, DEFAULT_LEVELS, FusionSpace, LegalChoices
 from nas_fusion.search_spaces.fusion.legality import make_legal
+from nas_fusion.search_spaces.fusion.timed_costs import measure_latency_table, timing_designs
 from nas_fusion.search_spaces.spaces import SPACES
 
 __all__ = [
@@ -29,5 +32,9 @@ __all__ = [
     "gated",
     "make_affordable",
     "make_legal",
+    "measure_latency_table",
+    "multiply_add_table",
+    "parameter_table",
     "scores_of",
+    "timing_designs",
 ]

@@ -10,19 +10,9 @@ import torch
 from torch import nn
 
 from nas_fusion.errors import DamagedFileError, StudyError
-from nas_fusion.measures import (
-    LatencyTable,
-    Limit,
-    Limits,
-    Mode,
-    Stopwatch,
-    latency_ms,
-    measure_latency_table,
-    multiply_add_table,
-    parameter_table,
-)
+from nas_fusion.measures import LatencyClock, LatencyTable, Limit, Limits, Mode, latency_ms
 from nas_fusion.search import LATENCY
-from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.search_spaces import FusionSpace, measure_latency_table, multiply_add_table, parameter_table
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.system.files import lock_file, write_text
 from nas_fusion.system.seals import read_sealed, sealed
@@ -31,7 +21,7 @@ from nas_fusion.training import TrainConfig
 FORMAT_VERSION = 1
 _REMEDY = "delete it to measure again; searches that are still to come may then find other designs"
 
-STOPWATCH: Stopwatch = latency_ms
+LATENCY_CLOCK: LatencyClock = latency_ms
 """Measures every latency; tests put one in its place that does not depend on the machine."""
 
 
@@ -117,7 +107,7 @@ class StudyLimits:
         return LatencyTable.from_dict(self._known["tables"][key])
 
     def _time(self, space: FusionSpace, model: nn.Module) -> float:
-        return STOPWATCH(model, space.fields, self.settings.latency_batch, self._config)
+        return LATENCY_CLOCK(model, space.fields, self.settings.latency_batch, self._config)
 
     def _exchange(self) -> None:
         """Write what is new, and read what other processes have written."""

@@ -1,26 +1,17 @@
-"""What a design costs, added up from what its parts cost, without building it."""
+"""What a design costs, added up from what its parts cost, without building it: a value, made of plain numbers.
+
+The tables of a space are made where the space is (`nas_fusion.search_spaces`): by counting, or by the clock.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
-
-import torch
-from torch import nn
+from typing import Any, Literal
 
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_sources
-from nas_fusion.measures.counting import count_module, inputs_for, parameters
-from nas_fusion.nn import HardFusion, NoInput
-from nas_fusion.nn.blocks import for_no_input
-from nas_fusion.training import seeded
-
-if TYPE_CHECKING:
-    from nas_fusion.search_spaces import FusionSpace
 
 Mode = Literal["hard", "soft"]
-Count = Callable[[nn.Module, Callable[[int, torch.device], tuple[Any, ...]]], int]
 
 
 @dataclass(frozen=True)
@@ -115,86 +106,29 @@ class CostTable:
         return cls(**{**content, "operations": operations, **lists})
 
 
+@dataclass(frozen=True)
+class LatencyTable:
+    """Estimated latencies.
+
+    Args:
+        table: milliseconds per batch.
+        margin: by which share estimates are to be raised to be on the safe side: nine in ten of the timed designs
+            were faster than that, and there is a smallest margin.
+    """
+
+    table: CostTable
+    margin: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"table": self.table.to_dict(), "margin": self.margin}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> LatencyTable:
+        """Read what `to_dict` gave."""
+        return cls(CostTable.from_dict(content["table"]), float(content["margin"]))
+
+
 def one_input_designs(levels: int, operations: tuple[str, ...]) -> list[FusionDesign]:
     """The designs whose output merges the embedding alone, one per operation."""
     return [FusionDesign.build(levels, [(EMBEDDING, OUTPUT)], operation) for operation in operations]
-
-
-def parameter_table(space: FusionSpace) -> CostTable:
-    """Weights of every part of a space, counted on its own blocks and operations; the embedding table is in it."""
-    return _table(space, "weights, the embedding table included", lambda module, _: parameters(module))
-
-
-def multiply_add_table(space: FusionSpace) -> CostTable:
-    """Multiply-adds per row of every part of a space, counted on its own blocks and operations."""
-    return _table(space, "multiply-adds per row", count_module)
-
-
-def _table(space: FusionSpace, unit: str, count: Count) -> CostTable:
-    try:
-        with seeded(0), torch.device("meta"):  # shapes without numbers: no memory, no time
-            parts = _Parts.of(space)
-        return _count_parts(space, parts, unit, count)
-    except (RuntimeError, TypeError):  # a user's block looks at numbers; an error of its own comes again below
-        with seeded(0):  # weights are drawn, which must not change what is drawn after them
-            parts = _Parts.of(space)
-        return _count_parts(space, parts, unit, count)
-
-
-def _count_parts(space: FusionSpace, parts: _Parts, unit: str, count: Count) -> CostTable:
-    width, fields = space.network.embedding.width, space.fields
-
-    def features(rows: int, device: torch.device) -> torch.Tensor:
-        return torch.zeros(rows, width, device=device)
-
-    def inputs_of(k: int, rows: int, device: torch.device) -> tuple[Any, ...]:
-        return [features(rows, device)] * k, features(rows, device)
-
-    def merging(nodes: Sequence[nn.Module]) -> tuple[int, ...]:
-        """Of each node, on as many inputs as its place says."""
-        return tuple(count(node, partial(inputs_of, k)) for k, node in enumerate(nodes))
-
-    blocks = (parts.shallow, parts.deep, for_no_input(parts.shallow), for_no_input(parts.deep))
-    shallow, deep, idle_shallow, idle_deep = (
-        count(block, lambda rows, device: (features(rows, device), features(rows, device))) for block in blocks
-    )
-    head = count(space.network.head, lambda rows, device: (features(rows, device),))
-    embedding = count(space.network.embedding, lambda rows, device: inputs_for(fields, rows, device))
-    return CostTable(
-        unit=unit,
-        fixed=embedding + head,
-        shallow=shallow,
-        deep=deep,
-        operations={name: merging(nodes) for name, nodes in parts.operations.items()},
-        mixture=merging(parts.mixture),
-        partial_mixture=merging(parts.partial_mixture),
-        idle_shallow=idle_shallow,
-        idle_deep=idle_deep,
-        zero_alone=tuple(name for name, nodes in parts.operations.items() if isinstance(nodes[0], NoInput)),
-    )
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What designs of a space are made of: its blocks, and its operations on 0, 1, 2, … open inputs."""
-
-    shallow: nn.Module
-    deep: nn.Module
-    operations: Mapping[str, Sequence[nn.Module]]
-    mixture: Sequence[nn.Module]
-    partial_mixture: Sequence[nn.Module]
-
-    @classmethod
-    def of(cls, space: FusionSpace) -> _Parts:
-        width, names = space.network.embedding.width, space.designs.operations
-        counts = range(len(candidate_sources(OUTPUT, space.levels)) + 1)
-        made = [{name: space.make_operation(name, max(k, 1), width) for name in names} for k in counts]
-        return cls(
-            shallow=space.make_shallow(width),
-            deep=space.make_deep(width),
-            operations={
-                name: [HardFusion.of(operations[name], range(k)) for k, operations in enumerate(made)] for name in names
-            },
-            mixture=[space.make_mixture(k, width, all_open=True) for k in counts],
-            partial_mixture=[space.make_mixture(k, width, all_open=False) for k in counts],
-        )

@@ -20,8 +20,8 @@ _SECONDS = 0.05
 
 _ROUNDS = 5
 
-Stopwatch = Callable[[nn.Module, Fields, int, TrainConfig], float]
-"""Measures milliseconds per batch, as `latency_ms` does; tests bring their own."""
+LatencyClock = Callable[[nn.Module, Fields, int, TrainConfig], float]
+"""Measures milliseconds per batch of a model, as `latency_ms` does; tests bring their own."""
 
 
 def latency_ms(model: nn.Module, fields: Fields, batch: int, config: TrainConfig | None = None) -> float:

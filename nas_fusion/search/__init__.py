@@ -7,7 +7,7 @@ from nas_fusion.budget import Budget
 from nas_fusion.search.engines import Engine, InProcess, TrainingService
 from nas_fusion.search.faults import faults_of
 from nas_fusion.search.incumbents import Incumbents, NoIncumbents
-from nas_fusion.search.keep_limits import LATENCY, Clock, KeptLimits, keep_limits
+from nas_fusion.search.keep_limits import LATENCY, DesignClock, KeptLimits, keep_limits
 from nas_fusion.search.multitrial.own_spaces import ArchitectureTrainer
 from nas_fusion.search.run import Retrained, build_context, model_to_train, new_model, retrain, run_search
 from nas_fusion.search.saved_search import load_search, save_search
@@ -18,7 +18,7 @@ __all__ = [
     "LATENCY",
     "ArchitectureTrainer",
     "Budget",
-    "Clock",
+    "DesignClock",
     "Engine",
     "InProcess",
     "Incumbents",

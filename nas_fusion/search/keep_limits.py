@@ -28,7 +28,7 @@ _A_LITTLE = 1.02
 SPARE = 0.05
 """A design must be measured by this share below a limit on latency: it will be measured again, never twice alike."""
 
-Clock = Callable[[FusionDesign], float]
+DesignClock = Callable[[FusionDesign], float]
 """Measures milliseconds per batch of the model of a design."""
 
 
@@ -64,7 +64,7 @@ class KeptLimits:
 
 
 def keep_limits(
-    outcome: SearchOutcome, limits: Limits, clock: Clock, *, mode: Mode = "hard", label: str = ""
+    outcome: SearchOutcome, limits: Limits, clock: DesignClock, *, mode: Mode = "hard", label: str = ""
 ) -> KeptLimits:
     """Make sure that the design of a search keeps its limits once it is re-trained.
 

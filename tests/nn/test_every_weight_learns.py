@@ -14,11 +14,11 @@ from torch import nn
 
 from nas_fusion.baselines.models import MODELS
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_connections, fused_blocks
-from nas_fusion.measures import parameter_table, parameters
+from nas_fusion.measures import parameters
 from nas_fusion.nn import Fields
 from nas_fusion.nn.blocks import for_no_input
 from nas_fusion.nn.operations import BUILT_IN
-from nas_fusion.search_spaces import DCNv2LowRankSpace, DCNv2Space, FusionSpace
+from nas_fusion.search_spaces import DCNv2LowRankSpace, DCNv2Space, FusionSpace, parameter_table
 from nas_fusion.search_spaces.interaction import InteractionNetwork, InteractionSpace
 from nas_fusion.search_spaces.nasrec import NasRecNetwork, NasRecSpace
 

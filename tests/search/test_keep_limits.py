@@ -14,14 +14,14 @@ import torch
 from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign, candidate_connections
 from nas_fusion.errors import OptionError
-from nas_fusion.measures import CostTable, Limit, Limits, multiply_add_table, parameter_table
+from nas_fusion.measures import CostTable, Limit, Limits
 from nas_fusion.nni_bridge import model_context
 from nas_fusion.optfusion import OptFusion
 from nas_fusion.optfusion.cost_penalty import CostPenalty
 from nas_fusion.search import LATENCY, SearchOutcome, SearchTask, TrainingService, keep_limits, run_search
 from nas_fusion.search.saved_search import load_search, save_search
 from nas_fusion.search.service.orders import make_space, read_task, task_order
-from nas_fusion.search_spaces import FusionSpace, Scores
+from nas_fusion.search_spaces import FusionSpace, Scores, multiply_add_table, parameter_table
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
 

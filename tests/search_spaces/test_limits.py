@@ -12,8 +12,15 @@ from hypothesis import given, settings
 
 from nas_fusion.design import FusionDesign, candidate_connections, fused_blocks
 from nas_fusion.errors import DesignError, OptionError
-from nas_fusion.measures import Limit, Limits, multiply_add_table, multiply_adds, parameter_table, parameters
-from nas_fusion.search_spaces import DesignSet, FusionSpace, Scores, make_affordable
+from nas_fusion.measures import Limit, Limits, multiply_adds, parameters
+from nas_fusion.search_spaces import (
+    DesignSet,
+    FusionSpace,
+    Scores,
+    make_affordable,
+    multiply_add_table,
+    parameter_table,
+)
 
 
 @cache

@@ -144,12 +144,12 @@ def _interrupt(_record: CellRecord, done: int, _total: int) -> None:
 @contextmanager
 def constant_latency() -> Iterator[None]:
     """Latencies that no machine decides on."""
-    before = limits.STOPWATCH
-    limits.STOPWATCH = lambda *_arguments: 1.0
+    before = limits.LATENCY_CLOCK
+    limits.LATENCY_CLOCK = lambda *_arguments: 1.0
     try:
         yield
     finally:
-        limits.STOPWATCH = before
+        limits.LATENCY_CLOCK = before
 
 
 def make_studies(folder: Path) -> dict[str, Undamaged]:

@@ -46,7 +46,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
 
 
 class Clock:
-    """A stopwatch that goes by multiply-adds, and is a little slower every time; it counts what it measured."""
+    """A latency clock that goes by multiply-adds, and is a little slower every time; it counts what it measured."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -104,7 +104,7 @@ def test_a_study_without_limits_has_its_cost_too(dataset: EncodedDataset, tmp_pa
 def test_an_unreachable_limit_is_refused_before_anything_is_written(
     limits: dict[str, Any], message: str, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nas_fusion.studies._limits.STOPWATCH", Clock())
+    monkeypatch.setattr("nas_fusion.studies._limits.LATENCY_CLOCK", Clock())
     with pytest.raises(OptionError, match=message):
         compare(limited(**limits), dataset, tmp_path / "study")
     assert not (tmp_path / "study").exists()
@@ -114,7 +114,7 @@ def test_latencies_are_measured_once_for_a_study(
     dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("nas_fusion.studies._limits.STOPWATCH", clock)
+    monkeypatch.setattr("nas_fusion.studies._limits.LATENCY_CLOCK", clock)
     settings, folder = limited(latency_ms=3.0), tmp_path / "study"
     first = compare(settings, dataset, folder)
     for record in first.records:

@@ -1,11 +1,9 @@
-"""A latency table: milliseconds of every part of a space's designs, estimated from a few timed designs."""
+"""What the parts of a space's designs cost by the clock: milliseconds, estimated from a few timed designs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +11,9 @@ from sklearn.linear_model import LinearRegression
 from torch import nn
 
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_sources, fused_blocks
-from nas_fusion.measures.cost_table import CostTable, Mode
+from nas_fusion.measures import CostTable, LatencyTable, Mode
+from nas_fusion.search_spaces.fusion.fusion_space import FusionSpace
 from nas_fusion.training import seeded
-
-if TYPE_CHECKING:
-    from nas_fusion.search_spaces import FusionSpace
 
 PASSES = 2
 """Every design is timed so often, in rounds, and the shortest time counts: what else the machine does only adds."""
@@ -27,29 +23,6 @@ SMALLEST_MARGIN = 0.1
 
 Time = Callable[[nn.Module], float]
 """Milliseconds per batch of a model."""
-
-
-@dataclass(frozen=True)
-class LatencyTable:
-    """Estimated latencies.
-
-    Args:
-        table: milliseconds per batch.
-        margin: by which share estimates are to be raised to be on the safe side: nine in ten of the timed designs
-            were faster than that, and at least `SMALLEST_MARGIN`.
-    """
-
-    table: CostTable
-    margin: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {"table": self.table.to_dict(), "margin": self.margin}
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> LatencyTable:
-        """Read what `to_dict` gave."""
-        return cls(CostTable.from_dict(content["table"]), float(content["margin"]))
 
 
 def measure_latency_table(space: FusionSpace, time: Time) -> LatencyTable:

@@ -13,19 +13,18 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 
 from nas_fusion.design import OPERATIONS, FusionDesign, candidate_connections, fused_blocks
-from nas_fusion.measures import (
-    CostTable,
-    LatencyTable,
-    measure_latency_table,
-    multiply_add_table,
-    multiply_adds,
-    parameter_table,
-    parameters,
-    timing_designs,
-)
+from nas_fusion.measures import CostTable, LatencyTable, multiply_adds, parameters
 from nas_fusion.nn.blocks import Features
 from nas_fusion.optfusion import OptFusion
-from nas_fusion.search_spaces import DCNv2LowRankSpace, DCNv2Space, FusionSpace
+from nas_fusion.search_spaces import (
+    DCNv2LowRankSpace,
+    DCNv2Space,
+    FusionSpace,
+    measure_latency_table,
+    multiply_add_table,
+    parameter_table,
+    timing_designs,
+)
 
 SIZES = [4, 3, 5]
 
