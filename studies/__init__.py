@@ -4,19 +4,21 @@ if __name__ != "nas_fusion.studies":
     raise ImportError("import this package as nas_fusion.studies, not as `studies`")
 
 from nas_fusion.settings import ComparisonSettings, LimitSettings, ModelSettings, RecipeSettings, is_built_in
-from nas_fusion.studies._assembly import Assembly, Job, make_space, schema_fingerprint
-from nas_fusion.studies._checks import check_comparison, check_runnable, check_study, check_worker
-from nas_fusion.studies._compare import Comparison, compare
-from nas_fusion.studies._dashboard import dashboard
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._hyperparameters import Hyperparameters
-from nas_fusion.studies._info import comparison_info
-from nas_fusion.studies._limits import StudyLimits
-from nas_fusion.studies._reports import rewrite_reports, without_record
-from nas_fusion.studies._shared import Announced, find_all_announced, find_announced
-from nas_fusion.studies._storage import open_storage
-from nas_fusion.studies._storage_url import check_storage
-from nas_fusion.studies._suite import (
+from nas_fusion.studies.comparing import Comparison, compare
+from nas_fusion.studies.dashboard_server import dashboard
+from nas_fusion.studies.presets import Preset, check_settings, load_preset, preset_names
+from nas_fusion.studies.queue.tuning_trials import TuningResult
+from nas_fusion.studies.setup.announcements import Announced, find_all_announced, find_announced
+from nas_fusion.studies.setup.assembly import Assembly, Job, make_space, schema_fingerprint
+from nas_fusion.studies.setup.hyperparameters import Hyperparameters
+from nas_fusion.studies.setup.study_checks import check_comparison, check_runnable, check_study, check_worker
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.setup.study_limits import StudyLimits
+from nas_fusion.studies.storage.optuna_storage import open_storage
+from nas_fusion.studies.storage.storage_url import check_storage
+from nas_fusion.studies.study_info import comparison_info
+from nas_fusion.studies.study_reports import rewrite_reports, without_record
+from nas_fusion.studies.suites import (
     Part,
     Suite,
     check_suite_folder,
@@ -25,10 +27,8 @@ from nas_fusion.studies._suite import (
     part_names,
     rewrite_suite,
 )
-from nas_fusion.studies._tune import tune
-from nas_fusion.studies._tuning import TuningResult
-from nas_fusion.studies._worker import work_on
-from nas_fusion.studies.presets import Preset, check_settings, load_preset, preset_names
+from nas_fusion.studies.tuning import tune
+from nas_fusion.studies.working import work_on
 
 __all__ = [
     "Announced",

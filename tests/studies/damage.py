@@ -46,7 +46,7 @@ from nas_fusion.studies import (
     tune,
     work_on,
 )
-from nas_fusion.studies import _limits as limits
+from nas_fusion.studies.setup import study_limits as limits
 
 SETTINGS = ComparisonSettings(
     source="synthetic:600",

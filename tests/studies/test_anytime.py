@@ -18,7 +18,7 @@ from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.search import run_search
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings, compare
-from nas_fusion.studies._anytime import (
+from nas_fusion.studies.cells.anytime import (
     SavedIncumbents,
     figures_of,
     incumbents_folder,

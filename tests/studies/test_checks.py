@@ -25,8 +25,8 @@ from nas_fusion.studies import (
     make_space,
     tune,
 )
-from nas_fusion.studies import _memory as memory
-from nas_fusion.studies._memory import check_memory
+from nas_fusion.studies.setup import memory
+from nas_fusion.studies.setup.memory import check_memory
 
 
 def settings(**changes: Any) -> ComparisonSettings:

@@ -16,12 +16,12 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.studies import open_storage
-from nas_fusion.studies._cells import MAX_DEATHS, Cell, CellBook
-from nas_fusion.studies._failures import Failure
-from nas_fusion.studies._leases import BEAT, Watch, declare_dead, held, storage_id
-from nas_fusion.studies._patience import OWNER
-from nas_fusion.studies._shared import announce, find_announced
-from nas_fusion.studies._storage import open_study, without_password
+from nas_fusion.studies.cells.failures import Failure
+from nas_fusion.studies.queue.cell_book import MAX_DEATHS, Cell, CellBook
+from nas_fusion.studies.setup.announcements import announce, find_announced
+from nas_fusion.studies.storage.leases import BEAT, Watch, declare_dead, held, storage_id
+from nas_fusion.studies.storage.optuna_storage import open_study, without_password
+from nas_fusion.studies.storage.patient_storage import OWNER
 from nas_fusion.system.processes import this_process
 from tests.studies.test_compare import SETTINGS
 
@@ -75,7 +75,7 @@ def write(folder: Path) -> Path:
 _TAKE = """
 import sys
 from nas_fusion.studies import open_storage
-from nas_fusion.studies._leases import take
+from nas_fusion.studies.storage.leases import take
 storage = open_storage(sys.argv[1])
 sys.stdin.readline()
 print([number for number in map(int, sys.argv[2].split(",")) if take(storage, number)], flush=True)
@@ -240,7 +240,7 @@ def test_a_process_that_dies_while_it_claims_has_said_who_it_was(
         raise SystemExit
 
     monkeypatch.setattr(found, "_claim_of", killed)
-    monkeypatch.setattr("nas_fusion.studies._cells.give_back", lambda *_: False)
+    monkeypatch.setattr("nas_fusion.studies.queue.cell_book.give_back", lambda *_: False)
     with pytest.raises(SystemExit):
         found.claim()
     (trial,) = found.study.trials

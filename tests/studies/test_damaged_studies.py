@@ -34,9 +34,9 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Undamaged]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports are decided on and not drawn, which is most of the time."""
-    for module in ("_reports", "_compare"):
+    for module in ("study_reports", "comparing"):
         monkeypatch.setattr(f"nas_fusion.studies.{module}.write_reports", lambda *arguments: None)
-    monkeypatch.setattr("nas_fusion.studies._compare.comparison_figures", lambda *arguments: {})
+    monkeypatch.setattr("nas_fusion.studies.comparing.comparison_figures", lambda *arguments: {})
 
 
 @pytest.fixture

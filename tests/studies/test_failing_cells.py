@@ -28,10 +28,10 @@ from nas_fusion.studies import (
     rewrite_suite,
     tune,
 )
-from nas_fusion.studies._cells import CellBook, Claim
-from nas_fusion.studies._compare import _Table, offer
-from nas_fusion.studies._failures import Failure
-from nas_fusion.studies._work import Work
+from nas_fusion.studies.cells.failures import Failure
+from nas_fusion.studies.comparing import _Table, offer
+from nas_fusion.studies.queue.cell_book import CellBook, Claim
+from nas_fusion.studies.queue.work import Work
 from nas_fusion.system.files import write_text
 from tests.fixtures import bad_strategies as bad
 from tests.studies.test_compare import SETTINGS

@@ -104,7 +104,7 @@ def test_a_study_without_limits_has_its_cost_too(dataset: EncodedDataset, tmp_pa
 def test_an_unreachable_limit_is_refused_before_anything_is_written(
     limits: dict[str, Any], message: str, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nas_fusion.studies._limits.LATENCY_CLOCK", Clock())
+    monkeypatch.setattr("nas_fusion.studies.setup.study_limits.LATENCY_CLOCK", Clock())
     with pytest.raises(OptionError, match=message):
         compare(limited(**limits), dataset, tmp_path / "study")
     assert not (tmp_path / "study").exists()
@@ -114,7 +114,7 @@ def test_latencies_are_measured_once_for_a_study(
     dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("nas_fusion.studies._limits.LATENCY_CLOCK", clock)
+    monkeypatch.setattr("nas_fusion.studies.setup.study_limits.LATENCY_CLOCK", clock)
     settings, folder = limited(latency_ms=3.0), tmp_path / "study"
     first = compare(settings, dataset, folder)
     for record in first.records:

@@ -16,7 +16,7 @@ import torch
 from nas_fusion.data import prepare
 from nas_fusion.errors import OptionError
 from nas_fusion.studies import compare
-from nas_fusion.studies._local_workers import local_workers, processes_for
+from nas_fusion.studies.queue.local_workers import local_workers, processes_for
 from tests.studies.test_compare import SETTINGS, without_times
 
 FEW = replace(SETTINGS, strategies=("random", "optfusion-hard", "stacked"))
@@ -62,7 +62,7 @@ def test_an_interrupt_ends_the_workers_and_the_next_start_goes_on(
         assert [process.poll() for process in started] == [None, None]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nas_fusion.studies._local_workers.subprocess.Popen", Watched)
+    monkeypatch.setattr("nas_fusion.studies.queue.local_workers.subprocess.Popen", Watched)
     with pytest.raises(KeyboardInterrupt):
         compare(FEW, dataset, tmp_path / "study", processes=3, listener=interrupt)
     assert all(process.poll() is not None for process in started)
@@ -94,7 +94,7 @@ def test_threads_are_shared_and_given_back(tmp_path: Path, monkeypatch: pytest.M
         def poll(self) -> int:
             return 0
 
-    monkeypatch.setattr("nas_fusion.studies._local_workers.subprocess.Popen", Process)
+    monkeypatch.setattr("nas_fusion.studies.queue.local_workers.subprocess.Popen", Process)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = torch.get_num_threads()

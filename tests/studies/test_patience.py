@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Program
 
 from nas_fusion.errors import OptionError, StorageError, WriteError
 from nas_fusion.studies import open_storage
-from nas_fusion.studies._journal import WholeJournal
-from nas_fusion.studies._leases import BEAT, held, storage_id
-from nas_fusion.studies._patience import OWNER, PATIENCE_VARIABLE, PatientStorage, at_once, patience
-from nas_fusion.studies._storage import open_study
+from nas_fusion.studies.storage.journal import WholeJournal
+from nas_fusion.studies.storage.leases import BEAT, held, storage_id
+from nas_fusion.studies.storage.optuna_storage import open_study
+from nas_fusion.studies.storage.patient_storage import OWNER, PATIENCE_VARIABLE, PatientStorage, at_once, patience
 from nas_fusion.system.processes import this_process
 
 
@@ -289,7 +289,7 @@ def test_a_journal_on_a_full_disk_can_be_read_on(tmp_path: Path, monkeypatch: py
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr("nas_fusion.studies._journal.os.fsync", full)
+        disk.setattr("nas_fusion.studies.storage.journal.os.fsync", full)
         with pytest.raises(WriteError, match=r"journal: the disk is full"):
             study.set_user_attr("a", 1)
     assert (tmp_path / "journal").read_bytes() == lines

@@ -13,7 +13,7 @@ import torch
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.records import CellRecord
 from nas_fusion.studies import Comparison, ComparisonSettings, ModelSettings, RecipeSettings, compare
-from nas_fusion.studies._provenance import provenance, warning_of_changes
+from nas_fusion.studies.setup.conditions import provenance, warning_of_changes
 from nas_fusion.system.files import write_text
 from nas_fusion.training import TrainConfig
 

@@ -16,8 +16,8 @@ from nas_fusion.records import CellRecord
 from nas_fusion.report import results_frame
 from nas_fusion.settings.study_toml import write_settings
 from nas_fusion.studies import ComparisonSettings, StudyFolder, rewrite_reports
-from nas_fusion.studies._cell_files import write_cell
-from nas_fusion.studies._reports import is_named_beforehand
+from nas_fusion.studies.cells.cell_files import write_cell
+from nas_fusion.studies.study_reports import is_named_beforehand
 from nas_fusion.system.files import new_folder, write_text
 from tests.report.report_fakes import comparison_info, comparison_records
 

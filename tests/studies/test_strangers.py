@@ -31,8 +31,8 @@ from nas_fusion.studies import (
     rewrite_suite,
     work_on,
 )
-from nas_fusion.studies._artifacts import copy_artifacts
-from nas_fusion.studies._shared import COMPARISON, Announced
+from nas_fusion.studies.cells.artifacts import copy_artifacts
+from nas_fusion.studies.setup.announcements import COMPARISON, Announced
 from nas_fusion.system.files import read_text, write_text
 
 SETTINGS = ComparisonSettings(

@@ -126,7 +126,7 @@ def test_the_report_over_all_data_sets_gets_every_result(
     parts: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got: list[Any] = []
-    monkeypatch.setattr("nas_fusion.studies._suite.write_suite_report", lambda *given: got.append(given))
+    monkeypatch.setattr("nas_fusion.studies.suites.write_suite_report", lambda *given: got.append(given))
     suite = compare_suite(parts, tmp_path / "suite")
     assert got == [(suite.reports, tmp_path / "suite" / "report.html")]
     assert suite.written == (tmp_path / "suite" / "report.html", tmp_path / "suite" / "report.md")

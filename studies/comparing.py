@@ -17,19 +17,19 @@ from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model, write_results_csv
 from nas_fusion.settings import ComparisonSettings
-from nas_fusion.studies._cell_files import write_cell
-from nas_fusion.studies._cells import Cell, CellBook
-from nas_fusion.studies._checks import check_comparison, check_size
-from nas_fusion.studies._computing import replay
-from nas_fusion.studies._failures import write_failure_log
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._info import comparison_info
-from nas_fusion.studies._local_workers import local_workers, processes_for
-from nas_fusion.studies._provenance import provenance, warning_of_changes
-from nas_fusion.studies._reports import is_named_beforehand, write_reports
-from nas_fusion.studies._shared import announce
-from nas_fusion.studies._storage import open_storage
-from nas_fusion.studies._work import CellListener, TuningListener, Work
+from nas_fusion.studies.cells.cell import replay
+from nas_fusion.studies.cells.cell_files import write_cell
+from nas_fusion.studies.cells.failures import write_failure_log
+from nas_fusion.studies.queue.cell_book import Cell, CellBook
+from nas_fusion.studies.queue.local_workers import local_workers, processes_for
+from nas_fusion.studies.queue.work import CellListener, TuningListener, Work
+from nas_fusion.studies.setup.announcements import announce
+from nas_fusion.studies.setup.conditions import provenance, warning_of_changes
+from nas_fusion.studies.setup.study_checks import check_comparison, check_size
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.storage.optuna_storage import open_storage
+from nas_fusion.studies.study_info import comparison_info
+from nas_fusion.studies.study_reports import is_named_beforehand, write_reports
 from nas_fusion.system.files import new_folder, write_text
 
 EngineName = Literal["in-process", "nni"]

@@ -36,9 +36,9 @@ from nas_fusion.search import (
 from nas_fusion.search_spaces import SPACES, FusionSpace
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
-from nas_fusion.studies._hyperparameters import Hyperparameters, check_parameter_names
-from nas_fusion.studies._limits import StudyLimits
-from nas_fusion.studies._memory import check_memory
+from nas_fusion.studies.setup.hyperparameters import Hyperparameters, check_parameter_names
+from nas_fusion.studies.setup.memory import check_memory
+from nas_fusion.studies.setup.study_limits import StudyLimits
 from nas_fusion.training import EpochRecord, TrainConfig, seeded
 from nas_fusion.training_log import SilentLog, TrainingLog
 

@@ -17,7 +17,7 @@ from nas_fusion.nn import Fields, FusionNetwork
 from nas_fusion.records import CellRecord
 from nas_fusion.search import LATENCY, KeptLimits, Retrained, SearchOutcome, run_search
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
-from nas_fusion.studies._anytime import (
+from nas_fusion.studies.cells.anytime import (
     SavedIncumbents,
     TestFigures,
     figures_of,
@@ -25,12 +25,12 @@ from nas_fusion.studies._anytime import (
     with_test_figures,
     without_test_figures,
 )
-from nas_fusion.studies._assembly import Assembly, Job
-from nas_fusion.studies._cell_files import WEIGHTS, write_cell
-from nas_fusion.studies._chance import retraining_figures
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._provenance import provenance, with_search
-from nas_fusion.studies._searches import load_search, save_search
+from nas_fusion.studies.cells.cell_files import WEIGHTS, write_cell
+from nas_fusion.studies.cells.dashboard_figures import retraining_figures
+from nas_fusion.studies.cells.shared_searches import load_search, save_search
+from nas_fusion.studies.setup.assembly import Assembly, Job
+from nas_fusion.studies.setup.conditions import provenance, with_search
+from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import lock_file, new_folder, save_tensors
 from nas_fusion.training import Metrics, TrainConfig, evaluate
 from nas_fusion.training_log import LabelledLog, TrainingLog
@@ -48,10 +48,12 @@ class Trained:
 
     @property
     def outcome(self) -> SearchOutcome:
+        """What the search found, within the limits."""
         return self.kept.outcome
 
     @property
     def samples(self) -> int:
+        """Sample passes of search and re-training."""
         return self.outcome.samples + self.retrained.fit.samples
 
 

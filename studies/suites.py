@@ -14,13 +14,13 @@ from nas_fusion.errors import DamagedFileError, NothingFinishedError, OptionErro
 from nas_fusion.report import ReportModel, latex_suite_table, write_suite_markdown, write_suite_report
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import FORMAT_VERSION, MADE_ANEW
-from nas_fusion.studies._checks import check_comparison, check_size
-from nas_fusion.studies._compare import Comparison, EngineName, compare, offer
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._reports import has_ended, rewrite_reports
-from nas_fusion.studies._storage import open_storage
-from nas_fusion.studies._strangers import plain_name, refuse_links
-from nas_fusion.studies._work import CellListener, TuningListener
+from nas_fusion.studies.comparing import Comparison, EngineName, compare, offer
+from nas_fusion.studies.queue.work import CellListener, TuningListener
+from nas_fusion.studies.setup.strangers import plain_name, refuse_links
+from nas_fusion.studies.setup.study_checks import check_comparison, check_size
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.storage.optuna_storage import open_storage
+from nas_fusion.studies.study_reports import has_ended, rewrite_reports
 from nas_fusion.system.files import sweep, write_text
 from nas_fusion.system.places import check_folder_place
 from nas_fusion.system.seals import read_sealed, sealed

@@ -14,9 +14,9 @@ from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.search import TrainingService
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import differences, read_settings, write_settings
-from nas_fusion.studies._shared import find_announced
-from nas_fusion.studies._storage import open_storage
-from nas_fusion.studies._strangers import FOLDERS, plain_name, refuse_links
+from nas_fusion.studies.setup.announcements import find_announced
+from nas_fusion.studies.setup.strangers import FOLDERS, plain_name, refuse_links
+from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.system.files import LockedError, lock_file, sweep
 from nas_fusion.training_log import PHASES
 

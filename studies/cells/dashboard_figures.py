@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.report import AT_CHANCE, Margins
-from nas_fusion.studies._provenance import data_facts
+from nas_fusion.studies.setup.conditions import data_facts
 
 
 def chance_figure(dataset: EncodedDataset, valid_auc: float, test_auc: float) -> dict[str, float]:

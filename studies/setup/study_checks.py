@@ -12,13 +12,13 @@ from nas_fusion.search import Budget, TrainingService
 from nas_fusion.search_spaces import SPACES
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.studies._assembly import make_space
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._hyperparameters import Hyperparameters, check_parameter_names
-from nas_fusion.studies._local_workers import processes_for
-from nas_fusion.studies._memory import check_memory
-from nas_fusion.studies._reports import check_reference
-from nas_fusion.studies._storage_url import check_storage
+from nas_fusion.studies.queue.local_workers import processes_for
+from nas_fusion.studies.setup.assembly import make_space
+from nas_fusion.studies.setup.hyperparameters import Hyperparameters, check_parameter_names
+from nas_fusion.studies.setup.memory import check_memory
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.storage.storage_url import check_storage
+from nas_fusion.studies.study_reports import check_reference
 from nas_fusion.system.places import check_file_place, check_folder_place
 from nas_fusion.training import TrainConfig, torch_device
 

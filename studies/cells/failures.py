@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from nas_fusion.errors import StrategyError, WriteError, is_of_the_machine, words_of
-from nas_fusion.studies._folder import StudyFolder
+from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import write_text
 
 LONGEST_TRACEBACK = 20_000

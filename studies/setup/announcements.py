@@ -10,9 +10,9 @@ from optuna.storages import BaseStorage
 from nas_fusion.errors import StudyError
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import complete, differences
-from nas_fusion.studies._storage import open_study
-from nas_fusion.studies._strangers import plain_name
-from nas_fusion.studies._tuning import tuning_name
+from nas_fusion.studies.queue.tuning_trials import tuning_name
+from nas_fusion.studies.setup.strangers import plain_name
+from nas_fusion.studies.storage.optuna_storage import open_study
 
 _SETTINGS, _FINGERPRINT, _PURPOSE = "settings", "fingerprint", "purpose"
 COMPARISON, TUNING = "comparison", "tuning"

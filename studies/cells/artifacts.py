@@ -11,8 +11,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from nas_fusion.errors import WriteError
-from nas_fusion.studies._cell_files import DESIGN, DRAWING
-from nas_fusion.studies._strangers import plain_name
+from nas_fusion.studies.cells.cell_files import DESIGN, DRAWING
+from nas_fusion.studies.setup.strangers import plain_name
 from nas_fusion.system.files import write_text
 
 logger = logging.getLogger("nas_fusion")

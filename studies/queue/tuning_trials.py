@@ -24,8 +24,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.architecture import Found
 from nas_fusion.errors import StudyError
-from nas_fusion.studies._leases import DIED, Watch, declare_dead, give_back, held, storage_id
-from nas_fusion.studies._storage import open_study
+from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held, storage_id
+from nas_fusion.studies.storage.optuna_storage import open_study
 from nas_fusion.system.seals import digest
 from nas_fusion.training_log import StoppedEarly, Training, TrainingLog
 

@@ -13,13 +13,13 @@ from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import FORMAT_VERSION
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.studies._checks import check_study
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._hyperparameters import Hyperparameters
-from nas_fusion.studies._shared import TUNING, announce
-from nas_fusion.studies._storage import open_storage
-from nas_fusion.studies._tuning import TuningResult
-from nas_fusion.studies._work import TuningListener, Work
+from nas_fusion.studies.queue.tuning_trials import TuningResult
+from nas_fusion.studies.queue.work import TuningListener, Work
+from nas_fusion.studies.setup.announcements import TUNING, announce
+from nas_fusion.studies.setup.hyperparameters import Hyperparameters
+from nas_fusion.studies.setup.study_checks import check_study
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.system.files import write_text
 from nas_fusion.system.seals import sealed
 

@@ -11,9 +11,9 @@ from rich.console import Console
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import StudyError
 from nas_fusion.records import FailedCell
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._shared import COMPARISON, Announced
-from nas_fusion.studies._work import TuningListener, Work
+from nas_fusion.studies.queue.work import TuningListener, Work
+from nas_fusion.studies.setup.announcements import COMPARISON, Announced
+from nas_fusion.studies.setup.study_folder import StudyFolder
 
 
 def work_on(

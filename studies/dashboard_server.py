@@ -13,10 +13,10 @@ from optuna.artifacts import FileSystemArtifactStore
 from optuna_dashboard import wsgi
 
 from nas_fusion.errors import OptionError
-from nas_fusion.studies._artifacts import artifact_folder
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._local_pages import only_for_own_pages
-from nas_fusion.studies._storage import open_storage
+from nas_fusion.studies.cells.artifacts import artifact_folder
+from nas_fusion.studies.local_pages import only_for_own_pages
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.storage.optuna_storage import open_storage
 
 HOST = "127.0.0.1"
 _PAGES = r"/(dashboard(/[\w/-]*)?)?"

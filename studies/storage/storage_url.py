@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from nas_fusion.errors import OptionError
-from nas_fusion.studies._storage import FORMS, without_password
+from nas_fusion.studies.storage.optuna_storage import FORMS, without_password
 from nas_fusion.system.places import check_file_place
 
 SQLITE_MAGIC = b"SQLite format 3\0"

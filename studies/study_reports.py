@@ -24,9 +24,9 @@ from nas_fusion.report import (
 )
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import read_settings
-from nas_fusion.studies._cell_files import AGAIN, CELL, read_cell, warn_of_unsealed
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._info import info_from_cells, known_info
+from nas_fusion.studies.cells.cell_files import AGAIN, CELL, read_cell, warn_of_unsealed
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.study_info import info_from_cells, known_info
 from nas_fusion.system.files import write_text
 
 logger = logging.getLogger("nas_fusion")

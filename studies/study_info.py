@@ -11,8 +11,8 @@ from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.search import Budget
 from nas_fusion.settings import ComparisonSettings
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._provenance import data_facts, versions
+from nas_fusion.studies.setup.conditions import data_facts, versions
+from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import read_text, write_text
 
 logger = logging.getLogger("nas_fusion")

@@ -13,9 +13,9 @@ from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBSt
 from sqlalchemy.exc import ArgumentError
 
 from nas_fusion.errors import OptionError, StudyError
-from nas_fusion.studies._database import check_database, check_readable
-from nas_fusion.studies._journal import WholeJournal
-from nas_fusion.studies._patience import PatientStorage, patience
+from nas_fusion.studies.storage.database import check_database, check_readable
+from nas_fusion.studies.storage.journal import WholeJournal
+from nas_fusion.studies.storage.patient_storage import PatientStorage, patience
 
 METRIC = "validation AUC"
 FORMS = "sqlite:///FILE, journal:///FILE, postgresql://…, mysql://… or grpc://HOST:PORT"

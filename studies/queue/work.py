@@ -18,15 +18,15 @@ from nas_fusion.records import CellRecord
 from nas_fusion.search import Engine
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.studies._assembly import Assembly
-from nas_fusion.studies._cell_files import CELL, read_cell
-from nas_fusion.studies._cells import Cell, CellBook, Claim
-from nas_fusion.studies._chance import chance_figure
-from nas_fusion.studies._computing import Computing, Trained
-from nas_fusion.studies._failures import Failure, give_memory_back, stops_the_run, write_failure_log
-from nas_fusion.studies._folder import StudyFolder
-from nas_fusion.studies._leases import Watch
-from nas_fusion.studies._tuning import Tuning, TuningClaim, TuningLog
+from nas_fusion.studies.cells.cell import Computing, Trained
+from nas_fusion.studies.cells.cell_files import CELL, read_cell
+from nas_fusion.studies.cells.dashboard_figures import chance_figure
+from nas_fusion.studies.cells.failures import Failure, give_memory_back, stops_the_run, write_failure_log
+from nas_fusion.studies.queue.cell_book import Cell, CellBook, Claim
+from nas_fusion.studies.queue.tuning_trials import Tuning, TuningClaim, TuningLog
+from nas_fusion.studies.setup.assembly import Assembly
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.storage.leases import Watch
 from nas_fusion.training_log import LabelledLog, SilentLog, StoppedEarly, TrainingLog
 
 logger = logging.getLogger("nas_fusion")
