@@ -3,7 +3,7 @@
 The rest of the project imports NNI's names from here.
 """
 
-from nas_fusion.nni_bridge.manager.guarded_manager import guarded
+from nas_fusion.nni_bridge.manager.own_experiments import guarded
 from nas_fusion.nni_bridge.manager.training_service import (
     ServiceSettings,
     TrainingServiceRun,

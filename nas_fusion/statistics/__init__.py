@@ -4,12 +4,9 @@ from nas_fusion.statistics.above_chance import CHANCE, auc_error, chance_margin
 from nas_fusion.statistics.across_data_sets import compare_over_data_sets
 from nas_fusion.statistics.average_ranks import average_ranks, cliques, critical_difference, friedman
 from nas_fusion.statistics.intervals import Interval, bootstrap_interval, interquartile_mean
+from nas_fusion.statistics.paired_comparison import SMALLEST_DIFFERENCE, PairedComparison
 from nas_fusion.statistics.paired_tests import holm, pairs_needed
-from nas_fusion.statistics.strategy_comparison import (
-    SMALLEST_DIFFERENCE,
-    PairedComparison,
-    compare_with_reference,
-)
+from nas_fusion.statistics.strategy_comparison import compare_with_reference
 
 __all__ = [
     "CHANCE",

@@ -10,17 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from nas_fusion.statistics.intervals import Interval
+from nas_fusion.statistics.paired_comparison import SMALLEST_DIFFERENCE, PairedComparison
 from nas_fusion.statistics.signed_rank import signed_rank
 from nas_fusion.statistics.stouffer import stouffer
-from nas_fusion.statistics.strategy_comparison import (
-    SMALLEST_DIFFERENCE,
-    PairedComparison,
-    check_arguments,
-    correct,
-    judge,
-    paired_values,
-    unshown_pairs,
-)
+from nas_fusion.statistics.strategy_comparison import check_arguments, correct, judge, paired_values, unshown_pairs
 
 MOST_FOR_STOUFFER = 5
 """Five data sets give Wilcoxon's test a p-value of 2/2⁵ = .0625 at best."""

@@ -4,93 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from nas_fusion.errors import OptionError, UnknownNameError
-from nas_fusion.statistics.intervals import Interval
+from nas_fusion.statistics.paired_comparison import SMALLEST_DIFFERENCE, Call, PairedComparison
 from nas_fusion.statistics.paired_tests import holm, paired_t, pairs_needed, spread_of_runs, unpaired_p
 
-SMALLEST_DIFFERENCE = 0.0005
-"""A smaller difference in AUC is of no practical use: good models for public logs lie within .003 of each other, runs
-of one model differ by .0008, and the literature calls .001 an improvement (Song et al., *AutoInt*, CIKM 2019)."""
-
-Call = Literal["better", "worse", "tie", "unknown"]
-_OPPOSITE: dict[Call, Call] = {"better": "worse", "worse": "better", "tie": "tie", "unknown": "unknown"}
 Block = TypeVar("Block", bound=Hashable)
-
-
-@dataclass(frozen=True)
-class PairedComparison:
-    """`name` against `reference`, over the pairs that both have.
-
-    Args:
-        name, reference: the two strategies.
-        difference: of `name` minus `reference`; the mean over the pairs. Over data sets: see `compare_over_data_sets`.
-            NaN without a pair.
-        interval: covers the difference with probability ``1 - level``, for this comparison alone (not corrected).
-        p_value: of the two-sided test.
-        p_corrected: after Holm, over all comparisons that were made.
-        pairs: how many pairs were used.
-        verdict: ``better`` and ``worse`` where the difference is significant (both p-values, `p_corrected` and
-            `p_unpaired`, are below the level) and at least `smallest_difference`; ``unknown`` where there is no test.
-        pairs_needed: with so many pairs (of these data sets) a true difference of this size, or of
-            `smallest_difference` where this one is smaller, would be significant after correction with probability
-            .8. None where a significant difference was found, nothing is known, there is no noise, or the pairs at
-            hand suffice. It takes the observed difference and spread for the true ones, the pairs for no steadier than
-            `p_unpaired` does, and is an order of magnitude, no more.
-        p_unpaired: of the difference against the spread of both strategies' own runs (Welch's t-test, unless the runs
-            provably rise and fall together), not corrected; None over data sets.
-        left_out: pairs that were not used because a value is not finite.
-        level, smallest_difference: as asked.
-        unit: what one pair is, in the singular.
-        data_sets: how many were used.
-    """
-
-    name: str
-    reference: str
-    difference: float
-    interval: Interval | None
-    p_value: float | None
-    p_corrected: float | None
-    pairs: int
-    verdict: Call
-    pairs_needed: int | None
-    p_unpaired: float | None = None
-    left_out: int = 0
-    level: float = 0.05
-    smallest_difference: float = SMALLEST_DIFFERENCE
-    unit: str = "seed"
-    data_sets: int = 1
-
-    @property
-    def is_significant(self) -> bool:
-        """Whether the pairs show a difference, and the spread of the runs does not contradict."""
-        p_values = [p for p in (self.p_corrected, self.p_unpaired) if p is not None]
-        return self.p_corrected is not None and max(p_values) < self.level
-
-    @property
-    def flipped(self) -> PairedComparison:
-        """The same comparison the other way round: the reference against `name`."""
-        ends = self.interval
-        return replace(
-            self,
-            name=self.reference,
-            reference=self.name,
-            difference=-self.difference,
-            interval=None if ends is None else Interval(-ends.high, -ends.low),
-            verdict=_OPPOSITE[self.verdict],
-        )
-
-    @property
-    def words(self) -> str:
-        """A plain sentence without a full stop, as ``better by .0031 (95 % .0012 to .0050, p = .004, 5 seeds)``."""
-        from nas_fusion.statistics.verdict_words import sentence
-
-        return sentence(self)
 
 
 def compare_with_reference(

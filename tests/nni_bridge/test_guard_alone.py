@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-from nas_fusion.nni_bridge.manager.guarded_manager import GUARD, _node_folder, authorization, free_port
+from nas_fusion.nni_bridge.manager.guarded_manager import GUARD, authorization, free_port, node_folder
 
 SERVER = """
 const http = require('http');
@@ -22,7 +22,7 @@ OWN = {"Sec-Fetch-Site": "same-origin"}
 @contextmanager
 def server(folder: Path, port: int, *options: str, host: str = "127.0.0.1") -> Iterator[None]:
     (folder / "server.js").write_text(SERVER)
-    command = [str(_node_folder() / "node"), "--require", str(GUARD), str(folder / "server.js"), *options, str(port)]
+    command = [str(node_folder() / "node"), "--require", str(GUARD), str(folder / "server.js"), *options, str(port)]
     variables = {"NASFUSION_SECRET": SECRET, "NASFUSION_UI_HOST": host}
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

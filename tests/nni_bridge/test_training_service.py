@@ -35,7 +35,7 @@ from nas_fusion.nni_bridge import (
     nni,
     training_service,
 )
-from nas_fusion.nni_bridge.manager import guarded_manager
+from nas_fusion.nni_bridge.manager import guarded_manager, own_experiments
 from nas_fusion.nni_bridge.manager import training_service as training_service_module
 from nas_fusion.nni_bridge.manager.channel import Ended, Reported, parse
 from nas_fusion.nni_bridge.manager.guarded_manager import GUARD, Manager, ask_manager
@@ -269,14 +269,14 @@ def test_the_guard_comes_in_through_the_environment_and_leaves_it_as_it_was(
     folder = tmp_path / 'a "folder" with blanks'
     folder.mkdir()
     (folder / "guard.js").write_text(GUARD.read_text())
-    monkeypatch.setattr(guarded_manager, "GUARD", folder / "guard.js")
+    monkeypatch.setattr(own_experiments, "GUARD", folder / "guard.js")
     if users is None:
         monkeypatch.delenv("NODE_OPTIONS", raising=False)
     else:
         monkeypatch.setenv("NODE_OPTIONS", users)
     before = dict(os.environ)
     with guarded():
-        node = str(guarded_manager._node_folder() / "node")
+        node = str(guarded_manager.node_folder() / "node")
         done = subprocess.run([node, "-e", ASK_NODE], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == ["127.0.0.1", users or ""]
     assert dict(os.environ) == before

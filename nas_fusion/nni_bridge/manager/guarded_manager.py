@@ -105,35 +105,6 @@ def check_free(port: int) -> int:
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Inside the block, a manager that NNI itself starts has the guard in front of it.
-
-    For an experiment of one's own: ``with guarded(): experiment.start(port)``. Only this process can change anything in
-    it: from the first such block on, NNI's own Python interface tells managers the secret. The environment is as
-    before behind the block; the manager's trials see what the user had in ``NODE_OPTIONS``.
-    """
-    from nas_fusion.nni_bridge.manager.own_clients import introduce_nnis_own_clients
-
-    names = ("NODE_OPTIONS", "NASFUSION_NODE_OPTIONS", "NASFUSION_SECRET")
-    before = {name: os.environ.get(name) for name in names}
-    users = before["NODE_OPTIONS"] or ""
-    quoted = str(GUARD).replace("\\", "\\\\").replace('"', '\\"')
-    os.environ.update(
-        NODE_OPTIONS=f'{users} --require "{quoted}"'.strip(),
-        NASFUSION_NODE_OPTIONS=users,
-        NASFUSION_SECRET=introduce_nnis_own_clients(),
-    )
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
 def running_manager(
     folder: Path,
     experiment: str,
@@ -169,7 +140,7 @@ def running_manager(
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             _command(folder.resolve(), experiment, port, options),
-            cwd=_node_folder(),
+            cwd=node_folder(),
             env={**os.environ, **(environment or {}), **variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -205,12 +176,13 @@ def ask_manager(
     return json.loads(body) if body else None
 
 
-def _node_folder() -> Path:
+def node_folder() -> Path:
+    """Where NNI's Node.js and its manager lie."""
     return Path(nni_node.__path__[0])
 
 
 def _command(folder: Path, experiment: str, port: int, options: Mapping[str, str]) -> list[str]:
-    node = _node_folder() / ("node.exe" if sys.platform == "win32" else "node")
+    node = node_folder() / ("node.exe" if sys.platform == "win32" else "node")
     every = {
         "port": port,
         "experiment-id": experiment,
