@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 OUTSIDE = ("baselines", "search_spaces", "studies")
 """Folders at the top that install below nas_fusion."""
+TEMPLATES = ROOT / "nas_fusion" / "report" / "pages" / "templates"
 
 LAYERS = (
     {"errors"},
@@ -139,6 +140,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     assert {name for name in names if not name.startswith(f"{info}/")} == modules | {
         "nas_fusion/py.typed",
         "nas_fusion/nni_bridge/manager/guard.js",
+        *(f"nas_fusion/report/pages/templates/{file.name}" for file in TEMPLATES.iterdir()),
         *(f"nas_fusion/studies/presets/{file.name}" for file in (ROOT / "studies" / "presets").iterdir()),
     }
     assert {name.split("/")[0] for name in names} == {"nas_fusion", info}

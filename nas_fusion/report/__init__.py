@@ -1,20 +1,29 @@
-"""Tables, figures, the HTML report and drawings of designs."""
+"""Tables, figures, the HTML report and drawings of designs.
 
-from nas_fusion.report._comparison_figures import comparison_figures
-from nas_fusion.report._decision import Decision, decide
-from nas_fusion.report._drawing import draw_design
-from nas_fusion.report._frame import CLOCK, COLUMNS, results_frame, write_results_csv
-from nas_fusion.report._headline import decision_in_words, headline
-from nas_fusion.report._html import write_report, write_suite_report
-from nas_fusion.report._latex import latex_suite_table, latex_table
-from nas_fusion.report._learning import AT_CHANCE, Margins
-from nas_fusion.report._markdown import write_markdown_report, write_suite_markdown
-from nas_fusion.report._model import ReportModel, Row, report_model
-from nas_fusion.report._strategies import summary_frame, write_summary_csv
-from nas_fusion.report._summary import Spread, StrategySummary, summarise
-from nas_fusion.report._table import comparison_caption, comparison_tables
-from nas_fusion.report._text import clean, terminal_text
-from nas_fusion.report._words import design_text
+`report_model` makes a `ReportModel` from the records of a comparison, once. ``numbers`` computes what it holds,
+``figures`` draws it, ``pages`` writes it; none of them asks one that comes after it.
+"""
+
+from nas_fusion.report.design_words import design_text
+from nas_fusion.report.escapes import clean, terminal_text
+from nas_fusion.report.figures.comparison_figures import comparison_figures
+from nas_fusion.report.figures.design_drawing import draw_design
+from nas_fusion.report.numbers.decision import Decision, Row, decide
+from nas_fusion.report.numbers.report_model import ReportModel, report_model
+from nas_fusion.report.numbers.sentences import decision_in_words, headline
+from nas_fusion.report.numbers.summaries import AT_CHANCE, Margins, Spread, StrategySummary, summarise
+from nas_fusion.report.pages.csv_files import (
+    CLOCK,
+    COLUMNS,
+    results_frame,
+    summary_frame,
+    write_results_csv,
+    write_summary_csv,
+)
+from nas_fusion.report.pages.html_page import write_report, write_suite_report
+from nas_fusion.report.pages.latex_table import latex_suite_table, latex_table
+from nas_fusion.report.pages.markdown_page import write_markdown_report, write_suite_markdown
+from nas_fusion.report.pages.terminal_tables import comparison_caption, comparison_tables
 
 __all__ = [
     "AT_CHANCE",

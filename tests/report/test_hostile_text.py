@@ -36,9 +36,7 @@ from nas_fusion.report import (
     write_suite_report,
     write_summary_csv,
 )
-from nas_fusion.report._html import report_html
-from nas_fusion.report._markdown import markdown_report
-from nas_fusion.report._text import (
+from nas_fusion.report.escapes import (
     csv_text,
     html_text,
     latex_text,
@@ -46,8 +44,10 @@ from nas_fusion.report._text import (
     markdown_item,
     markdown_text,
 )
+from nas_fusion.report.pages.html_page import report_html
+from nas_fusion.report.pages.markdown_page import markdown_report
+from tests.report.page_reader import Page
 from tests.report.report_fakes import architecture_details, cell, comparison_info, comparison_model
-from tests.report.test_report_page import Page
 
 HOSTILE = (
     "</script><script>window.hacked=1</script>",

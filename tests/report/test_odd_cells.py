@@ -25,11 +25,11 @@ from nas_fusion.report import (
     summary_frame,
     write_report,
 )
-from nas_fusion.report._html import report_html
-from nas_fusion.report._learning import not_learned
-from nas_fusion.report._markdown import markdown_report
+from nas_fusion.report.numbers.summaries import not_learned
+from nas_fusion.report.pages.html_page import report_html
+from nas_fusion.report.pages.markdown_page import markdown_report
+from tests.report.page_reader import Page
 from tests.report.report_fakes import cell, cells, comparison_info, comparison_model
-from tests.report.test_report_page import Page
 
 HERE: dict[str, Any] = {"versions": {"torch": "2.13.0"}, "device": "cpu (x)", "threads": 2, "precision": "32"}
 FAILED = (

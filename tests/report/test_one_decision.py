@@ -18,13 +18,12 @@ from nas_fusion.report import (
     latex_table,
     summary_frame,
 )  # fmt: skip
-from nas_fusion.report._format import p_value, signed
-from nas_fusion.report._html import report_html
-from nas_fusion.report._markdown import markdown_report
-from nas_fusion.report._notes import reference_note
-from nas_fusion.report._text import html_text, markdown_text
+from nas_fusion.report.escapes import html_text, markdown_text
+from nas_fusion.report.number_words import p_value, signed
+from nas_fusion.report.pages.html_page import report_html
+from nas_fusion.report.pages.markdown_page import markdown_report
+from tests.report.page_reader import Page
 from tests.report.report_fakes import cells, comparison_model, comparison_records
-from tests.report.test_report_page import Page
 
 WINNER, HAND_MADE, OTHER = "optfusion-hard", "parallel", "tpe"
 SITUATIONS: dict[str, dict[str, Any]] = {
@@ -101,7 +100,7 @@ def test_every_place_agrees(model: ReportModel, page: str) -> None:
 
 
 def test_every_place_has_the_same_headline_and_reference(model: ReportModel, page: str) -> None:
-    (note,) = reference_note(model)
+    (note,) = model.reference_note
     shown = Page(page).words
     for text in (shown, comparison_caption(model)):
         for words in headline(model.decision):

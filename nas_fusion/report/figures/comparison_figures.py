@@ -1,0 +1,59 @@
+"""The figures of a report by name, for the page and for dashboards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nas_fusion.report.figures.curve_figures import search_figure
+from nas_fusion.report.figures.design_figures import gates_figure, importance_figure, operations_figure, shares_figure
+from nas_fusion.report.figures.series_styles import styles
+from nas_fusion.report.figures.strategy_figures import auc_figure, pareto_figure, ranks_figure, stages_figure
+from nas_fusion.report.numbers.report_model import ReportModel
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def comparison_figures(model: ReportModel) -> dict[str, go.Figure]:
+    """By name, as far as there is something to show.
+
+    ``test-auc`` (every seed's), ``ranks`` (critical-difference diagram), ``search-samples`` and ``search-seconds``
+    (best validation AUC so far), ``test-samples`` and ``test-seconds`` (test AUC of that model), ``pareto-<cost>``
+    (dashes for underscores), ``stages`` (discretisation gap), ``agreement-connections`` and ``agreement-operations``.
+    """
+    if not model.records:
+        return {}
+    style = styles(model.families)
+    figures = {"test-auc": auc_figure(model.dots, style, model.info.attainable_auc)}
+    if model.ranks is not None:
+        figures["ranks"] = ranks_figure(model.ranks)
+    for by, curves in model.curves.items():
+        figures[f"search-{by}"] = search_figure(curves, style, by, "valid")
+        if any(c.test.x for c in curves):
+            figures[f"test-{by}"] = search_figure(curves, style, by, "test")
+    for cost, quality in model.quality_by_cost.items():
+        figures[f"pareto-{cost}".replace("_", "-")] = pareto_figure(quality, style)
+    if model.stages:
+        figures["stages"] = stages_figure(model.stages)
+    connections, operations = model.shares
+    if connections is not None:
+        figures["agreement-connections"] = shares_figure(connections, "connection")
+    if operations is not None:
+        figures["agreement-operations"] = shares_figure(operations, "block: operation")
+    return figures
+
+
+def found_figures(model: ReportModel) -> dict[str, go.Figure]:
+    """The figures of every strategy's best design, by name and its place in the table.
+
+    ``importance-<place>`` (AUC lost per connection), ``gates-<place>`` and ``operations-<place>`` (over the epochs).
+    """
+    figures = {}
+    for place, design in enumerate(model.found):
+        if design.importance:
+            figures[f"importance-{place}"] = importance_figure(design.bars)
+        if design.gates is not None:
+            figures[f"gates-{place}"] = gates_figure(design.gates)
+        if design.operations is not None:
+            figures[f"operations-{place}"] = operations_figure(design.operations)
+    return figures

@@ -1,0 +1,1 @@
+"""Everything that a report shows, as plain values: computed once from the records, drawn and written elsewhere."""

@@ -1,0 +1,57 @@
+"""The discretisation gap: the same search's validation AUC as supernet, as derived design, and re-trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from nas_fusion.records import CellRecord
+from nas_fusion.report.numbers.summaries import Groups
+
+DERIVED = "derived_valid_auc"
+"""The key of `CellRecord.details` under which a search leaves its design's AUC with the supernet's weights."""
+
+
+class Stages(NamedTuple):
+    """Mean validation AUC over the seeds; None where a seed has none.
+
+    `search`: the best while searching (a supernet's, or the best candidate's); `derived`: of the design with the
+    supernet's weights; `retrained`: of the design trained from scratch.
+    """
+
+    strategy: str
+    kind: str
+    search: float | None
+    derived: float | None
+    retrained: float
+
+    @property
+    def measured(self) -> tuple[float, ...]:
+        """Those that are known, in this order."""
+        return tuple(v for v in (self.search, self.derived, self.retrained) if v is not None)
+
+    @property
+    def gap(self) -> float | None:
+        """What is gained (or, negative, lost) from searching to re-training."""
+        return None if self.search is None else self.retrained - self.search
+
+
+def stages(groups: Groups) -> list[Stages]:
+    """Of every strategy that searched, in the order of the records."""
+    return [
+        Stages(
+            strategy,
+            group[0].kind,
+            _mean(group, lambda r: r.search_valid_auc),
+            _mean(group, lambda r: r.details.get(DERIVED)),
+            sum(r.valid_auc for r in group) / len(group),
+        )
+        for strategy, group in groups.items()
+        if group[0].search_valid_auc is not None
+    ]
+
+
+def _mean(group: Sequence[CellRecord], value: Callable[[CellRecord], float | None]) -> float | None:
+    found = [v for v in map(value, group) if v is not None and math.isfinite(v)]
+    return sum(found) / len(found) if len(found) == len(group) else None

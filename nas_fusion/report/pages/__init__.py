@@ -1,0 +1,1 @@
+"""The report's numbers as files and tables: HTML, Markdown, LaTeX, CSV and the terminal."""

@@ -1,0 +1,183 @@
+"""``results.csv``, one row per cell, and ``summary.csv``, one per strategy: as data frames and as files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.report.escapes import clean, csv_text
+from nas_fusion.report.numbers.decision import Absent, Row
+from nas_fusion.report.numbers.report_model import ReportModel
+from nas_fusion.report.numbers.summaries import COSTS, Spread, by_strategy, not_learned
+from nas_fusion.system.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "strategy",
+    "seed",
+    "kind",
+    "mode",
+    "test_auc",
+    "test_logloss",
+    "valid_auc",
+    "valid_logloss",
+    "search_valid_auc",
+    "learned",
+    "search_seconds",
+    "derive_seconds",
+    "retrain_seconds",
+    "search_samples",
+    "derive_samples",
+    "retrain_samples",
+    "parameters",
+    "candidates",
+    *COSTS,
+    "design",
+)
+"""The columns of ``results.csv``."""
+
+CLOCK = tuple(c for c in COLUMNS if c.endswith("_seconds") or c.startswith("latency_") or c.endswith("_per_second"))
+"""The columns that depend on the clock: two equal runs differ in these alone."""
+
+_SPREADS = ("valid_auc", "test_auc", "valid_logloss", "test_logloss")
+_MEANS = (
+    *("search_seconds", "derive_seconds", "retrain_seconds"),
+    *("search_samples", "derive_samples", "retrain_samples"),
+    *("candidates", "parameters"),
+)
+
+
+def results_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.DataFrame:
+    """One row per cell, by strategy in the order given, then by seed; columns as in `COLUMNS`.
+
+    `learned` is False for a cell whose model knows nothing, where others do (`not_learned`).
+
+    Raises:
+        OptionError: a strategy has two records of one seed.
+    """
+    import pandas as pd
+
+    ordered = [r for group in by_strategy(records).values() for r in group]
+    dead = not_learned(records, info)
+    made = {*COSTS, "learned", "design"}
+    columns: dict[str, list[Any]] = {n: [getattr(r, n) for r in ordered] for n in COLUMNS if n not in made}
+    columns.update({name: [r.cost.get(name, math.nan) for r in ordered] for name in COSTS})
+    columns["learned"] = [r.seed not in dead.get(r.strategy, ()) for r in ordered]
+    columns["strategy"] = [clean(r.strategy) for r in ordered]
+    columns["design"] = [clean(str(r.design)) for r in ordered]
+    frame = pd.DataFrame(columns, columns=list(COLUMNS))
+    return frame.astype(dict.fromkeys(("search_valid_auc", *COSTS), "float64"))
+
+
+def summary_frame(model: ReportModel) -> pd.DataFrame:
+    """One row per strategy, best validation AUC first; NaN or an empty text where something does not apply.
+
+    Strategies of which every cell has failed come last, without numbers.
+    """
+    import pandas as pd
+
+    agreeing = {a.strategy: a for a in model.agreements}
+    rows = []
+    for row in model.rows:
+        agreement = agreeing.get(row.summary.strategy)
+        equal = math.nan if agreement is None else agreement.equal
+        live = math.nan if agreement is None or agreement.live is None else agreement.live
+        content = {**_quality(row), **_against(row, model.reference), **_costs(row)}
+        rows.append({**content, "equal_choices": equal, "live_jaccard": live})
+    lines = [*rows, *(_absent(line, model.reference) for line in model.absent)]
+    return pd.DataFrame([{k: clean(v) if isinstance(v, str) else v for k, v in line.items()} for line in lines])
+
+
+def _absent(line: Absent, reference: str) -> dict[str, Any]:
+    none = {"seeds": 0, "failed_seeds": len(line.failed), "not_learned_seeds": 0, "pairs": 0}
+    return {"strategy": line.strategy, **none, "reference": reference, "verdict": "unknown", "words": ""}
+
+
+def _quality(row: Row) -> dict[str, Any]:
+    s = row.summary
+    content: dict[str, Any] = {"strategy": s.strategy, "kind": s.kind, "mode": s.mode, "family": s.family}
+    content |= {"seeds": len(s.seeds), "failed_seeds": len(row.failed), "not_learned_seeds": len(row.not_learned)}
+    content |= {"best_model": row.is_best, "best_found_by_search": row.is_best_found}
+    for name in _SPREADS:
+        spread: Spread = getattr(s, name)
+        content |= {f"{name}_mean": spread.mean, f"{name}_sd": math.nan if spread.sd is None else spread.sd}
+    low, high = row.iqm_interval or (math.nan, math.nan)
+    search = math.nan if s.search_valid_auc is None else s.search_valid_auc.mean
+    return {
+        **content,
+        "test_auc_iqm": row.iqm,
+        "test_auc_iqm_low": low,
+        "test_auc_iqm_high": high,
+        "search_valid_auc_mean": search,
+    }
+
+
+def _against(row: Row, reference: str) -> dict[str, Any]:
+    found = row.against
+    if found is None:
+        empty = dict.fromkeys(("difference", "difference_low", "difference_high", "p_value", "p_corrected"), math.nan)
+        return {
+            "reference": reference,
+            **empty,
+            "pairs": 0,
+            "verdict": row.call,
+            "seeds_needed": math.nan,
+            "words": "",
+        }
+    low, high = found.interval or (math.nan, math.nan)
+    return {
+        "reference": reference,
+        "difference": found.difference,
+        "difference_low": low,
+        "difference_high": high,
+        "p_value": math.nan if found.p_value is None else found.p_value,
+        "p_corrected": math.nan if found.p_corrected is None else found.p_corrected,
+        "pairs": found.pairs,
+        "verdict": row.call,
+        "seeds_needed": math.nan if found.pairs_needed is None else found.pairs_needed,
+        "words": found.words,
+    }
+
+
+def _costs(row: Row) -> dict[str, Any]:
+    s = row.summary
+    tuning = s.tuning or (0.0, 0.0)
+    means = {f"{name}_mean": getattr(s, name).mean for name in _MEANS}
+    costs = {f"{name}_mean": s.cost[name].mean if name in s.cost else math.nan for name in COSTS}
+    return {**means, "tuning_seconds": tuning[0], "tuning_samples": tuning[1], **costs}
+
+
+def write_results_csv(records: Sequence[CellRecord], info: ComparisonInfo, path: str | Path) -> None:
+    """Write `results_frame` as CSV, atomically.
+
+    Floats keep every digit and the order is fixed, so two equal runs give equal files but for the columns of `CLOCK`.
+
+    Raises:
+        OptionError: a strategy has two records of one seed.
+        StudyError: the file cannot be written.
+    """
+    _write(results_frame(records, info), path)
+
+
+def write_summary_csv(model: ReportModel, path: str | Path) -> None:
+    """Write `summary_frame` as CSV, atomically.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
+    _write(summary_frame(model), path)
+
+
+def _write(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a frame as CSV, atomically; a text that a spreadsheet would run as a formula gets an apostrophe before it.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
+    shown = frame.map(lambda value: csv_text(value) if isinstance(value, str) else value)
+    write_text(path, shown.to_csv(index=False, lineterminator="\n"))
