@@ -34,12 +34,12 @@ class GumbelDartsModule(MendedModule, GumbelDartsLightningModule):
     def on_train_start(self) -> None:
         """Find out what says how much is spent."""
         super().on_train_start()
-        if not isinstance(self.temperature_scheduler, _Cooling):
+        if not isinstance(self.temperature_scheduler, Cooling):
             meter = next(c for c in self.trainer.callbacks if isinstance(c, SampleMeter))
-            self.temperature_scheduler = _Cooling(self.temperature_scheduler, meter)
+            self.temperature_scheduler = Cooling(self.temperature_scheduler, meter)
 
 
-class _Cooling:
+class Cooling:
     """NNI's temperature schedule, for trainings without a number of epochs, too."""
 
     def __init__(self, scheduler: Any, meter: SampleMeter) -> None:

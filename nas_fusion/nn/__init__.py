@@ -1,8 +1,8 @@
 """Building blocks of a CTR model: embedding, blocks, fusion operations, and the network that wires them."""
 
 from nas_fusion.nn.blocks import CrossBlock, DeepBlock, HasConstantForm, LowRankCrossBlock, MatrixCrossBlock
+from nas_fusion.nn.derived_nodes import HardFusion, NoInput, PassThrough, SoftFusion
 from nas_fusion.nn.embedding import FieldEmbedding, Fields
-from nas_fusion.nn.fusion import HardFusion, NoInput, PassThrough, SoftFusion
 from nas_fusion.nn.network import FusionNetwork
 from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ProductRule
 

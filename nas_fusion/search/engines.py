@@ -10,7 +10,7 @@ from typing import Any
 
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import ServiceSettings, TrainingServiceRun, python_command, training_service
-from nas_fusion.search.service.permits import permits_of
+from nas_fusion.search.service.space_permits import permits_of
 
 TRIAL_MODULE = "nas_fusion.search.service.service_trial"
 

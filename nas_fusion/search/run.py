@@ -14,11 +14,11 @@ from nas_fusion.architecture import Architecture, Found
 from nas_fusion.errors import OptionError, StrategyError
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import TrainingService
-from nas_fusion.search.faults import faults_of
 from nas_fusion.search.multitrial.run_multitrial import run_multitrial
 from nas_fusion.search.oneshot.run_oneshot import run_oneshot
 from nas_fusion.search.search_trace import trace_of
-from nas_fusion.search.service.oneshot_order import run_oneshot_as_trial
+from nas_fusion.search.service.oneshot_as_trial import run_oneshot_as_trial
+from nas_fusion.search.strategy_faults import faults_of
 from nas_fusion.search.task import SearchOutcome, SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import BuildContext, StrategyEntry

@@ -12,7 +12,7 @@ from nas_fusion.bounds import LEVELS
 from nas_fusion.design import OPERATIONS, FusionDesign, candidate_connections, fused_blocks
 from nas_fusion.errors import DesignError, OptionError
 from nas_fusion.measures import Limits
-from nas_fusion.search_spaces.fusion.affordable import Scores, make_affordable
+from nas_fusion.search_spaces.fusion.design_repair import Scores, make_affordable
 
 MAX_REFUSED = 200
 """Draws above the limits before one is made affordable: limits may leave less than one design in a million."""

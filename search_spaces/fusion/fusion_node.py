@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nas_fusion.design import OPERATION_KEY, OUTPUT, Connection, FusionDesign, connection_label, operation_label
 from nas_fusion.measures import Limits
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.fusion import HardFusion, SoftFusion
+from nas_fusion.nn.derived_nodes import HardFusion, SoftFusion
 from nas_fusion.nn.mixture import FAST_MIXTURES, is_covered
 from nas_fusion.nn.operations import FusionOperation, OperationDict
 from nas_fusion.nni_bridge import (
@@ -22,8 +22,7 @@ from nas_fusion.nni_bridge import (
     label_scope,
     nni,
 )
-from nas_fusion.search_spaces.fusion.affordable import Scores, make_affordable
-from nas_fusion.search_spaces.fusion.legality import make_legal
+from nas_fusion.search_spaces.fusion.design_repair import Scores, make_affordable, make_legal
 
 
 class FusionNode(MutableModule):

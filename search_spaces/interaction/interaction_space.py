@@ -10,7 +10,7 @@ import numpy as np
 
 from nas_fusion.errors import DesignError, OptionError
 from nas_fusion.nn import Fields
-from nas_fusion.search_spaces.block_sizes import weight_limit, widths_for
+from nas_fusion.search_spaces.block_lists import weight_limit, widths_for
 from nas_fusion.search_spaces.interaction.interaction_design import KINDS, WIDE_KINDS, Block, InteractionDesign
 from nas_fusion.search_spaces.interaction.interaction_network import weights_of
 

@@ -239,7 +239,7 @@ def test_a_failed_candidate_has_spent_its_share_and_the_search_goes_on(
             raise TrainingError("the training loss of epoch 1 is nan")
         return train_candidate(*arguments, **options)
 
-    monkeypatch.setattr("nas_fusion.search.multitrial.own_spaces.train_candidate", sometimes)
+    monkeypatch.setattr("nas_fusion.search.multitrial.architecture_trainer.train_candidate", sometimes)
     log = Log()
     task = tiny_task(data)
     outcome = run_search(STRATEGIES.get("autoctr"), replace(task, training_log=log))

@@ -10,7 +10,7 @@ import pytest
 from nas_fusion.data import SearchData
 from nas_fusion.errors import OptionError
 from nas_fusion.search import Budget, run_search
-from nas_fusion.search.multitrial.shares import samples_per_candidate
+from nas_fusion.search.multitrial.budget_shares import samples_per_candidate
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing.small_task import BATCH_SIZE, tiny_data, tiny_task
 

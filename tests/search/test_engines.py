@@ -23,8 +23,8 @@ from nas_fusion.errors import DataError, OptionError, StrategyError, StudyError,
 from nas_fusion.nni_bridge import CandidateSpace, TrialEnd, nni
 from nas_fusion.nni_bridge.manager.guarded_manager import ask_manager
 from nas_fusion.search import InProcess, SearchOutcome, SearchTask, TrainingService, run_search
+from nas_fusion.search.multitrial.budget_shares import TimeShares
 from nas_fusion.search.multitrial.candidates import TrainingHere
-from nas_fusion.search.multitrial.shares import TimeShares
 from nas_fusion.search.service.orders import (
     failure_of,
     make_space,
@@ -33,7 +33,7 @@ from nas_fusion.search.service.orders import (
     trial_parameters,
     write_failure,
 )
-from nas_fusion.search.service.permits import permit, permits_of
+from nas_fusion.search.service.space_permits import permit, permits_of
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.system.stopwatch import Stopwatch

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nas_fusion.data import SearchData
 from nas_fusion.search import Budget, InProcess, SearchOutcome, SearchTask, run_search
-from nas_fusion.search.multitrial.shares import OutOfTimeError, TimeShares
+from nas_fusion.search.multitrial.budget_shares import OutOfTimeError, TimeShares
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.system.stopwatch import Stopwatch
@@ -168,16 +168,16 @@ def test_a_supernet_stops_at_the_batch_that_reaches_the_seconds(name: str, data:
 
 
 def test_gumbel_softmax_cools_down_with_the_seconds(data: SearchData, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nas_fusion.baselines.strategies.darts import _Cooling
+    from nas_fusion.baselines.strategies.darts import Cooling
 
     seen: list[float] = []
-    plain = _Cooling.step
+    plain = Cooling.step
 
     def step(self: Any, current: int, total: int) -> float:
         seen.append(plain(self, current, total))
         return seen[-1]
 
-    monkeypatch.setattr(_Cooling, "step", step)
+    monkeypatch.setattr(Cooling, "step", step)
     search("gumbel-darts", task_of(data, 30.0))
     assert seen[0] == pytest.approx(1.0)
     assert seen == sorted(seen, reverse=True)

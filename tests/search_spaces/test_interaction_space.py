@@ -15,7 +15,7 @@ from torch import Tensor
 from nas_fusion.architecture import Architecture, found_from_json
 from nas_fusion.errors import DesignError, OptionError
 from nas_fusion.nn import Fields
-from nas_fusion.search_spaces.block_sizes import weight_limit, widths_for
+from nas_fusion.search_spaces.block_lists import weight_limit, widths_for
 from nas_fusion.search_spaces.interaction import (
     Block,
     InteractionDesign,

@@ -12,8 +12,8 @@ import numpy as np
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.records import TracePoint
+from nas_fusion.search.multitrial.budget_shares import TimeShares, samples_per_candidate
 from nas_fusion.search.multitrial.candidates import train_candidate
-from nas_fusion.search.multitrial.shares import TimeShares, samples_per_candidate
 from nas_fusion.search.task import SearchTask
 from nas_fusion.strategy.abilities import RefinesDesigns
 from nas_fusion.training import TrainConfig

@@ -12,9 +12,9 @@ from nas_fusion.architecture import Architecture
 from nas_fusion.errors import TrainingError
 from nas_fusion.nn import Fields
 from nas_fusion.records import TracePoint
+from nas_fusion.search.multitrial.budget_shares import TimeShares
 from nas_fusion.search.multitrial.candidates import train_candidate
 from nas_fusion.search.multitrial.run_multitrial import candidate_recipe
-from nas_fusion.search.multitrial.shares import TimeShares
 from nas_fusion.search.task import SearchOutcome, SearchTask
 
 

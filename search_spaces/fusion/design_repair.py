@@ -1,4 +1,4 @@
-"""Making a design affordable: close what costs much and is worth little."""
+"""Repairing a design whose choices were made one by one: open what it lacks, close what costs much for its worth."""
 
 from __future__ import annotations
 
@@ -31,6 +31,21 @@ class Scores:
         live = set(design.live_blocks())
         kept = sum(_sigmoid(self.connections.get(c, 0.0)) for c in design.connections if c[1] in live)
         return kept + sum(self.operations.get(b, {}).get(op, 0.0) for b, op in design.operations if b in live)
+
+
+def make_legal(design: FusionDesign, scores: Mapping[Connection, float]) -> FusionDesign:
+    """Open as few connections as needed for the embedding to reach the output.
+
+    A block on the way to the output that has no open input gets its candidate input with the largest score (for
+    OptFusion the gate's α, for DARTS the probability of being open), output first, then upstream, until the
+    embedding is reached. A legal design is returned as it is.
+    """
+    while not design.is_legal:
+        live = design.live_blocks()
+        block = next(b for b in reversed(live) if b != EMBEDDING and not design.sources(b))
+        best = max(candidate_sources(block, design.levels), key=lambda source: scores[source, block])
+        design = FusionDesign(design.levels, (*design.connections, (best, block)), design.operations)
+    return design
 
 
 def make_affordable(design: FusionDesign, scores: Scores, limits: Limits, mode: Mode = "hard") -> FusionDesign:
