@@ -4,10 +4,11 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-constraints
+DOCS_STAMP := $(VENV)/.installed-for-docs
 # The interpreter may be called python3 only.
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: compare test bench format setup clean
+.PHONY: compare test bench docs format setup clean
 
 setup: $(STAMP)
 
@@ -31,6 +32,15 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+docs: $(STAMP) $(DOCS_STAMP)
+	$(BIN)/python docs/site_pages.py build/site
+	$(BIN)/zensical build --strict --config-file build/site/mkdocs.yml
+	@echo "open build/site/html/index.html"
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	@touch $(DOCS_STAMP)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -1,8 +1,12 @@
-"""Documents: their code runs, their links lead somewhere."""
+"""Documents: their code and commands run, what they name exists, and the site has a page for every public name."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +24,13 @@ from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TOPS = "nas_fusion|search_spaces|baselines|studies|tests|benchmarks|docs|examples"
+SITE = importlib.util.spec_from_file_location("site_pages", ROOT / "docs" / "site_pages.py")
+assert SITE is not None
+assert SITE.loader is not None
+site_pages = importlib.util.module_from_spec(SITE)
+SITE.loader.exec_module(site_pages)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)\)")
 BLOCKS = [
@@ -78,7 +88,7 @@ def test_the_readme_compares_a_frame(monkeypatch: pytest.MonkeyPatch, capsys: py
     ]
     for name in ("study.toml", "optuna.db", "results.csv", "report.html", "best_design.json", "best_design.svg"):
         assert Path("clicks-study", name).stat().st_size > 0
-        assert name in (ROOT / "README.md").read_text("utf-8")
+        assert name in (ROOT / "docs" / "guide" / "study-folder.md").read_text("utf-8")
 
 
 def test_the_documented_strategy_searches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -109,6 +119,21 @@ def test_the_documented_spaces_can_be_searched(name: str, monkeypatch: pytest.Mo
     }
 
 
+@pytest.mark.slow
+def test_the_first_steps_can_be_taken(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "guide" / "first-steps.md").read_text("utf-8")
+    lines = re.findall(r"^\$ nasfusion (.+)$", text, re.MULTILINE)
+    assert len(lines) == 3
+    for line in lines:
+        command = [sys.executable, "-m", "nas_fusion", *shlex.split(line)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+    assert (tmp_path / "first" / "report.html").stat().st_size > 0
+
+
+# What documents name ---------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
 def test_links_lead_to_files(document: Path) -> None:
     targets = [t for t in LINK.findall(document.read_text("utf-8")) if "://" not in t]
@@ -116,8 +141,8 @@ def test_links_lead_to_files(document: Path) -> None:
     assert missing == []
 
 
-def test_the_readme_names_every_strategy_and_only_real_options() -> None:
-    text = (ROOT / "README.md").read_text("utf-8")
+def test_the_guide_names_every_strategy_and_documents_only_real_options() -> None:
+    text = (ROOT / "docs" / "guide" / "comparisons.md").read_text("utf-8")
     for name, _ in STRATEGIES:
         assert f"`{name}`" in text, name
     commands = get_command(app).commands.values()  # type: ignore[attr-defined]
@@ -125,3 +150,59 @@ def test_the_readme_names_every_strategy_and_only_real_options() -> None:
     for document in DOCUMENTS:
         unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", document.read_text("utf-8"))) - known - {"--help"}
         assert not unknown, f"{document.name}: {unknown}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_documents_name_exists(document: Path) -> None:
+    text = document.read_text("utf-8")
+    paths = set(re.findall(rf"`((?:{TOPS})/[\w./-]*)`", text))
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
+    modules = set(re.findall(r"python -m ([\w.]+)", text))
+    assert {name for name in modules if importlib.util.find_spec(name) is None} == set()
+    targets = set(re.findall(r"`make ([a-z-]+)`", text)) | set(re.findall(r"^    make ([a-z-]+)", text, re.MULTILINE))
+    rules = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert targets - rules == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_dotted_names_in_documents_can_be_imported(document: Path) -> None:
+    names = set(re.findall(r"`(nas_fusion(?:\.\w+)+)`", document.read_text("utf-8")))
+    assert {name for name in names if not can_be_imported(name)} == set()
+
+
+def can_be_imported(name: str) -> bool:
+    module, _, attribute = name.rpartition(".")
+    return hasattr(importlib.import_module(module), attribute) or importlib.util.find_spec(name) is not None
+
+
+# The site --------------------------------------------------------------------------------------------------------
+
+
+def test_the_site_has_a_page_for_every_public_name() -> None:
+    for module, names in site_pages.public_names().items():
+        page = site_pages.reference_page(module, names)
+        public = set(getattr(importlib.import_module(module), "__all__", names)) - {"__version__"}
+        if module == "nas_fusion.nni_bridge":  # hands on NNI's names, which NNI documents
+            public &= set(names)
+        assert {name for name in public if f"::: {module}.{name}\n" not in page} == set()
+
+
+def test_every_page_of_the_site_is_in_its_navigation() -> None:
+    def leaves(part: object) -> list[str]:
+        parts = part.values() if isinstance(part, dict) else part if isinstance(part, list) else [str(part)]
+        return [str(part)] if isinstance(part, str) else [leaf for inner in parts for leaf in leaves(inner)]
+
+    assert sorted(leaves(site_pages.configuration()["nav"])) == sorted(site_pages.pages())
+
+
+def test_links_of_the_repository_become_links_of_the_site() -> None:
+    text = (
+        "[a](docs/guide/report.md#the-table) [b](CONTRIBUTING.md) [c](examples/plain_nni.py) [d](https://nowhere.org)"
+    )
+    assert site_pages.with_links_of_the_site(text, "index.md", "README.md") == (
+        "[a](guide/report.md#the-table) [b](contributing/index.md) c [d](https://nowhere.org)"
+    )
+    text = "![p](../compare.svg) [r](../../README.md) [s](settings.md)"
+    assert site_pages.with_links_of_the_site(text, "guide/x.md", "docs/guide/x.md") == (
+        "![p](../compare.svg) [r](../index.md) [s](settings.md)"
+    )
