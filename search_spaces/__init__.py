@@ -12,9 +12,10 @@ from nas_fusion.search_spaces.fusion.dcnv2 import DCNv2LowRankSpace, DCNv2Space
 from nas_fusion.search_spaces.fusion.design_repair import Scores, make_affordable, make_legal
 from nas_fusion.search_spaces.fusion.design_set import DesignSet
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode, gated, scores_of
-from nas_fusion.search_spaces.fusion.fusion_space import DEFAULT_EMB_DIM, DEFAULT_LEVELS, FusionSpace, LegalChoices
+from nas_fusion.search_spaces.fusion.fusion_space import DEFAULT_LEVELS, FusionSpace, LegalChoices
 from nas_fusion.search_spaces.fusion.timed_costs import measure_latency_table, timing_designs
 from nas_fusion.search_spaces.known_spaces import SPACES
+from nas_fusion.settings import DEFAULT_EMB_DIM
 
 __all__ = [
     "DEFAULT_EMB_DIM",

@@ -5,13 +5,14 @@ The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 
 from nas_fusion.budget import Budget
 from nas_fusion.search.engines import Engine, InProcess, TrainingService
-from nas_fusion.search.incumbents import Incumbents, NoIncumbents
 from nas_fusion.search.keep_limits import LATENCY, DesignClock, KeptLimits, keep_limits
 from nas_fusion.search.multitrial.architecture_trainer import ArchitectureTrainer
-from nas_fusion.search.run import Retrained, build_context, model_to_train, new_model, retrain, run_search
+from nas_fusion.search.outcome import SearchOutcome
+from nas_fusion.search.retraining import Retrained, model_to_train, new_model, retrain
+from nas_fusion.search.run import build_context, run_search
 from nas_fusion.search.saved_search import load_search, save_search
 from nas_fusion.search.strategy_faults import faults_of
-from nas_fusion.search.task import SearchOutcome, SearchTask
+from nas_fusion.search.task import Incumbents, NoIncumbents, SearchTask
 from nas_fusion.strategy.abilities import SoftStart
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Any
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.measures import Limit, Limits
-from nas_fusion.search.task import SearchOutcome
+from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search_spaces import Scores, make_affordable
 from nas_fusion.strategy import Mode
 

@@ -11,7 +11,7 @@ from nas_fusion.architecture import found_from_json
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import DamagedFileError
 from nas_fusion.records import TracePoint
-from nas_fusion.search.task import SearchOutcome
+from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search_spaces import Scores
 from nas_fusion.strategy.abilities import SoftStart
 from nas_fusion.system.files import load_tensors, new_folder, save_tensors, write_text

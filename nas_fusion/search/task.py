@@ -1,26 +1,51 @@
-"""What goes into a search and what comes out."""
+"""What goes into a search, and who is told of its best models while it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
 from rich.console import Console
 from torch import nn
 
-from nas_fusion.architecture import Found
 from nas_fusion.budget import Budget
 from nas_fusion.data import SearchData
-from nas_fusion.design import FusionDesign
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import Engine, InProcess
-from nas_fusion.search.incumbents import Incumbents, NoIncumbents
-from nas_fusion.search_spaces import FusionSpace, Scores
-from nas_fusion.strategy.abilities import SoftStart
+from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.training import TrainConfig
 from nas_fusion.training_log import SilentLog, TrainingLog
+
+
+class Incumbents(Protocol):
+    """Keeps models while a search runs, so that they can be measured behind it. It changes nothing of the search."""
+
+    def keep(self, model: nn.Module, point: TracePoint, place: int) -> None:
+        """A model was validated: a candidate or a supernet, in the state in which it was, or a design in a supernet.
+
+        Args:
+            model: is left as it is.
+            point: of the search's trace.
+            place: of the point in the trace, from 0; by it, and not by its figures, it is found again.
+        """
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """What was kept inside the block is given up if a `TrainingError` leaves it: the candidate does not count."""
+
+
+class NoIncumbents:
+    """Keeps nothing."""
+
+    def keep(self, model: nn.Module, point: TracePoint, place: int) -> None:
+        """Do nothing."""
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Do nothing."""
+        yield
 
 
 @dataclass(frozen=True)
@@ -73,43 +98,3 @@ class SearchTask:
         """
         with self.watch.paused():
             self.incumbents.keep(model, point, place)
-
-
-@dataclass(frozen=True)
-class SearchOutcome:
-    """A design and what it cost.
-
-    Args:
-        design: a legal design of the space, or an architecture of the strategy's own space.
-        valid_auc: the best validation AUC seen while searching (a supernet's, or a candidate's after its short
-            training); None for a reference.
-        trace: every validation while searching.
-        samples: samples seen, deriving included: what counts against the budget.
-        seconds: wall-clock time, deriving included.
-        candidates: designs that were trained or ranked one by one.
-        soft: where a soft re-training starts, if the strategy offers it.
-        details: JSON-able facts for the report (gates per epoch, candidates, …).
-        derive_samples, derive_seconds: the part of `samples` and `seconds` that was spent between the end of a
-            supernet's training and a design.
-        measure_samples, measure_seconds: what was spent behind the search, to measure the derived design for the
-            report; counts against no budget.
-        alternatives: the next best designs, best first, for the case that `design` turns out to be above a limit.
-        scores: what the search thinks of every choice, where it says so.
-        provenance: what computed it (as of `nas_fusion.records.CellRecord`), where it was kept for others.
-    """
-
-    design: Found
-    valid_auc: float | None
-    trace: tuple[TracePoint, ...]
-    samples: int
-    seconds: float
-    candidates: int
-    soft: SoftStart | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    derive_samples: int = 0
-    derive_seconds: float = 0.0
-    measure_samples: int = 0
-    measure_seconds: float = 0.0
-    alternatives: tuple[FusionDesign, ...] = ()
-    scores: Scores | None = None
-    provenance: Mapping[str, Any] = field(default_factory=dict)

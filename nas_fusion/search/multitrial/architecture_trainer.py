@@ -15,7 +15,8 @@ from nas_fusion.records import TracePoint
 from nas_fusion.search.multitrial.budget_shares import TimeShares
 from nas_fusion.search.multitrial.candidates import train_candidate
 from nas_fusion.search.multitrial.run_multitrial import candidate_recipe
-from nas_fusion.search.task import SearchOutcome, SearchTask
+from nas_fusion.search.outcome import SearchOutcome
+from nas_fusion.search.task import SearchTask
 
 
 @dataclass

@@ -19,7 +19,7 @@ from nas_fusion.nni_bridge import TrainingServiceRun, TrialEnd
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import TrainingService
 from nas_fusion.search.multitrial.budget_shares import TimeShares
-from nas_fusion.search.search_trace import trace_of
+from nas_fusion.search.outcome import trace_of
 from nas_fusion.search.service.orders import failure_of, task_order, trial_parameters
 from nas_fusion.search.task import SearchTask
 from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded

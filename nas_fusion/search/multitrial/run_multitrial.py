@@ -15,8 +15,9 @@ from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import InProcess
 from nas_fusion.search.multitrial.budget_shares import OutOfTimeError, TimeShares, samples_per_candidate
 from nas_fusion.search.multitrial.candidates import CandidateTraining, TrainingAsTrials, TrainingHere
+from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.strategy_faults import warn_of_end
-from nas_fusion.search.task import SearchOutcome, SearchTask
+from nas_fusion.search.task import SearchTask
 from nas_fusion.system.allowance import current_allowance
 from nas_fusion.training import TrainConfig
 

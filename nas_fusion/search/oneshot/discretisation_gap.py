@@ -7,7 +7,8 @@ from typing import Any
 
 from nas_fusion.architecture import Architecture, Found
 from nas_fusion.errors import TrainingError
-from nas_fusion.search.task import SearchOutcome, SearchTask
+from nas_fusion.search.outcome import SearchOutcome
+from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy.abilities import RanksDesigns
 from nas_fusion.training import EpochRecord, evaluate, seeded

@@ -18,9 +18,9 @@ from nas_fusion.records import TracePoint
 from nas_fusion.search.oneshot.choices_over_epochs import ChoiceRecorder
 from nas_fusion.search.oneshot.discretisation_gap import measure_derived
 from nas_fusion.search.oneshot.refinement import refine
-from nas_fusion.search.search_trace import trace_of
+from nas_fusion.search.outcome import SearchOutcome, trace_of
 from nas_fusion.search.strategy_faults import warn_of_end
-from nas_fusion.search.task import SearchOutcome, SearchTask
+from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import Scores, SupernetNode, scores_of
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.strategy.abilities import (

@@ -9,10 +9,11 @@ from typing import Any
 
 from nas_fusion.nni_bridge import TrainingServiceRun
 from nas_fusion.search.engines import TrainingService
+from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.saved_search import load_search
 from nas_fusion.search.service.orders import check_registered, failure_of, task_order, trial_parameters
 from nas_fusion.search.strategy_faults import warn_of_end
-from nas_fusion.search.task import SearchOutcome, SearchTask
+from nas_fusion.search.task import SearchTask
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.training_log import Training
 
