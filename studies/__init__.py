@@ -3,17 +3,25 @@
 if __name__ != "nas_fusion.studies":
     raise ImportError("import this package as nas_fusion.studies, not as `studies`")
 
-from nas_fusion.settings import ComparisonSettings, LimitSettings, ModelSettings, RecipeSettings, is_built_in
+from nas_fusion.settings import (
+    ComparisonSettings,
+    LimitSettings,
+    ModelSettings,
+    RecipeSettings,
+    is_built_in,
+)
+from nas_fusion.studies.cells.cell import find_design, run_cell, train_design
 from nas_fusion.studies.comparing import Comparison, compare
 from nas_fusion.studies.dashboard_server import dashboard
 from nas_fusion.studies.presets import Preset, check_settings, load_preset, preset_names
-from nas_fusion.studies.queue.tuning_trials import TuningResult
 from nas_fusion.studies.setup.announcements import Announced, find_all_announced, find_announced
-from nas_fusion.studies.setup.assembly import Assembly, Job, make_space, schema_fingerprint
-from nas_fusion.studies.setup.hyperparameters import Hyperparameters
+from nas_fusion.studies.setup.assembly import Assembly, assemble, schema_fingerprint
+from nas_fusion.studies.setup.hyperparameters import Hyperparameters, TuningResult
+from nas_fusion.studies.setup.jobs import Job, Surroundings, design_context, make_job
 from nas_fusion.studies.setup.study_checks import check_comparison, check_runnable, check_study, check_worker
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.setup.study_limits import StudyLimits
+from nas_fusion.studies.setup.study_space import make_space
 from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.studies.storage.storage_url import check_storage
 from nas_fusion.studies.study_info import comparison_info
@@ -45,7 +53,9 @@ __all__ = [
     "StudyFolder",
     "StudyLimits",
     "Suite",
+    "Surroundings",
     "TuningResult",
+    "assemble",
     "check_comparison",
     "check_runnable",
     "check_settings",
@@ -57,18 +67,23 @@ __all__ = [
     "compare_suite",
     "comparison_info",
     "dashboard",
+    "design_context",
     "find_all_announced",
     "find_announced",
+    "find_design",
     "is_built_in",
     "is_suite",
     "load_preset",
+    "make_job",
     "make_space",
     "open_storage",
     "part_names",
     "preset_names",
     "rewrite_reports",
     "rewrite_suite",
+    "run_cell",
     "schema_fingerprint",
+    "train_design",
     "tune",
     "without_record",
     "work_on",

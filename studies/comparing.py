@@ -5,32 +5,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import NothingFinishedError, StudyError
-from nas_fusion.nni_bridge import ExperimentRecorder
+from nas_fusion.errors import NothingFinishedError
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
-from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model, write_results_csv
+from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model
 from nas_fusion.settings import ComparisonSettings
-from nas_fusion.studies.cells.cell import replay
-from nas_fusion.studies.cells.cell_files import write_cell
-from nas_fusion.studies.cells.failures import write_failure_log
-from nas_fusion.studies.queue.cell_book import Cell, CellBook
-from nas_fusion.studies.queue.local_workers import local_workers, processes_for
-from nas_fusion.studies.queue.work import CellListener, TuningListener, Work
+from nas_fusion.studies.finished_cells import CellListener, FinishedCells
+from nas_fusion.studies.queue.cell_book import CellBook
+from nas_fusion.studies.queue.cell_loop import run_cells
+from nas_fusion.studies.queue.local_workers import local_workers
+from nas_fusion.studies.queue.tuning_loop import TuningListener, results_of, run_tunings
+from nas_fusion.studies.queue.workplace import Workplace, cell_book, tunings
 from nas_fusion.studies.setup.announcements import announce
+from nas_fusion.studies.setup.assembly import Assembly, assemble
 from nas_fusion.studies.setup.conditions import provenance, warning_of_changes
-from nas_fusion.studies.setup.study_checks import check_comparison, check_size
+from nas_fusion.studies.setup.jobs import Surroundings
+from nas_fusion.studies.setup.study_checks import check_comparison, check_size, processes_for
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.studies.study_info import comparison_info
 from nas_fusion.studies.study_reports import is_named_beforehand, write_reports
-from nas_fusion.system.files import new_folder, write_text
+from nas_fusion.system.files import write_text
 
 EngineName = Literal["in-process", "nni"]
 
@@ -121,28 +122,30 @@ def compare(
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
     check_size(settings, dataset, processes)
-    work = Work(settings, dataset, study, name or study.name, console=console)
-    if not work.budget.is_repeatable:
-        logger.warning(
-            "a budget in seconds depends on the machine and on what else it does: finished cells are kept, but a cell "
-            "that is run again, or a comparison that is repeated, gives other numbers"
-        )
+    assembly = assemble(settings, dataset, study.latency)
+    _warn_of_the_clock(assembly)
     shared = None if storage is None else open_storage(storage)  # before the folder: it may not be reached
     with study.locked(settings, dataset.fingerprint):
         url = storage or study.storage_url
-        work.connect(shared or open_storage(url))
+        opened = shared or open_storage(url)
+        assembly.limits.remember_in(study.latency)
         info = replace(info, named_beforehand=is_named_beforehand(study, settings, reference))
         write_text(study.comparison, info.to_json() + "\n")
         with study.recorder(settings) as recorder, ExitStack() as stack:
-            work.training_log = recorder
+            service = None
             if engine == "nni":
-                work.engine = study.training_service(settings, nni_config)
-                stack.enter_context(work.engine.running())
+                service = study.training_service(settings, nni_config)
+                stack.enter_context(service.running())
+            around = Surroundings(console, recorder, service)
+            place = Workplace(assembly, study, opened, name or study.name, around)
 
             def helped(waiting: int) -> AbstractContextManager[None]:
-                return local_workers(min(processes, waiting) - 1, url, work.name, study.path)
+                return local_workers(min(processes, waiting) - 1, url, place.name, study.path)
 
-            records, failures, book = _run(work, info, recorder, listener, tuning_listener, helped)
+            book = cell_book(place)
+            table = FinishedCells(place, info, book, recorder, listener or (lambda record, done, total: None))
+            _run(place, book, table, tuning_listener, helped)
+        records, failures = table.in_order(), table.without_record()
         info = replace(info, failures=failures, ended=True)
         write_text(study.comparison, info.to_json() + "\n")
         model = report_model(records, info)
@@ -165,115 +168,49 @@ def offer(settings: ComparisonSettings, dataset: EncodedDataset, folder: str | P
     """
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
-    work = Work(settings, dataset, study, name)
+    assembly = assemble(settings, dataset, study.latency)
     shared = open_storage(storage)
     with study.locked(settings, dataset.fingerprint):
-        work.connect(shared)
-        book = work.book()
+        assembly.limits.remember_in(study.latency)
+        book = cell_book(Workplace(assembly, study, shared, name))
         announce(book.study, settings, dataset.fingerprint)
         book.enqueue_missing()
 
 
 def _run(
-    work: Work,
-    info: ComparisonInfo,
-    recorder: ExperimentRecorder,
-    listener: CellListener | None,
+    place: Workplace,
+    book: CellBook,
+    table: FinishedCells,
     tuning_listener: TuningListener | None,
     helped: Callable[[int], AbstractContextManager[None]],
-) -> tuple[list[CellRecord], tuple[FailedCell, ...], CellBook]:
-    book = work.book()
-    announce(book.study, work.settings, work.dataset.fingerprint)
-    table = _Table(work, info, book, recorder, listener or (lambda record, done, total: None))
+) -> None:
+    settings, dataset = place.assembly.settings, place.assembly.dataset
+    announce(book.study, settings, dataset.fingerprint)
     table.collect()
     for cell in table.lost():
         book.repeat(cell)
-    for tuning in work.tunings():
+    to_tune = tunings(place)
+    for tuning in to_tune:
         tuning.reopen()
     book.enqueue_missing()  # before the tuning, so that workers know that there will be something to do
     with helped(len(book.pending())):  # which may change the number of threads
-        _warn_of_changes(work, table, book)
-        work.adopt(work.tune(tuning_listener or (lambda strategy, done, total, words: None)))
-        work.run_cells(book, lambda words: table.collect())
-    return table.in_order(), table.without_record(), book
+        _warn_of_changes(place, table, book)
+        run_tunings(place, to_tune, tuning_listener)
+        run_cells(place, book, results_of(to_tune), lambda words: table.collect())
 
 
-def _warn_of_changes(work: Work, table: _Table, book: CellBook) -> None:
+def _warn_of_the_clock(assembly: Assembly) -> None:
+    if not assembly.budget.is_repeatable:
+        logger.warning(
+            "a budget in seconds depends on the machine and on what else it does: finished cells are kept, but a cell "
+            "that is run again, or a comparison that is repeated, gives other numbers"
+        )
+
+
+def _warn_of_changes(place: Workplace, table: FinishedCells, book: CellBook) -> None:
     if book.pending():
-        config = work.settings.train_config(len(work.dataset.train))
-        words = warning_of_changes(table.in_order(), provenance(config, work.dataset))
+        settings, dataset = place.assembly.settings, place.assembly.dataset
+        config = settings.train_config(len(dataset.train))
+        words = warning_of_changes(table.in_order(), provenance(config, dataset))
         if words is not None:
             logger.warning("%s", words)
-
-
-@dataclass
-class _Table:
-    """The cells that are finished, whoever computed them."""
-
-    work: Work
-    info: ComparisonInfo
-    book: CellBook
-    recorder: ExperimentRecorder
-    listener: CellListener
-    records: dict[Cell, CellRecord] = field(default_factory=dict)
-    failures: dict[Cell, str] = field(default_factory=dict)
-
-    def collect(self) -> None:
-        """Read the cells that were finished, or have failed, since the last time."""
-        self._collect_failures()
-        done = self.book.done()
-        for cell in self.book.cells:
-            if cell in done and cell not in self.records:
-                record = self.work.load(cell) or self._restore(cell)
-                if record is not None:
-                    self._add(cell, record)
-                    self.book.copy_artifacts(cell, self.work.folder.cell(cell.strategy, cell.seed))
-
-    def lost(self) -> list[Cell]:
-        """Finished cells whose result is nowhere."""
-        done = self.book.done()
-        return [cell for cell in self.book.cells if cell in done and cell not in self.records]
-
-    def without_record(self) -> tuple[FailedCell, ...]:
-        """Every cell that has no record, and why; in the order of the table."""
-        lost = dict.fromkeys(self.lost(), "it was finished, but its cell.json is gone, and the storage has no copy")
-        reasons = self.failures | lost
-        missing = [cell for cell in self._table_order() if cell not in self.records]
-        return tuple(FailedCell(c.strategy, c.seed, reasons.get(c, "it was never run")) for c in missing)
-
-    def in_order(self) -> list[CellRecord]:
-        """The records in the order of the table."""
-        return [self.records[cell] for cell in self._table_order() if cell in self.records]
-
-    def _table_order(self) -> list[Cell]:
-        settings = self.work.settings
-        return [Cell(name, seed) for name in settings.strategies for seed in settings.seeds]
-
-    def _collect_failures(self) -> None:
-        for cell, failure in self.book.failures().items():
-            if cell in self.failures:
-                continue
-            log = ""
-            if failure.traceback:  # a worker on another machine has its own folder
-                log = f" ({write_failure_log(self.work.folder, cell.name, failure.traceback)})"
-            self.failures[cell] = failure.reason + log
-            logger.warning("%s, seed %d failed: %s", cell.strategy, cell.seed, self.failures[cell])
-
-    def _restore(self, cell: Cell) -> CellRecord | None:
-        try:
-            record = self.book.remote_record(cell)
-        except StudyError as error:
-            logger.warning("%s: its cell is computed again", error)
-            return None
-        if record is not None:
-            with new_folder(self.work.folder.cell(cell.strategy, cell.seed)) as folder:
-                write_cell(folder, record)
-        return record
-
-    def _add(self, cell: Cell, record: CellRecord) -> None:
-        self.records[cell] = record
-        self.work.folder.failure(cell.name).unlink(missing_ok=True)  # it was tried again, with success
-        if not self.recorder.succeeded(phase="re-train", strategy=cell.strategy, seed=cell.seed):
-            replay(record, self.recorder, self.work.dataset)
-        write_results_csv(self.in_order(), self.info, self.work.folder.results)
-        self.listener(record, len(self.records), len(self.book.cells))

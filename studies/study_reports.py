@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.design_file import CONTEXT, design_text
-from nas_fusion.errors import DamagedFileError, StudyError, UnknownNameError
+from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import (
     ReportModel,
@@ -25,6 +25,7 @@ from nas_fusion.report import (
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import read_settings
 from nas_fusion.studies.cells.cell_files import AGAIN, CELL, read_cell, warn_of_unsealed
+from nas_fusion.studies.setup.study_checks import check_reference
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.study_info import info_from_cells, known_info
 from nas_fusion.system.files import write_text
@@ -151,13 +152,3 @@ def is_named_beforehand(study: StudyFolder, settings: ComparisonSettings, refere
     before = known_info(study)
     same = reference is None if before is None else before.named_beforehand and before.reference == reference
     return same or not _finished(study, settings)
-
-
-def check_reference(reference: str | None, strategies: Sequence[str]) -> None:
-    """Refuse a reference that is not compared.
-
-    Raises:
-        UnknownNameError: it is none of the strategies; the nearest is offered.
-    """
-    if reference is not None and reference not in strategies:
-        raise UnknownNameError("reference", reference, list(dict.fromkeys(strategies)))

@@ -15,7 +15,8 @@ from nas_fusion.report import ReportModel, latex_suite_table, write_suite_markdo
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import FORMAT_VERSION, MADE_ANEW
 from nas_fusion.studies.comparing import Comparison, EngineName, compare, offer
-from nas_fusion.studies.queue.work import CellListener, TuningListener
+from nas_fusion.studies.finished_cells import CellListener
+from nas_fusion.studies.queue.tuning_loop import TuningListener
 from nas_fusion.studies.setup.strangers import plain_name, refuse_links
 from nas_fusion.studies.setup.study_checks import check_comparison, check_size
 from nas_fusion.studies.setup.study_folder import StudyFolder

@@ -13,10 +13,12 @@ from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import FORMAT_VERSION
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.studies.queue.tuning_trials import TuningResult
-from nas_fusion.studies.queue.work import TuningListener, Work
+from nas_fusion.studies.queue.tuning_loop import TuningListener, run_tunings
+from nas_fusion.studies.queue.workplace import Workplace, tunings
 from nas_fusion.studies.setup.announcements import TUNING, announce
-from nas_fusion.studies.setup.hyperparameters import Hyperparameters
+from nas_fusion.studies.setup.assembly import assemble
+from nas_fusion.studies.setup.hyperparameters import Hyperparameters, TuningResult
+from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_checks import check_study
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.optuna_storage import open_storage
@@ -56,15 +58,17 @@ def tune(
     check_study(settings, folder, storage)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
-    work = Work(settings, dataset, study, study.name, console=console)
+    assembly = assemble(settings, dataset, study.latency)
     shared = None if storage is None else open_storage(storage)  # before the folder: it may not be reached
     with study.locked(settings, dataset.fingerprint):
-        work.connect(shared or open_storage(study.storage_url))
-        for tuning in work.tunings():
-            announce(tuning.study, settings, dataset.fingerprint, TUNING)
-            tuning.reopen()
-        with study.recorder(settings) as work.training_log:
-            (tuning,) = work.tune(listener or (lambda strategy, done, total, words: None))
+        opened = shared or open_storage(study.storage_url)
+        assembly.limits.remember_in(study.latency)
+        place = Workplace(assembly, study, opened, study.name)
+        (tuning,) = tunings(place)
+        announce(tuning.study, settings, dataset.fingerprint, TUNING)
+        tuning.reopen()
+        with study.recorder(settings) as recorder:
+            run_tunings(replace(place, surroundings=Surroundings(console, recorder)), [tuning], listener)
         result = tuning.result()
         if result is None:
             raise StudyError(

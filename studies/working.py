@@ -11,8 +11,12 @@ from rich.console import Console
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import StudyError
 from nas_fusion.records import FailedCell
-from nas_fusion.studies.queue.work import TuningListener, Work
+from nas_fusion.studies.queue.cell_loop import run_cells
+from nas_fusion.studies.queue.tuning_loop import TuningListener, results_of, run_tunings
+from nas_fusion.studies.queue.workplace import Workplace, cell_book, tunings
 from nas_fusion.studies.setup.announcements import COMPARISON, Announced
+from nas_fusion.studies.setup.assembly import assemble
+from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_folder import StudyFolder
 
 
@@ -50,14 +54,15 @@ def work_on(
             f"the data differ from those of study {study.name!r}: fingerprint {dataset.fingerprint[:12]} here, "
             f"{study.fingerprint[:12]} there; is it the same file?"
         )
-    place = StudyFolder(folder)
-    place.join(study.settings, dataset.fingerprint)
-    work = Work(study.settings, dataset, place, study.name, console=console, remote=True)
-    work.connect(storage)
-    tunings = work.tune(tuning_listener or (lambda strategy, done, total, words: None))
+    home = StudyFolder(folder)
+    home.join(study.settings, dataset.fingerprint)
+    assembly = assemble(study.settings, dataset, home.latency)
+    assembly.limits.remember_in(home.latency)
+    place = Workplace(assembly, home, storage, study.name, Surroundings(console))
+    to_tune = tunings(place)
+    run_tunings(place, to_tune, tuning_listener)
     if study.purpose != COMPARISON:
         return ()
-    work.adopt(tunings)
-    say, book = cell_listener or (lambda words: None), work.book()
-    work.run_cells(book, lambda words: say(words) if words else None)
+    say, book = cell_listener or (lambda words: None), cell_book(place)
+    run_cells(place, book, results_of(to_tune), lambda words: say(words) if words else None, remote=True)
     return tuple(FailedCell(cell.strategy, cell.seed, why.reason) for cell, why in book.failures().items())

@@ -23,7 +23,14 @@ def run_search_command(options: Options) -> None:
         from nas_fusion.design_file import write_design
         from nas_fusion.report import design_text, draw_design
         from nas_fusion.strategy import STRATEGIES
-        from nas_fusion.studies import Assembly, check_runnable
+        from nas_fusion.studies import (
+            Surroundings,
+            assemble,
+            check_runnable,
+            design_context,
+            find_design,
+            make_job,
+        )
         from nas_fusion.system.files import write_text
 
         check_design_place(options["out"])
@@ -32,12 +39,13 @@ def run_search_command(options: Options) -> None:
         settings = settings_of(options, (entry.name,), (options["seed"],))
         check_runnable(settings)
         dataset = prepare_log(console, options)
-        assembly = Assembly(settings, dataset, console=console if console.is_terminal else None)
-        job = assembly.job(entry.name, options["seed"])
-        kept = job.keep_limits(job.search())
+        assembly = assemble(settings, dataset)
+        around = Surroundings(console if console.is_terminal else None)
+        job = make_job(assembly, entry.name, options["seed"], surroundings=around)
+        kept = find_design(assembly, job)
         outcome = kept.outcome
         out: Path = options["out"]
-        write_design(out, outcome.design, assembly.context(job))
+        write_design(out, outcome.design, design_context(assembly, job))
         written = [out]
         if isinstance(outcome.design, FusionDesign):
             written.append(out.with_suffix(".svg"))
@@ -70,10 +78,8 @@ def run_retrain_command(options: Options) -> None:
         from nas_fusion.commands._contexts import check_log, warn_of_context, with_context
         from nas_fusion.data import check_log as check_columns
         from nas_fusion.design_file import read_design
-        from nas_fusion.search import SearchOutcome, faults_of
-        from nas_fusion.studies import Assembly, check_runnable
+        from nas_fusion.studies import Surroundings, assemble, check_runnable, make_job, train_design
         from nas_fusion.system.files import save_tensors
-        from nas_fusion.training import evaluate
 
         path: Path = options["design"]
         design, context = read_design(path)
@@ -86,12 +92,11 @@ def run_retrain_command(options: Options) -> None:
         check_columns(options["data"], settings.data)
         warn_of_context(path, context, options)
         dataset = prepare_log(console, options)
-        assembly = Assembly(settings, dataset, console=console if console.is_terminal else None)
+        assembly = assemble(settings, dataset)
         check_log(path, context, assembly, override=options["override"])
-        job = assembly.job(name, options["seed"], label=path.stem)
-        trained = job.retrain(SearchOutcome(design, None, (), 0, 0.0, 0))
-        with faults_of(job.entry):
-            test = evaluate(trained.model, dataset.test, job.recipe)
+        around = Surroundings(console if console.is_terminal else None)
+        job = make_job(assembly, name, options["seed"], label=path.stem, surroundings=around)
+        trained, test = train_design(assembly, job, design)
         console.print(
             f"validation AUC {trained.fit.best_valid_auc:.4f} (epoch {trained.fit.best_epoch}), "
             f"test AUC {test.auc:.4f}, test logloss {test.logloss:.4f}, "

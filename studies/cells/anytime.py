@@ -19,6 +19,9 @@ from torch import Tensor, nn
 from nas_fusion.data import EncodedSplit
 from nas_fusion.errors import TrainingError
 from nas_fusion.records import TracePoint
+from nas_fusion.studies.setup.assembly import Assembly
+from nas_fusion.studies.setup.jobs import Job
+from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import load_tensors, save_tensors, sweep, temporary_folder
 from nas_fusion.training import TrainConfig, evaluate, seeded
 
@@ -119,6 +122,23 @@ def figures_of(trace: Sequence[TracePoint]) -> dict[int, float]:
 def with_test_figures(trace: Sequence[TracePoint], figures: TestFigures) -> tuple[TracePoint, ...]:
     """The trace with the test AUCs of its incumbents."""
     return tuple(replace(p, test_auc=figures.get(place)) for place, p in enumerate(trace))
+
+
+@contextmanager
+def keeping_incumbents(assembly: Assembly, folder: StudyFolder, job: Job) -> Iterator[tuple[Job, TestFigures]]:
+    """A job whose task keeps its incumbents, and their test AUCs, which are there after the block.
+
+    Raises:
+        WriteError: the folder for their weights cannot be made.
+    """
+    entry, task = job.entry, job.task
+    if not assembly.settings.anytime_test or entry.kind == "reference":
+        yield job, {}
+        return
+    with incumbents_folder(folder.path, f"{entry.name}-{task.seed}") as place:
+        incumbents = SavedIncumbents(place)
+        yield replace(job, task=replace(task, incumbents=incumbents)), incumbents.figures
+        incumbents.measure(assembly.dataset.test, task.config)
 
 
 @contextmanager

@@ -1,217 +1,127 @@
-"""Computing one cell, or one tuning trial: search, limits, re-training, figures, files."""
+"""A cell: one strategy with one seed is searched, held against the limits, re-trained, tested and written.
+
+``search`` does the first half of it, `find_design`, and ``retrain`` the second, `train_design`.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from nas_fusion.data import EncodedDataset
-from nas_fusion.design_file import CONTEXT
-from nas_fusion.errors import DamagedFileError
-from nas_fusion.measures import connection_importance, measure
-from nas_fusion.nn import Fields, FusionNetwork
+from nas_fusion.architecture import Found
 from nas_fusion.records import CellRecord
-from nas_fusion.search import LATENCY, KeptLimits, Retrained, SearchOutcome, run_search
-from nas_fusion.strategy import STRATEGIES, StrategyEntry
-from nas_fusion.studies.cells.anytime import (
-    SavedIncumbents,
-    TestFigures,
-    figures_of,
-    incumbents_folder,
-    with_test_figures,
-    without_test_figures,
-)
+from nas_fusion.search import KeptLimits, Retrained, SearchOutcome, faults_of
+from nas_fusion.studies.cells.anytime import keeping_incumbents
 from nas_fusion.studies.cells.cell_files import WEIGHTS, write_cell
+from nas_fusion.studies.cells.cell_record import cell_record
 from nas_fusion.studies.cells.dashboard_figures import retraining_figures
-from nas_fusion.studies.cells.shared_searches import load_search, save_search
-from nas_fusion.studies.setup.assembly import Assembly, Job
-from nas_fusion.studies.setup.conditions import provenance, with_search
+from nas_fusion.studies.cells.shared_searches import is_shared, shared_search
+from nas_fusion.studies.setup.assembly import Assembly
+from nas_fusion.studies.setup.hyperparameters import TuningResult
+from nas_fusion.studies.setup.jobs import Job, Surroundings, make_job
 from nas_fusion.studies.setup.study_folder import StudyFolder
-from nas_fusion.system.files import lock_file, new_folder, save_tensors
-from nas_fusion.training import Metrics, TrainConfig, evaluate
-from nas_fusion.training_log import LabelledLog, TrainingLog
-
-logger = logging.getLogger("nas_fusion")
+from nas_fusion.system.files import new_folder, save_tensors
+from nas_fusion.training import Metrics, evaluate
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A design that was searched and re-trained, with its test figures if they were asked for."""
+    """A design that was searched and re-trained.
+
+    Args:
+        kept: what the search found, within the limits.
+        retrained: the model.
+    """
 
     kept: KeptLimits
     retrained: Retrained
-    test: Metrics | None
-
-    @property
-    def outcome(self) -> SearchOutcome:
-        """What the search found, within the limits."""
-        return self.kept.outcome
 
     @property
     def samples(self) -> int:
         """Sample passes of search and re-training."""
-        return self.outcome.samples + self.retrained.fit.samples
+        return self.kept.outcome.samples + self.retrained.fit.samples
 
 
-@dataclass
-class Computing:
-    """Does the jobs of a study.
+def run_cell(
+    assembly: Assembly,
+    folder: StudyFolder,
+    strategy: str,
+    seed: int,
+    tuned: TuningResult | None = None,
+    surroundings: Surroundings | None = None,
+) -> CellRecord:
+    """Compute a cell, and write its folder.
+
+    Args:
+        assembly: settings and data set.
+        folder: where cells, and searches that several cells share, are written.
+        strategy: one of the assembly's.
+        seed: of search and re-training.
+        tuned: the hyperparameters that a tuning has found, and how; those of the settings if not given.
+        surroundings: what it runs in, and who is told.
+
+    Raises:
+        NasFusionError: whatever ends a search or a training.
+        WriteError: the folder cannot be written.
+    """
+    around = (surroundings or Surroundings()).labelled(strategy=strategy, seed=seed)
+    values = None if tuned is None else tuned.values
+    job = make_job(assembly, strategy, seed, values, label=f"{strategy} seed {seed}", surroundings=around)
+    with keeping_incumbents(assembly, folder, job) as (watched, test_figures):
+        kept = find_design(assembly, watched, folder)
+        retrained, test = _retrain_and_test(assembly, watched, kept.outcome)
+    record = cell_record(assembly, job, kept, retrained, test, test_figures, tuned)
+    with new_folder(folder.cell(strategy, seed)) as place:
+        save_tensors(place / WEIGHTS, retrained.model.state_dict())
+        write_cell(place, record)
+    return record
+
+
+def search_and_retrain(assembly: Assembly, job: Job) -> Trained:
+    """What a tuning trial does: a cell without what only its record needs, so without test rows."""
+    kept = find_design(assembly, job)
+    with job.task.training_log.training("re-train", kept.outcome.design) as training:
+        retrained = job.retrain(kept.outcome, lambda record: training.validated(record.valid_auc))
+        training.result(retrained.fit.best_valid_auc)
+    return Trained(kept, retrained)
+
+
+def find_design(assembly: Assembly, job: Job, folder: StudyFolder | None = None) -> KeptLimits:
+    """Search a design, and hold it against the limits.
 
     Args:
         assembly: of the study.
-        folder: where cells, and searches that several cells share, are written.
+        job: one of its jobs.
+        folder: where a search that several cells share is kept; each job searches for itself if not given.
+
+    Raises:
+        NasFusionError: whatever ends a search.
     """
-
-    assembly: Assembly
-    folder: StudyFolder
-
-    def search_and_retrain(self, job: Job, *, with_test: bool = False) -> Trained:
-        """Do a job, without what only a cell's record needs."""
-        task, kept = job.task, job.keep_limits(self._search(job))
-        outcome = kept.outcome
-        with task.training_log.training("re-train", outcome.design) as training:
-            trained = job.retrain(outcome, lambda record: training.validated(record.valid_auc))
-            test = evaluate(trained.model, self.assembly.dataset.test, task.config) if with_test else None
-            valid_auc, data = trained.fit.best_valid_auc, self.assembly.dataset
-            figures = {} if test is None else retraining_figures(data, valid_auc, test.auc, test.logloss)
-            training.result(valid_auc, **figures)
-        return Trained(kept, trained, test)
-
-    def compute(self, job: Job, tuned: Mapping[str, Any]) -> CellRecord:
-        """Do a cell's job, and write its folder.
-
-        Args:
-            job: with the tuned values in it.
-            tuned: how they came about; empty without a tuning.
-        """
-        entry, settings, config = job.entry, job.settings, job.task.config
-        with self._keeping_incumbents(job) as (watched, figures):
-            found = self.search_and_retrain(watched, with_test=True)
-        outcome, trained, test = found.outcome, found.retrained, found.test
-        assert test is not None, "asked for"
-        schema = self.assembly.dataset.schema
-        fields = Fields(tuple(schema.field_sizes), tuple(schema.value_fields), settings.emb_dim)
-        cost = measure(trained.model, fields, config, trained.fit)
-        limited = found.kept.details(
-            {
-                LATENCY: cost[f"latency_ms_{settings.limits.latency_batch}"],
-                "max-parameters": trained.parameters,
-                "max-multiply-adds": cost["multiply_adds"],
-            }
-        )
-        details = {
-            **outcome.details,
-            CONTEXT: self.assembly.context(job).to_dict(),
-            **self._importance(trained, config),
-            **({"tuning": dict(tuned)} if tuned else {}),
-            **({"limits": limited} if limited else {}),
-        }
-        record = CellRecord(
-            strategy=entry.name,
-            seed=config.seed,
-            kind=entry.kind,
-            design=outcome.design,
-            mode=entry.mode,
-            search_valid_auc=outcome.valid_auc,
-            valid_auc=trained.fit.best_valid_auc,
-            valid_logloss=trained.fit.best_valid_logloss,
-            test_auc=test.auc,
-            test_logloss=test.logloss,
-            search_seconds=outcome.seconds - outcome.derive_seconds,
-            retrain_seconds=trained.seconds,
-            search_samples=outcome.samples - outcome.derive_samples,
-            retrain_samples=trained.fit.samples,
-            parameters=trained.parameters,
-            candidates=outcome.candidates,
-            trace=with_test_figures(outcome.trace, figures),
-            retrain_history=trained.history,
-            shares_search_with=entry.shares_search_with if self._is_shared(entry) else None,
-            cost=cost,
-            details=details,
-            derive_seconds=outcome.derive_seconds + outcome.measure_seconds,
-            derive_samples=outcome.derive_samples + outcome.measure_samples,
-            tuning_seconds=tuned.get("seconds", 0.0),
-            tuning_samples=tuned.get("samples", 0),
-            provenance=with_search(provenance(config, self.assembly.dataset), outcome.provenance),
-        )
-        with new_folder(self.folder.cell(entry.name, config.seed)) as folder:
-            save_tensors(folder / WEIGHTS, trained.model.state_dict())
-            write_cell(folder, record)
-        return record
-
-    def _importance(self, trained: Retrained, config: TrainConfig) -> dict[str, Any]:
-        if not self.assembly.settings.importance or not isinstance(trained.model, FusionNetwork):
-            return {}
-        return {"importance": connection_importance(trained.model, self.assembly.dataset.valid, config)}
-
-    @contextmanager
-    def _keeping_incumbents(self, job: Job) -> Iterator[tuple[Job, TestFigures]]:
-        """A job whose task keeps its incumbents, and their test AUCs, which are there behind the block."""
-        entry, task = job.entry, job.task
-        if not self.assembly.settings.anytime_test or entry.kind == "reference":
-            yield job, {}
-            return
-        with incumbents_folder(self.folder.path, f"{entry.name}-{task.seed}") as folder:
-            incumbents = SavedIncumbents(folder)
-            yield replace(job, task=replace(task, incumbents=incumbents)), incumbents.figures
-            incumbents.measure(self.assembly.dataset.test, task.config)
-
-    def _search(self, job: Job) -> SearchOutcome:
-        entry, task = job.entry, job.task
-        if not self._is_shared(entry):
-            return job.search()
-        folder = self.folder.search(entry.search_name, task.seed)
-        folder.parent.mkdir(exist_ok=True)
-        # Processes that share the folder take turns, and the second finds what the first has found.
-        with lock_file(folder.parent / f".{folder.name}.lock"):
-            outcome = _kept_search(folder)
-            if outcome is None:
-                outcome = run_search(STRATEGIES.get(entry.search_name), task, job.parameters)
-                outcome = replace(outcome, provenance=provenance(task.config, self.assembly.dataset))
-                # The search is over, and another process may be the one that uses it next.
-                if isinstance(task.incumbents, SavedIncumbents):
-                    figures = task.incumbents.measure(self.assembly.dataset.test, task.config)
-                    outcome = replace(outcome, trace=with_test_figures(outcome.trace, figures))
-                save_search(folder, outcome)
-        if isinstance(task.incumbents, SavedIncumbents):
-            task.incumbents.figures |= figures_of(outcome.trace)
-        # Nobody who trains is told of them.
-        return replace(outcome, trace=without_test_figures(outcome.trace))
-
-    def _is_shared(self, entry: StrategyEntry) -> bool:
-        """Whether a search of this entry serves, or may serve, another one; tuned strategies search for themselves."""
-        if self.assembly.settings.tune or not self._serves(entry):
-            return False
-        return any(
-            e.shares_search_with == entry.search_name and self._serves(e) for e in self.assembly.entries.values()
-        )
-
-    def _serves(self, entry: StrategyEntry) -> bool:
-        return entry.shares_search_with is None or self.assembly.hyperparameters[entry.name].shares_search
+    if folder is not None and is_shared(assembly, job.entry):
+        return job.keep_limits(shared_search(assembly, job, folder))
+    return job.keep_limits(job.search())
 
 
-def _kept_search(folder: Path) -> SearchOutcome | None:
-    try:
-        return load_search(folder)
-    except DamagedFileError as error:
-        logger.warning("%s: the search is repeated", error)
-        return None
+def train_design(assembly: Assembly, job: Job, design: Found) -> tuple[Retrained, Metrics]:
+    """Train a design that somebody has found for good, and test it.
+
+    Args:
+        assembly: of the study.
+        job: one of its jobs, of any strategy whose models are the design's.
+        design: what is trained.
+
+    Raises:
+        NasFusionError: whatever ends a training.
+    """
+    retrained = job.retrain(SearchOutcome(design, None, (), 0, 0.0, 0))
+    with faults_of(job.entry):
+        return retrained, evaluate(retrained.model, assembly.dataset.test, job.recipe)
 
 
-def replay(record: CellRecord, log: TrainingLog, dataset: EncodedDataset) -> None:
-    """Tell a log of a cell that another process computed."""
-    labels = LabelledLog(log, {"strategy": record.strategy, "seed": record.seed})
-    if record.kind == "one-shot" and record.shares_search_with is None:
-        with labels.training("search", record.design) as training:
-            for point in record.trace:
-                training.validated(point.valid_auc)
-            training.result(record.search_valid_auc)
-    with labels.training("re-train", record.design) as training:
-        for point in record.retrain_history:
-            training.validated(point.valid_auc)
-        figures = retraining_figures(dataset, record.valid_auc, record.test_auc, record.test_logloss)
-        training.result(record.valid_auc, **figures)
+def _retrain_and_test(assembly: Assembly, job: Job, outcome: SearchOutcome) -> tuple[Retrained, Metrics]:
+    data = assembly.dataset
+    with job.task.training_log.training("re-train", outcome.design) as training:
+        retrained = job.retrain(outcome, lambda record: training.validated(record.valid_auc))
+        test = evaluate(retrained.model, data.test, job.task.config)
+        valid_auc = retrained.fit.best_valid_auc
+        training.result(valid_auc, **retraining_figures(data, valid_auc, test.auc, test.logloss))
+    return retrained, test

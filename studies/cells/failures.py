@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 
-from nas_fusion.errors import StrategyError, WriteError, is_of_the_machine, words_of
+from nas_fusion.errors import StrategyError, StudyError, WriteError, is_of_the_machine, words_of
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import write_text
 
@@ -80,3 +80,25 @@ def give_memory_back() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def clear_up(study: StudyFolder, what: str, log: str, failure: Failure, tell: Callable[[], None]) -> str:
+    """Keep where a failure came from, tell whoever waits for a result, and free the memory; gives it in words.
+
+    Args:
+        study: the folder.
+        what: a cell or a tuning trial, for people.
+        log: its name, for a file.
+        failure: how it ended.
+        tell: tells the storage.
+
+    Raises:
+        StudyError: this process cannot go on: its device is lost.
+        WriteError: the log cannot be written.
+    """
+    words = f"failed: {failure.reason} ({write_failure_log(study, log, failure.traceback)})"
+    tell()
+    if failure.lost_device:
+        raise StudyError(f"{what}: {words}; this process cannot use the device any more, the same command goes on")
+    give_memory_back()
+    return words

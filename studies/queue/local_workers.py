@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from nas_fusion.bounds import Bound
 from nas_fusion.system.files import open_new
 from nas_fusion.system.interrupts import PARENT
 
@@ -23,25 +22,10 @@ LAST_SECONDS = 60.0
 
 STOP_SECONDS = 15.0
 
-PROCESSES_PER_CORE, FEW_PROCESSES = 4, 8
-"""More processes per core, but never fewer than a few in all, would only wait for each other."""
-
 THREADS = "OMP_NUM_THREADS"
 
 FAILED_CELLS = 3
 """The exit code of a worker that ended well, but some of the study's cells have failed."""
-
-
-def processes_for(asked: int) -> int:
-    """How many processes: as asked, 0 for one per core.
-
-    Raises:
-        OptionError: a negative number, or more than the cores can serve.
-    """
-    cores = len(os.sched_getaffinity(0))
-    bound = Bound(0, max(FEW_PROCESSES, PROCESSES_PER_CORE * cores), note=f"0: one per core, and there are {cores}")
-    bound.check("processes", asked)
-    return asked or cores
 
 
 @contextmanager

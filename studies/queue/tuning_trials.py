@@ -8,8 +8,8 @@ undisturbed one would have proposed.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,12 +22,12 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPE
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from nas_fusion.architecture import Found
 from nas_fusion.errors import StudyError
+from nas_fusion.studies.setup.announcements import tuning_name
+from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held, storage_id
 from nas_fusion.studies.storage.optuna_storage import open_study
 from nas_fusion.system.seals import digest
-from nas_fusion.training_log import StoppedEarly, Training, TrainingLog
 
 STARTUP_TRIALS = 6
 """Trials at random (the first: the defaults) before the estimator and the pruner take over."""
@@ -35,11 +35,6 @@ STARTUP_TRIALS = 6
 _SLOT, _SEAL = "nas-fusion:slot", "nas-fusion:sha256"
 _REOPENED = "nas-fusion:reopened"
 """Of the study: the number of the trial with which it began again."""
-
-
-def tuning_name(study: str, strategy: str) -> str:
-    """What a strategy's tuning is called in the storage."""
-    return f"{study} / tuning of {strategy}"
 
 
 @dataclass(frozen=True)
@@ -57,28 +52,6 @@ class TuningClaim:
     trial_id: int
     slot: int
     values: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class TuningResult:
-    """How a tuning ended.
-
-    Args:
-        values: of the best trial.
-        valid_auc: of the best trial, after re-training; the largest of many, so an optimistic number.
-        default_valid_auc: of the defaults, tried alike; None if they could not be trained.
-        trials, pruned, failed: how many in all, stopped early, failed.
-        seconds, samples: spent by all trials; a pruned trial's samples are those of its finished trainings.
-    """
-
-    values: Mapping[str, Any]
-    valid_auc: float
-    default_valid_auc: float | None
-    trials: int
-    pruned: int
-    failed: int
-    seconds: float
-    samples: int
 
 
 @dataclass
@@ -245,65 +218,3 @@ def _suggest(trial: optuna.Trial, name: str, where: BaseDistribution) -> Any:
         return trial.suggest_int(name, where.low, where.high, step=where.step, log=where.log)
     assert isinstance(where, CategoricalDistribution), where
     return trial.suggest_categorical(name, where.choices)
-
-
-class TuningLog:
-    """Reports a trial's validations to Optuna, and stops it when the pruner says so.
-
-    Steps 1 … `search_steps` belong to the search (epochs of a supernet, or candidates by their best so far), those
-    behind them to the re-training, so that trials are compared at like stages.
-
-    Args:
-        claim: the trial.
-        search_steps: the most steps that the search takes.
-        log: who is told as well.
-    """
-
-    def __init__(self, claim: TuningClaim, search_steps: int, log: TrainingLog) -> None:
-        self._claim, self._search_steps, self._log = claim, search_steps, log
-        self._candidates, self._best_candidate = 0, 0.0
-
-    @contextmanager
-    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
-        """See `nas_fusion.training_log.TrainingLog`."""
-        with self._log.training(phase, design, **parameters) as inner:
-            yield _TuningTraining(self, phase, inner)
-
-    def validated(self, phase: str, epoch: int, valid_auc: float) -> None:
-        """An epoch of a search or a re-training."""
-        if phase != "candidate":
-            self._report(min(epoch, self._search_steps) if phase == "search" else self._search_steps + epoch, valid_auc)
-
-    def candidate_ended(self, valid_auc: float | None) -> None:
-        """The end of a candidate."""
-        self._candidates += 1
-        self._best_candidate = max(self._best_candidate, valid_auc or 0.0)
-        self._report(self._candidates, self._best_candidate)
-
-    def _report(self, step: int, valid_auc: float) -> None:
-        if not np.isfinite(valid_auc):
-            return
-        self._claim.trial.report(valid_auc, step)
-        if self._claim.trial.should_prune():
-            raise StoppedEarly(f"worse than half of the trials in epoch {step - self._search_steps} of the re-training")
-
-
-class _TuningTraining:
-    def __init__(self, log: TuningLog, phase: str, inner: Training) -> None:
-        self._log, self._phase, self._inner, self._epoch = log, phase, inner, 0
-
-    def validated(self, valid_auc: float) -> None:
-        """Pass it on."""
-        self._inner.validated(valid_auc)
-        self._epoch += 1
-        self._log.validated(self._phase, self._epoch, valid_auc)
-
-    def derived(self, design: Found) -> None:
-        """Pass it on."""
-        self._inner.derived(design)
-
-    def result(self, valid_auc: float | None, **more: float) -> None:
-        """Pass it on."""
-        self._inner.result(valid_auc, **more)
-        if self._phase == "candidate":
-            self._log.candidate_ended(valid_auc)

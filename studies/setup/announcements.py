@@ -10,12 +10,16 @@ from optuna.storages import BaseStorage
 from nas_fusion.errors import StudyError
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import complete, differences
-from nas_fusion.studies.queue.tuning_trials import tuning_name
 from nas_fusion.studies.setup.strangers import plain_name
 from nas_fusion.studies.storage.optuna_storage import open_study
 
 _SETTINGS, _FINGERPRINT, _PURPOSE = "settings", "fingerprint", "purpose"
 COMPARISON, TUNING = "comparison", "tuning"
+
+
+def tuning_name(study: str, strategy: str) -> str:
+    """What a strategy's tuning is called in the storage."""
+    return f"{study} / tuning of {strategy}"
 
 
 def announce(study: optuna.Study, settings: ComparisonSettings, fingerprint: str, purpose: str = COMPARISON) -> None:

@@ -108,6 +108,28 @@ class Hyperparameters:
         return common
 
 
+@dataclass(frozen=True)
+class TuningResult:
+    """How a tuning ended.
+
+    Args:
+        values: of the best trial.
+        valid_auc: of the best trial, after re-training; the largest of many, so an optimistic number.
+        default_valid_auc: of the defaults, tried alike; None if they could not be trained.
+        trials, pruned, failed: how many in all, stopped early, failed.
+        seconds, samples: spent by all trials; a pruned trial's samples are those of its finished trainings.
+    """
+
+    values: Mapping[str, Any]
+    valid_auc: float
+    default_valid_auc: float | None
+    trials: int
+    pruned: int
+    failed: int
+    seconds: float
+    samples: int
+
+
 def check_parameter_names(settings: ComparisonSettings, entries: Iterable[StrategyEntry]) -> None:
     """Refuse parameters of strategies that do not take part.
 

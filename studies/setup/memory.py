@@ -12,9 +12,9 @@ import torch
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError
 from nas_fusion.measures import parameters
-from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import StrategyEntry
+from nas_fusion.studies.setup.study_space import make_space
 from nas_fusion.training import seeded, torch_device
 
 TRAINED = 5
@@ -24,8 +24,6 @@ BLOCK_FORMS = 5
 """Activations that each block of a supernet keeps for the backward pass, at least: its output, and four operations."""
 
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-
-MakeSpace = Callable[[ComparisonSettings, EncodedDataset], FusionSpace]
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,6 @@ def check_memory(
     settings: ComparisonSettings,
     dataset: EncodedDataset,
     entries: Iterable[StrategyEntry],
-    make_space: MakeSpace,
     *,
     processes: int = 1,
 ) -> None:
@@ -57,7 +54,6 @@ def check_memory(
         settings: of the comparison.
         dataset: the encoded log.
         entries: the strategies that are to run.
-        make_space: makes the space of settings and a log.
         processes: how many of them train at once.
 
     Raises:
@@ -67,7 +63,7 @@ def check_memory(
 
     def need(width: int) -> Need:
         chosen = replace(settings, model=replace(settings.model, emb_dim=width))
-        return _need(chosen, dataset, make_space, is_searched, processes)
+        return _need(chosen, dataset, is_searched, processes)
 
     found, most = need(settings.emb_dim), memory(settings)
     if found.size <= most:
@@ -94,10 +90,8 @@ def memory(settings: ComparisonSettings) -> int:
     return found
 
 
-def _need(
-    settings: ComparisonSettings, dataset: EncodedDataset, make_space: MakeSpace, is_searched: bool, processes: int
-) -> Need:
-    table, network = _weights(settings, dataset, make_space)
+def _need(settings: ComparisonSettings, dataset: EncodedDataset, is_searched: bool, processes: int) -> Need:
+    table, network = _weights(settings, dataset)
     bytes_each = 8 if settings.precision == "64" else 4
     # The sparse optimiser has no gradient of the whole table.
     of_table = TRAINED - 1 if settings.recipe.embedding_optimizer != "adam" else TRAINED
@@ -109,7 +103,7 @@ def _need(
     return Need(table + network, processes * bytes_each * numbers)
 
 
-def _weights(settings: ComparisonSettings, dataset: EncodedDataset, make_space: MakeSpace) -> tuple[int, int]:
+def _weights(settings: ComparisonSettings, dataset: EncodedDataset) -> tuple[int, int]:
     """Weights of the embedding table, and of all else of a supernet."""
     table = sum(dataset.schema.field_sizes) * settings.emb_dim
     try:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from nas_fusion import bounds
+from nas_fusion.bounds import Bound
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import OptionError
+from nas_fusion.errors import OptionError, UnknownNameError
 from nas_fusion.search import Budget, TrainingService
 from nas_fusion.search_spaces import SPACES
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.studies.queue.local_workers import processes_for
-from nas_fusion.studies.setup.assembly import make_space
 from nas_fusion.studies.setup.hyperparameters import Hyperparameters, check_parameter_names
 from nas_fusion.studies.setup.memory import check_memory
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.storage_url import check_storage
-from nas_fusion.studies.study_reports import check_reference
 from nas_fusion.system.places import check_file_place, check_folder_place
 from nas_fusion.training import TrainConfig, torch_device
+
+PROCESSES_PER_CORE, FEW_PROCESSES = 4, 8
+"""More processes per core, but never fewer than a few in all, would only wait for each other."""
 
 
 def check_runnable(settings: ComparisonSettings) -> None:
@@ -70,6 +73,28 @@ def check_comparison(
         _check_nni_config(settings, nni_config)
 
 
+def processes_for(asked: int) -> int:
+    """How many processes: as asked, 0 for one per core.
+
+    Raises:
+        OptionError: a negative number, or more than the cores can serve.
+    """
+    cores = len(os.sched_getaffinity(0))
+    bound = Bound(0, max(FEW_PROCESSES, PROCESSES_PER_CORE * cores), note=f"0: one per core, and there are {cores}")
+    bound.check("processes", asked)
+    return asked or cores
+
+
+def check_reference(reference: str | None, strategies: Sequence[str]) -> None:
+    """Refuse a reference that is not compared.
+
+    Raises:
+        UnknownNameError: it is none of the strategies; the nearest is offered.
+    """
+    if reference is not None and reference not in strategies:
+        raise UnknownNameError("reference", reference, list(dict.fromkeys(strategies)))
+
+
 def check_study(settings: ComparisonSettings, folder: str | Path, storage: str | None = None) -> None:
     """Refuse settings, a folder or a storage that no study could have. Writes nothing.
 
@@ -91,7 +116,7 @@ def check_size(settings: ComparisonSettings, dataset: EncodedDataset, processes:
     """
     Budget.parse(settings.budget, len(dataset.train))
     entries = [STRATEGIES.get(name) for name in settings.strategies]
-    check_memory(settings, dataset, entries, make_space, processes=processes)
+    check_memory(settings, dataset, entries, processes=processes)
 
 
 def check_worker(storage: str, folder: Path | None, device: str | None) -> None:

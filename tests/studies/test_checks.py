@@ -88,22 +88,22 @@ def test_models_are_counted_before_they_are_built(dataset: EncodedDataset, monke
     activations = 5 * 6 * rows * 40
     need = 4 * (5 * built + activations)
     monkeypatch.setattr(memory, "memory", lambda settings: need)
-    check_memory(chosen, dataset, entries, make_space)
+    check_memory(chosen, dataset, entries)
     monkeypatch.setattr(memory, "memory", lambda settings: need - 1)
     with pytest.raises(OptionError, match=rf"emb_dim must be at most 3 here, with 10 fields, .* \({built:,} weights"):
-        check_memory(chosen, dataset, entries, make_space)
-    check_memory(replace(chosen, model=ModelSettings(levels=2, emb_dim=3)), dataset, entries, make_space)
+        check_memory(chosen, dataset, entries)
+    check_memory(replace(chosen, model=ModelSettings(levels=2, emb_dim=3)), dataset, entries)
     with pytest.raises(OptionError, match="and 2 processes"):
-        check_memory(chosen, dataset, entries, make_space, processes=2)
+        check_memory(chosen, dataset, entries, processes=2)
     with pytest.raises(OptionError, match="emb_dim must be at most"):
-        check_memory(replace(chosen, precision="64"), dataset, entries, make_space)
-    check_memory(chosen, dataset, [STRATEGIES.get("random")], make_space)  # trains no supernet
+        check_memory(replace(chosen, precision="64"), dataset, entries)
+    check_memory(chosen, dataset, [STRATEGIES.get("random")])  # trains no supernet
 
 
 def test_nothing_fits(dataset: EncodedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "memory", lambda settings: 1000)
     with pytest.raises(OptionError, match="even emb_dim 1 does not fit 10 fields"):
-        check_memory(settings(), dataset, [STRATEGIES.get("random")], make_space)
+        check_memory(settings(), dataset, [STRATEGIES.get("random")])
 
 
 def test_a_supernet_larger_than_any_machine(dataset: EncodedDataset, tmp_path: Path) -> None:

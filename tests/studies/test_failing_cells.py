@@ -18,6 +18,7 @@ from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies import (
+    Assembly,
     Comparison,
     ComparisonSettings,
     Part,
@@ -26,16 +27,19 @@ from nas_fusion.studies import (
     compare_suite,
     rewrite_reports,
     rewrite_suite,
+    run_cell,
     tune,
 )
 from nas_fusion.studies.cells.failures import Failure
-from nas_fusion.studies.comparing import _Table, offer
+from nas_fusion.studies.cells.written_cells import WrittenCells
+from nas_fusion.studies.comparing import offer
+from nas_fusion.studies.finished_cells import FinishedCells
 from nas_fusion.studies.queue.cell_book import CellBook, Claim
-from nas_fusion.studies.queue.work import Work
 from nas_fusion.system.files import write_text
 from tests.fixtures import bad_strategies as bad
 from tests.studies.test_compare import SETTINGS
 
+RUN_CELL = "nas_fusion.studies.queue.cell_loop.run_cell"
 SMALL = replace(SETTINGS, strategies=("stacked", "parallel"), seeds=(0,), importance=False, anytime_test=False)
 
 
@@ -70,7 +74,7 @@ def test_a_worker_that_finishes_between_the_last_collection_and_the_last_look_lo
     finished: Comparison, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The coordinator computes one cell, a worker has the other and ends at the worst moment."""
-    claim, collect, theirs = CellBook.claim, _Table.collect, list[Claim]()
+    claim, collect, theirs = CellBook.claim, FinishedCells.collect, list[Claim]()
     by_cell = {(r.strategy, r.seed): r for r in finished.records}
 
     def a_worker_is_first(book: CellBook) -> Claim | None:
@@ -80,7 +84,7 @@ def test_a_worker_that_finishes_between_the_last_collection_and_the_last_look_lo
             theirs.append(first)
         return claim(book)
 
-    def collect_and_then_it_ends(table: _Table) -> None:
+    def collect_and_then_it_ends(table: FinishedCells) -> None:
         had_mine = len(table.records) == 1
         collect(table)
         if had_mine and len(table.records) == 1:
@@ -89,7 +93,7 @@ def test_a_worker_that_finishes_between_the_last_collection_and_the_last_look_lo
             table.book.finish(theirs[0], by_cell[cell.strategy, cell.seed], folder, remote=True)
 
     monkeypatch.setattr(CellBook, "claim", a_worker_is_first)
-    monkeypatch.setattr(_Table, "collect", collect_and_then_it_ends)
+    monkeypatch.setattr(FinishedCells, "collect", collect_and_then_it_ends)
     result = compare(SMALL, dataset, tmp_path / "study")
     assert [(r.strategy, r.seed) for r in result.records] == list(by_cell)
     assert result.failures == ()
@@ -99,8 +103,12 @@ def test_a_finished_cell_whose_result_is_gone_is_named(
     finished: Comparison, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever computed it wrote it where this process does not see it, and not into the storage."""
-    load = Work.load
-    monkeypatch.setattr(Work, "load", lambda work, cell: None if cell.strategy == "parallel" else load(work, cell))
+    load = WrittenCells.load
+
+    def load_others(cells: WrittenCells, strategy: str, seed: int) -> CellRecord | None:
+        return None if strategy == "parallel" else load(cells, strategy, seed)
+
+    monkeypatch.setattr(WrittenCells, "load", load_others)
     result = compare(SMALL, dataset, tmp_path / "study")
     assert [r.strategy for r in result.records] == ["stacked"]
     (missing,) = result.failures
@@ -256,15 +264,15 @@ def test_a_device_that_is_lost_costs_one_cell_and_the_run(
     dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever follows in this process would fail, too; the next start does not begin with the same cell."""
-    compute, calls = Work._compute, list[str]()
+    calls = list[str]()
 
-    def first_loses_it(work: Work, cell: Any) -> CellRecord:
-        calls.append(cell.strategy)
+    def first_loses_it(assembly: Assembly, folder: StudyFolder, strategy: str, *rest: Any) -> CellRecord:
+        calls.append(strategy)
         if len(calls) == 1:
             raise StrategyError("stacked", "it failed") from torch.AcceleratorError("CUDA error: an illegal access")
-        return compute(work, cell)
+        return run_cell(assembly, folder, strategy, *rest)
 
-    monkeypatch.setattr(Work, "_compute", first_loses_it)
+    monkeypatch.setattr(RUN_CELL, first_loses_it)
     with pytest.raises(
         StudyError, match=r"stacked, seed 0: failed: it failed .* this process cannot use the device any more"
     ):
@@ -363,15 +371,15 @@ def test_the_next_start_tries_again(
 def test_what_is_not_the_cells_fault_stops_the_run_and_can_go_on(
     error: BaseException, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compute, calls = Work._compute, list[str]()
+    calls = list[str]()
 
-    def first_fails(work: Work, cell: Any) -> CellRecord:
-        calls.append(cell.strategy)
+    def first_fails(assembly: Assembly, folder: StudyFolder, strategy: str, *rest: Any) -> CellRecord:
+        calls.append(strategy)
         if len(calls) == 1:
             raise error
-        return compute(work, cell)
+        return run_cell(assembly, folder, strategy, *rest)
 
-    monkeypatch.setattr(Work, "_compute", first_fails)
+    monkeypatch.setattr(RUN_CELL, first_fails)
     with pytest.raises((type(error), StudyError)):
         compare(SMALL, dataset, tmp_path / "study")
     assert len(calls) == 1

@@ -16,7 +16,8 @@ import torch
 from nas_fusion.data import prepare
 from nas_fusion.errors import OptionError
 from nas_fusion.studies import compare
-from nas_fusion.studies.queue.local_workers import local_workers, processes_for
+from nas_fusion.studies.queue.local_workers import local_workers
+from nas_fusion.studies.setup.study_checks import processes_for
 from tests.studies.test_compare import SETTINGS, without_times
 
 FEW = replace(SETTINGS, strategies=("random", "optfusion-hard", "stacked"))

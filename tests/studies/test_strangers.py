@@ -139,7 +139,7 @@ def test_a_suite_is_not_written_through_links(tmp_path: Path, outside: Path) -> 
 
 @pytest.mark.parametrize("name", ["../../outside", "a/../../b", "a/b", "a\\b"])
 def test_names_of_strategies_lead_nowhere_else(name: str, study: StudyFolder, outside: Path) -> None:
-    replace(SETTINGS, strategies=(name,)).write(study.settings, "0" * 64)
+    write_settings(replace(SETTINGS, strategies=(name,)), study.settings, "0" * 64)
     with pytest.raises(StudyError, match="is no name of a folder"):
         rewrite_reports(study)
 

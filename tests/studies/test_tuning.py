@@ -26,7 +26,8 @@ from nas_fusion.studies import (
     tune,
     work_on,
 )  # fmt: skip
-from nas_fusion.studies.queue.tuning_trials import STARTUP_TRIALS, Tuning, TuningLog
+from nas_fusion.studies.queue.tuning_log import TuningLog
+from nas_fusion.studies.queue.tuning_trials import STARTUP_TRIALS, Tuning
 from nas_fusion.studies.setup.announcements import TUNING, find_announced
 from nas_fusion.training_log import SilentLog, StoppedEarly
 

@@ -1,0 +1,93 @@
+"""What is kept of a cell."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from nas_fusion.design_file import CONTEXT
+from nas_fusion.measures import connection_importance, measure
+from nas_fusion.nn import Fields, FusionNetwork
+from nas_fusion.records import CellRecord
+from nas_fusion.search import LATENCY, KeptLimits, Retrained
+from nas_fusion.studies.cells.anytime import TestFigures, with_test_figures
+from nas_fusion.studies.cells.shared_searches import is_shared
+from nas_fusion.studies.setup.assembly import Assembly
+from nas_fusion.studies.setup.conditions import provenance, with_search
+from nas_fusion.studies.setup.hyperparameters import TuningResult
+from nas_fusion.studies.setup.jobs import Job, design_context
+from nas_fusion.training import Metrics
+
+
+def cell_record(
+    assembly: Assembly,
+    job: Job,
+    kept: KeptLimits,
+    retrained: Retrained,
+    test: Metrics,
+    test_figures: TestFigures,
+    tuned: TuningResult | None,
+) -> CellRecord:
+    """The record of a cell; measures what the re-trained model costs, and what its connections are worth.
+
+    Args:
+        assembly: of the study.
+        job: the cell's.
+        kept: what its search found, within the limits.
+        retrained: its model.
+        test: of the model on test rows.
+        test_figures: of the search's incumbents.
+        tuned: how its hyperparameters came about; None without a tuning.
+    """
+    entry, config, outcome = job.entry, job.task.config, kept.outcome
+    schema, settings = assembly.dataset.schema, job.settings
+    fields = Fields(tuple(schema.field_sizes), tuple(schema.value_fields), settings.emb_dim)
+    cost = measure(retrained.model, fields, config, retrained.fit)
+    limited = kept.details(
+        {
+            LATENCY: cost[f"latency_ms_{settings.limits.latency_batch}"],
+            "max-parameters": retrained.parameters,
+            "max-multiply-adds": cost["multiply_adds"],
+        }
+    )
+    details = {
+        **outcome.details,
+        CONTEXT: design_context(assembly, job).to_dict(),
+        **_importance(assembly, job, retrained),
+        **({} if tuned is None else {"tuning": asdict(tuned)}),
+        **({"limits": limited} if limited else {}),
+    }
+    return CellRecord(
+        strategy=entry.name,
+        seed=config.seed,
+        kind=entry.kind,
+        design=outcome.design,
+        mode=entry.mode,
+        search_valid_auc=outcome.valid_auc,
+        valid_auc=retrained.fit.best_valid_auc,
+        valid_logloss=retrained.fit.best_valid_logloss,
+        test_auc=test.auc,
+        test_logloss=test.logloss,
+        search_seconds=outcome.seconds - outcome.derive_seconds,
+        retrain_seconds=retrained.seconds,
+        search_samples=outcome.samples - outcome.derive_samples,
+        retrain_samples=retrained.fit.samples,
+        parameters=retrained.parameters,
+        candidates=outcome.candidates,
+        trace=with_test_figures(outcome.trace, test_figures),
+        retrain_history=retrained.history,
+        shares_search_with=entry.shares_search_with if is_shared(assembly, entry) else None,
+        cost=cost,
+        details=details,
+        derive_seconds=outcome.derive_seconds + outcome.measure_seconds,
+        derive_samples=outcome.derive_samples + outcome.measure_samples,
+        tuning_seconds=0.0 if tuned is None else tuned.seconds,
+        tuning_samples=0 if tuned is None else tuned.samples,
+        provenance=with_search(provenance(config, assembly.dataset), outcome.provenance),
+    )
+
+
+def _importance(assembly: Assembly, job: Job, retrained: Retrained) -> dict[str, Any]:
+    if not assembly.settings.importance or not isinstance(retrained.model, FusionNetwork):
+        return {}
+    return {"importance": connection_importance(retrained.model, assembly.dataset.valid, job.task.config)}

@@ -1,0 +1,75 @@
+"""What a pruner hears of a tuning trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from nas_fusion.architecture import Found
+from nas_fusion.studies.queue.tuning_trials import TuningClaim
+from nas_fusion.training_log import StoppedEarly, Training, TrainingLog
+
+
+class TuningLog:
+    """Reports a trial's validations to Optuna, and stops it when the pruner says so.
+
+    Steps 1 … `search_steps` belong to the search (epochs of a supernet, or candidates by their best so far), those
+    behind them to the re-training, so that trials are compared at like stages.
+
+    Args:
+        claim: the trial.
+        search_steps: the most steps that the search takes.
+        log: who is told as well.
+    """
+
+    def __init__(self, claim: TuningClaim, search_steps: int, log: TrainingLog) -> None:
+        self._claim, self._search_steps, self._log = claim, search_steps, log
+        self._candidates, self._best_candidate = 0, 0.0
+
+    @contextmanager
+    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
+        """See `nas_fusion.training_log.TrainingLog`."""
+        with self._log.training(phase, design, **parameters) as inner:
+            yield _TuningTraining(self, phase, inner)
+
+    def validated(self, phase: str, epoch: int, valid_auc: float) -> None:
+        """An epoch of a search or a re-training."""
+        if phase != "candidate":
+            self._report(min(epoch, self._search_steps) if phase == "search" else self._search_steps + epoch, valid_auc)
+
+    def candidate_ended(self, valid_auc: float | None) -> None:
+        """The end of a candidate."""
+        self._candidates += 1
+        self._best_candidate = max(self._best_candidate, valid_auc or 0.0)
+        self._report(self._candidates, self._best_candidate)
+
+    def _report(self, step: int, valid_auc: float) -> None:
+        if not np.isfinite(valid_auc):
+            return
+        self._claim.trial.report(valid_auc, step)
+        if self._claim.trial.should_prune():
+            raise StoppedEarly(f"worse than half of the trials in epoch {step - self._search_steps} of the re-training")
+
+
+class _TuningTraining:
+    def __init__(self, log: TuningLog, phase: str, inner: Training) -> None:
+        self._log, self._phase, self._inner, self._epoch = log, phase, inner, 0
+
+    def validated(self, valid_auc: float) -> None:
+        """Pass it on."""
+        self._inner.validated(valid_auc)
+        self._epoch += 1
+        self._log.validated(self._phase, self._epoch, valid_auc)
+
+    def derived(self, design: Found) -> None:
+        """Pass it on."""
+        self._inner.derived(design)
+
+    def result(self, valid_auc: float | None, **more: float) -> None:
+        """Pass it on."""
+        self._inner.result(valid_auc, **more)
+        if self._phase == "candidate":
+            self._log.candidate_ended(valid_auc)

@@ -1,0 +1,79 @@
+"""A study that this process works on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from optuna.storages import BaseStorage
+
+from nas_fusion.strategy import StrategyEntry
+from nas_fusion.studies.cells.written_cells import WrittenCells
+from nas_fusion.studies.queue.cell_book import Cell, CellBook
+from nas_fusion.studies.queue.tuning_trials import Tuning
+from nas_fusion.studies.setup.assembly import Assembly
+from nas_fusion.studies.setup.jobs import Surroundings
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.storage.leases import Watch
+
+POLL_SECONDS = 0.5
+"""How long a process waits before it looks again for what others have done."""
+
+MANY_EPOCHS = 1_000_000
+"""More than a supernet is trained for in a budget of seconds; tuning counts the steps of a re-training after them."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A study that this process works on, alone or beside others.
+
+    Args:
+        assembly: settings and data set.
+        folder: where cells are written; it is there.
+        storage: where cells and tuning trials are claimed.
+        name: of the study in the storage.
+        surroundings: what the trainings of this process run in.
+        watch: notices dead processes.
+    """
+
+    assembly: Assembly
+    folder: StudyFolder
+    storage: BaseStorage
+    name: str
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    watch: Watch = field(default_factory=Watch)
+
+    @cached_property
+    def written(self) -> WrittenCells:
+        """The cells in the folder."""
+        return WrittenCells(self.folder)
+
+
+def cell_book(place: Workplace) -> CellBook:
+    """The cells in the storage, in the order in which they run: seed by seed, so that all soon have a first row."""
+    cells = [Cell(name, seed) for seed in place.assembly.settings.seeds for name in place.assembly.entries]
+    return CellBook(place.storage, place.name, cells, place.folder.artifacts, place.watch)
+
+
+def tunings(place: Workplace) -> list[Tuning]:
+    """The tunings that come before the cells."""
+    settings = place.assembly.settings
+    if not settings.tune:
+        return []
+    return [
+        Tuning(
+            place.storage, place.name, name, h.distributions(), h.defaults(), settings.tune, settings.seeds[0],
+            _search_steps(place.assembly, place.assembly.entries[name]), place.watch,
+        )
+        for name, h in place.assembly.hyperparameters.items()
+    ]  # fmt: skip
+
+
+def _search_steps(assembly: Assembly, entry: StrategyEntry) -> int:
+    if entry.kind == "multi-trial":
+        return assembly.budget.candidates or assembly.settings.candidates
+    if entry.kind == "reference":
+        return 0
+    samples = assembly.budget.samples
+    return MANY_EPOCHS if samples is None else math.ceil(samples / len(assembly.dataset.train))
