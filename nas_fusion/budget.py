@@ -77,12 +77,12 @@ class Budget:
         text = text.strip()
         if len(text) > _LONGEST:
             raise OptionError("budget", _FORMS, text)
-        if found := _SECONDS.fullmatch(text):
-            seconds = float(found["number"]) * _SECONDS_OF[found["unit"]]
+        if match := _SECONDS.fullmatch(text):
+            seconds = float(match["number"]) * _SECONDS_OF[match["unit"]]
             if seconds:
                 return cls(seconds=seconds)
-        if found := _CANDIDATES.fullmatch(text):
-            number, each = int(found["number"]), _samples(found["each"] or "1x", train_rows)
+        if match := _CANDIDATES.fullmatch(text):
+            number, each = int(match["number"]), _samples(match["each"] or "1x", train_rows)
             if number and each:
                 return cls(number * each, candidates=number)
         samples = _samples(text, train_rows)
@@ -108,8 +108,8 @@ class Budget:
 
 def _samples(text: str, train_rows: int) -> int:
     """The samples that a text means; 0 if it means none."""
-    found = _SAMPLES.fullmatch(text)
-    if not found:
+    match = _SAMPLES.fullmatch(text)
+    if not match:
         return 0
-    unit = train_rows if found["unit"] == "x" else _SUFFIX[found["unit"]]
-    return math.ceil(float(found["number"]) * unit)
+    unit = train_rows if match["unit"] == "x" else _SUFFIX[match["unit"]]
+    return math.ceil(float(match["number"]) * unit)

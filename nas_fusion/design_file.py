@@ -59,8 +59,8 @@ class DesignContext:
                 raise DesignError(f"{CONTEXT}: {UnknownNameError('key', str(key), kinds)}")
         for key, kind in kinds.items():
             if not isinstance(content.get(key), kind) or isinstance(content[key], bool):
-                found = repr(content[key]) if key in content else "nothing"
-                raise DesignError(f"{CONTEXT}.{key} must be {_WORDS[kind]}, got {found[:200]}")
+                shown_value = repr(content[key]) if key in content else "nothing"
+                raise DesignError(f"{CONTEXT}.{key} must be {_WORDS[kind]}, got {shown_value[:200]}")
         if content["format"] != FORMAT_VERSION:
             raise DesignError(f"{CONTEXT}.format must be {FORMAT_VERSION}, got {content['format']}")
         return cls(**{key: value for key, value in content.items() if key != "format"})
@@ -70,24 +70,24 @@ _KINDS: dict[str, type] = {"seed": int, "model": dict, "recipe": dict, "data": d
 _WORDS = {int: "an integer", str: "a text", dict: "an object"}
 
 
-def design_text(found: Found, context: Mapping[str, Any] | None) -> str:
+def design_text(design: Found, context: Mapping[str, Any] | None) -> str:
     """What a design's file says, with a checksum.
 
     Args:
-        found: the design, or the architecture.
+        design: the design, or the architecture.
         context: see `DesignContext.to_dict`; None for a plain design.
     """
-    content = json.loads(found.to_json())
+    content = json.loads(design.to_json())
     return sealed({**content, **({} if context is None else {CONTEXT: dict(context)})}) + "\n"
 
 
-def write_design(path: str | Path, found: Found, context: DesignContext | None) -> None:
+def write_design(path: str | Path, design: Found, context: DesignContext | None) -> None:
     """Write a design's file.
 
     Raises:
         WriteError: it cannot be written.
     """
-    write_text(path, design_text(found, None if context is None else context.to_dict()))
+    write_text(path, design_text(design, None if context is None else context.to_dict()))
 
 
 def read_design(path: str | Path) -> tuple[Found, DesignContext | None]:
@@ -103,9 +103,9 @@ def read_design(path: str | Path) -> tuple[Found, DesignContext | None]:
         raise DesignError(f"{path}: no such file")
     try:
         text = read_text(path)
-        found = found_from_json(text)
+        design = found_from_json(text)
         content = unsealed(json.loads(text), required=False)
-        return found, DesignContext.from_dict(content[CONTEXT]) if CONTEXT in content else None
+        return design, DesignContext.from_dict(content[CONTEXT]) if CONTEXT in content else None
     except DamagedFileError as error:
         raise DesignError(str(error)) from error
     except SealError as error:

@@ -40,9 +40,9 @@ class Difference(NamedTuple):
 def differences(records: Sequence[CellRecord]) -> tuple[Difference, ...]:
     """In what the cells' provenance differs; nothing if all were computed by the same, or none says by what."""
     told = [((record.strategy, record.seed), facts(record.provenance)) for record in records]
-    names = dict.fromkeys(name for _, found in told for name in found)
-    found = (Difference(name, _by_value((_value(found, name), cell) for cell, found in told)) for name in names)
-    return tuple(difference for difference in found if len(difference.values) > 1)
+    names = dict.fromkeys(name for _, own in told for name in own)
+    differences = (Difference(name, _by_value((_value(own, name), cell) for cell, own in told)) for name in names)
+    return tuple(difference for difference in differences if len(difference.values) > 1)
 
 
 def changes(records: Sequence[CellRecord], now: Mapping[str, Any]) -> tuple[Difference, ...]:
@@ -52,11 +52,11 @@ def changes(records: Sequence[CellRecord], now: Mapping[str, Any]) -> tuple[Diff
         The values that are not today's, with their cells.
     """
     told = [((record.strategy, record.seed), facts(record.provenance)) for record in records if record.provenance]
-    found = []
+    differences = []
     for name, today in facts(now).items():
         others = _by_value((v, cell) for cell, f in told if (v := f.get(name, UNRECORDED)) != today)
-        found.append(Difference(name, others))
-    return tuple(difference for difference in found if difference.values)
+        differences.append(Difference(name, others))
+    return tuple(difference for difference in differences if difference.values)
 
 
 def facts(provenance: Mapping[str, Any]) -> dict[str, str]:
@@ -68,9 +68,9 @@ def facts(provenance: Mapping[str, Any]) -> dict[str, str]:
     return own | {f"{name}{_OF_SEARCH}": value for name, value in search.items() if value != own.get(name)}
 
 
-def _value(found: Mapping[str, str], name: str) -> str:
+def _value(told: Mapping[str, str], name: str) -> str:
     # A search is told of where it differs from its cell only.
-    return found.get(name) or found.get(name.removesuffix(_OF_SEARCH)) or UNRECORDED
+    return told.get(name) or told.get(name.removesuffix(_OF_SEARCH)) or UNRECORDED
 
 
 def cells_in_words(cells: Sequence[tuple[str, int]]) -> str:

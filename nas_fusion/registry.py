@@ -104,8 +104,8 @@ class Registry(Generic[T]):
 
     def _loaded_entry(self, point: EntryPoint) -> T:
         try:
-            found = point.load()
-            entry = found() if not isinstance(found, self.entry_type) and callable(found) else found
+            loaded = point.load()
+            entry = loaded() if not isinstance(loaded, self.entry_type) and callable(loaded) else loaded
         except (Exception, SystemExit) as error:  # a module may end the process when it is imported
             raise RegistryError(words_of(error)) from error
         if not isinstance(entry, self.entry_type):

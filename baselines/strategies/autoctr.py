@@ -151,5 +151,5 @@ class AutoCTRSearch:
 
 def _ranks(values: Sequence[float]) -> np.ndarray:
     """Ranks from 1, smallest first; equal values share the mean of theirs."""
-    found = np.asarray(values, dtype=np.float64)
-    return (found[None] < found[:, None]).sum(1) + ((found[None] == found[:, None]).sum(1) + 1) / 2
+    numbers = np.asarray(values, dtype=np.float64)
+    return (numbers[None] < numbers[:, None]).sum(1) + ((numbers[None] == numbers[:, None]).sum(1) + 1) / 2

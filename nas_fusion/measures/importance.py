@@ -48,11 +48,11 @@ def connection_importance(
     each = _EachClosed(model)
     logits, labels = predict_logits(each, some, config), np.asarray(some.labels)
     whole = auc_and_logloss(logits[:, 0], labels).auc
-    found = {}
+    losses = {}
     for column, (source, target) in enumerate(each.connections, start=1):
         if np.isfinite(logits[:, column]).all():
-            found[f"{source} -> {target}"] = whole - auc_and_logloss(logits[:, column], labels).auc
-    return found
+            losses[f"{source} -> {target}"] = whole - auc_and_logloss(logits[:, column], labels).auc
+    return losses
 
 
 def spaced(split: EncodedSplit, rows: int) -> EncodedSplit:

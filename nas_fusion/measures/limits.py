@@ -82,8 +82,8 @@ class Limits:
                 raise OptionError(limit.option, expected, limit.most)
         if self.affordable_design(levels, mode) is None:
             names = " and ".join(limit.option for limit in self.limits)
-            found = tuple(limit.most for limit in self.limits)
-            raise OptionError(names, f"limits that one design{words} can keep together", found)
+            limits_set = tuple(limit.most for limit in self.limits)
+            raise OptionError(names, f"limits that one design{words} can keep together", limits_set)
 
     def affordable_design(self, levels: int, mode: Mode = "hard") -> FusionDesign | None:
         """The cheapest design that keeps every limit, or None."""

@@ -65,11 +65,11 @@ class MendedModule:
 
     def arch_parameters(self) -> list[nn.Parameter]:
         """Every architecture parameter once, in the order of the modules."""
-        found: dict[int, nn.Parameter] = {}
+        by_identity: dict[int, nn.Parameter] = {}
         assert isinstance(self, nn.Module), "it is mixed into one"
         for module in learners(self):
-            found.update((id(p), p) for p in module.arch_parameters())
-        return list(found.values())
+            by_identity.update((id(p), p) for p in module.arch_parameters())
+        return list(by_identity.values())
 
     def postprocess_weight_optimizers(self, optimizers: Optimizer) -> Optimizer:
         """Take the architecture parameters out of the weights' optimiser."""

@@ -54,8 +54,8 @@ _BUSY_SECONDS = 30.0
 
 def experiment_id(folder: Path) -> str | None:
     """The experiment that was recorded in a folder, if any."""
-    found = sorted(path.parent.parent.name for path in folder.glob("*/db/nni.sqlite"))
-    return found[0] if found else None
+    experiments = sorted(path.parent.parent.name for path in folder.glob("*/db/nni.sqlite"))
+    return experiments[0] if experiments else None
 
 
 def check_experiment(folder: Path, experiment: str, remedy: str = "") -> None:
@@ -69,9 +69,9 @@ def check_experiment(folder: Path, experiment: str, remedy: str = "") -> None:
         if not path.is_file():
             raise ValueError("it is no file")
         with closing(sqlite3.connect(path, _BUSY_SECONDS)) as database:
-            (found,) = database.execute("pragma quick_check(1)").fetchone()
-            if found != "ok":
-                raise ValueError(found)
+            (answer,) = database.execute("pragma quick_check(1)").fetchone()
+            if answer != "ok":
+                raise ValueError(answer)
             rows = database.execute("select data from TrialJobEvent where data is not null").fetchall()
             if not all(isinstance(json.loads(data)["parameters"], dict) for (data,) in rows):
                 raise ValueError("parameters that are none")

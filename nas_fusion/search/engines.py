@@ -122,6 +122,6 @@ class TrainingService:
 Engine = InProcess | TrainingService
 
 
-def _check_concurrency(found: int) -> None:
-    if found < 1:
-        raise OptionError("concurrency", "a positive integer", found)
+def _check_concurrency(concurrency: int) -> None:
+    if concurrency < 1:
+        raise OptionError("concurrency", "a positive integer", concurrency)

@@ -54,13 +54,13 @@ class KeptLimits:
         Args:
             costs: of the re-trained model by option; latency is that of `keep_limits`, where it measured it.
         """
-        found: dict[str, Any] = {}
+        by_option: dict[str, Any] = {}
         for limit in self.limits.limits if self.limits is not None else ():
             cost = costs[limit.option]
             if limit.option == LATENCY and self.measured_ms is not None:
-                cost, found["derived_again"] = self.measured_ms, self.derivations
-            found[limit.option] = {"limit": limit.most, "cost": cost, "kept": cost <= limit.most}
-        return found
+                cost, by_option["derived_again"] = self.measured_ms, self.derivations
+            by_option[limit.option] = {"limit": limit.most, "cost": cost, "kept": cost <= limit.most}
+        return by_option
 
 
 def keep_limits(

@@ -78,15 +78,15 @@ def model_to_train(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTas
     return entry.make_soft_model(space, outcome.design, outcome.soft)
 
 
-def new_model(entry: StrategyEntry, found: Found, space: FusionSpace) -> nn.Module:
-    """The model of what an entry found, with fresh weights from the current random state.
+def new_model(entry: StrategyEntry, design: Found, space: FusionSpace) -> nn.Module:
+    """The model of a design or an architecture that an entry found, with fresh weights from the current random state.
 
     Raises:
         OptionError: an architecture of an entry that makes none.
         DesignError: the design is not one of the space.
     """
-    if not isinstance(found, Architecture):
-        return space.derive(found, weights=False)
+    if not isinstance(design, Architecture):
+        return space.derive(design, weights=False)
     if entry.make_model is None:
-        raise OptionError(f"the architecture of {entry.name}", "made by an entry with a space of its own", found.model)
-    return entry.make_model(found, space.fields)
+        raise OptionError(f"the architecture of {entry.name}", "made by an entry with a space of its own", design.model)
+    return entry.make_model(design, space.fields)

@@ -60,8 +60,8 @@ def compare_over_data_sets(
     check_arguments(scores, reference, level, smallest_difference, chosen_from)
     rest = [name for name in scores if name != reference]
     pairs = [*((name, reference) for name in rest), *unshown_pairs(rest, chosen_from)]
-    found = [replace(_compare(scores[a], scores[b], level), name=a, reference=b) for a, b in pairs]
-    family = correct([replace(c, smallest_difference=smallest_difference) for c in found])
+    comparisons = [replace(_compare(scores[a], scores[b], level), name=a, reference=b) for a, b in pairs]
+    family = correct([replace(c, smallest_difference=smallest_difference) for c in comparisons])
     return [judge(c, math.nan, len(family)) for c in family[: len(rest)]]
 
 

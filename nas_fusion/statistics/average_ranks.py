@@ -95,13 +95,13 @@ def cliques(ranks: Mapping[str, float], cd: float) -> list[tuple[str, ...]]:
     another.
     """
     names = sorted(ranks, key=lambda n: ranks[n])
-    found: list[tuple[str, ...]] = []
+    groups: list[tuple[str, ...]] = []
     reached = 0
     for start, name in enumerate(names):
         end = start + 1
         while end < len(names) and ranks[names[end]] - ranks[name] < cd:
             end += 1
         if end - start > 1 and end > reached:
-            found.append(tuple(names[start:end]))
+            groups.append(tuple(names[start:end]))
         reached = max(reached, end)
-    return found
+    return groups

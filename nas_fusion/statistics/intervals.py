@@ -81,8 +81,8 @@ def bootstrap_interval(
         return None
     drawn = sample[np.random.default_rng(seed).integers(0, len(sample), (resamples, len(sample)))]
     if statistic is interquartile_mean:
-        found = _interquartile_means(drawn)
+        estimates = _interquartile_means(drawn)
     else:
-        found = np.array([statistic(row.tolist()) for row in drawn])
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+        estimates = np.array([statistic(row.tolist()) for row in drawn])
+    low, high = np.quantile(estimates, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))

@@ -46,9 +46,9 @@ def compare_with_reference(
     """
     check_arguments(scores, reference, level, smallest_difference, chosen_from)
     rest = [n for n in scores if n != reference]
-    found = [_compare(scores, n, reference, level, smallest_difference) for n in rest]
+    shown = [_compare(scores, n, reference, level, smallest_difference) for n in rest]
     unshown = unshown_pairs(rest, chosen_from)
-    family = correct([*found, *(_compare(scores, a, b, level, smallest_difference) for a, b in unshown)])
+    family = correct([*shown, *(_compare(scores, a, b, level, smallest_difference) for a, b in unshown)])
     counted = sum(c.p_value is not None for c in family)
     return [judge(c, _sd(scores, c), counted) for c in family[: len(rest)]]
 

@@ -252,10 +252,10 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        found = torch.load(Path(path), map_location="cpu", weights_only=True)
+        tensors = torch.load(Path(path), map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, LookupError, TypeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DamagedFileError(path, f"no tensors can be read from it ({reason})") from error
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+    if not isinstance(tensors, dict) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
         raise DamagedFileError(path, "it holds no dictionary of tensors")
-    return found
+    return tensors

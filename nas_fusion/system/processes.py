@@ -55,9 +55,9 @@ def this_process() -> ProcessId:
 
 @cache
 def _this_process(pid: int) -> ProcessId:
-    found = _look_up(pid)
-    space = _space() if found else ""
-    return ProcessId(platform.node(), space, pid, found[1] if found else 0, secrets.token_hex(8))
+    looked_up = _look_up(pid)
+    space = _space() if looked_up else ""
+    return ProcessId(platform.node(), space, pid, looked_up[1] if looked_up else 0, secrets.token_hex(8))
 
 
 def fate(of: Mapping[str, Any]) -> Fate:
@@ -74,12 +74,12 @@ def _fate_here(pid: object, started: object) -> Fate:
     if not isinstance(pid, int) or not isinstance(started, int):
         return "unknown"
     try:
-        found = _look_up(pid)
+        looked_up = _look_up(pid)
     except OSError:
         return "unknown"
-    if found is None:
+    if looked_up is None:
         return "unknown" if _is_hidden(pid) else "gone"
-    state, since = found
+    state, since = looked_up
     return "lives" if since == started and state not in "ZX" else "gone"
 
 

@@ -49,10 +49,10 @@ def unsealed(content: dict[str, Any], *, required: bool = True) -> dict[str, Any
         SealError: it does not fit, or there is none and there must be one.
     """
     rest = dict(content)
-    found = rest.pop(SEAL, None)
-    if found is None and required:
+    seal = rest.pop(SEAL, None)
+    if seal is None and required:
         raise SealError("damaged: it has no checksum")
-    if found is not None and found != digest(rest):
+    if seal is not None and seal != digest(rest):
         raise SealError(CHANGED)
     return rest
 
@@ -71,11 +71,11 @@ def read_sealed(path: Path, remedy: str = "", *, required: bool = True) -> dict[
 
 def seal_of_file(path: Path) -> dict[str, Any]:
     """Size and checksum of a file."""
-    found = hashlib.sha256()
+    checksum = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            found.update(block)
-    return {"bytes": path.stat().st_size, SEAL: found.hexdigest()}
+            checksum.update(block)
+    return {"bytes": path.stat().st_size, SEAL: checksum.hexdigest()}
 
 
 def check_file(path: Path, seal: Mapping[str, Any], remedy: str = "", *, largest: int | None = None) -> None:

@@ -248,8 +248,8 @@ class StrategyContract:
             for value in _ends(distribution):
                 parameters = entry.with_parameters({name: value})
                 if entry.kind == "reference":
-                    found = entry.reference(context, parameters)
-                    assert sum(p.numel() for p in new_model(entry, found, task.make_space()).parameters()) > 0
+                    design = entry.reference(context, parameters)
+                    assert sum(p.numel() for p in new_model(entry, design, task.make_space()).parameters()) > 0
                 else:
                     strategy = entry.build(context, **parameters)
                     assert strategy is not entry.build(context, **parameters)

@@ -29,5 +29,5 @@ def designs_in_fresh_process(names: Sequence[str], *, seed: int = 0) -> dict[str
     if done.returncode:
         raise TrainingError(f"the fresh process ended with {done.returncode}: {done.stderr[-2000:]}")
     # A strategy that prints is another test's business: the answer is the last line.
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {name: found_from_json(text) for name, text in found.items()}
+    texts = json.loads(done.stdout.splitlines()[-1])
+    return {name: found_from_json(text) for name, text in texts.items()}

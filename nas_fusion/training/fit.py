@@ -143,12 +143,12 @@ def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -
     """Logits of every row of a split, ``[rows]``; the model is left in the modes and on the device it was."""
     device = torch_device(config)
     autocast = torch.autocast(device.type, torch.bfloat16) if config.precision == "bf16" else nullcontext()
-    found = []
+    batches_of_logits = []
     with evaluating(model, device), torch.inference_mode(), autocast:
         for batch in BatchLoader(split, config.batch_size):
             values = None if batch.values is None else batch.values.to(device)
-            found.append(full_precision(model(batch.ids.to(device), values)))
-    return np.asarray(torch.cat(found).cpu().numpy())
+            batches_of_logits.append(full_precision(model(batch.ids.to(device), values)))
+    return np.asarray(torch.cat(batches_of_logits).cpu().numpy())
 
 
 @contextmanager
@@ -178,5 +178,5 @@ def evaluate(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> Metr
     Raises:
         TrainingError: a prediction is not finite, or the split has one class only.
     """
-    found = auc_and_logloss(predict_logits(model, split, config), np.asarray(split.labels))
-    return Metrics(found.auc, found.logloss, len(split))
+    quality = auc_and_logloss(predict_logits(model, split, config), np.asarray(split.labels))
+    return Metrics(quality.auc, quality.logloss, len(split))

@@ -157,9 +157,9 @@ class ValidationMonitor(pl.Callback):
         logits = torch.cat([logits for logits, _ in self._outputs]).cpu().numpy()
         labels = torch.cat([labels for _, labels in self._outputs]).cpu().numpy()
         self._outputs, self._losses = [], []
-        found = auc_and_logloss(logits, labels)
+        quality = auc_and_logloss(logits, labels)
         seconds = self._clock() - self._start
-        return EpochRecord(epoch, self.meter.samples, seconds, found.auc, found.logloss, loss)
+        return EpochRecord(epoch, self.meter.samples, seconds, quality.auc, quality.logloss, loss)
 
     def _drop_learning_rates(self, trainer: pl.Trainer) -> None:
         for optimizer in trainer.optimizers:

@@ -61,14 +61,14 @@ def make_affordable(design: FusionDesign, scores: Scores, limits: Limits, mode: 
     """
     excess = limits.excess(design, mode)
     while excess:
-        found = _best_step(design, excess, _closings(design, limits), scores, limits, mode)
-        found = found or _best_step(design, excess, _single_inputs(design), scores, limits, mode)
-        if found is None:
+        cheaper = _best_step(design, excess, _closings(design, limits), scores, limits, mode)
+        cheaper = cheaper or _best_step(design, excess, _single_inputs(design), scores, limits, mode)
+        if cheaper is None:
             affordable = limits.affordable_design(design.levels, mode)
             if affordable is None:
                 raise DesignError(f"no design keeps the limits: {limits.problem(design, mode)}")
             return affordable
-        design = found
+        design = cheaper
         excess = limits.excess(design, mode)
     return design
 

@@ -76,10 +76,10 @@ class Vectors(nn.Module):
 
     def forward(self, inputs: Sequence[Features]) -> Float[Tensor, "batch vector dim"]:
         """Return the vectors."""
-        found = [inputs[0].unflatten(1, (self.raw, self.emb_dim))] if self.raw else []
+        vectors = [inputs[0].unflatten(1, (self.raw, self.emb_dim))] if self.raw else []
         outputs = inputs[bool(self.raw) :]
-        found += [map_(output).unsqueeze(1) for map_, output in zip(self.maps, outputs, strict=True)]
-        return torch.cat(found, dim=1)
+        vectors += [map_(output).unsqueeze(1) for map_, output in zip(self.maps, outputs, strict=True)]
+        return torch.cat(vectors, dim=1)
 
 
 class FactorisationMachine(nn.Module):

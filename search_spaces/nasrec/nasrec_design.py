@@ -112,7 +112,7 @@ class NasRecDesign:
     def needed(self) -> tuple[Needed, ...]:
         """For every block, the parts that reach the head."""
         dense, sparse = {len(self.blocks)}, {len(self.blocks)}
-        found = []
+        needed = []
         for number, block in reversed(list(enumerate(self.blocks, 1))):
             dense_output, sparse_output = number in dense, number in sparse
             needs_dense = dense_output or (sparse_output and block.merge)
@@ -121,8 +121,8 @@ class NasRecDesign:
                 dense.update(block.dense_inputs)
             if needs_sparse or (needs_dense and block.dense == "dot"):
                 sparse.update(block.sparse_inputs)
-            found.append(Needed(dense_output, sparse_output, needs_dense, needs_sparse))
-        return tuple(reversed(found))
+            needed.append(Needed(dense_output, sparse_output, needs_dense, needs_sparse))
+        return tuple(reversed(needed))
 
     def __str__(self) -> str:
         return "; ".join(

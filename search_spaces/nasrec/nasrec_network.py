@@ -107,9 +107,9 @@ class ChoiceLayers(nn.Module):
         for number, (choice, needed) in enumerate(zip(design.blocks, design.needed(), strict=True), 1):
             if any(needed):
                 block = self.blocks[str(number)]
-                found = block(choice, needed, _some(dense, choice.dense_inputs), _sparse(sparse, choice))
-                dense.update(_there({number: found[0]}))
-                sparse.update(_there(dict(zip(sparse_sources(number), found[1:], strict=True))))
+                outputs = block(choice, needed, _some(dense, choice.dense_inputs), _sparse(sparse, choice))
+                dense.update(_there({number: outputs[0]}))
+                sparse.update(_there(dict(zip(sparse_sources(number), outputs[1:], strict=True))))
         own, merged = (sparse.get(source) for source in sparse_sources(self.last))
         parts = {0: dense[self.last], 1: own, 2: merged}
         return self.head({k: part.flatten(1) for k, part in parts.items() if part is not None}, 1).squeeze(-1)
@@ -182,13 +182,13 @@ def _layers_of(fields: Fields, design: NasRecDesign) -> ChoiceLayers:
     return ChoiceLayers(fields, shapes, len(design.blocks))
 
 
-def _some(found: Mapping[int, T], wanted: Iterable[int]) -> dict[int, T]:
-    return {i: found[i] for i in wanted if i in found}
+def _some(outputs: Mapping[int, T], wanted: Iterable[int]) -> dict[int, T]:
+    return {i: outputs[i] for i in wanted if i in outputs}
 
 
-def _sparse(found: Mapping[int, T], choice: BlockChoice) -> dict[int, T]:
-    return _some(found, [source for block in choice.sparse_inputs for source in sparse_sources(block)])
+def _sparse(outputs: Mapping[int, T], choice: BlockChoice) -> dict[int, T]:
+    return _some(outputs, [source for block in choice.sparse_inputs for source in sparse_sources(block)])
 
 
-def _there(found: Mapping[int, Tensor | None]) -> dict[int, Tensor]:
-    return {i: tensor for i, tensor in found.items() if tensor is not None}
+def _there(outputs: Mapping[int, Tensor | None]) -> dict[int, Tensor]:
+    return {i: tensor for i, tensor in outputs.items() if tensor is not None}

@@ -86,9 +86,9 @@ class NasRecSpace:
         if len(design.blocks) != self.blocks:
             return f"it has {len(design.blocks)} blocks, the space has {self.blocks}"
         for block in design.blocks:
-            for name, found, known in (("width", block.width, self.widths), ("vectors", block.vectors, self.vectors)):
-                if found not in known:
-                    return f"{name} must be one of {', '.join(map(str, known))}, got {found}"
+            for name, given, known in (("width", block.width, self.widths), ("vectors", block.vectors, self.vectors)):
+                if given not in known:
+                    return f"{name} must be one of {', '.join(map(str, known))}, got {given}"
         weights = self.weights(design)
         return f"it has {weights} weights, the limit is {self.weight_limit}" if weights > self.weight_limit else None
 

@@ -19,9 +19,9 @@ def load_plain(text: str | bytes) -> Any:
     Raises:
         ValueError: it is no JSON, has a number that is not finite, or a mark that NNI would make an object of.
     """
-    found = json.loads(text, parse_constant=_refuse_constant)
-    check_plain(found)
-    return found
+    value = json.loads(text, parse_constant=_refuse_constant)
+    check_plain(value)
+    return value
 
 
 def check_plain(value: Any) -> None:

@@ -109,7 +109,7 @@ class ServiceSettings:
                 given = yaml.safe_load(self.file.read_text("utf-8"))
             config = ExperimentConfig() if self.file is None else ExperimentConfig.load(self.file)
             self._complete(config, {case_insensitive(name) for name in given})
-            found: dict[str, Any] = config.json()
+            settings: dict[str, Any] = config.json()
         except (
             OSError, ValueError, TypeError, AttributeError, AssertionError, RecursionError, yaml.YAMLError,
         ) as error:  # fmt: skip
@@ -117,7 +117,7 @@ class ServiceSettings:
             raise OptionError("NNI's configuration", f"a file that NNI accepts ({problem})", str(self.file)) from error
         finally:
             unset_base_path()  # NNI leaves it set when a file is wrong, and then refuses the next file
-        return found
+        return settings
 
     def _complete(self, config: Any, given: set[str]) -> None:
         ours = {
@@ -230,10 +230,10 @@ class TrainingServiceRun:
 
     def _check_manager(self) -> None:
         self._manager.check()
-        found = self._manager.ask("check-status")
-        if found["status"] in ("ERROR", "STOPPING", "STOPPED", "DONE"):
-            problem = "; ".join(found["errors"]) or "no more trials are allowed"
-            raise StudyError(f"NNI's manager gave up ({found['status']}: {problem}); its logs are in {self.folder}/log")
+        state = self._manager.ask("check-status")
+        if state["status"] in ("ERROR", "STOPPING", "STOPPED", "DONE"):
+            problem = "; ".join(state["errors"]) or "no more trials are allowed"
+            raise StudyError(f"NNI's manager gave up ({state['status']}: {problem}); its logs are in {self.folder}/log")
 
     def _cancel(self, numbers: set[int]) -> None:
         # On the way out of an error, which must not be hidden by another one; the manager's end ends them, too.
@@ -295,11 +295,11 @@ def _is_open(end: TrialEnd, late: float | None) -> bool:
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(json.dumps(parameters, allow_nan=False))
-        check_plain(found)
+        plain: dict[str, Any] = json.loads(json.dumps(parameters, allow_nan=False))
+        check_plain(plain)
     except (TypeError, ValueError) as error:
         raise OptionError("a trial's parameters", f"plain values ({error})", dict(parameters)) from error
-    return found
+    return plain
 
 
 def _platform(experiment: Mapping[str, Any]) -> str:

@@ -123,10 +123,10 @@ def parameters_of(command: Any) -> Any:
     Raises:
         ValueError: it is another command, or they are not plain JSON.
     """
-    found = command.get("parameter") if isinstance(command, dict) else None
-    if not isinstance(found, str):
+    text = command.get("parameter") if isinstance(command, dict) else None
+    if not isinstance(text, str):
         raise ValueError(f"a command with a trial's parameters is expected, got {str(command)[:200]}")
-    return load_plain(found)
+    return load_plain(text)
 
 
 class FileChannel(LocalLegacyTrialCommandChannel):

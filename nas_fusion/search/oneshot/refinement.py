@@ -67,21 +67,21 @@ def refine(strategy: RefinesDesigns, task: SearchTask, spent: int, place: int) -
         spent: samples that the supernet has seen.
         place: how many points the search's trace has before the candidates'.
     """
-    found, start = Refined(before=place), task.watch.elapsed
+    refined, start = Refined(before=place), task.watch.elapsed
     count = _affordable(strategy, task, spent)
     if count < 1:
-        return found
+        return refined
     shares = TimeShares(task.watch, count)
     rng = np.random.default_rng([task.seed, 1])
     proposed = max(1, round(strategy.proposed_share * count))
-    for number, design in enumerate(islice(_order(strategy, task, found, rng, proposed), count)):
+    for number, design in enumerate(islice(_order(strategy, task, refined, rng, proposed), count)):
         if not shares.fits():
             break
-        config = _recipe(task, spent + found.samples, count - number)
+        config = _recipe(task, spent + refined.samples, count - number)
         with shares.round() as limit:
-            _try(design, task, replace(config, max_seconds=limit), found, spent, f"{task.label} {number + 1}/{count}")
-    found.seconds = task.watch.elapsed - start
-    return found
+            _try(design, task, replace(config, max_seconds=limit), refined, spent, f"{task.label} {number + 1}/{count}")
+    refined.seconds = task.watch.elapsed - start
+    return refined
 
 
 def _affordable(strategy: RefinesDesigns, task: SearchTask, spent: int) -> int:
@@ -98,7 +98,7 @@ def _recipe(task: SearchTask, spent: int, count: int) -> TrainConfig:
 
 
 def _order(
-    strategy: RefinesDesigns, task: SearchTask, found: Refined, rng: np.random.Generator, proposed: int
+    strategy: RefinesDesigns, task: SearchTask, refined: Refined, rng: np.random.Generator, proposed: int
 ) -> Iterator[FusionDesign]:
     designs = task.make_space().designs
     seen: set[FusionDesign] = set()
@@ -107,26 +107,26 @@ def _order(
             seen.add(design.pruned())
             yield design
     while True:
-        base = found.best[0] if found.best else designs.sample(rng)
+        base = refined.best[0] if refined.best else designs.sample(rng)
         design = designs.change(base, rng)
         if design.pruned() not in seen:
             seen.add(design.pruned())
             yield design
 
 
-def _try(design: FusionDesign, task: SearchTask, config: TrainConfig, found: Refined, spent: int, label: str) -> None:
-    before = spent + found.samples
+def _try(design: FusionDesign, task: SearchTask, config: TrainConfig, refined: Refined, spent: int, label: str) -> None:
+    before = spent + refined.samples
     try:
         with task.training_log.training("candidate", design) as training:
             result = train_candidate(
                 task, config, lambda: task.make_space().derive(design, weights=False),
-                lambda record: training.validated(record.valid_auc), label, place=found.before + len(found.trace),
+                lambda record: training.validated(record.valid_auc), label, place=refined.before + len(refined.trace),
             )  # fmt: skip
             training.result(result.valid_auc)
     except TrainingError:
-        found.samples += config.max_samples or 0  # a failed candidate has spent its share
-        found.designs.append((design, None))
+        refined.samples += config.max_samples or 0  # a failed candidate has spent its share
+        refined.designs.append((design, None))
         return
-    found.trace += [replace(point, samples=before + point.samples) for point in result.trace]
-    found.samples += result.samples
-    found.designs.append((design, result.valid_auc))
+    refined.trace += [replace(point, samples=before + point.samples) for point in result.trace]
+    refined.samples += result.samples
+    refined.designs.append((design, result.valid_auc))

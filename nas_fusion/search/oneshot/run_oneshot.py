@@ -93,31 +93,31 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, training
 
 
 def _derived(entry: StrategyEntry, strategy: Any) -> Any:
-    found: list[Any] = []
-    ended = current_allowance().run(lambda: found.extend(islice(strategy.list_models(), 1)))
+    derived: list[Any] = []
+    ended = current_allowance().run(lambda: derived.extend(islice(strategy.list_models(), 1)))
     if ended is not None:
         raise StrategyError(entry.name, f"it did not end by itself ({ended}), and derived no design")
-    if not found or found[0].sample is None:
+    if not derived or derived[0].sample is None:
         raise StrategyError(entry.name, "it derived no design")
-    return found[0].sample
+    return derived[0].sample
 
 
 def _refined(outcome: SearchOutcome, strategy: RefinesDesigns, task: SearchTask) -> SearchOutcome:
-    found = refine(strategy, task, outcome.samples, len(outcome.trace))
-    trace = (*outcome.trace, *found.trace)
+    refined = refine(strategy, task, outcome.samples, len(outcome.trace))
+    trace = (*outcome.trace, *refined.trace)
     return replace(
         outcome,
-        design=outcome.design if found.best is None else found.best[0],
+        design=outcome.design if refined.best is None else refined.best[0],
         valid_auc=max((p.valid_auc for p in trace), default=None),
         trace=trace,
-        samples=outcome.samples + found.samples,
+        samples=outcome.samples + refined.samples,
         seconds=task.watch.elapsed,
-        candidates=len(found.designs),
+        candidates=len(refined.designs),
         soft=None,
-        details={**outcome.details, "derived": str(outcome.design), "candidates": found.details},
-        derive_samples=outcome.derive_samples + found.samples,
-        derive_seconds=outcome.derive_seconds + found.seconds,
-        alternatives=found.by_rank[1:],
+        details={**outcome.details, "derived": str(outcome.design), "candidates": refined.details},
+        derive_samples=outcome.derive_samples + refined.samples,
+        derive_seconds=outcome.derive_seconds + refined.seconds,
+        alternatives=refined.by_rank[1:],
     )
 
 
@@ -189,11 +189,11 @@ def _keep_ranked(strategy: Any, ranked: Sequence[RankedDesign], trace: Sequence[
     """Tell the incumbents of the ranked designs, each as it is in the supernet, whose weights are still the same."""
     finite = [r for r in ranked if math.isfinite(r.valid_auc)]
     best = -math.inf
-    for place, (found, point) in enumerate(zip(finite, trace, strict=bool(ranked))):
-        if found.valid_auc > best:
-            best = found.valid_auc
+    for place, (candidate, point) in enumerate(zip(finite, trace, strict=bool(ranked))):
+        if candidate.valid_auc > best:
+            best = candidate.valid_auc
             with seeded(task.seed):
-                model = strategy.supernet.derive(found.design, weights=True)
+                model = strategy.supernet.derive(candidate.design, weights=True)
             task.keep(model, point, place)
 
 

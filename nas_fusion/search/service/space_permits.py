@@ -55,7 +55,7 @@ def permitted_class(name: str, environment: Mapping[str, str] = os.environ) -> t
     if folder and _NAME.fullmatch(name) and _file(name, Path(folder)).is_file():
         kind = _imported(name)
     else:
-        kind = next((found for _, found in SPACES if _name_of(found) == name), None)
+        kind = next((registered for _, registered in SPACES if _name_of(registered) == name), None)
     if kind is None:
         raise OptionError(_OPTION, "one that the search named, or a registered one", name)
     if not (isinstance(kind, type) and issubclass(kind, FusionSpace)):
@@ -66,12 +66,12 @@ def permitted_class(name: str, environment: Mapping[str, str] = os.environ) -> t
 def _imported(name: str) -> Any:
     module, _, path = name.partition(":")
     try:
-        found: Any = import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
+        part_of_module: Any = import_module(module)
+        for name_of_part in path.split("."):
+            part_of_module = getattr(part_of_module, name_of_part)
     except (ImportError, AttributeError) as error:
         raise OptionError(_OPTION, f"one that can be imported here ({error})", name) from error
-    return found
+    return part_of_module
 
 
 def _name_of(kind: type) -> str:
