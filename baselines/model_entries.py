@@ -10,23 +10,11 @@ from torch import nn
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.baselines.models import MODELS, HandMade
-from nas_fusion.bounds import DROPOUT, LEVELS, Bound, Rule
+from nas_fusion.bounds import LEVELS
 from nas_fusion.design import FusionDesign
 from nas_fusion.nn import Fields
-from nas_fusion.nn.operations import BUILT_IN
 from nas_fusion.search_spaces import DesignSet
 from nas_fusion.strategy import BuildContext, StrategyEntry
-
-_LAYERS, _WIDTH = Bound(1, 64), Bound(1, 16_384)
-_BOUNDS: Mapping[str, Rule] = {
-    **dict.fromkeys(("cross_layers", "cin_layers", "layers", "second_layers"), _LAYERS),
-    **dict.fromkeys(("hidden_width", "cin_width", "second_width", "gate_width", "heads"), _WIDTH),
-    "hidden_layers": Bound(0, 64),
-    "dropout": DROPOUT,
-    "rank": Bound(1, 16_384, or_none=True),
-    "temperature": Bound(0, 1000, integer=False, above=True),
-    "bridge": tuple(BUILT_IN),
-}
 
 
 def point_of_the_space(model: HandMade, parameters: Mapping[str, Any]) -> FusionDesign | None:
@@ -72,7 +60,7 @@ def _entry(model: HandMade) -> StrategyEntry:
         build=partial(_architecture, model),
         # As JSON gives them back, so that a record that was read equals the one that was written.
         parameters={k: list(v) if isinstance(v, tuple) else v for k, v in model.parameters.items()},
-        bounds={name: rule for name, rule in _BOUNDS.items() if name in model.parameters},
+        bounds=model.bounds,
         distributions=model.distributions,
         make_model=partial(_make_model, model),
     )

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+from optuna.distributions import IntDistribution
 from torch import nn
 
+from nas_fusion.baselines.handmade_designs import stacked
+from nas_fusion.baselines.models.handmade_model import LAYERS, FrappeResult, HandMade, tower_defaults, tuned_tower
 from nas_fusion.baselines.models.model_parts import CrossNetwork, Ids, Logits, Tower, TowerHead, Values
 from nas_fusion.baselines.models.model_shape import ModelShape
+from nas_fusion.bounds import Bound
 from nas_fusion.nn import CrossBlock, LowRankCrossBlock, MatrixCrossBlock
 
 
@@ -86,3 +90,41 @@ class DCNv2Stacked(nn.Module):
 def dcnv2_cross(rank: int | None) -> Callable[[int], nn.Module]:
     """What makes a cross layer with a matrix of a rank; None: of full rank."""
     return MatrixCrossBlock if rank is None else partial(LowRankCrossBlock, rank=rank)
+
+
+DCN_ENTRY = HandMade(
+    "dcn",
+    "DCN: crosses beside a dense network (Wang et al., ADKDD 2017)",
+    DCN,
+    tower=tower_defaults(0.2),
+    own={"cross_layers": 3},
+    own_bounds={"cross_layers": LAYERS},
+    distributions=tuned_tower(cross_layers=IntDistribution(1, 6)),
+    frappe=FrappeResult(0.983418, 0.150676, 5, 0.05, 418_591),
+)
+
+_RANK = Bound(1, 16_384, or_none=True)
+
+DCNV2_STACKED_ENTRY = HandMade(
+    "dcnv2-stacked",
+    "DCNv2 stacked: full-matrix crosses below a dense network (Wang et al., WWW 2021)",
+    DCNv2Stacked,
+    # BARS chose the parallel form on frappe: that form's settings are taken over here.
+    tower=tower_defaults(0.4),
+    own={"cross_layers": 4, "rank": None},
+    own_bounds={"cross_layers": LAYERS, "rank": _RANK},
+    distributions=tuned_tower(cross_layers=IntDistribution(1, 6)),
+    design=stacked,
+    space="dcnv2",
+)
+
+DCNV2_PARALLEL_ENTRY = HandMade(
+    "dcnv2-parallel",
+    "DCNv2 parallel: full-matrix crosses beside a dense network (Wang et al., WWW 2021)",
+    DCNv2Parallel,
+    tower=tower_defaults(0.4),
+    own={"cross_layers": 4, "rank": None},
+    own_bounds={"cross_layers": LAYERS, "rank": _RANK},
+    distributions=tuned_tower(cross_layers=IntDistribution(1, 6)),
+    frappe=FrappeResult(0.983824, 0.152036, 5, 0.05, 458_391),
+)

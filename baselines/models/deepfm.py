@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from nas_fusion.baselines.models.handmade_model import FrappeResult, HandMade, tower_defaults, tuned_tower
 from nas_fusion.baselines.models.model_parts import Ids, LinearPart, Logits, TowerHead, Values, fm_term, vectors_of
 from nas_fusion.baselines.models.model_shape import ModelShape
 
@@ -23,3 +24,13 @@ class DeepFM(nn.Module):
         embedding = self.embedding(ids, values)
         second_order = fm_term(vectors_of(embedding, self.shape))
         return self.linear(ids, values) + second_order + self.deep(embedding)
+
+
+DEEPFM_ENTRY = HandMade(
+    "deepfm",
+    "DeepFM: a factorisation machine beside a dense network (Guo et al., IJCAI 2017)",
+    DeepFM,
+    tower=tower_defaults(0.2),
+    distributions=tuned_tower(),
+    frappe=FrappeResult(0.983947, 0.149462, 5, 0.05, 423_280),
+)

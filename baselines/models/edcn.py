@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import torch
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from torch import nn
 
+from nas_fusion.baselines.models.handmade_model import LAYERS, FrappeResult, HandMade
 from nas_fusion.baselines.models.model_parts import Ids, Logits, Values, positive
 from nas_fusion.baselines.models.model_shape import ModelShape
+from nas_fusion.bounds import Bound
 from nas_fusion.errors import OptionError
 from nas_fusion.nn import CrossBlock, DeepBlock
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.operations import BUILT_IN
+from nas_fusion.nn.operations import OPERATION_TYPES
 
 
 class Bridge(nn.Module):
@@ -26,9 +29,9 @@ class Bridge(nn.Module):
 
     def __init__(self, width: int, operation: str) -> None:
         super().__init__()
-        if operation not in BUILT_IN:
-            raise OptionError("bridge", f"one of {', '.join(BUILT_IN)}", operation)
-        self.operation = BUILT_IN[operation](2, width)
+        if operation not in OPERATION_TYPES:
+            raise OptionError("bridge", f"one of {', '.join(OPERATION_TYPES)}", operation)
+        self.operation = OPERATION_TYPES[operation](2, width)
         self.rectify = operation == "concat"
 
     def forward(self, cross: Features, deep: Features) -> Features:
@@ -102,3 +105,24 @@ class EDCN(nn.Module):
             cross, deep = crossing(cross, start), dense(deep, start)
             shared = bridge(cross, deep)
         return self.head(torch.cat([cross, deep, shared], dim=1)).squeeze(-1)
+
+
+EDCN_ENTRY = HandMade(
+    "edcn",
+    "EDCN: a cross and a deep tower bridged after every layer (Chen et al., CIKM 2021)",
+    EDCN,
+    tower={"batch_norm": True, "dropout": 0.3},
+    own={"layers": 3, "temperature": 5.0, "bridge": "product"},
+    own_bounds={
+        "layers": LAYERS,
+        "temperature": Bound(0, 1000, integer=False, above=True),
+        "bridge": tuple(OPERATION_TYPES),
+    },
+    distributions=lambda: {
+        "layers": IntDistribution(1, 5),
+        "temperature": FloatDistribution(0.5, 10.0, log=True),
+        "bridge": CategoricalDistribution(["add", "product", "concat", "attention"]),
+        "dropout": FloatDistribution(0.0, 0.6),
+    },
+    frappe=FrappeResult(0.985012, 0.154740, 1, 0.05, 86_351),
+)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from torch import Tensor, nn
 
+from nas_fusion.baselines.models.handmade_model import LAYERS, WIDTH, FrappeResult, HandMade, tuned_tower
 from nas_fusion.baselines.models.model_parts import Ids, Logits, Tower, Values, positive
 from nas_fusion.baselines.models.model_shape import ModelShape
 from nas_fusion.errors import OptionError
@@ -130,3 +133,35 @@ class FinalMLP(nn.Module):
         embedding = self.embedding(ids, values)
         first = self.first(self.first_gate(embedding, ids, values))
         return self.fusion(first, self.second(self.second_gate(embedding, ids, values)))
+
+
+HEADS = (1, 2, 5, 10)
+"""They divide every hidden width that is tuned."""
+
+
+def _finalmlp(shape: ModelShape, second_layers: int, second_width: int, **own: Any) -> FinalMLP:
+    return FinalMLP(shape, (second_width,) * second_layers, **own)
+
+
+FINALMLP_ENTRY = HandMade(
+    "finalmlp",
+    "FinalMLP: two gated dense networks merged by a bilinear form (Mao et al., AAAI 2023)",
+    _finalmlp,
+    tower={"hidden_layers": 1, "hidden_width": 400, "batch_norm": True, "dropout": 0.4},
+    # On frappe BARS's contexts are the user and the item; which fields those are is not known here.
+    own={
+        "second_layers": 1,
+        "second_width": 100,
+        "gate_width": 400,
+        "heads": 5,
+        "first_context": (),
+        "second_context": (),
+    },
+    own_bounds={"second_layers": LAYERS, **dict.fromkeys(("second_width", "gate_width", "heads"), WIDTH)},
+    distributions=tuned_tower(
+        second_layers=IntDistribution(1, 4),
+        second_width=IntDistribution(100, 800, step=100),
+        heads=CategoricalDistribution(HEADS),
+    ),
+    frappe=FrappeResult(0.986072, 0.148415, 1, 0.05, 253_392),
+)

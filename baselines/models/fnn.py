@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import nn
 
+from nas_fusion.baselines.models.handmade_model import FrappeResult, HandMade, tower_defaults, tuned_tower
 from nas_fusion.baselines.models.model_parts import Ids, LinearPart, Logits, TowerHead, Values
 from nas_fusion.baselines.models.model_shape import ModelShape
+from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign
+from nas_fusion.search_spaces import DesignSet
 
 
 class FNN(nn.Module):
@@ -41,3 +46,31 @@ class WideDeep(nn.Module):
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
         """Return the logits."""
         return self.linear(ids, values) + self.deep(self.embedding(ids, values))
+
+
+def deep_chain(designs: DesignSet) -> FusionDesign:
+    """The deep blocks of all levels, one chain: FNN."""
+    chain = [EMBEDDING, *(f"deep{i}" for i in range(1, designs.levels + 1)), OUTPUT]
+    operation = "add" if "add" in designs.operations else designs.operations[0]
+    return FusionDesign.build(designs.levels, pairwise(chain), operation)
+
+
+FNN_ENTRY = HandMade(
+    "fnn",
+    "dense network on the embeddings (Zhang et al., ECIR 2016), without pre-training: BARS's DNN",
+    FNN,
+    tower=tower_defaults(0.2),
+    distributions=tuned_tower(),
+    # The log counts one tower and head more (364,001 weights) than such a network has.
+    frappe=FrappeResult(0.984045, 0.158370, 5, 0.05, 781_892),
+    design=deep_chain,
+)
+
+WIDE_DEEP_ENTRY = HandMade(
+    "wide-deep",
+    "Wide&Deep: a linear model beside a dense network (Cheng et al., DLRS 2016)",
+    WideDeep,
+    tower=tower_defaults(0.6),
+    distributions=tuned_tower(),
+    frappe=FrappeResult(0.983073, 0.153978, 5, 0.1, 423_280),
+)

@@ -1,22 +1,54 @@
-"""`HandMade`: how one published model is listed."""
+"""`HandMade`: how one published model is listed, beside its module and in one place.
+
+Defaults are the settings that BARS (Zhu et al., SIGIR 2022) publishes for Frappe_x1, where it found them by tuning;
+what is our choice is said at the entry. The training recipe around them is not here: it is the comparison's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from torch import nn
 
 from nas_fusion.baselines.models.model_shape import ModelShape
+from nas_fusion.bounds import DROPOUT, Bound, Rule
+from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.nn import Fields
+from nas_fusion.search_spaces import DesignSet
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
+Distributions = Callable[[], Mapping[str, BaseDistribution]]
 
-    from nas_fusion.design import FusionDesign
-    from nas_fusion.search_spaces import DesignSet
+LAYERS, WIDTH = Bound(1, 64), Bound(1, 16_384)
+"""What a number of layers, and a width, may be."""
+
+TOWER_BOUNDS: Mapping[str, Rule] = MappingProxyType(
+    {"hidden_layers": Bound(0, 64), "hidden_width": WIDTH, "dropout": DROPOUT}
+)
+"""What the dense tower's hyperparameters may be."""
+
+
+def tower_defaults(dropout: float, *, batch_norm: bool = True) -> dict[str, Any]:
+    """The dense tower that BARS gives most models, three layers of 400."""
+    return {"hidden_layers": 3, "hidden_width": 400, "batch_norm": batch_norm, "dropout": dropout}
+
+
+def tuned_tower(**own: BaseDistribution) -> Distributions:
+    """The distributions of a tower, and of what else the model has."""
+
+    def distributions() -> Mapping[str, BaseDistribution]:
+        tower = {
+            "hidden_layers": IntDistribution(1, 4),
+            "hidden_width": IntDistribution(100, 800, step=100),
+            "dropout": FloatDistribution(0.0, 0.6),
+        }
+        return {**tower, **own}
+
+    return distributions
 
 
 class FrappeResult(NamedTuple):
@@ -44,6 +76,7 @@ class HandMade:
         tower: defaults of the dense tower's hyperparameters (``hidden_layers``, ``hidden_width``, ``batch_norm``,
             ``dropout``), as far as it has them; they go into the `ModelShape`.
         own: the other hyperparameters and their defaults.
+        own_bounds: what they may be (`StrategyEntry.bounds`); the tower's are in `TOWER_BOUNDS`.
         distributions: returns the Optuna distributions of the hyperparameters that are worth tuning.
         frappe: the published result; None where BARS has none or its context cannot be known from the data.
         design: the same model as a design of a fusion space, where it is one: exactly, if the tower's widths are the
@@ -56,7 +89,8 @@ class HandMade:
     make: Callable[..., nn.Module]
     tower: Mapping[str, Any]
     own: Mapping[str, Any] = field(default_factory=dict)
-    distributions: Callable[[], Mapping[str, BaseDistribution]] = dict
+    own_bounds: Mapping[str, Rule] = field(default_factory=dict)
+    distributions: Distributions = dict
     frappe: FrappeResult | None = None
     design: Callable[[DesignSet], FusionDesign] | None = None
     space: str | None = None
@@ -65,6 +99,11 @@ class HandMade:
     def parameters(self) -> dict[str, Any]:
         """All hyperparameters and their defaults."""
         return {**self.tower, **self.own}
+
+    @property
+    def bounds(self) -> dict[str, Rule]:
+        """What the hyperparameters may be; one that is not here may be anything of its default's type."""
+        return {**{name: rule for name, rule in TOWER_BOUNDS.items() if name in self.tower}, **self.own_bounds}
 
     def build(self, shape: ModelShape, **own: Any) -> nn.Module:
         """The model with fresh weights from the current random state.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from nas_fusion.baselines.models.handmade_model import FrappeResult, HandMade, tower_defaults, tuned_tower
 from nas_fusion.baselines.models.model_parts import Ids, Logits, TowerHead, Values, inner_products, vectors_of
 from nas_fusion.baselines.models.model_shape import ModelShape
 
@@ -28,3 +29,13 @@ class IPNN(nn.Module):
         embedding = self.embedding(ids, values)
         products = inner_products(vectors_of(embedding, self.shape))
         return self.deep(torch.cat([embedding, products], dim=1))
+
+
+IPNN_ENTRY = HandMade(
+    "ipnn",
+    "IPNN: inner products of the embeddings into a dense network (Qu et al., ICDM 2016)",
+    IPNN,
+    tower=tower_defaults(0.3, batch_norm=False),
+    distributions=tuned_tower(),
+    frappe=FrappeResult(0.984122, 0.154003, 1, 0.05, 433_491),
+)

@@ -6,8 +6,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
+from optuna.distributions import IntDistribution
 from torch import nn
 
+from nas_fusion.baselines.models.handmade_model import (
+    LAYERS,
+    WIDTH,
+    FrappeResult,
+    HandMade,
+    tower_defaults,
+    tuned_tower,
+)
 from nas_fusion.baselines.models.model_parts import (
     Ids,
     LinearPart,
@@ -79,3 +88,19 @@ class XDeepFM(nn.Module):
         embedding = self.embedding(ids, values)
         interactions = self.interactions(vectors_of(embedding, self.shape))
         return self.linear(ids, values) + self.interactions_head(interactions).squeeze(-1) + self.deep(embedding)
+
+
+def _xdeepfm(shape: ModelShape, cin_layers: int, cin_width: int) -> XDeepFM:
+    return XDeepFM(shape, (cin_width,) * cin_layers)
+
+
+XDEEPFM_ENTRY = HandMade(
+    "xdeepfm",
+    "xDeepFM: compressed interactions beside a linear model and a dense network (Lian et al., KDD 2018)",
+    _xdeepfm,
+    tower=tower_defaults(0.2),
+    own={"cin_layers": 1, "cin_width": 64},
+    own_bounds={"cin_layers": LAYERS, "cin_width": WIDTH},
+    distributions=tuned_tower(cin_layers=IntDistribution(1, 3), cin_width=IntDistribution(16, 128, log=True)),
+    frappe=FrappeResult(0.984138, 0.146125, 5, 0.1, 429_809),
+)

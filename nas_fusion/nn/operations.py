@@ -235,4 +235,4 @@ class OperationDict(nn.ModuleDict):
         return cast(dict[str, FusionOperation], dict(self.items()))
 
 
-BUILT_IN: dict[str, type[FusionOperation]] = {op.name: op for op in (Add, Product, Concat, Attention)}
+OPERATION_TYPES: dict[str, type[FusionOperation]] = {op.name: op for op in (Add, Product, Concat, Attention)}

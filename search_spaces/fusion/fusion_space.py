@@ -33,7 +33,7 @@ from nas_fusion.nn import (
     SoftFusion,
 )
 from nas_fusion.nn.blocks import for_no_input
-from nas_fusion.nn.operations import BUILT_IN, FusionOperation, Product, ProductRule
+from nas_fusion.nn.operations import OPERATION_TYPES, FusionOperation, Product, ProductRule
 from nas_fusion.nni_bridge import (
     DARTS,
     ModelSpace,
@@ -109,7 +109,7 @@ class FusionSpace(ModelSpace):
         OptionError: an argument is out of its range.
     """
 
-    operation_types: ClassVar[Mapping[str, type[FusionOperation]]] = BUILT_IN
+    operation_types: ClassVar[Mapping[str, type[FusionOperation]]] = OPERATION_TYPES
 
     def __init__(
         self,

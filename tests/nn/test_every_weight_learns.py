@@ -17,7 +17,7 @@ from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_connect
 from nas_fusion.measures import parameters
 from nas_fusion.nn import Fields
 from nas_fusion.nn.blocks import for_no_input
-from nas_fusion.nn.operations import BUILT_IN
+from nas_fusion.nn.operations import OPERATION_TYPES
 from nas_fusion.search_spaces import DCNv2LowRankSpace, DCNv2Space, FusionSpace, parameter_table
 from nas_fusion.search_spaces.interaction import InteractionNetwork, InteractionSpace
 from nas_fusion.search_spaces.nasrec import NasRecNetwork, NasRecSpace
@@ -118,7 +118,7 @@ def test_hand_made_models(name: str) -> None:
     check_all_learn(MODELS[name].for_fields(FIELDS, **small), name)
 
 
-@pytest.mark.parametrize("bridge", BUILT_IN)
+@pytest.mark.parametrize("bridge", OPERATION_TYPES)
 def test_bridges(bridge: str) -> None:
     check_all_learn(MODELS["edcn"].for_fields(FIELDS, batch_norm=False, bridge=bridge), bridge)
 
@@ -164,7 +164,7 @@ def test_a_block_without_input_is_its_constant(kind: str) -> None:
         assert parameters(constant) == 6
 
 
-@pytest.mark.parametrize("operation", BUILT_IN)
+@pytest.mark.parametrize("operation", OPERATION_TYPES)
 def test_the_table_counts_no_weight_of_a_block_without_input(operation: str) -> None:
     """Deep 1 takes nothing and feeds the output: its own bias is left, or the concat's and all of the block."""
     of = space(FusionSpace, 1)
