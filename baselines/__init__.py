@@ -1,4 +1,4 @@
-"""The strategies beside OptFusion, and hand-made designs.
+"""The strategies that OptFusion is compared with, and hand-made designs and models.
 
 Random search, regularised evolution, DARTS, Gumbel-DARTS, one-shot random sampling and grid search are NNI's own
 implementations with the corrections of `nas_fusion.nni_bridge`; TPE is Optuna's sampler over the same space.

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign
 from nas_fusion.search_spaces import DesignSet
+from nas_fusion.strategy import StrategyEntry
 
 
 def _merge(designs: DesignSet, preferred: str) -> str:
@@ -35,3 +36,10 @@ def parallel(designs: DesignSet) -> FusionDesign:
     design = FusionDesign.build(designs.levels, crosses + deeps, _merge(designs, "add"))
     operations = {**dict(design.operations), OUTPUT: _merge(designs, "concat")}
     return FusionDesign.build(designs.levels, design.connections, operations)
+
+
+STACKED_ENTRY = StrategyEntry("stacked", "reference", "hand-made: crosses, then deep blocks on top of them", stacked)
+
+PARALLEL_ENTRY = StrategyEntry(
+    "parallel", "reference", "hand-made: a tower of crosses beside a tower of deep blocks", parallel
+)

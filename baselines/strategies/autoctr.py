@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from math import comb
 
 import numpy as np
+from optuna.distributions import FloatDistribution, IntDistribution
 
+from nas_fusion.baselines.strategies.candidate_counts import BLOCKS, POPULATION, TOURNAMENT, population_for
+from nas_fusion.bounds import Bound
 from nas_fusion.errors import OptionError
 from nas_fusion.search import ArchitectureTrainer, SearchOutcome, SearchTask
 from nas_fusion.search_spaces.interaction import InteractionDesign, InteractionSpace, interaction_network
+from nas_fusion.strategy import BuildContext, StrategyEntry
 
 MOST_DRAWS = 100
 """So often a mutation is drawn again that gave a design of before; then that design is trained once more."""
@@ -153,3 +157,43 @@ def _ranks(values: Sequence[float]) -> np.ndarray:
     """Ranks from 1, smallest first; equal values share the mean of theirs."""
     numbers = np.asarray(values, dtype=np.float64)
     return (numbers[None] < numbers[:, None]).sum(1) + ((numbers[None] == numbers[:, None]).sum(1) + 1) / 2
+
+
+def _autoctr(
+    context: BuildContext,
+    population: int,
+    tournament: float,
+    quality: float,
+    age: float,
+    complexity: float,
+    blocks: int,
+) -> AutoCTRSearch:
+    space = InteractionSpace.for_budget(context.fields, context.samples, blocks)
+    size = population_for(population, context.candidates)
+    return AutoCTRSearch(space, context.seed, size, tournament, Importance(quality, age, complexity))
+
+
+_WEIGHT = Bound(0, 1000, integer=False)
+
+AUTOCTR_ENTRY = StrategyEntry(
+    "autoctr",
+    "multi-trial",
+    "evolution over a space of interactions, after AutoCTR (Song et al., KDD 2020)",
+    _autoctr,
+    parameters={"population": 20, "tournament": 0.5, "quality": 0.1, "age": 1.0, "complexity": 0.1, "blocks": 7},
+    bounds={
+        "population": POPULATION,
+        "tournament": TOURNAMENT,
+        **dict.fromkeys(("quality", "age", "complexity"), _WEIGHT),
+        "blocks": BLOCKS,
+    },
+    distributions=lambda: {
+        "population": IntDistribution(4, 50),
+        "tournament": FloatDistribution(0.1, 1.0),
+        "quality": FloatDistribution(0.0, 2.0),
+        "age": FloatDistribution(0.1, 2.0),
+        "complexity": FloatDistribution(0.0, 1.0),
+        "blocks": IntDistribution(2, 10),
+    },
+    make_model=interaction_network,
+)

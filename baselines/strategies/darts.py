@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from optuna.distributions import FloatDistribution
+
+from nas_fusion.bounds import LEARNING_RATE, Bound
 from nas_fusion.nni_bridge import (
     DARTS,
     DartsLightningModule,
@@ -13,6 +16,7 @@ from nas_fusion.nni_bridge import (
     MendedStrategy,
     nni,
 )
+from nas_fusion.strategy import BuildContext, StrategyEntry
 from nas_fusion.training import SampleMeter
 from nas_fusion.training.fit import UNBOUNDED
 
@@ -112,3 +116,53 @@ class FusionGumbelDARTS(MendedStrategy, GumbelDARTS):
             gradient_clip_val=self.gradient_clip_val,
             log_prob_every_n_step=self.log_prob_every_n_step,
         )
+
+
+DEFAULT_DARTS_LEARNING_RATE = 0.02
+"""NNI's default, 3e-4, moves a logit by at most .03 in a hundred steps: too little to tell choices apart."""
+
+
+def _darts(context: BuildContext, arch_learning_rate: float) -> FusionDARTS:
+    return FusionDARTS(arch_learning_rate, context.config.gradient_clip)
+
+
+def _gumbel(
+    context: BuildContext, arch_learning_rate: float, temperature_start: float, temperature_end: float
+) -> FusionGumbelDARTS:
+    end = min(temperature_start, temperature_end)
+    return FusionGumbelDARTS(arch_learning_rate, temperature_start, end, context.config.gradient_clip)
+
+
+DARTS_ENTRY = StrategyEntry(
+    "darts",
+    "one-shot",
+    "DARTS, first order (NNI's DARTS): architecture on validation batches",
+    _darts,
+    parameters={"arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE},
+    bounds={"arch_learning_rate": LEARNING_RATE},
+    distributions=lambda: {"arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True)},
+)
+
+_TEMPERATURE = Bound(0, 1000, integer=False, above=True)
+
+GUMBEL_DARTS_ENTRY = StrategyEntry(
+    "gumbel-darts",
+    "one-shot",
+    "DARTS with Gumbel softmax (NNI's GumbelDARTS)",
+    _gumbel,
+    parameters={
+        "arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE,
+        "temperature_start": 1.0,
+        "temperature_end": 0.33,
+    },
+    bounds={
+        "arch_learning_rate": LEARNING_RATE,
+        "temperature_start": _TEMPERATURE,
+        "temperature_end": _TEMPERATURE,
+    },
+    distributions=lambda: {
+        "arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True),
+        "temperature_start": FloatDistribution(0.5, 5.0, log=True),
+        "temperature_end": FloatDistribution(0.1, 0.5, log=True),
+    },
+)

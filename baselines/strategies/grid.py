@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 from nas_fusion.nni_bridge import GridSearch, nni
+from nas_fusion.strategy import BuildContext, StrategyEntry
 
 
 @nni.trace
@@ -27,3 +28,12 @@ class FusionGridSearch(GridSearch):
             sample = dict(zip(choices, values, strict=True))
             if model_space.contains(sample):
                 yield model_space.freeze(sample)
+
+
+def _grid(context: BuildContext) -> FusionGridSearch:
+    return FusionGridSearch(seed=context.seed)
+
+
+GRID_ENTRY = StrategyEntry(
+    "grid", "multi-trial", "grid search (NNI's GridSearch), for small spaces", _grid, in_all=False
+)

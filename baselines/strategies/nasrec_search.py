@@ -7,13 +7,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from optuna.distributions import FloatDistribution, IntDistribution
 from rich.console import Console
 from rich.progress import Progress
 
+from nas_fusion.baselines.strategies.candidate_counts import (
+    BLOCKS,
+    POPULATION,
+    TOURNAMENT,
+    population_for,
+    ranked_and_training,
+)
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.records import TracePoint
 from nas_fusion.search import SearchOutcome, SearchTask
-from nas_fusion.search_spaces.nasrec import NasRecDesign, NasRecSpace, NasRecSupernet
+from nas_fusion.search_spaces.nasrec import NasRecDesign, NasRecSpace, NasRecSupernet, nasrec_network
+from nas_fusion.strategy import BuildContext, StrategyEntry
 from nas_fusion.training import FitResult, auc_and_logloss, fit, predict_logits
 from nas_fusion.training_log import Training
 
@@ -188,3 +197,31 @@ def _tracked(steps: int, description: str, console: Console | None) -> Iterator[
         return
     with Progress(console=console, transient=True) as progress:
         yield from progress.track(range(steps), description=description)
+
+
+def _nasrec(context: BuildContext, designs: int, population: int, tournament: float, blocks: int) -> NasRecSearch:
+    space = NasRecSpace.for_budget(context.fields, context.samples, blocks)
+    ranked, training = ranked_and_training(context, designs)
+    return NasRecSearch(space, context.seed, ranked, training, population_for(population, ranked), tournament)
+
+
+NASREC_ENTRY = StrategyEntry(
+    "nasrec",
+    "one-shot",
+    "supernet of dense and sparse operators, then evolution of its paths, after NASRec (Zhang et al., WWW 2023)",
+    _nasrec,
+    parameters={"designs": 24, "population": 12, "tournament": 0.5, "blocks": 7},
+    bounds={
+        "designs": POPULATION,
+        "population": POPULATION,
+        "tournament": TOURNAMENT,
+        "blocks": BLOCKS,
+    },
+    distributions=lambda: {
+        "designs": IntDistribution(4, 200, log=True),
+        "population": IntDistribution(4, 100, log=True),
+        "tournament": FloatDistribution(0.1, 1.0),
+        "blocks": IntDistribution(2, 10),
+    },
+    make_model=nasrec_network,
+)

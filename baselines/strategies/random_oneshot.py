@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from optuna.distributions import IntDistribution
 
+from nas_fusion.baselines.strategies.candidate_counts import POPULATION, ranked_and_training
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.nni_bridge import (
@@ -21,6 +23,7 @@ from nas_fusion.nni_bridge import (
 )
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.search_spaces.fusion.oneshot_nodes import SampledNode
+from nas_fusion.strategy import BuildContext, StrategyEntry
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.training import auc_and_logloss
 
@@ -129,3 +132,19 @@ def _shared_weight_auc(space: FusionSpace, design: FusionDesign, loader: Any) ->
     if not torch.isfinite(together).all():
         return float("nan")
     return auc_and_logloss(together.numpy(), torch.cat(labels).numpy()).auc
+
+
+def _random_oneshot(context: BuildContext, designs: int) -> FusionRandomOneShot:
+    ranked, training = ranked_and_training(context, designs)
+    return FusionRandomOneShot(ranked, context.seed, training, context.watch)
+
+
+RANDOM_ONESHOT_ENTRY = StrategyEntry(
+    "random-oneshot",
+    "one-shot",
+    "one-shot with random paths (NNI's RandomOneShot), then random designs ranked with its weights",
+    _random_oneshot,
+    parameters={"designs": 24},
+    bounds={"designs": POPULATION},
+    distributions=lambda: {"designs": IntDistribution(4, 100, log=True)},
+)

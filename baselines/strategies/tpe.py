@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import FloatDistribution
 
+from nas_fusion.bounds import SHARE
 from nas_fusion.nni_bridge import DrawsSamples, ModelStatus, Strategy, nni
+from nas_fusion.strategy import BuildContext, StrategyEntry
 
 CONSTANT_AUC = 0.5
 """AUC of a model that ignores its features: what an illegal design would reach."""
@@ -73,3 +76,18 @@ class FusionTPE(Strategy):
             study.tell(trial, float(model.metric))
         else:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+
+def _tpe(context: BuildContext, startup_share: float) -> FusionTPE:
+    return FusionTPE(seed=context.seed, startup=max(2, round(startup_share * context.candidates)))
+
+
+TPE_ENTRY = StrategyEntry(
+    "tpe",
+    "multi-trial",
+    "tree-structured Parzen estimator (Optuna's TPESampler)",
+    _tpe,
+    parameters={"startup_share": 0.4},
+    bounds={"startup_share": SHARE},
+    distributions=lambda: {"startup_share": FloatDistribution(0.1, 0.8)},
+)

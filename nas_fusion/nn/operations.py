@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
+from types import MappingProxyType
 from typing import ClassVar, Literal, cast
 
 import torch
@@ -235,4 +236,13 @@ class OperationDict(nn.ModuleDict):
         return cast(dict[str, FusionOperation], dict(self.items()))
 
 
-OPERATION_TYPES: dict[str, type[FusionOperation]] = {op.name: op for op in (Add, Product, Concat, Attention)}
+OPERATION_TYPES: Mapping[str, type[FusionOperation]] = MappingProxyType(
+    {operation.name: operation for operation in (Add, Product, Concat, Attention)}
+)
+"""Every operation that a space may choose from by name: the four published ones, in their order.
+
+To add one, write a subclass of `FusionOperation` above and name it here; a space of one's own may instead have a table
+of its own (`FusionSpace.operation_types`). What an operation costs is counted by running it (`nas_fusion.measures`), and
+a supernet mixes any operations, one by one where they are not exactly the published four. Those that a search chooses
+from where nobody says so are `nas_fusion.design.OPERATIONS`.
+"""
