@@ -242,7 +242,7 @@ OPERATION_TYPES: Mapping[str, type[FusionOperation]] = MappingProxyType(
 """Every operation that a space may choose from by name: the four published ones, in their order.
 
 To add one, write a subclass of `FusionOperation` above and name it here; a space of one's own may instead have a table
-of its own (`FusionSpace.operation_types`). What an operation costs is counted by running it (`nas_fusion.measures`), and
+of its own (`FusionSpace.operation_types`). What an operation costs is counted by running it, and
 a supernet mixes any operations, one by one where they are not exactly the published four. Those that a search chooses
 from where nobody says so are `nas_fusion.design.OPERATIONS`.
 """
