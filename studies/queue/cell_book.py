@@ -23,7 +23,7 @@ from nas_fusion.studies.cells.artifacts import artifact_folder, copy_artifacts
 from nas_fusion.studies.cells.failures import Failure
 from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held, storage_id, take
 from nas_fusion.studies.storage.optuna_storage import open_study
-from nas_fusion.studies.storage.patient_storage import at_once
+from nas_fusion.studies.storage.patience import at_once
 
 MAX_DEATHS = 3
 """A cell that has cost more processes than this their lives since it was last started is not tried again by others."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from nas_fusion.errors import DamagedFileError
 
 REMEDY = "move it away, and the same command goes on: finished cells are kept, but trials of a tuning are nowhere else"
+JOURNAL_REMEDY = "SQLite needs it to undo what was interrupted; give back the right to it, or move away what is no file"
 _WAIT_SECONDS = 30.0
 
 
@@ -19,8 +22,9 @@ def check_database(path: Path) -> None:
     """Refuse a file that is no database of SQLite's, or a damaged one. One that is not there is none.
 
     Raises:
-        DamagedFileError: says what is wrong, and what to do.
+        DamagedFileError: says what is wrong, and what to do; so it does of a journal beside it that cannot be opened.
     """
+    _check_journal(path.with_name(f"{path.name}-journal"))
     if not path.exists():
         return
     if not path.is_file():
@@ -36,6 +40,17 @@ def check_database(path: Path) -> None:
         found = str(error)
     if found != "ok":
         raise DamagedFileError(path, f"damaged: {' '.join(str(found).split())}", REMEDY)
+
+
+def _check_journal(journal: Path) -> None:
+    """SQLite says of such a journal that the database cannot be opened, as it does of one that is away for a while."""
+    try:
+        mode = journal.lstat().st_mode
+    except OSError:
+        return  # there is none, which is usual
+    usable = os.access(journal, os.R_OK | os.W_OK) or not os.path.lexists(journal)  # it may just have been deleted
+    if not stat.S_ISREG(mode) or not usable:
+        raise DamagedFileError(journal, "it is no file that can be read and written", JOURNAL_REMEDY)
 
 
 def check_readable(path: Path, storage: BaseStorage) -> None:

@@ -23,7 +23,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.errors import StorageError, WriteError
-from nas_fusion.studies.storage.patient_storage import OWNER, at_once
+from nas_fusion.studies.storage.patience import at_once
+from nas_fusion.studies.storage.patient_storage import OWNER
 from nas_fusion.system.files import lock_file
 from nas_fusion.system.processes import Fate, fate, this_process
 

@@ -15,10 +15,12 @@ from sqlalchemy.exc import ArgumentError
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.studies.storage.database import check_database, check_readable
 from nas_fusion.studies.storage.journal import WholeJournal
-from nas_fusion.studies.storage.patient_storage import PatientStorage, patience
+from nas_fusion.studies.storage.patience import patience
+from nas_fusion.studies.storage.patient_storage import PatientStorage
 
 METRIC = "validation AUC"
 FORMS = "sqlite:///FILE, journal:///FILE, postgresql://…, mysql://… or grpc://HOST:PORT"
+STUDY_ANEW = "the command that made the study puts it there again, and computes no finished cell a second time"
 _GRPC_PORT = 13000
 _LIBPQ = {
     "connect_timeout": 10,
@@ -104,8 +106,10 @@ def open_study(storage: BaseStorage, name: str, *, create: bool = True) -> optun
         try:
             return optuna.load_study(study_name=name, storage=storage)
         except KeyError as error:
-            known = ", ".join(sorted(s.study_name for s in optuna.get_all_study_summaries(storage))) or "none"
-            raise StudyError(f"the storage has no study {name!r}; there are: {known}") from error
+            known = ", ".join(sorted(s.study_name for s in optuna.get_all_study_summaries(storage)))
+            where = f"the storage {storage.name}" if isinstance(storage, PatientStorage) else "the storage"
+            there = f"there are: {known}" if known else f"there are none: {STUDY_ANEW}"
+            raise StudyError(f"{where} has no study {name!r}; {there}") from error
     study = optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)

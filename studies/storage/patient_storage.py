@@ -8,78 +8,30 @@ found again, and a trial that has ended by the end that was asked for.
 from __future__ import annotations
 
 import copy
-import errno
 import logging
-import os
 import random
 import secrets
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from json import JSONDecodeError
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.exc import DataError, NotSupportedError, ProgrammingError, SQLAlchemyError
 
-from nas_fusion.errors import OptionError, StorageError, WriteError
+from nas_fusion.errors import StorageError
+from nas_fusion.studies.storage.patience import PATIENCE_SECONDS, is_hurried
+from nas_fusion.studies.storage.storage_errors import why_away
 from nas_fusion.system.processes import this_process
 
-PATIENCE_VARIABLE = "NASFUSION_STORAGE_SECONDS"
-"""Environment variable: how long a storage that is away is waited for."""
-
-PATIENCE_SECONDS = 300.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 OWNER, MADE = "nas-fusion:owner", "nas-fusion:made"
 """A trial's attributes: which process runs it, and by which call it was made."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_FREE_BYTES = 64 << 10
-"""SQLite reports a full disk in several ways; with less space than this it is the disk."""
-
-_FOR_GOOD = (
-    "no such table", "no such column", "not a database", "malformed", "readonly database", "authentication failed",
-    "no password supplied", "no pg_hba.conf entry", "does not exist", "Access denied", "Unknown database",
-    "Name or service", "could not translate host name", "failed to resolve host",
-)  # fmt: skip
-"""Words of errors that waiting does not mend."""
-
 logger = logging.getLogger("nas_fusion")
-_here = threading.local()
 _pauses = random.Random()  # of no consequence for a result, so not the generator that strategies draw from
-
-
-def patience() -> float:
-    """Seconds that a storage is waited for.
-
-    Raises:
-        OptionError: the environment says something else than a number.
-    """
-    text = os.environ.get(PATIENCE_VARIABLE) or str(PATIENCE_SECONDS)
-    try:
-        found = float(text)
-    except ValueError:
-        found = -1.0
-    if not 0 <= found < float("inf"):
-        raise OptionError(PATIENCE_VARIABLE, "seconds, zero or more", text)
-    return found
-
-
-@contextmanager
-def at_once() -> Iterator[None]:
-    """Inside the block this thread does not wait for a storage: who ends, or beats, has no time."""
-    before = getattr(_here, "hurried", False)
-    _here.hurried = True
-    try:
-        yield
-    finally:
-        _here.hurried = before
 
 
 def _forwarded(name: str) -> Any:
@@ -141,7 +93,7 @@ class PatientStorage(BaseStorage):
             try:
                 answer = attempt(self._opened())
             except Exception as error:
-                reason = self._reason(error)
+                reason = why_away(error, self.url, self.name)
                 if reason is None:
                     raise
                 self._wait(error, reason, asked, pause)
@@ -156,43 +108,8 @@ class PatientStorage(BaseStorage):
                 self._inner = get_storage(self._connect())
             return self._inner
 
-    def _reason(self, error: Exception) -> str | None:
-        """Why the storage did not answer; None if it did, and the error is its answer.
-
-        Raises:
-            WriteError: its disk is full.
-            StorageError: waiting would not help.
-        """
-        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        if not isinstance(cause, SQLAlchemyError | OSError) and not _is_rpc(cause) and not _is_journal(error):
-            return None
-        reason = _first_line(cause)
-        if self._is_full(cause, reason):
-            raise WriteError(self.path or self.name, "the disk is full") from error
-        if _is_for_good(error, cause, reason):
-            raise StorageError(f"{self.name}: the storage cannot be used: {reason}") from error
-        return reason
-
-    @property
-    def path(self) -> Path | None:
-        """The file, if the storage is one."""
-        for form in ("sqlite:///", "journal://"):
-            if self.url.startswith(form):
-                return Path(self.url.removeprefix(form).partition("?")[0])
-        return None
-
-    def _is_full(self, cause: BaseException | None, reason: str) -> bool:
-        if getattr(cause, "errno", None) in _FULL:
-            return True
-        if not self.url.startswith("sqlite"):
-            return False
-        if "disk is full" in reason:
-            return True
-        unclear = "disk I/O error" in reason or "unable to open database file" in reason
-        return unclear and self.path is not None and _free_bytes(self.path.parent) < _FREE_BYTES
-
     def _wait(self, error: Exception, reason: str, asked: float, pause: float) -> None:
-        hurried = getattr(_here, "hurried", False)
+        hurried = is_hurried()
         passed = self._clock() - asked
         if hurried or passed >= self.seconds:
             waited = "" if hurried or not self.seconds else f" for {_span(self.seconds)}"
@@ -293,42 +210,6 @@ class PatientStorage(BaseStorage):
         engine = getattr(getattr(self._inner, "_backend", None), "engine", None)
         if engine is not None:
             engine.dispose()
-
-
-def _is_for_good(error: BaseException, cause: BaseException | None, reason: str) -> bool:
-    if "already exists" in reason:  # several processes make the tables of a new database
-        return False
-    wrong = isinstance(error, ValueError) or isinstance(cause, DataError | NotSupportedError | ProgrammingError)
-    return wrong or any(words in reason for words in _FOR_GOOD)
-
-
-def _first_line(error: BaseException | None) -> str:
-    details = getattr(error, "details", None)  # gRPC's own words
-    text = str(details() if callable(details) else getattr(error, "orig", None) or error).strip()
-    return text.split("\n")[0] or type(error).__name__
-
-
-def _is_rpc(error: BaseException | None) -> bool:
-    grpc = sys.modules.get("grpc")
-    return grpc is not None and isinstance(error, grpc.RpcError)
-
-
-def _is_journal(error: BaseException) -> bool:
-    """What Optuna's journal raises when its lock was taken away, or a line cannot be read."""
-    if isinstance(error, JSONDecodeError):
-        return True
-    return type(error) in (RuntimeError, ValueError) and str(error) in (
-        "Error: did not possess lock",
-        "Invalid log format.",
-    )
-
-
-def _free_bytes(folder: Path) -> int:
-    try:
-        found = os.statvfs(folder)
-    except OSError:
-        return _FREE_BYTES
-    return found.f_bavail * found.f_frsize
 
 
 def _span(seconds: float) -> str:

@@ -273,7 +273,7 @@ def outcome(study: Undamaged, place: Path, file: str, act: Callable[[Undamaged, 
             act(study, place)
     except NasFusionError as error:
         message = str(error)
-        names = [Path(file).name, str(place), *(["the storage"] if file == "optuna.db" else [])]
+        names = [Path(file).name, str(place)]
         assert any(name in message for name in names), f"does not name {file}: {message}"
         assert "\n" not in message, message
         return CLEAR_LINE

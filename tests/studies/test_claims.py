@@ -378,6 +378,8 @@ def test_a_worker_finds_settings_and_data_in_the_storage(tmp_path: Path) -> None
     assert (found.settings, found.fingerprint, found.purpose) == (SETTINGS, "fingerprint", "comparison")
     with pytest.raises(StudyError, match="no study 'other'; there are: mine"):
         find_announced(storage, "other")
+    with pytest.raises(StudyError, match=r"sqlite:///.* has no study 'other'; there are none: the command that made"):
+        find_announced(open_storage(f"sqlite:///{tmp_path}/new.db"), "other")
     with pytest.raises(StudyError, match=r"other settings.*the log's content"):
         announce(open_study(storage, "mine"), SETTINGS, "another")
     optuna.create_study(study_name="foreign", storage=storage)

@@ -15,12 +15,13 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
-from nas_fusion.errors import OptionError, StorageError, WriteError
+from nas_fusion.errors import DamagedFileError, OptionError, StorageError, WriteError
 from nas_fusion.studies import open_storage
 from nas_fusion.studies.storage.journal import WholeJournal
 from nas_fusion.studies.storage.leases import BEAT, held, storage_id
 from nas_fusion.studies.storage.optuna_storage import open_study
-from nas_fusion.studies.storage.patient_storage import OWNER, PATIENCE_VARIABLE, PatientStorage, at_once, patience
+from nas_fusion.studies.storage.patience import PATIENCE_VARIABLE, at_once, patience
+from nas_fusion.studies.storage.patient_storage import OWNER, PatientStorage
 from nas_fusion.system.processes import this_process
 
 
@@ -254,6 +255,19 @@ def test_a_locked_database_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptu
     assert "database is locked" in caplog.text
     other.close()
     storage.close()
+
+
+@pytest.mark.parametrize("what", ["folder", "link"])
+def test_a_journal_of_sqlites_that_cannot_be_opened_is_not_waited_for(what: str, tmp_path: Path) -> None:
+    """SQLite's own words are those of a file that is away for a while."""
+    url, journal = f"sqlite:///{tmp_path}/optuna.db", tmp_path / "optuna.db-journal"
+    open_study(open_storage(url), "study")
+    if what == "folder":
+        journal.mkdir()
+    else:
+        journal.symlink_to("nothing")
+    with pytest.raises(DamagedFileError, match=r"optuna\.db-journal: it is no file that can be read and written"):
+        open_storage(url)
 
 
 def test_a_full_disk_is_not_waited_for(tmp_path: Path) -> None:
