@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nas_fusion.report.figures.curve_figures import search_figure
 from nas_fusion.report.figures.design_figures import gates_figure, importance_figure, operations_figure, shares_figure
 from nas_fusion.report.figures.series_styles import styles
-from nas_fusion.report.figures.strategy_figures import auc_figure, pareto_figure, ranks_figure, stages_figure
+from nas_fusion.report.figures.strategy_figures import (
+    auc_figure,
+    pareto_figure,
+    ranks_figure,
+    search_figure,
+    stages_figure,
+)
+from nas_fusion.report.numbers.pareto import QualityAgainstCost
 from nas_fusion.report.numbers.report_model import ReportModel
 
 if TYPE_CHECKING:
@@ -24,15 +30,15 @@ def comparison_figures(model: ReportModel) -> dict[str, go.Figure]:
     if not model.records:
         return {}
     style = styles(model.families)
-    figures = {"test-auc": auc_figure(model.dots, style, model.info.attainable_auc)}
+    figures = {"test-auc": auc_figure(model.seed_aucs, style)}
     if model.ranks is not None:
         figures["ranks"] = ranks_figure(model.ranks)
-    for by, curves in model.curves.items():
-        figures[f"search-{by}"] = search_figure(curves, style, by, "valid")
-        if any(c.test.x for c in curves):
-            figures[f"test-{by}"] = search_figure(curves, style, by, "test")
-    for cost, quality in model.quality_by_cost.items():
-        figures[f"pareto-{cost}".replace("_", "-")] = pareto_figure(quality, style)
+    for curves in model.curves:
+        figures[f"search-{curves.by}"] = search_figure(curves, style, "valid")
+        if curves.has_test:
+            figures[f"test-{curves.by}"] = search_figure(curves, style, "test")
+    for quality in model.quality_by_cost:
+        figures[figure_name(quality)] = pareto_figure(quality, style)
     if model.stages:
         figures["stages"] = stages_figure(model.stages)
     connections, operations = model.shares
@@ -41,6 +47,11 @@ def comparison_figures(model: ReportModel) -> dict[str, go.Figure]:
     if operations is not None:
         figures["agreement-operations"] = shares_figure(operations, "block: operation")
     return figures
+
+
+def figure_name(quality: QualityAgainstCost) -> str:
+    """The name of the figure of one cost of the models."""
+    return f"pareto-{quality.cost}".replace("_", "-")
 
 
 def found_figures(model: ReportModel) -> dict[str, go.Figure]:

@@ -1,4 +1,4 @@
-"""Figures with a row or a mark per strategy: test AUC, ranks, quality against cost, and the discretisation gap."""
+"""Figures of strategies: test AUC, ranks, anytime curves, quality against cost, and the discretisation gap."""
 
 from __future__ import annotations
 
@@ -6,23 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nas_fusion.report.escapes import figure_text
-from nas_fusion.report.figures.axes import ROW, new_figure, rows_axis, set_cost_axis
+from nas_fusion.report.figures.axes import ROW, losses, new_figure, rows_axis, set_auc_axis, set_cost_axis
 from nas_fusion.report.figures.series_styles import INK, MUTED, SeriesStyle, marker
-from nas_fusion.report.numbers.curves import SeedDots, View, close_range
+from nas_fusion.report.number_words import count
+from nas_fusion.report.numbers.curves import CurveSet, Endpoint, Measure, SeedAucs, SeedDots, View
 from nas_fusion.report.numbers.decision import NOT_LEARNED
-from nas_fusion.report.numbers.pareto import ModelCost, QualityAgainstCost
+from nas_fusion.report.numbers.pareto import QualityAgainstCost
 from nas_fusion.report.numbers.rank_diagram import RankDiagram
 from nas_fusion.report.numbers.search_gap import Stages
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-COST_TITLES: Mapping[ModelCost, str] = {
-    "parameters": "parameters",
-    "multiply_adds": "multiply-adds per row",
-    "latency_ms_1": "milliseconds per batch of 1",
-    "latency_ms_4096": "milliseconds per batch of 4096",
-}
+_SEARCH_COSTS = {"seconds": "seconds", "samples": "samples (rows)"}
+_MEASURES = {"valid": "best validation AUC so far", "test": "test AUC of the best so far"}
+_HOVER = "%{customdata:.4f}"
 _STAGES = {
     "search": ("while searching", "#0072b2", "circle-open"),
     "derived": ("derived, with the supernet's weights", "#d55e00", "diamond"),
@@ -30,12 +28,12 @@ _STAGES = {
 }
 
 
-def auc_figure(dots: Sequence[SeedDots], style: Mapping[str, SeriesStyle], attainable: float | None) -> go.Figure:
+def auc_figure(found: SeedAucs, style: Mapping[str, SeriesStyle]) -> go.Figure:
     """Every seed's test AUC as a dot, mean and standard deviation as a diamond with a bar; best validation on top."""
     import plotly.graph_objects as go
 
-    figure = new_figure(110 + ROW * len(dots))
-    for dot in dots:
+    figure = new_figure(110 + ROW * len(found.dots))
+    for dot in found.dots:
         colour = style[dot.strategy].colour
         name = figure_text(f"{dot.strategy} {NOT_LEARNED * bool(dot.not_learned)}".strip())
         figure.add_trace(
@@ -61,14 +59,14 @@ def auc_figure(dots: Sequence[SeedDots], style: Mapping[str, SeriesStyle], attai
             )
         )
     rows_axis(figure, "strategy")
-    odd = " (a cross: did not learn)" if any(d.not_learned for d in dots) else ""
+    odd = " (a cross: did not learn)" if any(d.not_learned for d in found.dots) else ""
     figure.update_xaxes(title_text=f"test AUC{odd}", tickformat=".4~f", nticks=7)
-    if attainable is not None:
-        figure.add_vline(x=attainable, line={"color": MUTED, "dash": "dot", "width": 1.5})
+    if found.attainable is not None:
+        figure.add_vline(x=found.attainable, line={"color": MUTED, "dash": "dot", "width": 1.5})
         figure.add_annotation(
-            x=attainable, y=1, yref="paper", yanchor="bottom", xanchor="right", text="attainable", showarrow=False
+            x=found.attainable, y=1, yref="paper", yanchor="bottom", xanchor="right", text="attainable", showarrow=False
         )
-    _add_zoom(figure, close_range(dots))
+    _add_zoom(figure, found.close_view)
     return figure
 
 
@@ -147,6 +145,50 @@ def _add_critical_difference(figure: go.Figure, cd: float) -> None:
     )
 
 
+def search_figure(found: CurveSet, style: Mapping[str, SeriesStyle], measure: Measure) -> go.Figure:
+    """The AUC so far against cost: on validation a thin line per seed and a thick one for the mean, on test the mean.
+
+    The markers stand at the cost of search and re-training together and show the AUC of the re-trained model. The
+    traces hold 1 − AUC: the axis is logarithmic in it.
+    """
+    import plotly.graph_objects as go
+
+    legend = {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0, "xanchor": "left", "font": {"size": 12}}
+    figure = new_figure(440, showlegend=True, legend=legend)
+    for curve in found.curves:
+        group = curve.strategies[0]
+        line = {"color": style[group].colour, "shape": "hv", "dash": style[group].dash}
+        for steps in curve.seeds if measure == "valid" and len(curve.seeds) > 1 else ():
+            thin = go.Scatter(x=steps.x, y=losses(steps.y), mode="lines", line={**line, "width": 1}, opacity=0.28)
+            figure.add_trace(thin.update(legendgroup=figure_text(group), showlegend=False, hoverinfo="skip"))
+        mean = curve.line(measure)
+        if mean.x:
+            thick = go.Scatter(x=mean.x, y=losses(mean.y), mode="lines", line={**line, "width": 2.6})
+            thick.update(customdata=mean.y, hovertemplate=_HOVER)
+            figure.add_trace(thick.update(name=figure_text(group), legendgroup=figure_text(group), showlegend=False))
+        for strategy, end in curve.ends.items():
+            figure.add_trace(_end_marker(strategy, end, style[strategy], measure))
+    figure.update_xaxes(title_text=_SEARCH_COSTS[found.by], rangemode="tozero", nticks=6)
+    set_auc_axis(figure, _MEASURES[measure], found.view(measure))
+    return figure
+
+
+def _end_marker(strategy: str, end: Endpoint, style: SeriesStyle, measure: Measure) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    name = figure_text(strategy)
+    return go.Scatter(
+        x=[end.cost],
+        y=losses([end.reached(measure)]),
+        customdata=[end.reached(measure)],
+        mode="markers",
+        name=name,
+        legendgroup=name,
+        marker=marker(style),
+        hovertemplate=f"{name}, re-trained: %{{customdata:.4f}} after {count(end.cost)}<extra></extra>",
+    )
+
+
 def pareto_figure(quality: QualityAgainstCost, style: Mapping[str, SeriesStyle]) -> go.Figure:
     """Mean test AUC against a cost of the model; the front as a line, its strategies with a dark edge.
 
@@ -177,7 +219,7 @@ def pareto_figure(quality: QualityAgainstCost, style: Mapping[str, SeriesStyle])
                 hovertemplate=f"{name}: %{{y:.4f}} at %{{x:.4~s}}<extra></extra>",
             )
         )
-    set_cost_axis(figure, COST_TITLES[quality.cost], [p.cost for p in quality.points])
+    set_cost_axis(figure, quality.title, [p.cost for p in quality.points])
     figure.update_yaxes(title_text="test AUC", tickformat=".4~f", nticks=7, range=list(quality.view))
     return figure
 

@@ -59,6 +59,24 @@ class SearchCurve(NamedTuple):
         return self.mean if measure == "valid" else self.test
 
 
+class CurveSet(NamedTuple):
+    """The curves of all searches over one cost, and the AUCs to show (None: whatever there is)."""
+
+    by: Cost
+    curves: tuple[SearchCurve, ...]
+    valid_view: View | None
+    test_view: View | None
+
+    @property
+    def has_test(self) -> bool:
+        """Whether any search was measured on test, too."""
+        return any(curve.test.x for curve in self.curves)
+
+    def view(self, measure: Measure) -> View | None:
+        """The AUCs to show."""
+        return self.valid_view if measure == "valid" else self.test_view
+
+
 class SeedDots(NamedTuple):
     """The test AUC of every seed of one strategy, with mean and standard deviation.
 
@@ -71,6 +89,14 @@ class SeedDots(NamedTuple):
     mean: float
     sd: float | None
     not_learned: tuple[int, ...] = ()
+
+
+class SeedAucs(NamedTuple):
+    """The dots of all strategies, and a close view of the upper half where one far below would hide differences."""
+
+    dots: tuple[SeedDots, ...]
+    attainable: float | None
+    close_view: View | None
 
 
 def best_so_far(trace: Sequence[TracePoint], by: Cost) -> Steps:
@@ -116,6 +142,12 @@ def _at(curve: Steps, cost: float) -> float:
     return curve.y[bisect_right(curve.x, cost) - 1]
 
 
+def curve_set(groups: Groups, by: Cost) -> CurveSet:
+    """The curves of a comparison over one cost."""
+    curves = search_curves(groups, by)
+    return CurveSet(by, tuple(curves), curves_range(curves, "valid"), curves_range(curves, "test"))
+
+
 def search_curves(groups: Groups, by: Cost) -> list[SearchCurve]:
     """One entry per search, in the order of the records."""
     owners: dict[str, list[str]] = {}
@@ -137,6 +169,12 @@ def _end(group: Sequence[CellRecord], by: Cost) -> Endpoint:
     costs = [sum(getattr(r, f"{account}_{by}") for account in accounts) for r in group]
     n = len(group)
     return Endpoint(sum(costs) / n, sum(r.valid_auc for r in group) / n, sum(r.test_auc for r in group) / n)
+
+
+def seed_aucs(rows: Sequence[Row], attainable: float | None) -> SeedAucs:
+    """The test AUC of every seed, in the order of the table."""
+    dots = seed_dots(rows)
+    return SeedAucs(tuple(dots), attainable, close_range(dots))
 
 
 def seed_dots(rows: Sequence[Row]) -> list[SeedDots]:

@@ -14,6 +14,14 @@ ModelCost = Literal["parameters", "multiply_adds", "latency_ms_1", "latency_ms_4
 MODEL_COSTS: tuple[ModelCost, ...] = ("parameters", "multiply_adds", "latency_ms_1", "latency_ms_4096")
 
 
+_TITLES: dict[ModelCost, str] = {
+    "parameters": "parameters",
+    "multiply_adds": "multiply-adds per row",
+    "latency_ms_1": "milliseconds per batch of 1",
+    "latency_ms_4096": "milliseconds per batch of 4096",
+}
+
+
 class CostPoint(NamedTuple):
     """A strategy's mean cost and mean test AUC; `on_front`: no other is at least as good in both and better in one."""
 
@@ -36,16 +44,22 @@ class QualityAgainstCost(NamedTuple):
         return tuple(sorted((p for p in self.points if p.on_front), key=lambda p: (p.cost, p.test_auc)))
 
     @property
+    def title(self) -> str:
+        """The cost in words."""
+        return _TITLES[self.cost]
+
+    @property
     def front_words(self) -> str:
-        """The strategies of the front with their costs, cheapest first."""
+        """A sentence with the strategies of the front and their costs, cheapest first."""
         number = milliseconds if self.cost.startswith("latency") else count
-        return ", ".join(f"{p.strategy} ({number(p.cost)})" for p in self.front)
+        names = ", ".join(f"{p.strategy} ({number(p.cost)})" for p in self.front)
+        return f"Front by {self.title}: {names}."
 
 
-def quality_by_cost(summaries: Sequence[StrategySummary]) -> dict[ModelCost, QualityAgainstCost]:
-    """By cost, as far as one is known of any strategy."""
+def quality_by_cost(summaries: Sequence[StrategySummary]) -> list[QualityAgainstCost]:
+    """For every cost that is known of any strategy."""
     found = {cost: tuple(cost_points(summaries, cost)) for cost in MODEL_COSTS}
-    return {cost: QualityAgainstCost(cost, points, _view(points)) for cost, points in found.items() if points}
+    return [QualityAgainstCost(cost, points, _view(points)) for cost, points in found.items() if points]
 
 
 def _view(points: Sequence[CostPoint]) -> View:

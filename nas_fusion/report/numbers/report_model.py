@@ -11,11 +11,12 @@ from typing import Any
 from nas_fusion.design import FusionDesign
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report.number_words import flat
-from nas_fusion.report.numbers import agreement, curves, pareto, search_gap, sentences, table_columns
+from nas_fusion.report.numbers import agreement, curves, search_gap, sentences, table_columns
 from nas_fusion.report.numbers.agreement import Agreement, Shares
-from nas_fusion.report.numbers.curves import Cost, SearchCurve, SeedDots
+from nas_fusion.report.numbers.curves import CurveSet, SeedAucs
 from nas_fusion.report.numbers.decision import Absent, Decision, Row, decide, lines_of
 from nas_fusion.report.numbers.found_designs import FoundDesign, found_designs
+from nas_fusion.report.numbers.pareto import QualityAgainstCost, quality_by_cost
 from nas_fusion.report.numbers.rank_diagram import RankDiagram, rank_diagram
 from nas_fusion.report.numbers.search_gap import Stages
 from nas_fusion.report.numbers.summaries import Family, Groups, by_strategy, family
@@ -148,9 +149,9 @@ class ReportModel:
         return frozenset({*searched[:SHOWN_SEARCHED], *hand_made[:SHOWN_HAND_MADE]})
 
     @cached_property
-    def dots(self) -> list[SeedDots]:
+    def seed_aucs(self) -> SeedAucs:
         """Every seed's test AUC."""
-        return curves.seed_dots(self.rows)
+        return curves.seed_aucs(self.rows, self.info.attainable_auc)
 
     @cached_property
     def ranks(self) -> RankDiagram | None:
@@ -158,14 +159,14 @@ class ReportModel:
         return rank_diagram(self.groups)
 
     @cached_property
-    def curves(self) -> Mapping[Cost, list[SearchCurve]]:
-        """The best AUC so far of every search, by cost."""
-        return {by: curves.search_curves(self.groups, by) for by in curves.SEARCH_COSTS}
+    def curves(self) -> list[CurveSet]:
+        """The best AUC so far of every search, over each cost."""
+        return [curves.curve_set(self.groups, by) for by in curves.SEARCH_COSTS]
 
     @cached_property
-    def quality_by_cost(self) -> Mapping[pareto.ModelCost, pareto.QualityAgainstCost]:
+    def quality_by_cost(self) -> list[QualityAgainstCost]:
         """Test AUC against each cost of the model that is known."""
-        return pareto.quality_by_cost(self.decision.summaries)
+        return quality_by_cost(self.decision.summaries)
 
     @cached_property
     def stages(self) -> list[Stages]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup
 
 from nas_fusion.report.escapes import clean, figure_text, html_text
-from nas_fusion.report.figures.comparison_figures import comparison_figures, found_figures
+from nas_fusion.report.figures.comparison_figures import comparison_figures, figure_name, found_figures
 from nas_fusion.report.figures.design_drawing import draw_design
 from nas_fusion.report.figures.series_styles import SeriesStyle, marker_svg, styles
-from nas_fusion.report.figures.strategy_figures import COST_TITLES, ranks_figure
+from nas_fusion.report.figures.strategy_figures import ranks_figure
 from nas_fusion.report.number_words import plain
 from nas_fusion.report.numbers.found_designs import FoundDesign
 from nas_fusion.report.numbers.report_model import ReportModel
@@ -106,10 +106,7 @@ def suite_html(models: Sequence[ReportModel]) -> str:
 
 def _part(model: ReportModel, prefix: str = "") -> Part:
     """Draw the figures of a data set; `prefix` keeps the ids of several apart."""
-    fronts = {
-        f"pareto-{cost}".replace("_", "-"): f"Front by {COST_TITLES[cost]}: {quality.front_words}."
-        for cost, quality in model.quality_by_cost.items()
-    }
+    fronts = {figure_name(quality): quality.front_words for quality in model.quality_by_cost}
     figures = {**comparison_figures(model), **found_figures(model)}
     plots = {name: _plot(f"{prefix}{name}", figure, fronts.get(name, "")) for name, figure in figures.items()}
     return Part(model, plots, styles(model.families))
