@@ -76,6 +76,8 @@ def _drawing(study: StudyFolder, cell: CellRecord) -> str | None:
 def rewrite_reports(study: StudyFolder, *, reference: str | None = None, latex: Path | None = None) -> ReportModel:
     """Write a study's reports again from its cells, finished or not; nothing is trained and no data are read.
 
+    Where the comparison has ended and every cell has failed, the reports say so.
+
     Args:
         study: the folder.
         reference: the strategy to compare with, if not the one that was named before.
@@ -85,8 +87,8 @@ def rewrite_reports(study: StudyFolder, *, reference: str | None = None, latex: 
         The report that was written.
 
     Raises:
-        StudyError: the folder holds no comparison, or none of its cells is finished; a file cannot be read or written.
-        UnknownNameError: the reference is none of the strategies with a finished cell.
+        StudyError: the folder holds no comparison, or none of its cells has ended; a file cannot be read or written.
+        UnknownNameError: the reference is none of the strategies with a finished cell, or none at all where no cell is.
     """
     study.check_exists()
     settings = ComparisonSettings.from_dict(read_settings(study.settings)[0])
@@ -95,14 +97,14 @@ def rewrite_reports(study: StudyFolder, *, reference: str | None = None, latex: 
     if not records and damaged:
         raise StudyError(f"no cell of {study.path} can be read: {damaged[0].words}")
     info = info or info_from_cells(study, settings, records)
-    if not records:
+    if not records and not (info.ended and info.failures):
         words = "has a result, and the comparison has ended" if info.ended else "is finished yet"
         raise StudyError(f"no cell of {study.path} {words}")
     info = replace(info, failures=(*info.failures, *damaged))
     if info.ended:
         info = replace(info, failures=without_record(info, records))
     if reference is not None:
-        check_reference(reference, [r.strategy for r in records])
+        check_reference(reference, [r.strategy for r in records] or settings.strategies)
         before = info.named_beforehand and reference == info.reference
         info = replace(info, reference=reference, named_beforehand=before)
     model = report_model(records, info)

@@ -13,7 +13,7 @@ import torch
 
 from nas_fusion.cli import main
 from nas_fusion.data import EncodedDataset, prepare
-from nas_fusion.errors import NothingFinishedError, StrategyError, StudyError, WriteError
+from nas_fusion.errors import NothingFinishedError, StrategyError, StudyError, UnknownNameError, WriteError
 from nas_fusion.optfusion import OptFusion
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
@@ -224,8 +224,26 @@ def test_a_comparison_without_any_cell_says_why(dataset: EncodedDataset, install
     settings = replace(installed(bad.RAISES), strategies=("raises",))
     with pytest.raises(NothingFinishedError, match=r"raises, seed 0: RuntimeError: a plugin's own fault"):
         compare(settings, dataset, tmp_path / "study")
+    study = StudyFolder(tmp_path / "study")
+    written = {path: path.read_bytes() for path in (study.report, study.report_markdown, study.results, study.summary)}
+    for path in written:
+        path.unlink()
+    report = rewrite_reports(study)
+    assert [failed.strategy for failed in report.info.failures] == ["raises"]
+    assert {path: path.read_bytes() for path in written} == written
+    assert "No cell is finished, so there is no verdict. 1 cell failed." in study.report_markdown.read_text("utf-8")
+    assert rewrite_reports(study, reference="raises").decision.standings is None
+    with pytest.raises(UnknownNameError, match="raises"):
+        rewrite_reports(study, reference="rises")
+
+
+def test_an_ended_comparison_whose_files_are_gone_has_no_report(
+    dataset: EncodedDataset, installed: Any, tmp_path: Path
+) -> None:
+    study = compare(replace(installed(bad.RAISES), strategies=("stacked",)), dataset, tmp_path / "study").folder
+    shutil.rmtree(study.cell("stacked", 0))
     with pytest.raises(StudyError, match=r"no cell of .* has a result, and the comparison has ended"):
-        rewrite_reports(StudyFolder(tmp_path / "study"))
+        rewrite_reports(study)
 
 
 def test_a_data_set_without_any_result_does_not_stop_the_others(
