@@ -17,6 +17,7 @@ from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.studies.finished_cells import CellListener, FinishedCells
+from nas_fusion.studies.nni_views import recording, training_service_of
 from nas_fusion.studies.queue.cell_book import CellBook
 from nas_fusion.studies.queue.cell_loop import run_cells
 from nas_fusion.studies.queue.local_workers import local_workers
@@ -26,7 +27,7 @@ from nas_fusion.studies.setup.announcements import announce
 from nas_fusion.studies.setup.assembly import Assembly, assemble
 from nas_fusion.studies.setup.conditions import provenance, warning_of_changes
 from nas_fusion.studies.setup.jobs import Surroundings
-from nas_fusion.studies.setup.study_checks import check_comparison, check_size, processes_for
+from nas_fusion.studies.setup.study_checks import check_comparison, processes_for
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.studies.study_info import comparison_info
@@ -121,8 +122,7 @@ def compare(
     info = comparison_info(settings, dataset, command, reference)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
-    check_size(settings, dataset, processes)
-    assembly = assemble(settings, dataset, study.latency)
+    assembly = assemble(settings, dataset, study.latency, processes=processes)
     _warn_of_the_clock(assembly)
     shared = None if storage is None else open_storage(storage)  # before the folder: it may not be reached
     with study.locked(settings, dataset.fingerprint):
@@ -131,10 +131,10 @@ def compare(
         assembly.limits.remember_in(study.latency)
         info = replace(info, named_beforehand=is_named_beforehand(study, settings, reference))
         write_text(study.comparison, info.to_json() + "\n")
-        with study.recorder(settings) as recorder, ExitStack() as stack:
+        with recording(study, settings) as recorder, ExitStack() as stack:
             service = None
             if engine == "nni":
-                service = study.training_service(settings, nni_config)
+                service = training_service_of(study, settings, nni_config)
                 stack.enter_context(service.running())
             around = Surroundings(console, recorder, service)
             place = Workplace(assembly, study, opened, name or study.name, around)

@@ -13,6 +13,7 @@ from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import FORMAT_VERSION
 from nas_fusion.strategy import STRATEGIES
+from nas_fusion.studies.nni_views import recording
 from nas_fusion.studies.queue.tuning_loop import TuningListener, run_tunings
 from nas_fusion.studies.queue.workplace import Workplace, tunings
 from nas_fusion.studies.setup.announcements import TUNING, announce
@@ -67,7 +68,7 @@ def tune(
         (tuning,) = tunings(place)
         announce(tuning.study, settings, dataset.fingerprint, TUNING)
         tuning.reopen()
-        with study.recorder(settings) as recorder:
+        with recording(study, settings) as recorder:
             run_tunings(replace(place, surroundings=Surroundings(console, recorder)), [tuning], listener)
         result = tuning.result()
         if result is None:

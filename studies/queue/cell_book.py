@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from nas_fusion.errors import StorageError, StudyError, WriteError
 from nas_fusion.records import CellRecord
 from nas_fusion.studies.cells.artifacts import artifact_folder, copy_artifacts
 from nas_fusion.studies.cells.failures import Failure
+from nas_fusion.studies.queue.stored_records import has_record, read_record, store_record
 from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held, storage_id, take
 from nas_fusion.studies.storage.optuna_storage import open_study
 from nas_fusion.studies.storage.patience import at_once
@@ -35,9 +34,6 @@ _QUEUED = (_AGAIN, _DEATHS)
 """What a waiting cell carries: its result is gone, so it is to be run once more; processes that have died of it."""
 
 _TRACEBACK = "nas-fusion:traceback"
-_RECORD = "nas-fusion:record"
-_RECORD_PART = 50_000
-"""Some databases cut longer texts."""
 
 
 @dataclass(frozen=True, order=True)
@@ -123,7 +119,7 @@ class CellBook:
                 return claim
         return None
 
-    def holding(self, claim: Claim) -> Any:
+    def holding(self, claim: Claim) -> AbstractContextManager[None]:
         """A context in which others see that this process computes the cell."""
         return held(self._storage, claim.trial_id)
 
@@ -154,7 +150,7 @@ class CellBook:
         trial = claim.trial
         try:
             if remote:
-                self._store_record(claim, record)
+                store_record(self._storage, claim.trial_id, record)
             for epoch, point in enumerate(record.retrain_history, start=1):
                 trial.report(point.valid_auc, step=epoch)
             for name in ("design.svg", "design.json"):
@@ -230,8 +226,8 @@ class CellBook:
             StudyError: it cannot be read.
         """
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            if self._cell(trial) == cell and f"{_RECORD}:0" in trial.system_attrs:
-                return _read_record(trial)
+            if self._cell(trial) == cell and has_record(trial):
+                return read_record(trial)
         return None
 
     def copy_artifacts(self, cell: Cell, folder: Path) -> None:
@@ -277,12 +273,6 @@ class CellBook:
         except OSError as error:
             raise WriteError(self._folder, error.strerror or error) from error
 
-    def _store_record(self, claim: Claim, record: CellRecord) -> None:
-        text = base64.b64encode(zlib.compress(record.to_json().encode())).decode()
-        for number, start in enumerate(range(0, len(text), _RECORD_PART)):
-            part = text[start : start + _RECORD_PART]
-            self._storage.set_trial_system_attr(claim.trial_id, f"{_RECORD}:{number}", part)
-
     def _enqueue(self, cell: Cell, attributes: Mapping[str, Any] | None = None) -> None:
         kept = {name: value for name, value in (attributes or {}).items() if name in _QUEUED}
         params = {"strategy": cell.strategy, "seed": cell.seed}
@@ -307,17 +297,6 @@ class CellBook:
 def _deaths(trial: FrozenTrial) -> int:
     """How many processes had died of a cell since it was last started, when this trial began."""
     return int(trial.user_attrs.get(_DEATHS, 0))
-
-
-def _read_record(trial: FrozenTrial) -> CellRecord:
-    parts: list[str] = []
-    while f"{_RECORD}:{len(parts)}" in trial.system_attrs:
-        parts.append(trial.system_attrs[f"{_RECORD}:{len(parts)}"])
-    try:
-        text = zlib.decompress(base64.b64decode("".join(parts), validate=True)).decode()
-    except (ValueError, zlib.error) as error:
-        raise StudyError(f"the record of trial {trial.number} in the storage cannot be read: {error}") from error
-    return CellRecord.from_json(text)
 
 
 def _cell_of(params: dict[str, object]) -> Cell:

@@ -42,23 +42,27 @@ class Assembly:
     operations: tuple[str, ...]
 
 
-def assemble(settings: ComparisonSettings, dataset: EncodedDataset, latencies: Path | None = None) -> Assembly:
+def assemble(
+    settings: ComparisonSettings, dataset: EncodedDataset, latencies: Path | None = None, *, processes: int = 1
+) -> Assembly:
     """Hold settings and a log against each other, so that a bad option shows before anything is written.
 
     Args:
         settings: what is compared on what; every strategy that a job is asked for is among its strategies.
         dataset: the encoded log.
         latencies: ``latency.json`` of a study that goes on; need not exist.
+        processes: how many of them train at once on this machine.
 
     Raises:
-        OptionError: a setting that cannot be used, or a limit that no design of a searched strategy can keep.
+        OptionError: a setting that cannot be used, models that cannot fit the machine, or a limit that no design of a
+            searched strategy can keep.
         UnknownNameError: there is no such strategy, or no such space.
         StudyError: the latencies cannot be read.
     """
     entries = {name: STRATEGIES.get(name) for name in settings.strategies}
     budget = Budget.parse(settings.budget, len(dataset.train))
+    check_memory(settings, dataset, entries.values(), processes=processes)
     limits = StudyLimits(settings, settings.train_config(len(dataset.train)), latencies)
-    check_memory(settings, dataset, entries.values())
     with seeded(0):
         # A reference is there for comparison, whatever it costs.
         modes = {entry.mode for entry in entries.values() if entry.kind != "reference"}

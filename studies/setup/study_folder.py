@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nas_fusion.design import OPERATIONS, candidate_connections, connection_label, fused_blocks, operation_label
 from nas_fusion.errors import DamagedFileError, StudyError
-from nas_fusion.nni_bridge import ExperimentRecorder
-from nas_fusion.search import TrainingService
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import differences, read_settings, write_settings
 from nas_fusion.studies.setup.announcements import find_announced
 from nas_fusion.studies.setup.strangers import FOLDERS, plain_name, refuse_links
 from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.system.files import LockedError, lock_file, sweep
-from nas_fusion.training_log import PHASES
 
 logger = logging.getLogger("nas_fusion")
-
-
-def design_axes(levels: int) -> dict[str, list[Any]]:
-    """Every connection and operation with its possible values, as axes of the web UI's graph."""
-    connections = {connection_label(s, t): [0, 1] for s, t in candidate_connections(levels)}
-    return connections | {operation_label(block): list(OPERATIONS) for block in fused_blocks(levels)}
 
 
 def _name(strategy: str, seed: int) -> str:
@@ -98,25 +88,6 @@ class StudyFolder:
     def failure(self, name: str) -> Path:
         """Log of a cell or a tuning trial that failed."""
         return self.path / "failures" / f"{name}.log"
-
-    def recorder(self, settings: ComparisonSettings) -> AbstractContextManager[ExperimentRecorder]:
-        """The NNI experiment in ``nni/``, for NNI's web UI."""
-        axes: dict[str, list[Any]] = {
-            "phase": list(PHASES),
-            "strategy": list(settings.strategies),
-            "seed": list(settings.seeds),
-        }
-        return ExperimentRecorder(self.nni, self.path.name, axes | design_axes(settings.model.levels))
-
-    def training_service(self, settings: ComparisonSettings, config_file: Path | None) -> TrainingService:
-        """NNI's own engine; its files are in ``nni-service/``."""
-        return TrainingService(
-            self.path / "nni-service",
-            concurrency=settings.concurrency,
-            config_file=config_file,
-            axes=design_axes(settings.model.levels),
-            name=self.name,
-        )
 
     def check_exists(self) -> None:
         """Refuse a folder without a study, and one with links where files of the study should be.
