@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nas_fusion.commands import PIPED_WIDTH
+from nas_fusion.cli.console import PIPED_WIDTH
 from nas_fusion.data import prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.records import CellRecord

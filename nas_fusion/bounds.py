@@ -62,11 +62,15 @@ class Bound:
         return number if self.allows(number) else None
 
     @property
-    def range(self) -> str:
+    def ends(self) -> str:
         """Both ends, in words."""
         low, high = f"{self.low:,.16g}", f"{self.high:,.16g}"
-        words = f"above {low}, at most {high}" if self.above else f"{low} to {high}"
-        return f"{words} ({self.note})" if self.note else words
+        return f"above {low}, at most {high}" if self.above else f"{low} to {high}"
+
+    @property
+    def range(self) -> str:
+        """Both ends, and the note."""
+        return f"{self.ends} ({self.note})" if self.note else self.ends
 
     def __str__(self) -> str:
         kind = "an integer" if self.integer else "a number"

@@ -7,25 +7,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from nas_fusion.errors import OptionError, StudyError, UnknownNameError
 from nas_fusion.search_spaces import SPACES
-from nas_fusion.settings import ComparisonSettings, DataOptions, LimitSettings, ModelSettings, RecipeSettings
+from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings.dotted_names import flat, setting_names, settings_from
 from nas_fusion.settings.study_toml import complete, read_settings
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.system.files import read_text
 from nas_fusion.system.places import is_file
 from nas_fusion.system.seals import read_sealed
-
-SECTIONS = MappingProxyType(
-    {"data": DataOptions, "model": ModelSettings, "recipe": RecipeSettings, "limits": LimitSettings}
-)
-"""Tables of a preset, and what they are read into."""
 
 _SUFFIX, _TUNED = ".toml", ".json"
 TUNED_ANEW = "the command that tuned writes it anew"
@@ -98,7 +93,7 @@ def preset_of(settings: ComparisonSettings, name: str, source: str) -> Preset:
     parameters = content.pop("parameters")
     for key in _NOT_A_PRESETS:
         del content[key]
-    return Preset(name, f"the settings of {name}", source, _flat(content), parameters)
+    return Preset(name, f"the settings of {name}", source, flat(content), parameters)
 
 
 def check_settings(settings: Mapping[str, Any], place: str) -> None:
@@ -142,17 +137,6 @@ def _read_tuned(path: Path) -> Preset:
     return replace(preset_of(settings, path.stem, str(path)), tuned=strategy)
 
 
-def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by dotted name."""
-    settings: dict[str, Any] = {}
-    for key, value in content.items():
-        if key in SECTIONS and isinstance(value, dict):
-            settings.update((f"{key}.{inner}", v) for inner, v in value.items())
-        else:
-            settings[key] = value
-    return settings
-
-
 def _read(name: str, text: str, place: str) -> Preset:
     try:
         content = tomllib.loads(text)
@@ -162,7 +146,7 @@ def _read(name: str, text: str, place: str) -> Preset:
         raise StudyError(f"{place}: an empty file is no preset")
     summary, source = (str(content.pop(key, "")) for key in _OWN)
     parameters = _tables(content.pop("parameters", {}), place)
-    settings = _flat(content)
+    settings = flat(content)
     _check(settings, parameters, place)
     return Preset(name, summary, source, settings, parameters)
 
@@ -174,22 +158,13 @@ def _tables(content: Any, place: str) -> dict[str, dict[str, Any]]:
 
 
 def _check(settings: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]], place: str) -> None:
-    known = {f.name for f in fields(ComparisonSettings)} - {*SECTIONS, *_NOT_A_PRESETS, "parameters"}
-    known |= {f"{section}.{f.name}" for section, kind in SECTIONS.items() for f in fields(kind)}
+    known = set(setting_names()) - {*_NOT_A_PRESETS, "parameters"}
     for name in settings:
         if name not in known:
             raise StudyError(f"{place}: {UnknownNameError('setting', name, known)}")
     try:
-        SPACES.get(_settings(settings, place).model.space)
+        SPACES.get(settings_from(settings, source=place, strategies=()).model.space)
         for strategy, values in parameters.items():
             STRATEGIES.get(strategy).with_parameters(values)
     except (OptionError, UnknownNameError, TypeError, ValueError) as error:
         raise StudyError(f"{place}: {error}") from error
-
-
-def _settings(settings: Mapping[str, Any], place: str) -> ComparisonSettings:
-    plain: dict[str, Any] = {name: value for name, value in settings.items() if "." not in name}
-    for section, kind in SECTIONS.items():
-        prefix = f"{section}."
-        plain[section] = kind(**{n.removeprefix(prefix): v for n, v in settings.items() if n.startswith(prefix)})
-    return ComparisonSettings(**plain, source=place, strategies=())

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from nas_fusion.cli import main
-from nas_fusion.commands import one_for_each, parse_seeds
+from nas_fusion.cli.commands.compare_command import one_for_each
+from nas_fusion.cli.common_options import parse_seeds
 from nas_fusion.data import prepare
 from nas_fusion.errors import OptionError
 from nas_fusion.studies import preset_names

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from nas_fusion import cli
+from nas_fusion.cli import Command
+from nas_fusion.cli.console import shown_command
 from nas_fusion.errors import WriteError
 from nas_fusion.system.interrupts import Terminated, interruptible, raise_if_asked
 
@@ -151,7 +153,7 @@ def test_a_child_ends_in_order_when_its_parent_was_killed() -> None:
 
 def running(monkeypatch: pytest.MonkeyPatch, what: Callable[[], None]) -> int:
     """The exit code of a command that comes to do something."""
-    monkeypatch.setattr("nas_fusion.commands.run_presets", what)
+    monkeypatch.setattr("nas_fusion.cli.command_line.COMMANDS", (Command(what, "nasfusion presets", name="presets"),))
     with pytest.raises(SystemExit) as stopped:
         cli.main(["presets"])
     assert isinstance(stopped.value.code, int)
@@ -175,19 +177,20 @@ def test_a_line_says_how_to_go_on(
 
 
 def test_the_command_is_shown_without_a_password() -> None:
-    shown = cli._command_line(["compare", "--storage", "postgresql://me:top-secret@host/db", "--study", "a b"])
+    shown = shown_command(["compare", "--storage", "postgresql://me:top-secret@host/db", "--study", "a b"])
     assert shown == "nasfusion compare --storage postgresql://me:***@host/db --study 'a b'"
 
 
 def test_an_error_is_told_of_though_standard_error_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
-
     def fails() -> None:
         raise WriteError("model.pt", "No space left on device")
 
-    monkeypatch.setattr("nas_fusion.cli.typer.echo", full)
-    assert running(monkeypatch, fails) == 2
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        assert running(monkeypatch, fails) == 2
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
 
 
 SHOW, HIDE = b"\x1b[?25h", b"\x1b[?25l"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nas_fusion.cli import main
-from nas_fusion.usage import check_arguments, message_of, show_what_can_be_shown
+from nas_fusion.cli.usage_errors import check_arguments, message_of, show_what_can_be_shown
 
 COMMAND = [sys.executable, "-W", "ignore", "-m", "nas_fusion"]
 COMMANDS = ("compare", "search", "retrain", "tune", "worker", "ui", "dashboard", "report", "data", "version")

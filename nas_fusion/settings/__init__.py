@@ -5,14 +5,14 @@ of docs/reference/settings.md and defaults in Python are made from it.
 Nothing slow is imported here: no torch, NNI or pandas.
 """
 
-from nas_fusion.settings.comparison_settings import ComparisonSettings, check_seeds, is_built_in
+from nas_fusion.settings.comparison_settings import SYNTHETIC, ComparisonSettings, check_seeds, is_built_in
 from nas_fusion.settings.data_options import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.settings.limit_settings import LimitSettings
 from nas_fusion.settings.model_settings import BUILT_IN_EMB_DIM, DEFAULT_EMB_DIM, ModelSettings
-from nas_fusion.settings.option import Option, Panel, check_fields, default_of, option_of, options_of
+from nas_fusion.settings.option import Option, Panel, check_fields, default_of, has_default, option_of, options_of
 from nas_fusion.settings.output_settings import OutputSettings
 from nas_fusion.settings.recipe_settings import RecipeSettings, automatic_batch_size
-from nas_fusion.settings.run_settings import RunSettings
+from nas_fusion.settings.run_settings import EngineName, RunSettings
 from nas_fusion.settings.split_rule import SplitRule
 from nas_fusion.settings.train_config import TrainConfig
 
@@ -20,8 +20,10 @@ __all__ = [
     "BUILT_IN_EMB_DIM",
     "DEFAULT_EMB_DIM",
     "DEFAULT_OPTIONS",
+    "SYNTHETIC",
     "ComparisonSettings",
     "DataOptions",
+    "EngineName",
     "LimitSettings",
     "ModelSettings",
     "Option",
@@ -35,6 +37,7 @@ __all__ = [
     "check_fields",
     "check_seeds",
     "default_of",
+    "has_default",
     "is_built_in",
     "option_of",
     "options_of",

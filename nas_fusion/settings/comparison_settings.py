@@ -71,6 +71,7 @@ class ComparisonSettings:
         "Per search: samples seen (5x: passes over the training rows, 400k, 3M), candidate trainings of one pass "
         "(12c, or 12c:0.5x of another size) or seconds (600s, 10m; not exactly repeatable).",
         panel=Panel.BUDGET,
+        metavar="BUDGET",
         first=True,
     )
     candidates: int = number(
@@ -103,8 +104,8 @@ class ComparisonSettings:
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     limits: LimitSettings = field(default_factory=LimitSettings)
     device: str = text(
-        TrainConfig.device, "auto, cpu, cuda or cuda:N.", panel=Panel.RUN, form=bounds.DEVICE_FORM,
-        allows=bounds.is_device,
+        TrainConfig.device, "auto, cpu, cuda or cuda:N.", panel=Panel.RUN, metavar="DEVICE",
+        form=bounds.DEVICE_FORM, allows=bounds.is_device,
     )  # fmt: skip
     precision: str = word(TrainConfig.precision, bounds.PRECISIONS, "32, bf16 or 64.", panel=Panel.RUN)
 

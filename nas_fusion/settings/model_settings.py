@@ -31,7 +31,9 @@ class ModelSettings:
         OptionError: a value is out of its range (`nas_fusion.bounds`).
     """
 
-    space: str = text("dcn", "Search space: dcn, dcnv2, dcnv2-low-rank, or a plugin's.", panel=Panel.MODEL)
+    space: str = text(
+        "dcn", "Search space: dcn, dcnv2, dcnv2-low-rank, or a plugin's.", panel=Panel.MODEL, metavar="SPACE"
+    )
     levels: int = number(3, bounds.LEVELS, "Levels of the space.", panel=Panel.MODEL)
     emb_dim: int = number(
         0,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nas_fusion import bounds
 from nas_fusion.bounds import Bound
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 V = TypeVar("V")
-N = TypeVar("N", int, float)
 W = TypeVar("W", str, int)
+P = TypeVar("P", Path, Path | None)
 
 _KEY = "option"
 """Of a field's metadata."""
@@ -115,12 +115,16 @@ class Option:
             raise OptionError(name, f"0 or {bound}", value)
 
 
+REQUIRED: Any = MISSING
+"""Stands for the default of a field that has to be given."""
+
+
 def _declared(default: V, option: Option) -> V:
     return field(default=default, metadata={_KEY: option})
 
 
 def number(
-    default: N,
+    default: V,
     bound: Bound,
     help: str,
     *,
@@ -128,14 +132,15 @@ def number(
     zero: str = "",
     name: str = "",
     first: bool = False,
+    shown: str = "",
     hidden: str = "",
-) -> N:
+) -> V:
     """A field that is a number; see `Option`."""
     return _declared(
         default,
         Option(
-            kind="number", help=help, panel=panel, bound=bound, zero=zero, name=name, first=first, hidden=hidden,
-            metavar="INT" if bound.integer else "NUM",
+            kind="number", help=help, panel=panel, bound=bound, zero=zero, name=name, first=first, shown=shown,
+            hidden=hidden, metavar="INT" if bound.integer else "NUM",
         ),
     )  # fmt: skip
 
@@ -180,7 +185,7 @@ def text(
 
 
 def path(
-    default: Path | None,
+    default: P,
     help: str,
     *,
     panel: Panel,
@@ -188,7 +193,7 @@ def path(
     first: bool = False,
     shown: str = "",
     placed: bool = False,
-) -> Path | None:
+) -> P:
     """A field that is the path of a file or a folder; see `Option`."""
     return _declared(
         default,
@@ -216,12 +221,22 @@ def options_of(settings: type[DataclassInstance]) -> Mapping[str, Option]:
     return {name: option for name, option in found.items() if option is not None}
 
 
+def has_default(settings: type[DataclassInstance], name: str) -> bool:
+    """Whether a field has a default."""
+    declared = _field(settings, name)
+    return declared.default is not MISSING or declared.default_factory is not MISSING
+
+
 def default_of(settings: type[DataclassInstance], name: str) -> object:
     """A field's default; None if it has none."""
-    declared = next(one for one in fields(settings) if one.name == name)
+    declared = _field(settings, name)
     if declared.default_factory is not MISSING:
         return declared.default_factory()
     return None if declared.default is MISSING else declared.default
+
+
+def _field(settings: type[DataclassInstance], name: str) -> Field[object]:
+    return next(one for one in fields(settings) if one.name == name)
 
 
 def check_fields(settings: DataclassInstance) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from nas_fusion import bounds
 from nas_fusion.settings.option import Panel, check_fields, number, path, text, word
+
+EngineName = Literal["in-process", "nni"]
 
 STORAGES = "postgresql://…, mysql://…, journal:///FILE, grpc://HOST:PORT"
 
@@ -32,7 +35,7 @@ class RunSettings:
         metavar="URL",
         shown="SQLite in the study folder",
     )
-    engine: str = word(
+    engine: EngineName = word(
         "in-process",
         bounds.ENGINES,
         "in-process, or nni: NNI's training service runs --concurrency trials at once.",

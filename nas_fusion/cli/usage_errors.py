@@ -5,30 +5,18 @@ from __future__ import annotations
 import codecs
 import difflib
 import io
-import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from typer.exceptions import TyperException
+from cyclopts import CycloptsError, MissingArgumentError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
 
 from nas_fusion.errors import OptionError, UsageError, one_line, shown
-
-SETTINGS = {
-    "learning_rate": "lr",
-    "retrain_learning_rate": "retrain_lr",
-    "soft_learning_rate": "soft_lr",
-    "retrain_epochs": "epochs",
-}
-"""Settings whose options have other names."""
 
 _LOOKS_LIKE = {
     **dict.fromkeys("–—−", "-"), **dict.fromkeys("‘’", "'"), **dict.fromkeys("“”", '"'),
     **{"…": ".", "×": "x", "·": ".", "±": "~", "≥": ">", "≤": "<", "→": ">", "†": "+", "‡": "#", "²": "2"},
 }  # fmt: skip
 """One character each, so that tables keep their columns."""
-
-
-_NO_SUCH_OPTION = re.compile(r"No such option:? '?(-\S+?)'?(?= \(|$)")
 
 
 def show_what_can_be_shown() -> None:
@@ -71,17 +59,29 @@ def message_of(error: Exception, arguments: Sequence[str], commands: Mapping[str
     if isinstance(error, UsageError):
         return one_line(f"{error}{help}")
     if isinstance(error, OptionError):
-        flag = commands.get(command, {}).get(SETTINGS.get(error.option, error.option).replace("-", "_"))
+        flag = commands.get(command, {}).get(error.option.replace("-", "_"))
         return one_line(f"{flag}{str(error).removeprefix(error.option)}{help}" if flag else str(error))
-    if isinstance(error, TyperException):
-        return one_line(f"{_parsers_words(error, commands.get(command, {}).values())}{help}")
+    if isinstance(error, CycloptsError):
+        words = _parsers_words(error, list(commands.get(command, {}).values()), list(commands))
+        return one_line(f"{words}{help}")
     return one_line(str(error))
 
 
-def _parsers_words(error: TyperException, flags: Iterable[str]) -> str:
-    words = error.format_message().strip().rstrip(".")
-    unknown = _NO_SUCH_OPTION.match(words)
-    if unknown:
-        near = difflib.get_close_matches(unknown[1][:100], list(flags), n=1)
-        words = f"no such option {unknown[1]}" + (f"; did you mean {near[0]}?" if near else "")
-    return words[:1].lower() + words[1:]
+def _parsers_words(error: CycloptsError, flags: Sequence[str], commands: Sequence[str]) -> str:
+    unused = (error.unused_tokens or [""])[0]
+    if isinstance(error, UnknownOptionError):
+        name = error.token.keyword or error.token.value
+        return f"no such option {name}{_nearest(name, flags)}"
+    if isinstance(error, UnknownCommandError):
+        return f"no such command {shown(unused)}{_nearest(unused, commands)}"
+    if isinstance(error, UnusedCliTokensError):
+        return f"unexpected extra argument {shown(unused)}"
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        name = error.argument.name
+        return f"option {error.keyword} requires an argument" if error.keyword else f"missing {name}"
+    return str(error)
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name[:100], known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

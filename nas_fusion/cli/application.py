@@ -1,0 +1,133 @@
+"""The commands as a cyclopts application: options in panels, help, `--version`, shell completion."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated
+
+from cyclopts import App, Group, Parameter, Token
+from cyclopts.utils import UNSET
+
+from nas_fusion import __version__
+from nas_fusion.cli.command import Command, CommandOption
+from nas_fusion.cli.option_values import read_values
+from nas_fusion.errors import UsageError, shown
+from nas_fusion.settings import Panel
+
+PROGRAM = "nasfusion"
+_ABOUT = "Search how the blocks of a click-through-rate model should be fused, and compare the ways of searching."
+_GROUPS: Mapping[Panel, Group] = {panel: Group.create_ordered(panel.value) for panel in Panel}
+_QUOTED = re.compile(r"`([^`]+)`")
+
+
+def application(commands: Iterable[Command]) -> App:
+    """The command line of some commands; it raises what is wrong with a call instead of printing it."""
+    app = App(
+        name=PROGRAM,
+        help=_ABOUT,
+        version=f"nas-fusion {__version__}",
+        help_flags=["--help", "-h"],
+        version_flags=["--version"],
+        help_format="rich",
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+    )
+    general = Group("Options")
+    app["--help"].group = app["--version"].group = general
+    app.register_install_completion_command(group=general, help="Let the shell complete commands and options.")
+    for place, command in enumerate(commands):
+        app.command(
+            _caller(command),
+            name=command.called,
+            help=_markup(_paragraphs(command.run.__doc__ or "")),
+            sort_key=place,
+            help_epilogue=f"[bold]Example:[/bold] {_markup(command.example)}",
+            version_flags=[],
+        )
+    return app
+
+
+def _caller(command: Command) -> Callable[..., None]:
+    """What the parser calls: it hands on only what was given, so the command knows what was."""
+
+    def call(*placed: object, **given: object) -> None:
+        keys = [option.key for option in command.options if option.option.placed]
+        command.call({**dict(zip(keys, placed, strict=False)), **given})
+
+    parameters = sorted((_parameter(option) for option in command.options), key=lambda one: one.kind)
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__name__ = command.called
+    return call
+
+
+def _parameter(one: CommandOption) -> inspect.Parameter:
+    option = one.option
+    is_flag = option.kind == "flag"
+    kinds = inspect.Parameter
+    annotation = Annotated[
+        str if option.placed else list[bool] if is_flag else list[str],
+        Parameter(
+            name=one.flag if not option.placed else None,
+            help=_markup(help_words(one)),
+            group=_GROUPS[Panel.FIRST if option.first else option.panel],
+            metavar=option.metavar or None,
+            converter=_converter(one),
+            show_default=False,
+            negative=None if is_flag else (),
+            negative_iterable=(),
+            allow_leading_hyphen=not is_flag,
+            required=one.is_required,
+        ),
+    ]
+    return kinds(
+        one.key,
+        kinds.POSITIONAL_ONLY if option.placed else kinds.KEYWORD_ONLY,
+        default=kinds.empty if one.is_required else one.default,
+        annotation=annotation,
+    )
+
+
+def _converter(one: CommandOption) -> Callable[[object, Sequence[Token]], object]:
+    def convert(_: object, tokens: Sequence[Token]) -> object:
+        if one.option.kind != "flag":
+            return read_values(one.option, one.flag, [token.value for token in tokens])
+        for token in tokens:
+            if token.value or token.implicit_value is UNSET:
+                raise UsageError(f"option {token.keyword} does not take a value, got {shown(token.value)}")
+        return tokens[-1].implicit_value
+
+    return convert
+
+
+def help_words(one: CommandOption) -> str:
+    """What help says of an option: its sentence, and in brackets what it may be and its default."""
+    option, default = one.option, default_words(one)
+    words = f"{option.help.removesuffix('.')}; 0: {option.zero}." if option.zero else option.help
+    notes = [option.bound.ends] if option.bound is not None else []
+    notes += [f"default: {default}"] if default else []
+    return f"{words} [{'; '.join(notes)}]" if notes else words
+
+
+def default_words(one: CommandOption) -> str:
+    """The default as help shows it; empty where there is none to tell of."""
+    default = one.default
+    if one.option.shown or default is None or default == ():
+        return one.option.shown
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    if isinstance(default, tuple):
+        return ", ".join(map(str, default))
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _paragraphs(doc: str) -> str:
+    """A docstring whose paragraphs are lines, for whatever width the terminal has."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(doc).split("\n\n"))
+
+
+def _markup(text: str) -> str:
+    """A text for rich: what stands between backticks is bold, brackets are brackets."""
+    return _QUOTED.sub(r"[bold]\1[/bold]", text.replace("[", r"\["))

@@ -1,0 +1,175 @@
+"""``nasfusion compare``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from rich.console import Console
+
+from nas_fusion.cli.asked_settings import strategy_parameters, with_preset
+from nas_fusion.cli.command import Command, GivenSettings
+from nas_fusion.cli.common_options import Assignments, SeveralLogs
+from nas_fusion.cli.comparison_output import exit_if_incomplete, print_cell, print_result, print_suite
+from nas_fusion.cli.console import for_progress, output, print_plain, print_tuning, shown_command
+from nas_fusion.cli.log_reading import DEFAULT_STUDIES, data_line, default_study, prepare_log
+from nas_fusion.errors import OptionError
+from nas_fusion.settings import ComparisonSettings, EngineName, OutputSettings, RunSettings
+from nas_fusion.settings.dotted_names import settings_from
+
+if TYPE_CHECKING:
+    from nas_fusion.studies import Part
+
+
+class _Places(TypedDict):
+    """Options of `compare` that change no result."""
+
+    storage: str | None
+    engine: EngineName
+    nni_config: Path | None
+    processes: int
+    reference: str | None
+    latex: Path | None
+
+
+class _How(_Places):
+    """The same, and who is told of what."""
+
+    console: Console | None
+    listener: CellListener
+    tuning_listener: TuningListener
+    command: str
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Everything that the user said of a comparison; the same for each of its logs."""
+
+    logs: SeveralLogs
+    given: GivenSettings
+    assigned: Assignments
+    where: RunSettings
+    written: OutputSettings
+
+    def settings(self, log: str, preset: str | None) -> ComparisonSettings:
+        """The settings of the comparison on one log."""
+        from nas_fusion.strategy import select_strategies
+
+        asked = with_preset(self.given, log, preset)
+        entries = select_strategies(self.logs.strategies)
+        asked.check_tuned(entries)
+        names = tuple(entry.name for entry in entries)
+        parameters = strategy_parameters(asked.parameters, self.assigned.set, names)
+        return settings_from(asked.values, source=log, strategies=names, seeds=self.logs.seeds, parameters=parameters)
+
+    def all_settings(self) -> list[ComparisonSettings]:
+        """Those of every log."""
+        logs = self.logs.data
+        return [self.settings(*pair) for pair in zip(logs, one_for_each(self.logs.preset, len(logs)), strict=True)]
+
+    def check(self, settings: ComparisonSettings, folder: Path) -> None:
+        """Refuse what can be refused before any log is read."""
+        from nas_fusion.data import check_log
+        from nas_fusion.studies import check_comparison
+
+        check_comparison(settings, folder, **self.places())
+        check_log(settings.source, settings.data)
+
+    def places(self) -> _Places:
+        """Where it runs, and what is written beside the study."""
+        return {
+            "storage": self.where.storage,
+            "engine": self.where.engine,
+            "nni_config": self.where.nni_config,
+            "processes": self.where.processes,
+            "reference": self.written.reference,
+            "latex": self.written.latex,
+        }
+
+    def how(self, console: Console) -> _How:
+        """The same, and who is told of what is finished."""
+        return {
+            **self.places(),
+            "console": for_progress(console),
+            "listener": partial(print_cell, console),
+            "tuning_listener": partial(print_tuning, console),
+            "command": shown_command(sys.argv[1:]),
+        }
+
+
+def compare(
+    logs: SeveralLogs, given: GivenSettings, assigned: Assignments, where: RunSettings, written: OutputSettings
+) -> None:
+    """Compare strategies on a log, under one budget, over several seeds.
+
+    Every strategy searches a design on the training and validation rows; every design is re-trained alike and then
+    tested once. The study folder keeps everything: the same command goes on where it was stopped.
+    """
+    with output() as console:
+        asked = _Asked(logs, given, assigned, where, written)
+        if len(logs.data) == 1:
+            _compare_one(console, asked)
+        else:
+            _compare_several(console, asked)
+
+
+def one_for_each(presets: Sequence[str], logs: int) -> list[str | None]:
+    """A preset for every log: none, the same for all, or one each.
+
+    Raises:
+        OptionError: another number of presets.
+    """
+    if len(presets) not in (0, 1, logs):
+        raise OptionError("preset", f"given once, or once for each of the {logs} logs, in order", list(presets))
+    return list(presets) if len(presets) == logs else [presets[0] if presets else None] * logs
+
+
+def _compare_one(console: Console, asked: _Asked) -> None:
+    from nas_fusion.studies import compare as compare_strategies
+
+    (settings,) = asked.all_settings()
+    folder = asked.written.study or default_study(settings.source)
+    asked.check(settings, folder)
+    part = _part(console, settings)
+    _say_part(console, part, folder)
+    result = compare_strategies(settings, part.dataset, folder, **asked.how(console))
+    print_result(console, result, asked.written.latex)
+    exit_if_incomplete(console, [result])
+
+
+def _compare_several(console: Console, asked: _Asked) -> None:
+    from nas_fusion.studies import check_suite_folder, compare_suite, part_names
+
+    names = part_names([default_study(log).name for log in asked.logs.data])
+    folder = asked.written.study or DEFAULT_STUDIES / "-".join(names)
+    every = asked.all_settings()
+    check_suite_folder(folder)
+    for settings, name in zip(every, names, strict=True):  # all of them, before the first log is read
+        asked.check(settings, folder / name)
+    parts = [_part(console, settings, name) for settings, name in zip(every, names, strict=True)]
+
+    def begin(part: Part, place: Path) -> None:
+        console.print()
+        _say_part(console, part, place)
+
+    suite = compare_suite(parts, folder, part_listener=begin, **asked.how(console))
+    print_suite(console, suite)
+    exit_if_incomplete(console, suite.comparisons, suite.failures)
+
+
+def _part(console: Console, settings: ComparisonSettings, name: str = "") -> Part:
+    from nas_fusion.studies import Part
+
+    return Part(name, settings, prepare_log(console, settings.source, settings.data))
+
+
+def _say_part(console: Console, part: Part, folder: Path) -> None:
+    print_plain(console, data_line(part.settings.source, part.dataset))
+    print_plain(console, f"study folder: {folder}")
+
+
+COMPARE = Command(compare, "nasfusion compare --strategies all --data clicks.parquet --label click --budget 5x")

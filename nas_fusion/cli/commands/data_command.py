@@ -1,0 +1,51 @@
+"""``nasfusion data``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nas_fusion.cli.command import Command
+from nas_fusion.cli.common_options import OneLog
+from nas_fusion.cli.console import output, print_plain
+from nas_fusion.cli.log_reading import prepare_log
+from nas_fusion.errors import harmless
+from nas_fusion.settings import DataOptions
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nas_fusion.data import DataSummary
+
+
+def data(log: OneLog, reading: DataOptions) -> None:
+    """Say what is in a log: fields, sizes, missing and unknown values, label rate, splits."""
+    with output() as console:
+        from nas_fusion.data import describe
+
+        summary = describe(prepare_log(console, log.data, reading))
+        console.print(_summary_table(summary))
+        known = "" if summary.attainable_auc is None else f"; best attainable test AUC {summary.attainable_auc:.4f}"
+        positive = f"{summary.label_rate:.2%} positive of {summary.rows:,} rows{known}"
+        print_plain(console, f"label {summary.label!r}: {positive}")
+        for name, rows in summary.split_rows.items():
+            console.print(f"{name}: {rows:,} rows, {summary.split_label_rates[name]:.2%} positive", highlight=False)
+        print_plain(console, f"{summary.num_features:,} features; encoded in {summary.path}")
+
+
+def _summary_table(summary: DataSummary) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    title = Text(harmless(f"Fields of {summary.name}"), "table.title")
+    table = Table(title=title, caption="distinct, most frequent: in the training rows")
+    table.add_column("field")
+    table.add_column("kind")
+    for column in ("distinct", "ids", "missing", "most frequent", "unknown in valid", "in test"):
+        table.add_column(column, justify="right")
+    for f in summary.fields:
+        shares = [f"{share:.1%}" for share in (f.top_share, f.valid_unknown, f.test_unknown)]
+        table.add_row(Text(harmless(f.name)), f.kind.value, f"{f.distinct:,}", f"{f.size:,}", f"{f.missing:,}", *shares)
+    return table
+
+
+DATA = Command(data, "nasfusion data --data train.txt --format criteo")

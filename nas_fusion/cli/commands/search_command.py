@@ -1,0 +1,79 @@
+"""``nasfusion search``: one design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas_fusion.cli.asked_settings import search_settings
+from nas_fusion.cli.command import Command, GivenSettings
+from nas_fusion.cli.common_options import Assignments, OneLog, OneSearch
+from nas_fusion.cli.console import for_progress, output, print_plain
+from nas_fusion.cli.log_reading import prepare_log
+from nas_fusion.errors import OptionError
+from nas_fusion.settings import Panel
+from nas_fusion.settings.option import path
+from nas_fusion.system.places import check_file_place
+
+
+@dataclass(frozen=True)
+class DesignFile:
+    """Where a design goes."""
+
+    out: Path = path(
+        Path("design.json"), "Where to write the design; a drawing (.svg) goes beside it.", panel=Panel.WRITTEN,
+        first=True,
+    )  # fmt: skip
+
+
+def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignments, written: DesignFile) -> None:
+    """Search one design with one strategy and write it as JSON and as a drawing."""
+    with output() as console:
+        from nas_fusion.design import FusionDesign
+        from nas_fusion.design_file import write_design
+        from nas_fusion.report import design_text, draw_design
+        from nas_fusion.studies import Assembly, check_runnable
+        from nas_fusion.system.files import write_text
+
+        check_design_place(written.out)
+        settings = search_settings(log, what, given, assigned)
+        (name,) = settings.strategies
+        check_runnable(settings)
+        dataset = prepare_log(console, log.data, settings.data)
+        assembly = Assembly(settings, dataset, console=for_progress(console))
+        job = assembly.job(name, what.seed)
+        kept = job.keep_limits(job.search())
+        outcome = kept.outcome
+        write_design(written.out, outcome.design, assembly.context(job))
+        files = [written.out]
+        if isinstance(outcome.design, FusionDesign):
+            files.append(written.out.with_suffix(".svg"))
+            write_text(files[-1], draw_design(outcome.design, title=f"{name}, seed {what.seed}"))
+        console.print(design_text(outcome.design), highlight=False, markup=False)
+        found = "" if outcome.valid_auc is None else f"; validation AUC while searching {outcome.valid_auc:.4f}"
+        console.print(f"{outcome.samples:,} samples in {outcome.seconds:.1f} s{found}", highlight=False)
+        if kept.measured_ms is not None:
+            limits = settings.limits
+            line = f"{kept.measured_ms:.3f} ms per batch of {limits.latency_batch:,} rows, measured; at most"
+            console.print(f"{line} {limits.latency_ms:g} allowed", highlight=False)
+        print_plain(console, f"written: {', '.join(map(str, files))}")
+
+
+def check_design_place(out: Path) -> None:
+    """Refuse a place at which a design and the drawing beside it cannot be written.
+
+    Raises:
+        OptionError: they cannot.
+    """
+    check_file_place("out", out)
+    if out.suffix.lower() == ".svg":
+        raise OptionError("out", "the file of the design (JSON); the drawing (.svg) goes beside it", str(out))
+    check_file_place("out", out.with_suffix(".svg"))
+
+
+SEARCH = Command(
+    search,
+    "nasfusion search --strategy optfusion-hard --data clicks.csv --out design.json",
+    without=("tune", "anytime_test", "importance", "recipe.soft_learning_rate"),
+    goes_on=False,
+)

@@ -1,0 +1,85 @@
+"""Where commands print: a console, warnings beside it, and lines that no terminal obeys."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from nas_fusion.errors import harmless
+
+PIPED_WIDTH = 120
+
+EXIT_INCOMPLETE = 3
+"""The comparison has ended and its reports are written, but not every cell has a result."""
+
+
+@contextmanager
+def output() -> Iterator[Console]:
+    """A console to print on; meanwhile warnings of libraries are silent and the project's own go to standard error."""
+    # Warnings of libraries are for developers; the project's own go through its logger.
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    handler = _warnings_handler()
+    handler.addFilter(_harmless_record)
+    logger = logging.getLogger("nas_fusion")
+    logger.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield console
+    finally:
+        logger.removeHandler(handler)
+
+
+def _warnings_handler() -> logging.Handler:
+    """Wrapped where somebody reads it; one line a warning where it goes into a file."""
+    from rich.logging import RichHandler
+
+    errors = Console(stderr=True)
+    if errors.is_terminal:
+        return RichHandler(console=errors, show_time=False, show_path=False)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)-8s %(message)s"))
+    return handler
+
+
+def _harmless_record(record: logging.LogRecord) -> bool:
+    """Warnings quote names of files and columns, which may be anything."""
+    record.msg, record.args = harmless(record.getMessage()), ()
+    return True
+
+
+def for_progress(console: Console) -> Console | None:
+    """The console if somebody looks at it, for progress bars."""
+    return console if console.is_terminal else None
+
+
+def print_plain(console: Console, line: str) -> None:
+    """A line as it is: names of folders, logs and columns may look like markup, or hold what a terminal obeys."""
+    console.print(harmless(line), highlight=False, markup=False, soft_wrap=True)
+
+
+def print_tuning(console: Console, strategy: str, done: int, total: int, outcome: str) -> None:
+    """A line about a tuning trial."""
+    line = f"[{done:>{len(str(total))}}/{total}] tuning of {strategy:<16} {outcome}"
+    print_plain(console, line)
+
+
+def shown_command(arguments: Sequence[str]) -> str:
+    """A command as it may be shown: without the password of a storage.
+
+    Args:
+        arguments: what was typed after ``nasfusion``.
+    """
+    text = shlex.join(["nasfusion", *arguments])
+    return re.sub(r"(://[^\s:@/]*):[^\s@/]*@", r"\1:***@", text)

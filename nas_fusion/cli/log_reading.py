@@ -1,0 +1,51 @@
+"""The log of a command: read with a progress bar, told of in a line, and a study folder called like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from nas_fusion.settings import SYNTHETIC, DataOptions
+
+if TYPE_CHECKING:
+    from nas_fusion.data import EncodedDataset
+
+DEFAULT_STUDIES = Path("nasfusion-studies")
+
+
+def prepare_log(console: Console, source: str, options: DataOptions) -> EncodedDataset:
+    """The encoded log; a bar shows how far reading it is."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from nas_fusion.data import prepare
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading the log", total=1.0)
+        return prepare(
+            source,
+            options,
+            progress=lambda what, share: progress.update(task, description=what, completed=share),
+        )
+
+
+def default_study(source: str) -> Path:
+    """The study folder of a log whose user named none."""
+    return DEFAULT_STUDIES / (source.replace(":", "-") if source.startswith(SYNTHETIC) else Path(source).stem)
+
+
+def data_line(name: str, dataset: EncodedDataset) -> str:
+    """A log in a line: rows, fields, features, positives."""
+    splits = " / ".join(f"{len(s):,}" for s in (dataset.train, dataset.valid, dataset.test))
+    line = f"{name}: {splits} rows (train / valid / test), {len(dataset.schema.fields)} fields, "
+    line += f"{dataset.schema.num_features:,} features, {dataset.train.label_rate:.1%} positive"
+    if dataset.attainable_auc is not None:
+        line += f"; best attainable test AUC {dataset.attainable_auc:.4f}"
+    return line

@@ -1,0 +1,89 @@
+"""Settings by dotted name, as presets and files of designs have them: ``recipe.learning_rate``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from nas_fusion.settings.comparison_settings import ComparisonSettings
+from nas_fusion.settings.data_options import DataOptions
+from nas_fusion.settings.limit_settings import LimitSettings
+from nas_fusion.settings.model_settings import ModelSettings
+from nas_fusion.settings.option import Option, options_of
+from nas_fusion.settings.recipe_settings import RecipeSettings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+SECTIONS: Mapping[str, type[DataclassInstance]] = MappingProxyType(
+    {"data": DataOptions, "model": ModelSettings, "recipe": RecipeSettings, "limits": LimitSettings}
+)
+"""Fields of `ComparisonSettings` that are dataclasses themselves: tables of ``study.toml`` and of presets."""
+
+
+def setting_names() -> tuple[str, ...]:
+    """Every setting of a comparison, those of its sections by dotted name."""
+    return tuple(
+        name
+        for one in fields(ComparisonSettings)
+        for name in (
+            (f"{one.name}.{inner.name}" for inner in fields(SECTIONS[one.name]))
+            if one.name in SECTIONS
+            else (one.name,)
+        )
+    )
+
+
+def dotted_options() -> Mapping[str, tuple[type[DataclassInstance], str, Option]]:
+    """Dotted name → dataclass, field and option of every setting that is an option; data, model and recipe first."""
+    found: dict[str, tuple[type[DataclassInstance], str, Option]] = {}
+    for section, kind in SECTIONS.items():
+        found.update({f"{section}.{name}": (kind, name, option) for name, option in options_of(kind).items()})
+    own = options_of(ComparisonSettings)
+    return {**found, **{name: (ComparisonSettings, name, option) for name, option in own.items()}}
+
+
+def flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted name.
+
+    Args:
+        content: nested as in ``study.toml``.
+    """
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if key in SECTIONS and isinstance(value, dict):
+            found.update((f"{key}.{inner}", v) for inner, v in value.items())
+        else:
+            found[key] = value
+    return found
+
+
+def settings_from(
+    values: Mapping[str, Any],
+    *,
+    source: str,
+    strategies: tuple[str, ...],
+    seeds: tuple[int, ...] = ComparisonSettings.seeds,
+    parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> ComparisonSettings:
+    """The settings that dotted names say; others have their defaults.
+
+    Args:
+        values: by dotted name.
+        source: the log.
+        strategies: names of the entries.
+        seeds: one cell per strategy and seed.
+        parameters: strategy → its own parameters.
+
+    Raises:
+        OptionError: a value is not allowed.
+        TypeError: there is no such setting.
+    """
+    plain: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
+    for section, kind in SECTIONS.items():
+        prefix = f"{section}."
+        plain[section] = kind(**{n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)})
+    plain.update(source=source, strategies=strategies, seeds=seeds, parameters=dict(parameters))
+    return ComparisonSettings(**plain)
