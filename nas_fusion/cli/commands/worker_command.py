@@ -44,8 +44,8 @@ class WorkerOptions:
         shown=f"{DEFAULT_STUDIES}/<study>",
     )  # fmt: skip
     device: str | None = text(
-        None, "auto, cpu, cuda or cuda:N.", panel=Panel.RUN, metavar="DEVICE", form=bounds.DEVICE_FORM, allows=bounds.is_device,
-        shown="what the coordinator says",
+        None, "auto, cpu, cuda or cuda:N.", panel=Panel.RUN, metavar="DEVICE", form=bounds.DEVICE_FORM,
+        allows=bounds.is_device, shown="what the coordinator says",
     )  # fmt: skip
 
 
