@@ -14,10 +14,8 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
     with output() as console:
         from nas_fusion.data import check_log as check_columns
         from nas_fusion.design_file import read_design
-        from nas_fusion.search import SearchOutcome, faults_of
-        from nas_fusion.studies import Assembly, check_runnable
+        from nas_fusion.studies import Surroundings, assemble, check_runnable, make_job, train_design
         from nas_fusion.system.files import save_tensors
-        from nas_fusion.training import evaluate
 
         design, context = read_design(asked.design)
         if asked.out is not None:
@@ -28,12 +26,11 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
         check_columns(settings.source, settings.data)
         warn_of_context(asked.design, context, settings)
         dataset = prepare_log(console, settings.source, settings.data)
-        assembly = Assembly(settings, dataset, console=for_progress(console))
+        assembly = assemble(settings, dataset)
         check_log(asked.design, context, assembly, override=asked.override)
-        job = assembly.job(name, seed, label=asked.design.stem)
-        trained = job.retrain(SearchOutcome(design, None, (), 0, 0.0, 0))
-        with faults_of(job.entry):
-            test = evaluate(trained.model, dataset.test, job.recipe)
+        around = Surroundings(for_progress(console))
+        job = make_job(assembly, name, seed, label=asked.design.stem, surroundings=around)
+        trained, test = train_design(assembly, job, design)
         console.print(
             f"validation AUC {trained.fit.best_valid_auc:.4f} (epoch {trained.fit.best_epoch}), "
             f"test AUC {test.auc:.4f}, test logloss {test.logloss:.4f}, "

@@ -32,7 +32,7 @@ def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignm
         from nas_fusion.design import FusionDesign
         from nas_fusion.design_file import write_design
         from nas_fusion.report import design_text, draw_design
-        from nas_fusion.studies import Assembly, check_runnable
+        from nas_fusion.studies import Surroundings, assemble, check_runnable, design_context, find_design, make_job
         from nas_fusion.system.files import write_text
 
         check_design_place(written.out)
@@ -40,11 +40,11 @@ def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignm
         (name,) = settings.strategies
         check_runnable(settings)
         dataset = prepare_log(console, log.data, settings.data)
-        assembly = Assembly(settings, dataset, console=for_progress(console))
-        job = assembly.job(name, what.seed)
-        kept = job.keep_limits(job.search())
+        assembly = assemble(settings, dataset)
+        job = make_job(assembly, name, what.seed, surroundings=Surroundings(for_progress(console)))
+        kept = find_design(assembly, job)
         outcome = kept.outcome
-        write_design(written.out, outcome.design, assembly.context(job))
+        write_design(written.out, outcome.design, design_context(assembly, job))
         files = [written.out]
         if isinstance(outcome.design, FusionDesign):
             files.append(written.out.with_suffix(".svg"))
