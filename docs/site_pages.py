@@ -18,13 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-COMMAND_LINE = {
-    "nas_fusion.__main__",
-    "nas_fusion.arguments",
-    "nas_fusion.cli",
-    "nas_fusion.commands",
-    "nas_fusion.usage",
-}
+COMMAND_LINE = {"nas_fusion.__main__", "nas_fusion.cli", "nas_fusion.cli.commands"}
 """What the command line is made of: its reference is ``nasfusion --help``."""
 
 BORROWED = {"index.md": "README.md", "contributing/index.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}

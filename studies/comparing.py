@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
@@ -15,7 +14,7 @@ from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NothingFinishedError
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import ComparisonSettings, EngineName, RunSettings
 from nas_fusion.studies.finished_cells import CellListener, FinishedCells
 from nas_fusion.studies.nni_views import recording, training_service_of
 from nas_fusion.studies.queue.cell_book import CellBook
@@ -33,8 +32,6 @@ from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.studies.study_info import comparison_info
 from nas_fusion.studies.study_reports import is_named_beforehand, write_reports
 from nas_fusion.system.files import write_text
-
-EngineName = Literal["in-process", "nni"]
 
 logger = logging.getLogger("nas_fusion")
 
@@ -74,7 +71,7 @@ def compare(
     *,
     storage: str | None = None,
     name: str | None = None,
-    engine: EngineName = "in-process",
+    engine: EngineName = RunSettings.engine,
     nni_config: Path | None = None,
     console: Console | None = None,
     listener: CellListener | None = None,
@@ -82,7 +79,7 @@ def compare(
     command: str | None = None,
     reference: str | None = None,
     latex: Path | None = None,
-    processes: int = 1,
+    processes: int = RunSettings.processes,
 ) -> Comparison:
     """Run every cell that is not done yet, then write the results.
 

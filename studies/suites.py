@@ -12,9 +12,9 @@ from rich.console import Console
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import DamagedFileError, NothingFinishedError, OptionError, StudyError
 from nas_fusion.report import ReportModel, latex_suite_table, write_suite_markdown, write_suite_report
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import ComparisonSettings, EngineName, RunSettings
 from nas_fusion.settings.study_toml import FORMAT_VERSION, MADE_ANEW
-from nas_fusion.studies.comparing import Comparison, EngineName, compare, offer
+from nas_fusion.studies.comparing import Comparison, compare, offer
 from nas_fusion.studies.finished_cells import CellListener
 from nas_fusion.studies.queue.tuning_loop import TuningListener
 from nas_fusion.studies.setup.strangers import plain_name, refuse_links
@@ -89,7 +89,7 @@ def compare_suite(
     folder: str | Path,
     *,
     storage: str | None = None,
-    engine: EngineName = "in-process",
+    engine: EngineName = RunSettings.engine,
     nni_config: Path | None = None,
     console: Console | None = None,
     listener: CellListener | None = None,
@@ -98,7 +98,7 @@ def compare_suite(
     command: str | None = None,
     reference: str | None = None,
     latex: Path | None = None,
-    processes: int = 1,
+    processes: int = RunSettings.processes,
 ) -> Suite:
     """Run the comparisons that are not finished, one data set after the other, then report on all of them.
 

@@ -34,6 +34,7 @@ def application(commands: Iterable[Command]) -> App:
         result_action="return_value",
         exit_on_error=False,
         print_error=False,
+        suppress_keyboard_interrupt=False,  # the command line says how to go on
     )
     general = Group("Options")
     app["--help"].group = app["--version"].group = general
@@ -76,7 +77,7 @@ def _parameter(one: CommandOption) -> inspect.Parameter:
             metavar=option.metavar or None,
             converter=_converter(one),
             show_default=False,
-            negative=None if is_flag else (),
+            negative=one.spellings[1:],
             negative_iterable=(),
             allow_leading_hyphen=not is_flag,
             required=one.is_required,

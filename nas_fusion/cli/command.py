@@ -57,15 +57,15 @@ class CommandOption:
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """Every way to write it; a flag has one for no, too."""
-        if self.option.kind != "flag":
+        """Every way to write it; one that a preset may have turned on can be turned off."""
+        if self.option.kind != "flag" or not self.setting:
             return (self.flag,)
         return (self.flag, self.flag.replace("--", "--no-", 1))
 
     @property
     def key(self) -> str:
         """An identifier that no other option of the command has."""
-        return f"{self.owner.__name__}__{self.field}"
+        return self.field if self.option.placed else f"{self.owner.__name__}__{self.field}"
 
     @property
     def is_required(self) -> bool:

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nas_fusion.errors import OptionError
+from nas_fusion.settings import DEFAULT_EMB_DIM
 
 EMBEDDING_STD = 1e-2
 """Standard deviation of the initial embeddings (OptFusion, published setting)."""
@@ -27,7 +28,7 @@ class Fields:
 
     sizes: tuple[int, ...]
     value_fields: tuple[int, ...] = ()
-    emb_dim: int = 10
+    emb_dim: int = DEFAULT_EMB_DIM
 
 
 class FieldEmbedding(nn.Module):

@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -25,9 +25,7 @@ from torch.nn import functional
 
 from nas_fusion.errors import OptionError
 from nas_fusion.nn.blocks import Features
-
-ProductRule = Literal["zero", "open"]
-"""What a product does with a closed input: become zero (published), or leave it out."""
+from nas_fusion.settings import ModelSettings, ProductRule
 
 Gates = Float[Tensor, "input"]
 
@@ -132,7 +130,7 @@ class Product(FusionOperation):
 
     name = "product"
 
-    def __init__(self, inputs: int, width: int, rule: ProductRule = "zero") -> None:
+    def __init__(self, inputs: int, width: int, rule: ProductRule = ModelSettings.product) -> None:
         super().__init__(inputs, width)
         if rule not in ("zero", "open"):
             raise OptionError("product", "'zero' or 'open'", rule)

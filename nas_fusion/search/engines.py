@@ -11,6 +11,7 @@ from typing import Any
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import ServiceSettings, TrainingServiceRun, python_command, training_service
 from nas_fusion.search.service.space_permits import permits_of
+from nas_fusion.settings import ComparisonSettings
 
 TRIAL_MODULE = "nas_fusion.search.service.service_trial"
 
@@ -27,7 +28,7 @@ class InProcess:
         OptionError: `concurrency` is less than 1.
     """
 
-    concurrency: int = 1
+    concurrency: int = ComparisonSettings.concurrency
 
     def __post_init__(self) -> None:
         _check_concurrency(self.concurrency)
@@ -67,7 +68,7 @@ class TrainingService:
         self,
         folder: str | Path,
         *,
-        concurrency: int = 1,
+        concurrency: int = ComparisonSettings.concurrency,
         config_file: str | Path | None = None,
         threads: int | None = None,
         axes: Mapping[str, Sequence[Any]] | None = None,

@@ -15,6 +15,7 @@ from nas_fusion.data import SearchData
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import Engine, InProcess
 from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.settings import ComparisonSettings
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.training import TrainConfig
 from nas_fusion.training_log import SilentLog, TrainingLog
@@ -71,7 +72,7 @@ class SearchTask:
     make_space: Callable[[], FusionSpace]
     config: TrainConfig
     budget: Budget
-    candidates: int = 10
+    candidates: int = ComparisonSettings.candidates
     label: str = ""
     console: Console | None = None
     training_log: TrainingLog = field(default_factory=SilentLog)

@@ -8,7 +8,7 @@ Nothing slow is imported here: no torch, NNI or pandas.
 from nas_fusion.settings.comparison_settings import SYNTHETIC, ComparisonSettings, check_seeds, is_built_in
 from nas_fusion.settings.data_options import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.settings.limit_settings import LimitSettings
-from nas_fusion.settings.model_settings import BUILT_IN_EMB_DIM, DEFAULT_EMB_DIM, ModelSettings
+from nas_fusion.settings.model_settings import BUILT_IN_EMB_DIM, DEFAULT_EMB_DIM, ModelSettings, ProductRule
 from nas_fusion.settings.option import Option, Panel, check_fields, default_of, has_default, option_of, options_of
 from nas_fusion.settings.output_settings import OutputSettings
 from nas_fusion.settings.recipe_settings import RecipeSettings, automatic_batch_size
@@ -29,6 +29,7 @@ __all__ = [
     "Option",
     "OutputSettings",
     "Panel",
+    "ProductRule",
     "RecipeSettings",
     "RunSettings",
     "SplitRule",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from nas_fusion import bounds
 from nas_fusion.settings.option import Panel, check_fields, flag, number, text, word
+
+ProductRule = Literal["zero", "open"]
+"""What a product does with a closed input: become zero (published), or leave it out."""
 
 BUILT_IN_EMB_DIM = 4
 """Embedding width for the built-in log."""
@@ -42,7 +46,7 @@ class ModelSettings:
         panel=Panel.MODEL,
         zero=f"{DEFAULT_EMB_DIM}, or {BUILT_IN_EMB_DIM} for the built-in log",
     )
-    product: str = word(
+    product: ProductRule = word(
         "zero",
         bounds.PRODUCT_RULES,
         "A product with a closed input while searching: zero (published) or open.",

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 V = TypeVar("V")
-W = TypeVar("W", str, int)
 P = TypeVar("P", Path, Path | None)
 
 _KEY = "option"
@@ -146,8 +145,15 @@ def number(
 
 
 def word(
-    default: W, words: Iterable[W], help: str, *, panel: Panel, name: str = "", first: bool = False, hidden: str = ""
-) -> W:
+    default: V,
+    words: Iterable[str | int],
+    help: str,
+    *,
+    panel: Panel,
+    name: str = "",
+    first: bool = False,
+    hidden: str = "",
+) -> V:
     """A field that is one of a few words, or one of a few numbers; see `Option`."""
     return _declared(
         default,

@@ -118,9 +118,9 @@ class FusionSpace(ModelSpace):
         levels: int = DEFAULT_LEVELS,
         emb_dim: int = DEFAULT_EMB_DIM,
         operations: Sequence[str] = OPERATIONS,
-        product: ProductRule = "zero",
-        batch_norm: bool = False,
-        dropout: float = 0.0,
+        product: ProductRule = ModelSettings.product,
+        batch_norm: bool = ModelSettings.batch_norm,
+        dropout: float = ModelSettings.dropout,
     ) -> None:
         super().__init__()
         self.designs = DesignSet(levels, operations)

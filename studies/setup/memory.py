@@ -12,7 +12,7 @@ import torch
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError
 from nas_fusion.measures import parameters
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import ComparisonSettings, RunSettings
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.setup.study_space import make_space
 from nas_fusion.training import seeded, torch_device
@@ -44,7 +44,7 @@ def check_memory(
     dataset: EncodedDataset,
     entries: Iterable[StrategyEntry],
     *,
-    processes: int = 1,
+    processes: int = RunSettings.processes,
 ) -> None:
     """Refuse models that cannot fit the machine; nothing is allocated for that.
 

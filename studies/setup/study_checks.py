@@ -13,7 +13,7 @@ from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError, UnknownNameError
 from nas_fusion.search import Budget, TrainingService
 from nas_fusion.search_spaces import SPACES
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import ComparisonSettings, EngineName, RunSettings
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies.setup.hyperparameters import Hyperparameters, check_parameter_names
 from nas_fusion.studies.setup.memory import check_memory
@@ -46,11 +46,11 @@ def check_comparison(
     folder: str | Path,
     *,
     storage: str | None = None,
-    engine: str = "in-process",
+    engine: EngineName = RunSettings.engine,
     nni_config: Path | None = None,
     reference: str | None = None,
     latex: Path | None = None,
-    processes: int = 1,
+    processes: int = RunSettings.processes,
 ) -> None:
     """Refuse what `compare` would refuse, as far as that can be told without the log. Writes nothing.
 
@@ -108,7 +108,7 @@ def check_study(settings: ComparisonSettings, folder: str | Path, storage: str |
     StudyFolder(folder).check(settings)
 
 
-def check_size(settings: ComparisonSettings, dataset: EncodedDataset, processes: int = 1) -> None:
+def check_size(settings: ComparisonSettings, dataset: EncodedDataset, processes: int = RunSettings.processes) -> None:
     """Refuse a budget that is nothing on a log, and models that cannot fit the machine. Builds nothing.
 
     Raises:

@@ -23,6 +23,7 @@ from nas_fusion.data.sources.parquet import FrameSource, ParquetSource
 from nas_fusion.data.sources.source import Source
 from nas_fusion.data.sources.synthetic import SyntheticSource
 from nas_fusion.errors import OptionError
+from nas_fusion.settings import DataOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ TEXT_FORMATS: dict[str, Callable[[Path, Sequence[str]], Source]] = {
 }
 
 
-def open_source(source: str | Path | pd.DataFrame, format: str = "auto") -> Source:
+def open_source(source: str | Path | pd.DataFrame, format: str = DataOptions.format) -> Source:
     """The reader of a file, a frame, or "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED".
 
     Raises:
