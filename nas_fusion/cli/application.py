@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
 from cyclopts import App, Group, Parameter, Token
-from cyclopts.utils import UNSET
 
 from nas_fusion import __version__
 from nas_fusion.cli.command import Command, CommandOption
 from nas_fusion.cli.option_values import read_values
-from nas_fusion.errors import UsageError, shown
 from nas_fusion.settings import Panel
 
 PROGRAM = "nasfusion"
@@ -93,12 +91,9 @@ def _parameter(one: CommandOption) -> inspect.Parameter:
 
 def _converter(one: CommandOption) -> Callable[[object, Sequence[Token]], object]:
     def convert(_: object, tokens: Sequence[Token]) -> object:
-        if one.option.kind != "flag":
-            return read_values(one.option, one.flag, [token.value for token in tokens])
-        for token in tokens:
-            if token.value or token.implicit_value is UNSET:
-                raise UsageError(f"option {token.keyword} does not take a value, got {shown(token.value)}")
-        return tokens[-1].implicit_value
+        if one.option.kind == "flag":
+            return tokens[-1].implicit_value
+        return read_values(one.option, one.flag, [token.value for token in tokens])
 
     return convert
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from nas_fusion.errors import UsageError, shown
 from nas_fusion.settings import Option, default_of, has_default, options_of
 from nas_fusion.settings.dotted_names import dotted_options
 
@@ -115,6 +116,21 @@ class Command:
     def options(self) -> tuple[CommandOption, ...]:
         """Every option, in the order of the parts."""
         return tuple(option for part in self.parts.values() for option in self._of(part))
+
+    def check(self, arguments: Sequence[str]) -> None:
+        """Refuse what the parser would take silently: a value of an option that is there or not.
+
+        Args:
+            arguments: what was typed after the command's name.
+
+        Raises:
+            UsageError: there is one.
+        """
+        flags = {name for one in self.options if one.option.kind == "flag" for name in one.spellings}
+        for argument in arguments:
+            name, equals, value = argument.partition("=")
+            if equals and name in flags:
+                raise UsageError(f"option {name} does not take a value, got {shown(value)}")
 
     def call(self, given: Mapping[str, object]) -> None:
         """Run it.

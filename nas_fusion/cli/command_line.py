@@ -48,6 +48,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _run(asked: list[str]) -> int:
     try:
         check_arguments(asked)
+        for command in COMMANDS:
+            if asked[:1] == [command.called]:
+                command.check(asked[1:])
         application(COMMANDS)(asked or ["--help"])
         return 0
     except (NasFusionError, CycloptsError) as error:
