@@ -90,8 +90,8 @@ class Command:
         run: does it; its docstring is the command's help.
         example: a command line.
         name: of the command; the function's by default.
-        without: fields of the dataclasses that are no option here, settings of a comparison by dotted name; ``*``
-            stands for any text.
+        without: what is no option here: settings of a comparison by dotted name, fields of other dataclasses behind
+            their name (``RunSettings.engine``); ``*`` stands for any text.
         goes_on: whether the same command goes on after an interruption; if not, it writes nothing before its end.
     """
 
@@ -146,7 +146,7 @@ class Command:
     def _of(self, part: type[DataclassInstance]) -> Iterator[CommandOption]:
         if part is not GivenSettings:
             for field, option in options_of(part).items():
-                if self._takes(field, option):
+                if self._takes(f"{part.__name__}.{field}", option):
                     yield CommandOption(part, field, option)
             return
         for name, (owner, field, option) in dotted_options().items():

@@ -73,12 +73,15 @@ def _parsers_words(error: CycloptsError, flags: Sequence[str], commands: Sequenc
         name = error.token.keyword or error.token.value
         return f"no such option {name}{_nearest(name, flags)}"
     if isinstance(error, UnknownCommandError):
-        return f"no such command {shown(unused)}{_nearest(unused, commands)}"
+        kind = "option" if unused.startswith("-") else "command"
+        return f"no such {kind} {unused if kind == 'option' else shown(unused)}{_nearest(unused, commands)}"
     if isinstance(error, UnusedCliTokensError):
         return f"unexpected extra argument {shown(unused)}"
     if isinstance(error, MissingArgumentError) and error.argument is not None:
         name = error.argument.name
-        return f"option {error.keyword} requires an argument" if error.keyword else f"missing {name}"
+        if error.keyword:
+            return f"option {error.keyword} requires an argument"
+        return f"missing option {shown(name)}" if name.startswith("-") else f"missing argument {name}"
     return str(error)
 
 

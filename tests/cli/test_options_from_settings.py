@@ -100,7 +100,7 @@ def test_compare_takes_every_setting_that_is_not_hidden() -> None:
 def test_no_option_is_left_out_under_a_name_that_is_none() -> None:
     for command in COMMANDS:
         parts = [part for part in command.parts.values() if part is not GivenSettings]
-        known = {field.name for part in parts for field in fields(part)}
+        known = {f"{part.__name__}.{field.name}" for part in parts for field in fields(part)}
         known |= set(dotted_options()) if GivenSettings in command.parts.values() else set()
         for pattern in command.without:
             assert any(name == pattern or (pattern.endswith(".*") and name.startswith(pattern[:-1])) for name in known)

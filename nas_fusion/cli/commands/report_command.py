@@ -39,5 +39,7 @@ def report(some: SomeStudy, written: OutputSettings) -> None:
 
 
 REPORT = Command(
-    report, "nasfusion report nasfusion-studies/clicks --reference DCN --latex table.tex", without=("study",)
+    report,
+    "nasfusion report nasfusion-studies/clicks --reference DCN --latex table.tex",
+    without=("OutputSettings.study",),
 )
