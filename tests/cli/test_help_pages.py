@@ -33,7 +33,7 @@ def test_every_name_is_whole(
         if not one.option.placed:
             assert set(one.spellings) <= names
             assert any(f"{one.flag} {one.option.metavar}".strip() in line for line in lines)
-        assert one.option.metavar in text
+        assert (one.flag if one.option.placed else one.option.metavar) in text
     for line in lines:
         left = line[: line.find("  ", 2)] if line.startswith("│ -") else ""
         assert "…" not in left
