@@ -110,7 +110,7 @@ TUNE = Command(
     tune,
     "nasfusion tune --strategy optfusion-hard --trials 20 --data clicks.parquet",
     without=(
-        "concurrency", "tune", "anytime_test", "importance", "recipe.soft_learning_rate", "RunSettings.engine", "RunSettings.nni_config",
-        "RunSettings.processes",
+        "concurrency", "tune", "anytime_test", "importance", "recipe.soft_learning_rate",
+        "RunSettings.engine", "RunSettings.nni_config", "RunSettings.processes",
     ),
 )  # fmt: skip
