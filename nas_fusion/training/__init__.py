@@ -3,7 +3,7 @@
 from nas_fusion.settings import TrainConfig
 from nas_fusion.training.ctr_module import CTRModule
 from nas_fusion.training.fit import FitResult, Metrics, evaluate, evaluating, fit, predict, predict_logits
-from nas_fusion.training.metrics import AucLogloss, auc_and_logloss
+from nas_fusion.training.metrics import METRICS, AucLogloss, Metric, auc_and_logloss
 from nas_fusion.training.oneshot_evaluator import OneShotRun, oneshot_evaluator
 from nas_fusion.training.optimizers import TouchedRowsAdam, parameter_groups
 from nas_fusion.training.progress_bar import ProgressBar
@@ -13,10 +13,12 @@ from nas_fusion.training.trainer import make_trainer, torch_device
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
 
 __all__ = [
+    "METRICS",
     "AucLogloss",
     "CTRModule",
     "EpochRecord",
     "FitResult",
+    "Metric",
     "Metrics",
     "OneShotRun",
     "ProgressBar",

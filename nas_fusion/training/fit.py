@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from nas_fusion.errors import TrainingError
 from nas_fusion.settings import TrainConfig
 from nas_fusion.system.files import save_tensors
 from nas_fusion.training.ctr_module import CTRModule, full_precision
-from nas_fusion.training.metrics import auc_and_logloss
+from nas_fusion.training.metrics import auc_and_logloss, further_metrics
 from nas_fusion.training.progress_bar import ProgressBar
 from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.trainer import make_trainer, torch_device
@@ -51,11 +51,12 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Metrics:
-    """AUC, and logloss in nats, on a number of rows."""
+    """AUC, and logloss in nats, on a number of rows; and what further metrics (`METRICS`) say, by name."""
 
     auc: float
     logloss: float
     rows: int
+    further: Mapping[str, float] = field(default_factory=dict)
 
 
 UNBOUNDED = -1
@@ -173,10 +174,11 @@ def predict(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.N
 
 
 def evaluate(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> Metrics:
-    """AUC and logloss on a split.
+    """AUC and logloss on a split, and the further metrics that somebody added.
 
     Raises:
-        TrainingError: a prediction is not finite, or the split has one class only.
+        TrainingError: a prediction is not finite, the split has one class only, or a further metric failed.
     """
-    quality = auc_and_logloss(predict_logits(model, split, config), np.asarray(split.labels))
-    return Metrics(quality.auc, quality.logloss, len(split))
+    logits, labels = predict_logits(model, split, config), np.asarray(split.labels)
+    quality = auc_and_logloss(logits, labels)
+    return Metrics(quality.auc, quality.logloss, len(split), further_metrics(logits, labels))

@@ -56,6 +56,7 @@ def cell_record(
         **_importance(assembly, job, retrained),
         **({} if tuned is None else {"tuning": asdict(tuned)}),
         **({"limits": limited} if limited else {}),
+        **({"metrics": dict(test.further)} if test.further else {}),
     }
     return CellRecord(
         strategy=entry.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ _MEANS = (
 def results_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.DataFrame:
     """One row per cell, by strategy in the order given, then by seed; columns as in `COLUMNS`.
 
+    Further metrics (`nas_fusion.training.METRICS`), where a cell has any, are the last columns: ``test_<name>``.
     `learned` is False for a cell whose model knows nothing, where others do (`not_learned`).
 
     Raises:
@@ -70,8 +71,15 @@ def results_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.Dat
     columns["learned"] = [r.seed not in dead.get(r.strategy, ()) for r in ordered]
     columns["strategy"] = [clean(r.strategy) for r in ordered]
     columns["design"] = [clean(str(r.design)) for r in ordered]
-    frame = pd.DataFrame(columns, columns=list(COLUMNS))
-    return frame.astype(dict.fromkeys(("search_valid_auc", *COSTS), "float64"))
+    further = _further_metrics(ordered)
+    frame = pd.DataFrame(columns | further, columns=[*COLUMNS, *further])
+    return frame.astype(dict.fromkeys(("search_valid_auc", *COSTS, *further), "float64"))
+
+
+def _further_metrics(records: Sequence[CellRecord]) -> dict[str, list[float]]:
+    told: list[Mapping[str, float]] = [record.details.get("metrics", {}) for record in records]
+    names = sorted({name for metrics in told for name in metrics})
+    return {f"test_{name}": [metrics.get(name, math.nan) for metrics in told] for name in names}
 
 
 def summary_frame(model: ReportModel) -> pd.DataFrame:

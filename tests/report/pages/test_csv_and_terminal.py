@@ -90,6 +90,14 @@ def test_frame_keeps_the_order_of_strategies_and_sorts_seeds() -> None:
     assert frame["design"][0] == str(records[0].design)
 
 
+def test_further_metrics_are_the_last_columns() -> None:
+    measured = replace(cell("b", 0), details={"metrics": {"bias": 0.25}})
+    frame = results_frame([measured, cell("a", 1)], comparison_info())
+    assert tuple(frame.columns) == (*COLUMNS, "test_bias")
+    assert frame["test_bias"][0] == 0.25
+    assert pd.isna(frame["test_bias"][1])
+
+
 def test_csv_keeps_every_digit_and_does_not_depend_on_the_order_of_cells(tmp_path: Path) -> None:
     records = comparison_records()
     write_results_csv(records, comparison_info(), tmp_path / "a.csv")
