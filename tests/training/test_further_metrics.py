@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,8 @@ def split() -> EncodedSplit:
     rng = np.random.default_rng(0)
     ids = np.stack([rng.integers(0, size, ROWS) for size in SIZES], axis=1).astype(np.int32)
     labels = rng.integers(0, 2, ROWS).astype(np.float32)
-    return EncodedSplit(ids, None, labels, int(labels.sum()))
+    arrays: list[Any] = [ids, labels]  # in memory, where a data set has them in files
+    return EncodedSplit(arrays[0], None, arrays[1], int(labels.sum()))
 
 
 def model() -> FusionSpace:
@@ -55,7 +58,7 @@ def test_a_metric_gets_logits_and_labels_of_every_row(monkeypatch: pytest.Monkey
 
 def test_a_metric_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     use(Metric("broken", lambda logits, labels: 1 / 0), monkeypatch)
-    with pytest.raises(TrainingError, match="the metric broken failed: .*division by zero"):
+    with pytest.raises(TrainingError, match=r"the metric broken failed: .*division by zero"):
         evaluate(model(), split(), CONFIG)
 
 
