@@ -85,7 +85,7 @@ def test_a_plugin_s_own_bounds() -> None:
 
 
 def test_the_page_of_the_settings_names_every_bound() -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "settings.md").read_text("utf-8")
+    page = (Path(__file__).resolve().parents[1] / "docs" / "reference" / "settings.md").read_text("utf-8")
     found = [bound for name, bound in vars(bounds).items() if isinstance(bound, Bound) and not name.startswith("ANY_")]
     assert len(found) > 15
     for bound in found:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
-from cyclopts import App, Group, Parameter, Token
+from cyclopts import App, CoercionError, Group, Parameter, Token
 
 from nas_fusion import __version__
 from nas_fusion.cli.command import Command, CommandOption
@@ -49,6 +49,34 @@ def application(commands: Iterable[Command]) -> App:
     return app
 
 
+def run_command(commands: Sequence[Command], arguments: Sequence[str]) -> None:
+    """Read a command line and do what it says.
+
+    Args:
+        commands: that there are.
+        arguments: what was typed after ``nasfusion``.
+
+    Raises:
+        NasFusionError, CycloptsError: the command line cannot be read, or the command raised it.
+    """
+    for command in commands:
+        if arguments[:1] == [command.called]:
+            command.check(arguments[1:])
+    try:
+        application(commands)(arguments)
+    except CoercionError as error:  # a word that is none of a few, which the parser knows for the shell's sake
+        _refuse(error, [one for command in commands for one in command.options])
+        raise
+
+
+def _refuse(error: CoercionError, options: Iterable[CommandOption]) -> None:
+    """Refuse a word in the same words as any other value."""
+    if error.argument is not None and error.token is not None:
+        for one in options:
+            if one.key == error.argument.field_info.name:
+                read_values(one.option, one.flag, [error.token.value])
+
+
 def _caller(command: Command) -> Callable[..., None]:
     """What the parser calls: it hands on only what was given, so the command knows what was."""
 
@@ -66,7 +94,8 @@ def _parameter(one: CommandOption) -> inspect.Parameter:
     option = one.option
     is_flag = option.kind == "flag"
     kinds = inspect.Parameter
-    annotation = Annotated[
+    # Lists, so that an option may be given again: the last one counts, as in every shell command.
+    annotation = Annotated[  # type: ignore[valid-type]  # it is made at run time
         str if option.placed else list[bool] if is_flag else list[str],
         Parameter(
             name=one.flag if not option.placed else None,
@@ -74,6 +103,8 @@ def _parameter(one: CommandOption) -> inspect.Parameter:
             group=_GROUPS[Panel.FIRST if option.first else option.panel],
             metavar=option.metavar or None,
             converter=_converter(one),
+            choices=tuple(map(str, option.words)) or None,
+            show_choices=False,
             show_default=False,
             negative=one.spellings[1:],
             negative_iterable=(),

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from cyclopts import CycloptsError
 
-from nas_fusion.cli.application import PROGRAM, application
+from nas_fusion.cli.application import PROGRAM, run_command
 from nas_fusion.cli.command import Command
 from nas_fusion.cli.commands import COMMANDS
 from nas_fusion.cli.console import shown_command
@@ -48,10 +48,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _run(asked: list[str]) -> int:
     try:
         check_arguments(asked)
-        for command in COMMANDS:
-            if asked[:1] == [command.called]:
-                command.check(asked[1:])
-        application(COMMANDS)(asked or ["--help"])
+        run_command(COMMANDS, asked or ["--help"])
         return 0
     except (NasFusionError, CycloptsError) as error:
         _fail(message_of(error, asked, _flags()))

@@ -63,7 +63,11 @@ def test_every_option_is_its_field(command: Command, one: CommandOption, app: Ap
     assert words == help_words(one)
     assert option.help.removesuffix(".") in words
     assert argument.required == one.is_required
-    assert [group.name for group in argument.parameter.group] == [(Panel.FIRST if option.first else option.panel).value]
+    groups = argument.parameter.group
+    assert isinstance(groups, tuple)
+    assert [getattr(group, "name", group) for group in groups] == [
+        (Panel.FIRST if option.first else option.panel).value
+    ]
     if option.bound is not None:
         assert option.bound.ends in words
     if default_words(one):

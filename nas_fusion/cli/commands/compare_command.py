@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from nas_fusion.settings import ComparisonSettings, EngineName, OutputSettings, 
 from nas_fusion.settings.dotted_names import settings_from
 
 if TYPE_CHECKING:
+    from nas_fusion.records import CellRecord
     from nas_fusion.studies import Part
 
 
@@ -40,8 +41,8 @@ class _How(_Places):
     """The same, and who is told of what."""
 
     console: Console | None
-    listener: CellListener
-    tuning_listener: TuningListener
+    listener: Callable[[CellRecord, int, int], None]
+    tuning_listener: Callable[[str, int, int, str], None]
     command: str
 
 
