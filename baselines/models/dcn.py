@@ -32,10 +32,11 @@ class ParallelDCN(nn.Module):
         width = self.embedding.width
         self.crosses = CrossNetwork(width, cross_layers, make_cross)
         self.tower = Tower(width, shape)
+        # Side by side, not added: the two ends have different widths.
         self.head = nn.Linear(width + self.tower.width, 1)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         embedding = self.embedding(ids, values)
         return self.head(torch.cat([self.crosses(embedding), self.tower(embedding)], dim=1)).squeeze(-1)
 
@@ -83,12 +84,14 @@ class DCNv2Stacked(nn.Module):
         self.deep = TowerHead(self.embedding.width, shape)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
+        # The tower sees the crosses only; the embedding reaches it through their term ``+ x``.
         return self.deep(self.crosses(self.embedding(ids, values)))
 
 
 def dcnv2_cross(rank: int | None) -> Callable[[int], nn.Module]:
     """What makes a cross layer with a matrix of a rank; None: of full rank."""
+    # Of the width alone, as `CrossNetwork` asks for.
     return MatrixCrossBlock if rank is None else partial(LowRankCrossBlock, rank=rank)
 
 

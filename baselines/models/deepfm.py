@@ -20,8 +20,9 @@ class DeepFM(nn.Module):
         self.deep = TowerHead(self.embedding.width, shape)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         embedding = self.embedding(ids, values)
+        # The same vectors serve both parts: that is the model's point against Wide&Deep.
         second_order = fm_term(vectors_of(embedding, self.shape))
         return self.linear(ids, values) + second_order + self.deep(embedding)
 

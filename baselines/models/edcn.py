@@ -31,7 +31,9 @@ class Bridge(nn.Module):
         super().__init__()
         if operation not in OPERATION_TYPES:
             raise OptionError("bridge", f"one of {', '.join(OPERATION_TYPES)}", operation)
+        # Two inputs: the cross tower's output and the deep tower's.
         self.operation = OPERATION_TYPES[operation](2, width)
+        # A concatenation is followed by a dense layer in the paper, which has an activation; the other three have none.
         self.rectify = operation == "concat"
 
     def forward(self, cross: Features, deep: Features) -> Features:
@@ -55,11 +57,13 @@ class Regulation(nn.Module):
         if not temperature > 0:
             raise OptionError("temperature", "a positive number", temperature)
         self.temperature, self.emb_dim = temperature, shape.emb_dim
+        # Equal gates share evenly: every field starts with ``1 / fields`` in both towers.
         self.gates = nn.Parameter(torch.ones(2, shape.fields))
         self.norms = nn.ModuleList(nn.BatchNorm1d(shape.width) if shape.batch_norm else nn.Identity() for _ in range(2))
 
     def forward(self, features: Features) -> tuple[Features, Features]:
         """Return the inputs of the cross tower and of the deep tower."""
+        # One share for a field, repeated for each of its features.
         shares = torch.softmax(self.gates / self.temperature, dim=1).repeat_interleave(self.emb_dim, dim=1)
         return self.norms[0](features * shares[0]), self.norms[1](features * shares[1])
 
@@ -94,15 +98,18 @@ class EDCN(nn.Module):
         self.head = nn.Linear(3 * width, 1)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         shared = self.embedding(ids, values)
         start: Features | None = None
         for regulation, crossing, dense, bridge in zip(
             self.regulations, self.crosses, self.denses, self.bridges, strict=True
         ):
             cross, deep = regulation(shared)
+            # x^0 of the paper is the regulated embedding of the cross tower, not the raw one.
             start = cross if start is None else start
             cross, deep = crossing(cross, start), dense(deep, start)
+            # The merged output is the next layer's input of both towers, and the last one's goes into the head beside
+            # them.
             shared = bridge(cross, deep)
         return self.head(torch.cat([cross, deep, shared], dim=1)).squeeze(-1)
 

@@ -35,6 +35,7 @@ class Context(nn.Module):
             raise OptionError("context", f"different field indices below {shape.fields}", tuple(fields))
         scaled = [f for f in shape.value_fields if f in fields]
         self.register_buffer("columns", torch.tensor(list(fields), dtype=torch.long), persistent=False)
+        # Two numberings: of a field among the fields, and of its values among the columns of values.
         value_columns = torch.tensor([shape.value_fields.index(f) for f in scaled], dtype=torch.long)
         self.register_buffer("value_columns", value_columns, persistent=False)
         self.embedding: FieldEmbedding | None = None
@@ -43,6 +44,7 @@ class Context(nn.Module):
             sizes = [shape.field_sizes[f] for f in fields]
             self.embedding = FieldEmbedding(sizes, shape.emb_dim, [list(fields).index(f) for f in scaled])
         else:
+            # One row, which broadcasts: without a context field the gate is the same for all rows.
             self.vector = nn.Parameter(torch.zeros(1, self.width))
 
     def forward(self, ids: Ids, values: Values | None) -> Features:
@@ -70,6 +72,7 @@ class FeatureGate(nn.Module):
     def forward(self, embedding: Features, ids: Ids, values: Values | None) -> Features:
         """Return the gated embedding."""
         context = self.context(ids, values)
+        # Twice, so that a gate in its middle leaves a feature as it is.
         return 2 * torch.sigmoid(self.scores(torch.relu(self.hidden(context)))) * embedding
 
 
@@ -90,8 +93,9 @@ class BilinearFusion(nn.Module):
         nn.init.normal_(self.weight, std=math.sqrt(2 / (self.weight.numel() + 1)))  # as the authors' code
 
     def forward(self, first: Features, second: Features) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         heads = len(self.weight)
+        # All heads in one product; cut into h parts, the form has h times fewer weights.
         mapped = torch.einsum("bhx,hxy->bhy", first.unflatten(1, (heads, -1)), self.weight)
         products = (mapped.flatten(1) * second).sum(dim=1)
         return self.linear(torch.cat([first, second], dim=1)).squeeze(-1) + products
@@ -129,7 +133,7 @@ class FinalMLP(nn.Module):
         self.fusion = BilinearFusion(self.first.width, self.second.width, heads)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         embedding = self.embedding(ids, values)
         first = self.first(self.first_gate(embedding, ids, values))
         return self.fusion(first, self.second(self.second_gate(embedding, ids, values)))

@@ -26,7 +26,7 @@ class FNN(nn.Module):
         self.deep = TowerHead(self.embedding.width, shape)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         return self.deep(self.embedding(ids, values))
 
 
@@ -44,7 +44,8 @@ class WideDeep(nn.Module):
         self.deep = TowerHead(self.embedding.width, shape)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
+        # Added before the sigmoid: the two parts are trained together, they are no ensemble.
         return self.linear(ids, values) + self.deep(self.embedding(ids, values))
 
 

@@ -132,6 +132,7 @@ class HandMade:
         """
         self._check(tower, self.tower)
         options = {**self.tower, **tower}
+        # Tuned as a number and a width, which are two independent numbers; built from one width a layer.
         if "hidden_layers" in options:
             options["hidden"] = (options.pop("hidden_width"),) * options.pop("hidden_layers")
         return ModelShape(tuple(field_sizes), tuple(value_fields), emb_dim, **options)

@@ -34,6 +34,7 @@ class Tower(nn.Sequential):
         widths = (width, *(shape.hidden if hidden is None else hidden))
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
+            # The bias stays where batch norm makes it idle: BARS counts it, and so do the numbers of weights here.
             layers.append(nn.Linear(before, after))
             if shape.batch_norm:
                 layers.append(nn.BatchNorm1d(after))
@@ -58,7 +59,7 @@ class TowerHead(nn.Module):
         self.head = nn.Linear(self.tower.width, 1)
 
     def forward(self, features: Features) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         return self.head(self.tower(features)).squeeze(-1)
 
 
@@ -71,6 +72,7 @@ class LinearPart(nn.Module):
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
+        # An embedding of width 1 already knows fields, ids and scaled values.
         self.weights = FieldEmbedding(shape.field_sizes, 1, shape.value_fields)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
@@ -93,6 +95,7 @@ class CrossNetwork(nn.Module):
 
     def forward(self, embedding: Features) -> Features:
         """Cross the embedding with itself, layer after layer."""
+        # Every layer crosses with the embedding itself, not with its own input: the degree grows by one a layer.
         crossed = embedding
         for layer in self.layers:
             crossed = layer(crossed, embedding)
@@ -106,12 +109,14 @@ def vectors_of(embedding: Features, shape: ModelShape) -> Vectors:
 
 def fm_term(vectors: Vectors) -> Logits:
     """``Σ_{i<j} ⟨v_i, v_j⟩`` as ``½ Σ_d ((Σ_i v_id)² - Σ_i v_id²)`` (Rendle, ICDM 2010, lemma 3.1)."""
+    # Linear in the number of fields, where the sum over pairs is quadratic.
     return 0.5 * (vectors.sum(dim=1).square() - vectors.square().sum(dim=1)).sum(dim=1)
 
 
 def inner_products(vectors: Vectors) -> Float[Tensor, "batch pair"]:
     """``⟨v_i, v_j⟩`` for every pair i < j, pairs in the order (0, 1), (0, 2), …, (1, 2), …"""
     fields = vectors.shape[1]
+    # One batched product makes every pair twice; choosing half of them is cheaper than making each once.
     first, second = torch.triu_indices(fields, fields, offset=1, device=vectors.device)
     return (vectors @ vectors.mT)[:, first, second]
 

@@ -33,6 +33,7 @@ class ModelShape:
 
     def __post_init__(self) -> None:
         for name in ("field_sizes", "value_fields", "hidden"):
+            # JSON brings lists; a frozen value that is hashed needs tuples.
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if any(width < 1 for width in self.hidden):
             raise OptionError("hidden", "positive integers", self.hidden)

@@ -22,10 +22,11 @@ class IPNN(nn.Module):
         super().__init__()
         self.shape = shape
         self.embedding = shape.make_embedding()
+        # The products join the vectors in front of the tower, whose first layer weighs both.
         self.deep = TowerHead(self.embedding.width + shape.pairs, shape)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         embedding = self.embedding(ids, values)
         products = inner_products(vectors_of(embedding, self.shape))
         return self.deep(torch.cat([embedding, products], dim=1))

@@ -56,11 +56,14 @@ class CompressedInteractions(nn.Module):
 
     def forward(self, vectors: Vectors) -> Features:
         """Return the pooled vectors of all layers, ``[batch, Σ_k h_k]``."""
+        # Dimension by dimension, so the dimension is one of the batch's: ``[batch, dim, field]``.
         base = vectors.mT.contiguous()
         layer_vectors, pooled = base, []
         for layer in self.layers:
+            # Always with the field vectors: the k-th layer holds products of k + 1 of them.
             pairs = torch.einsum("bdi,bdj->bdij", layer_vectors, base)
             layer_vectors = layer(pairs.flatten(2))
+            # Over the dimensions only: a number for every vector, as the factorisation machine has one for every pair.
             pooled.append(layer_vectors.sum(dim=1))
         return torch.cat(pooled, dim=1)
 
@@ -80,11 +83,12 @@ class XDeepFM(nn.Module):
         self.linear = LinearPart(shape)
         self.embedding = shape.make_embedding()
         self.interactions = CompressedInteractions(shape.fields, cin_widths)
+        # The logit's bias is the tower's.
         self.interactions_head = nn.Linear(self.interactions.width, 1, bias=False)
         self.deep = TowerHead(self.embedding.width, shape)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         embedding = self.embedding(ids, values)
         interactions = self.interactions(vectors_of(embedding, self.shape))
         return self.linear(ids, values) + self.interactions_head(interactions).squeeze(-1) + self.deep(embedding)

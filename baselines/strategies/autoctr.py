@@ -73,6 +73,7 @@ def survivors(history: Sequence[Member], size: int, importance: Importance) -> l
     """
     if len(history) <= size:
         return list(history)
+    # The old are not even ranked: a population moves on, whatever they were worth.
     young = history[-2 * size :]
     ages = np.array([len(history) - max(birth, size - 1) for birth in range(len(history))][-2 * size :])
     quality, complexity = _ranks([-m.valid_auc for m in young]), _ranks([m.weights for m in young])

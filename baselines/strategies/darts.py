@@ -38,6 +38,7 @@ class GumbelDartsModule(MendedModule, GumbelDartsLightningModule):
     def on_train_start(self) -> None:
         """Find out what says how much is spent."""
         super().on_train_start()
+        # A second training with this module wraps it no further.
         if not isinstance(self.temperature_scheduler, Cooling):
             meter = next(c for c in self.trainer.callbacks if isinstance(c, SampleMeter))
             self.temperature_scheduler = Cooling(self.temperature_scheduler, meter)
@@ -129,6 +130,7 @@ def _darts(context: BuildContext, arch_learning_rate: float) -> FusionDARTS:
 def _gumbel(
     context: BuildContext, arch_learning_rate: float, temperature_start: float, temperature_end: float
 ) -> FusionGumbelDARTS:
+    # Tuned apart, the two may come in the wrong order; a temperature never rises.
     end = min(temperature_start, temperature_end)
     return FusionGumbelDARTS(arch_learning_rate, temperature_start, end, context.config.gradient_clip)
 

@@ -54,6 +54,7 @@ class FusionTPE(Strategy):
             trial = study.ask(choices)
             if not self.model_space.contains(trial.params):
                 refused, in_a_row = refused + 1, in_a_row + 1
+                # Told, not only drawn again: the estimator learns where nothing is to be found.
                 study.tell(trial, CONSTANT_AUC)
                 continue
             in_a_row = 0

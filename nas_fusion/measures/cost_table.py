@@ -42,6 +42,7 @@ class CostTable:
 
     def of(self, design: FusionDesign, mode: Mode = "hard") -> float:
         """What the re-trained model of a design costs (hard: one operation per block, with new weights)."""
+        # Only what reaches the output is built, so only that costs; its inputs are live with it.
         inputs = dict.fromkeys(design.live_blocks(), 0)
         for _, target in design.connections:
             if target in inputs:
@@ -71,6 +72,7 @@ class CostTable:
         behind = self._behind(block, is_idle=False)
         if operation is None:
             return alone, behind
+        # Without an input the block stands in the form for zeros, so it may cost less.
         first, *others = self.operations[operation]
         return (alone + first, *(behind + merging for merging in others))
 

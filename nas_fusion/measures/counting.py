@@ -86,6 +86,7 @@ def _difference(call: Callable[[tuple[Any, ...]], Any], make_inputs: MakeInputs,
         with _Counter() as counter:
             call(arguments)
         counts.append(counter.total)
+    # What a batch costs once is in both runs, and goes away.
     return (counts[1] - counts[0]) // (_MORE - _FEW)
 
 
@@ -99,6 +100,7 @@ class _Counter(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         packet = func._overloadpacket
+        # An operation made of others (a linear layer, attention) is counted by its parts.
         if packet not in _PRODUCTS and packet not in _ELEMENTWISE:
             with self:
                 parts = func.decompose(*args, **kwargs)
@@ -117,6 +119,7 @@ def _vector_product(*args: Tensor, out_val: Any = None) -> int:
 
 
 def _power(args: Sequence[Any]) -> int:
+    # x³ is two multiplications; a root is counted as one.
     exponent = args[1] if len(args) > 1 else 2
     return max(1, math.ceil(abs(exponent)) - 1) if isinstance(exponent, int | float) else 1
 

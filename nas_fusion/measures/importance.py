@@ -108,9 +108,11 @@ class _EachClosed(nn.Module):
     def forward(self, ids: Tensor, values: Tensor | None = None) -> Tensor:
         """Logits ``[batch, 1 + connections]``."""
         outputs: dict[str, Features] = {EMBEDDING: self.model.embedding(ids, values)}
+        # Fills `outputs`, from which every other column starts.
         logits = [self._continued(outputs, list(self.model.nodes), None)]
         order = list(self.model.nodes)
         for (_, target), node in zip(self.connections, self.closed, strict=True):
+            # Only the target and what comes behind it is computed anew.
             logits.append(self._continued(dict(outputs), order[order.index(target) :], node))
         return torch.stack(logits, dim=1)
 

@@ -49,6 +49,7 @@ def latency_ms(model: nn.Module, fields: Fields, batch: int, config: TrainConfig
 
 def _median_seconds(call: Callable[[], object], device: torch.device) -> float:
     _repeat(call, device, 1, _WARM_UP)
+    # The median drops hiccups within a round, the minimum whole rounds in which the machine was busy.
     return min(statistics.median(_repeat(call, device, _FEWEST, _MOST)) for _ in range(_ROUNDS))
 
 

@@ -77,6 +77,7 @@ class Limits:
         words = " re-trained soft" if mode == "soft" else ""
         for limit in self.limits:
             least = limit.cheapest(levels, mode)
+            # Each limit by itself first: the message can then say how much would be enough.
             if least > limit.most:
                 expected = f"at least {_figure(least)} {limit.table.unit}, which the cheapest design{words} costs"
                 raise OptionError(limit.option, expected, limit.most)
@@ -87,6 +88,7 @@ class Limits:
 
     def affordable_design(self, levels: int, mode: Mode = "hard") -> FusionDesign | None:
         """The cheapest design that keeps every limit, or None."""
+        # Every other design has more parts than these (see `CostTable.cheapest`).
         smallest = one_input_designs(levels, tuple(self.limits[0].table.operations))
         kept = [design for design in smallest if not self.excess(design, mode)]
         return min(kept, key=lambda design: self.limits[0].cost(design, mode), default=None)

@@ -45,10 +45,12 @@ class ConstantBlock(nn.Module):
 
     def __init__(self, bias: Tensor, *, times_embedding: bool = False) -> None:
         super().__init__()
+        # A weight of its own: the block that it comes from may go on being trained.
         self.bias, self.times_embedding = nn.Parameter(bias.detach().clone()), times_embedding
 
     def forward(self, fused: Features, embedding: Features) -> Features:
-        """Return the constant for every row; the fused input is not looked at."""
+        """Return the constant for every row, ``[batch, width]``; the fused input is not looked at."""
+        # Expanded, not repeated: one row in memory, however many the batch has.
         return self.bias * embedding if self.times_embedding else self.bias.expand_as(embedding)
 
 
@@ -65,7 +67,7 @@ class ConstantDeepBlock(nn.Module):
         self.bias, self.dropout = nn.Parameter(bias.detach().clone()), dropout
 
     def forward(self, fused: Features, embedding: Features) -> Features:
-        """Return the constant for every row; the fused input is not looked at."""
+        """Return the constant for every row, ``[batch, width]``; the fused input is not looked at."""
         hidden = torch.relu(self.bias).expand_as(embedding)
         return hidden if self.dropout is None else self.dropout(hidden)
 
@@ -79,11 +81,13 @@ class CrossBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        # A Linear's own bias would be one number; b has one for every feature.
         self.weight = nn.Linear(width, 1, bias=False)
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, fused: Features, embedding: Features) -> Features:
-        """Cross the fused input with the embedding."""
+        """Cross the fused input with the embedding, both ``[batch, width]``."""
+        # The scalar w·f is ``[batch, 1]`` and goes over all features of the embedding by broadcasting.
         return torch.addcmul(fused + self.bias, self.weight(fused), embedding)
 
     def without_input(self) -> nn.Module:
@@ -92,14 +96,18 @@ class CrossBlock(nn.Module):
 
 
 class MatrixCrossBlock(nn.Module):
-    """``(W f + b) ⊙ e + f``: the full-matrix cross layer of DCNv2 (Wang et al., WWW 2021, eq. 1)."""
+    """``(W f + b) ⊙ e + f``: the full-matrix cross layer of DCNv2 (Wang et al., WWW 2021, eq. 1).
+
+    Args:
+        width: number of features D of every block.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, width)
 
     def forward(self, fused: Features, embedding: Features) -> Features:
-        """Cross the fused input with the embedding."""
+        """Cross the fused input with the embedding, both ``[batch, width]``."""
         return torch.addcmul(fused, self.linear(fused), embedding)
 
     def without_input(self) -> nn.Module:
@@ -113,17 +121,21 @@ class LowRankCrossBlock(nn.Module):
     Args:
         width: number of features D of every block.
         rank: rank of the matrix, at most `width`.
+
+    Raises:
+        OptionError: `rank` is below 1 or above `width`.
     """
 
     def __init__(self, width: int, rank: int) -> None:
         super().__init__()
         if not 1 <= rank <= width:
             raise OptionError("rank", f"an integer from 1 to {width}", rank)
+        # V needs no bias: U would only turn it into a part of b.
         self.down = nn.Linear(width, rank, bias=False)
         self.up = nn.Linear(rank, width)
 
     def forward(self, fused: Features, embedding: Features) -> Features:
-        """Cross the fused input with the embedding."""
+        """Cross the fused input with the embedding, both ``[batch, width]``."""
         return torch.addcmul(fused, self.up(self.down(fused)), embedding)
 
     def without_input(self) -> nn.Module:
@@ -137,7 +149,10 @@ class DeepBlock(nn.Module):
     Args:
         width: number of features D of every block.
         batch_norm: normalise over the batch before the ReLU (the recipe of the BARS benchmark).
-        dropout: probability of dropping a feature while training.
+        dropout: probability of dropping a feature while training, from 0 to below 1.
+
+    Raises:
+        OptionError: `dropout` is out of its range.
     """
 
     def __init__(self, width: int, *, batch_norm: bool = False, dropout: float = 0.0) -> None:
@@ -145,11 +160,12 @@ class DeepBlock(nn.Module):
         if not 0.0 <= dropout < 1.0:
             raise OptionError("dropout", "from 0 to below 1", dropout)
         self.linear = nn.Linear(width, width)
+        # Before a norm the linear map's bias is idle: the norm takes away what is alike in all rows.
         self.norm = nn.BatchNorm1d(width) if batch_norm else None
         self.dropout = nn.Dropout(dropout) if dropout else None
 
     def forward(self, fused: Features, embedding: Features) -> Features:
-        """Transform the fused input; the embedding is not looked at."""
+        """Transform the fused input ``[batch, width]``; the embedding is not looked at."""
         hidden = self.linear(fused)
         if self.norm is not None:
             hidden = self.norm(hidden)

@@ -21,7 +21,7 @@ class PassThrough(nn.Module):
     """The node of ``cross0``: its single input, or zero where the connection is closed."""
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
-        """Return the only input."""
+        """Return the only input, ``[batch, width]``."""
         return inputs[0] if inputs else torch.zeros_like(embedding)
 
 
@@ -29,7 +29,7 @@ class NoInput(nn.Module):
     """The node of a block that has no open input and whose operation then gives zero."""
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
-        """Return zeros of the shape of the embedding."""
+        """Return zeros of the shape of the embedding, ``[batch, width]``."""
         return torch.zeros_like(embedding)
 
 
@@ -58,7 +58,7 @@ class HardFusion(nn.Module):
         self.operation = operation
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
-        """Merge the open inputs."""
+        """Merge the open inputs, ``[batch, width]`` each, to one of the same shape."""
         return self.operation(inputs) if inputs else self.operation.constant(embedding)
 
 
@@ -67,7 +67,7 @@ class SoftFusion(nn.Module):
 
     Args:
         operations: by name; one that is known to be zero may be left out.
-        probabilities: ``softmax(β)``, one for each operation in `operations`, in their order.
+        probabilities: ``softmax(β)``, ``[operation]``: one for each of `operations`, in their order.
     """
 
     probabilities: Tensor
@@ -93,11 +93,13 @@ class SoftFusion(nn.Module):
         """
         if not operations:
             return HardFusion.of(None, kept)
+        # Weights by their precision: a probability that rounds to zero would be computed for nothing.
         like = next((p for operation in operations.values() for p in operation.parameters()), torch.empty(0))
         weights = {name: torch.tensor(probabilities[name], dtype=torch.float64).to(like.dtype) for name in operations}
         left = {
             name: operation.keep(kept)
             for name, operation in operations.items()
+            # A published product with a closed input is zero in every row.
             if weights[name] != 0 and (all_open or not (isinstance(operation, Product) and operation.rule == "zero"))
         }
         left = {name: operation for name, operation in left.items() if not isinstance(operation, Zero)}
@@ -107,12 +109,14 @@ class SoftFusion(nn.Module):
         super().__init__()
         self.operations = OperationDict(operations)
         self._fusable = is_covered(list(operations.values()))
+        # A buffer: it is saved and moves with the model, and no optimiser sees it.
         self.register_buffer("probabilities", probabilities.detach().clone())
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
-        """Mix what the operations give for the open inputs."""
+        """Mix what the operations give for the open inputs, ``[batch, width]`` each, to one of the same shape."""
         mixture = FAST_MIXTURES.get(embedding.device.type)
         if self._fusable and inputs and mixture is not None:
+            # Whatever a derived node is called with is open.
             gates = self.probabilities.new_ones(len(inputs))
             return mixture(inputs, gates, self.probabilities, list(self.operations.all().values()))
         mixed = torch.zeros_like(embedding)

@@ -45,6 +45,9 @@ class FieldEmbedding(nn.Module):
     Shapes:
         ids ``[batch, field]``, each in ``0 … field_sizes[f] - 1``; values ``[batch, len(value_fields)]``;
         output ``[batch, field · emb_dim]``.
+
+    Raises:
+        OptionError: a field has no ids, `emb_dim` is below 1, or a value field is none of the fields.
     """
 
     offsets: Tensor
@@ -61,6 +64,7 @@ class FieldEmbedding(nn.Module):
         self.emb_dim = emb_dim
         self.field_sizes, self.value_fields = tuple(field_sizes), tuple(value_fields)
         self.width = emb_dim * len(field_sizes)
+        # Where each field's ids begin in the shared table. Not persistent: it follows from the arguments.
         sizes = torch.tensor(list(field_sizes))
         self.register_buffer("offsets", sizes.cumsum(0) - sizes, persistent=False)
         self.register_buffer("value_columns", torch.tensor(list(value_fields), dtype=torch.long), persistent=False)
@@ -79,11 +83,24 @@ class FieldEmbedding(nn.Module):
     def forward(
         self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, "batch width"]:
-        """Return the concatenated field vectors."""
+        """Return the concatenated field vectors.
+
+        Args:
+            ids: ``[batch, field]``, int32 or int64, each field's from 0 to below its size.
+            values: ``[batch, value]``, of the scaled numeric fields in their order; None where there are none.
+
+        Returns:
+            ``[batch, field · emb_dim]``, in the table's dtype.
+
+        Raises:
+            OptionError: there are scaled numeric fields and no values.
+        """
+        # One look-up for all fields: one kernel, and one weight for the optimiser.
         vectors = self.table(ids + self.offsets)
         if len(self.value_columns):
             if values is None:
                 raise OptionError("values", f"given for the {len(self.value_columns)} scaled numeric fields", None)
+            # A factor for every field, 1 where it has no value: a single multiplication for all of them.
             factor = torch.ones(ids.shape, dtype=vectors.dtype, device=vectors.device)
             factor = factor.index_copy(1, self.value_columns, values.to(vectors.dtype))
             vectors = vectors * factor.unsqueeze(-1)

@@ -62,15 +62,19 @@ def fused_mixture(
     Under autocast the matrix products are bfloat16 and everything else, the sum over the inputs too, is float32.
 
     Args:
-        inputs: ``x_j``, not yet gated; at least one.
-        gates: ``m_j``; 0 closes an input for good in this step.
-        weights: ``w_o``, in the order of `operations`.
+        inputs: ``x_j``, ``[batch, width]`` each, not yet gated; at least one.
+        gates: ``m_j``, ``[input]``; 0 closes an input for good in this step.
+        weights: ``w_o``, ``[operation]``, in the order of `operations`.
         operations: as `is_covered` demands.
+
+    Returns:
+        ``[batch, width]``, in the dtype of the weights.
     """
     product, concat, attention = covered_parts(operations)
     device = inputs[0].device.type
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     if product is None:
+        # The function below has four weights; the missing product's is zero and learns nothing.
         weights = torch.cat([weights[:1], weights.new_zeros(1), weights[1:]])
     with torch.autocast(device, enabled=False):
         return _FusedMixture.apply(  # type: ignore[no-untyped-call]
@@ -105,18 +109,22 @@ class _FusedMixture(torch.autograd.Function):
         score: Tensor,
         *inputs: Tensor,
     ) -> Tensor:
+        # Read once, on the host: a closed input is skipped, not multiplied by zero.
         m: list[float] = gates.tolist()
         w_add, w_product, w_concat, w_attention = weights.tolist()
         lowered = _to(low)
         columns = concat.unflatten(1, (len(inputs), -1)).unbind(1)
+        # What everything is added to, in place: it starts as the concat's bias.
         fused = (w_concat * concat_bias).expand_as(inputs[0]).contiguous()
         saved: list[Tensor] = []
         for j, x in enumerate(inputs):
             if m[j] == 0:
                 continue
             linear = columns[j] * (w_concat * m[j])
+            # ``m (w_c C + w_a I)``: "add" joins the concat's matrix, and one product does both.
             linear.diagonal().add_(w_add * m[j])
             x_low = lowered(x)
+            # In float32 the product goes into the sum directly; one in bfloat16 is summed in float32.
             if low is None:
                 fused.addmm_(x, linear.t())
             else:
@@ -124,6 +132,7 @@ class _FusedMixture(torch.autograd.Function):
             h = torch.addmm(lowered(hidden_bias[j]), x_low, lowered(m[j] * hidden[j]).t()).relu_()
             a = torch.softmax(h @ lowered(score[j]).t(), dim=1, dtype=x.dtype)
             fused.addcmul_(a, x, value=w_attention * m[j])
+            # What the backward could only make anew by the same two matrix products.
             saved += [h, a]
         product = _Product(rule, m, inputs)
         if product.is_nonzero:
@@ -136,6 +145,7 @@ class _FusedMixture(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         g = grads[0].contiguous()
+        # Zeros, not None: an optimiser's momentum and L2 go on for a weight whose gradient is zero.
         if not g.any():
             shared = [torch.zeros_like(tensor) for tensor in ctx.saved_tensors[:5]]
             return (None, None, g.new_zeros(ctx.count), g.new_zeros(4), *shared, *[_zero_like(g)] * ctx.count)
@@ -162,16 +172,20 @@ class _FusedMixture(torch.autograd.Function):
         d_gates = g.new_zeros(ctx.count)
         d_inputs: list[Tensor] = []
         d_weights = g.new_zeros(4)
+        # The bias's part of ``⟨concat, G⟩``; each input adds the part of its columns.
         d_weights[2] = row_sum @ concat_bias
         for j, x in enumerate(inputs):
             x_low = lowered(x)
             if m[j] == 0:
+                # All that a closed gate needs, and what lets it open again.
                 q = (g_low.t() @ x_low).to(g.dtype)
             else:
+                # In the order in which the forward saved them: open inputs only.
                 h, a = next(saved), next(saved)
                 d_a = g * x
                 d_scores = lowered(torch._softmax_backward_data(d_a, a, 1, a.dtype).mul_(w_attention * m[j]))
                 d_score[j] = d_scores.t() @ h
+                # Into the second half of `both`, where the products below expect it.
                 torch.ops.aten.threshold_backward.grad_input(d_scores @ lowered(score[j]), h, 0, grad_input=d_h)
                 q, d_first = (both.t() @ x_low).to(g.dtype).split(width)
             trace, overlap = q.diagonal().sum(), (columns[j] * q).sum()
@@ -185,6 +199,7 @@ class _FusedMixture(torch.autograd.Function):
                 d_gates[j] += w_attention * (a_row @ q.diagonal())
                 d_inputs.append(_zero_like(g))
                 continue
+            # The attention's part of two gradients: times m of w_t's, times w_t of the gate's.
             attended = torch.dot(a.flatten(), d_a.flatten())
             torch.mul(d_first, m[j], out=d_hidden[j])
             d_hidden_bias[j] = d_h.sum(0, dtype=g.dtype)
@@ -232,6 +247,7 @@ class _Product:
         return self.inputs[j] * self.m[j] + (0.0 if self.rule == "zero" else 1 - self.m[j])
 
     def backward(self, g: Tensor, w: float, d_weights: Tensor, d_gates: Tensor, d_inputs: list[Tensor]) -> None:
+        # With two factors zero, so is every product of all factors but one.
         if self.rule == "none" or (self.rule == "zero" and len(self.closed) > 1):
             return
         if not self.open and (self.rule == "open" or len(self.m) > 1):
@@ -241,10 +257,12 @@ class _Product:
             for j, d_z in zip(self.open, _without_each(g, factors), strict=True):
                 x = self.inputs[j]
                 if j == self.open[0]:
+                    # ``⟨G, Π⟩`` once: G times all factors but the first, times the first.
                     d_weights[1] = (d_z * factors[0]).sum()
                 d_gates[j] += w * ((d_z * x).sum() if self.rule == "zero" else (d_z * (x - 1)).sum())
                 d_inputs[j].add_(d_z, alpha=w * self.m[j])
         if self.closed:
+            # A closed gate learns from the product of all the others.
             together = g * _product_of(factors) if factors else g
             for j in self.closed:
                 x = self.inputs[j] if self.rule == "zero" else self.inputs[j] - 1
@@ -260,6 +278,7 @@ def _product_of(factors: Sequence[Tensor]) -> Tensor:
 
 def _without_each(g: Tensor, factors: Sequence[Tensor]) -> list[Tensor]:
     """For every factor, `g` times all the others."""
+    # By products from both ends: dividing the whole by a factor fails where it is zero.
     before, behind = [g], [torch.ones_like(g)]
     for factor in factors[:-1]:
         before.append(before[-1] * factor)

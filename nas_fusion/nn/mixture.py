@@ -29,6 +29,7 @@ FAST_MIXTURES: dict[str, Mixture | None] = {"cpu": MIXTURES["fused"], "cuda": MI
 @contextmanager
 def mixing_by(way: Way) -> Iterator[None]:
     """Compute mixtures in one way on every device inside the block, to compare the ways."""
+    # The table itself is changed: nodes look a way up at every call.
     usual = dict(FAST_MIXTURES)
     FAST_MIXTURES.update(dict.fromkeys(usual, MIXTURES[way]))
     try:

@@ -37,15 +37,18 @@ class FusionNetwork(nn.Module):
         self.nodes = nn.ModuleDict(nodes)
         self.blocks = nn.ModuleDict(blocks)
         self.head = head
+        # Names, not modules: a module in two places would be saved twice.
         self.sources = {block: tuple(sources[block]) for block in nodes}
 
     def forward(
         self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
-        """Return the logits."""
+        """Return the logits ``[batch]`` of ids ``[batch, field]`` and values ``[batch, value]``."""
         embedding = self.embedding(ids, values)
+        # The nodes are in the order of the computation, so every source is there when it is asked for.
         outputs: dict[str, Features] = {EMBEDDING: embedding}
         for block, node in self.nodes.items():
+            # The embedding goes along: crosses multiply by it, and a node without inputs needs its shape.
             fused = node([outputs[source] for source in self.sources[block]], embedding)
             outputs[block] = fused if block == OUTPUT else self.blocks[block](fused, embedding)
         return self.head(outputs[OUTPUT]).squeeze(-1)

@@ -51,8 +51,11 @@ class FusionOperation(nn.Module):
         """Merge the gated inputs.
 
         Args:
-            inputs: ``z_j = m_j x_j`` for every candidate input, at least one.
-            gates: the gates ``m_j``; None where every input is open.
+            inputs: ``z_j = m_j x_j`` for every candidate input, at least one; each ``[batch, width]``.
+            gates: the gates ``m_j``, ``[input]``; None where every input is open.
+
+        Returns:
+            ``[batch, width]``.
         """
         raise NotImplementedError
 
@@ -70,8 +73,10 @@ class FusionOperation(nn.Module):
         Args:
             kept: indices of the inputs; none: what gives `constant`, with the weights for it.
         """
+        # Without a constant of its own the operation gives zero there: none of its weights would matter.
         if not kept and type(self).constant is FusionOperation.constant:
             return Zero(self.width)
+        # Weights of its own: re-training a derived model must not move the supernet.
         other = copy.deepcopy(self)
         other.inputs = len(kept)
         return other
@@ -104,7 +109,7 @@ class Bias(FusionOperation):
         self.bias = nn.Parameter(bias.detach().clone())
 
     def constant(self, like: Features) -> Features:
-        """The bias."""
+        """The bias for every row, ``[batch, width]``, without a copy."""
         return self.bias.expand_as(like)
 
 
@@ -114,7 +119,7 @@ class Add(FusionOperation):
     name = "add"
 
     def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
-        """Sum the inputs."""
+        """Sum the inputs, ``[batch, width]`` each."""
         return reduce(torch.add, inputs)
 
 
@@ -126,6 +131,9 @@ class Product(FusionOperation):
         width: number of features.
         rule: ``"zero"``: one closed input makes the product zero (the published search); ``"open"``: the product of
             the open inputs, and zero where none is open.
+
+    Raises:
+        OptionError: the rule is neither.
     """
 
     name = "product"
@@ -137,15 +145,23 @@ class Product(FusionOperation):
         self.rule = rule
 
     def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
-        """Multiply the inputs."""
+        """Multiply the inputs, ``[batch, width]`` each, feature by feature."""
+        # A closed input comes as zeros, and a zero factor is all that the published rule asks for.
         if gates is None or self.rule == "zero":
             return reduce(torch.mul, inputs)
+        # A closed factor is 1, an open one is x. Linear in m, so that a gate learns ``x - 1`` times the other factors.
         factors = [z + (1 - m) for z, m in zip(inputs, gates.unbind(), strict=True)]
+        # With every gate closed the factors leave 1, where there is nothing. Detached: no gate learns from this.
         return reduce(torch.mul, factors) * (gates.detach() > 0).any()
 
 
 class Concat(FusionOperation):
-    """``W [z_1; …; z_k] + b``, back to the width of one input."""
+    """``W [z_1; …; z_k] + b``, with W ``[width, input · width]``: back to the width of one input.
+
+    Args:
+        inputs: number of candidate inputs.
+        width: number of features.
+    """
 
     name = "concat"
 
@@ -154,24 +170,26 @@ class Concat(FusionOperation):
         self.linear = nn.Linear(inputs * width, width)
 
     def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
-        """Concatenate the inputs and map them linearly."""
+        """Concatenate the inputs to ``[batch, input · width]`` and map them to ``[batch, width]``."""
         return self.linear(torch.cat(list(inputs), dim=1))
 
     def on(self, inputs: Sequence[Features], kept: Sequence[int]) -> Features:
-        """Concatenate some inputs and map them by their columns."""
+        """Concatenate the inputs `kept` and map them by their columns of W, to ``[batch, width]``."""
+        # The columns of the closed inputs are not read: zeros times weights would cost as much as an input.
         return functional.linear(torch.cat([inputs[j] for j in kept], dim=1), self._columns(kept), self.linear.bias)
 
     def _columns(self, kept: Sequence[int]) -> Float[Tensor, "width kept_width"]:
         return self.linear.weight.unflatten(1, (self.inputs, self.width))[:, list(kept)].flatten(1)
 
     def constant(self, like: Features) -> Features:
-        """The bias."""
+        """The bias for every row, ``[batch, width]``, without a copy."""
         return self.linear.bias.expand_as(like)
 
     def keep(self, kept: Sequence[int]) -> Concat | Bias:
         """Keep the columns of some inputs, and the bias."""
         if not kept:
             return Bias(self.linear.bias)
+        # ``to`` takes type and device from the weights that are copied next.
         other = Concat(len(kept), self.width).to(self.linear.weight)
         with torch.no_grad():
             other.linear.weight.copy_(self._columns(kept))
@@ -180,7 +198,12 @@ class Concat(FusionOperation):
 
 
 class Attention(FusionOperation):
-    """``Σ_j softmax_features(W2_j ReLU(W1_j z_j + b1_j)) ⊙ z_j``, own weights for every input, `W2_j` without bias."""
+    """``Σ_j softmax_features(W2_j ReLU(W1_j z_j + b1_j)) ⊙ z_j``, own weights for every input, `W2_j` without bias.
+
+    Args:
+        inputs: number of candidate inputs.
+        width: number of features; W1 and W2 are ``[input, width, width]``.
+    """
 
     name = "attention"
 
@@ -192,15 +215,17 @@ class Attention(FusionOperation):
         self.score_weight = nn.Parameter(torch.empty(inputs, width, width).uniform_(-bound, bound))
 
     def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
-        """Weigh every input's features by its own attention and sum."""
+        """Weigh every input's features by its own attention and sum; ``[batch, width]`` each, and the result."""
+        # On a CPU the copy that stacking takes costs more than the larger products save.
         if inputs[0].is_cuda and len(inputs) > 1:
             return self.together(torch.stack(list(inputs), dim=1))
         return reduce(torch.add, [self._attended(j, z) for j, z in enumerate(inputs)])
 
     def together(self, z: Float[Tensor, "batch input width"]) -> Features:
-        """The same for stacked inputs, by batched matrix products: few kernels for a GPU."""
+        """The same for stacked inputs ``[batch, input, width]``, by batched matrix products: few kernels for a GPU."""
         by_input = z.transpose(0, 1)
         hidden = torch.relu(torch.baddbmm(self.hidden_bias[:, None], by_input, self.hidden_weight.mT))
+        # Over the features of one input, as published: inputs do not compete with each other.
         return (torch.softmax(torch.bmm(hidden, self.score_weight.mT), dim=-1) * by_input).sum(dim=0)
 
     def on(self, inputs: Sequence[Features], kept: Sequence[int]) -> Features:

@@ -26,7 +26,9 @@ def stacked_mixture(
 ) -> Features:
     """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)``; arguments as of `nas_fusion.nn.fused_mixture.fused_mixture`."""
     product, concat, attention = covered_parts(operations)
+    # In the order that `is_covered` demands: add, product (if any), concat, attention.
     w = weights.unbind()
     z = torch.stack(list(inputs), dim=1) * gates[:, None]
+    # The gates are in Z already, so a closed input adds nothing; reading which are closed would wait for the device.
     mixed: Features = w[0] * z.sum(dim=1) + w[-2] * concat.linear(z.flatten(1)) + w[-1] * attention.together(z)
     return mixed if product is None else mixed + w[1] * product(z.unbind(1), gates)

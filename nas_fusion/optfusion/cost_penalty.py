@@ -49,6 +49,7 @@ class CostPenalty:
     @classmethod
     def of(cls, supernet: nn.Module, weight: float) -> CostPenalty | None:
         """The penalty of a supernet; None where its space has no limits, or the penalty no weight."""
+        # The limits are asked for in the nodes: at this point the supernet is wrapped, and the space is not at hand.
         nodes = [module for module in supernet.modules() if isinstance(module, OptFusionNode)]
         limits = next((node.limits for node in nodes if node.limits is not None), None)
         return cls(nodes, limits, weight) if limits is not None and weight else None
@@ -76,9 +77,11 @@ class CostPenalty:
 
     def _expected(self, table: CostTable, gates: Gates) -> Tensor:
         live = _liveness(list(self.nodes), gates)
+        # A tensor from the start, on the gates' device; the output always lives.
         total: Tensor = live[OUTPUT] * table.fixed
         for block, node in self.nodes.items():
             open_inputs = torch.stack(list(gates[block].values())).sum()
+            # cross0: a gate and nothing to merge.
             if node.beta is None:
                 cost = _between(table.of_block(block, None), open_inputs)
             else:
@@ -91,11 +94,13 @@ class CostPenalty:
 def _liveness(blocks: Sequence[str], gates: Gates) -> dict[str, Tensor]:
     """1 for a block that reaches the output; for other gates than 0 and 1, the probability that one path is open."""
     live: dict[str, Tensor] = {}
+    # From the output back: whether a block lives follows from the blocks that take it.
     for block in reversed(blocks):
         into = [inputs[block] * live[target] for target, inputs in gates.items() if block in inputs]
         if block == OUTPUT:
             live[block] = torch.ones_like(next(iter(gates[block].values())))
         else:
+            # 1 less the probability that every way on is closed; for gates of 0 and 1, whether one is open.
             live[block] = 1 - torch.stack([1 - reached for reached in into]).prod()
     return live
 
@@ -103,7 +108,9 @@ def _liveness(blocks: Sequence[str], gates: Gates) -> dict[str, Tensor]:
 def _between(costs: Sequence[float], inputs: Tensor) -> Tensor:
     """Cost of a number of inputs; its gradient is the mean slope to the next lower and the next higher number."""
     last = len(costs) - 1
+    # Binary gates add up to a whole number: rounding only takes away what floating point added.
     k = min(max(round(inputs.item()), 0), last)
     low, high = max(k - 1, 0), min(k + 1, last)
+    # Costs are known at whole numbers only. Forward the term below is zero, backward its slope is what an input costs.
     slope = (costs[high] - costs[low]) / max(high - low, 1)
     return costs[k] + slope * (inputs - k)

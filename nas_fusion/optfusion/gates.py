@@ -12,10 +12,12 @@ from torch import Tensor
 class _BinaryGate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, alpha: Tensor) -> Tensor:
+        # Strict, as published: a gate at exactly 0 is closed.
         return (alpha > 0).to(alpha.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        # Straight through, whatever the gate is: what a closed one receives is what may open it again.
         return grads[0]
 
 

@@ -38,6 +38,7 @@ def _from_context(context: BuildContext) -> dict[str, Any]:
     return {
         "operation": context.designs.operations[0],
         "gradient_clip": context.config.gradient_clip,
+        # The user's weight of the penalty comes with the limits; without any the penalty is never asked for.
         **({} if limits is None else {"cost_penalty": limits.cost_penalty}),
     }
 
@@ -74,6 +75,7 @@ def _refined(
     # Of a budget in seconds nobody knows beforehand how many samples it is: then there is no warm-up.
     samples = round(supernet_share * (context.samples or 0))
     return OptFusion(
+        # With "zero" one closed gate makes a block's product zero, and nothing but that gate learns from it.
         product="open",
         mixture_start="uniform",
         warm_up=round(warm_up * samples),

@@ -61,14 +61,18 @@ class OptFusionNode(SupernetNode):
 
     def __init__(self, node: FusionNode, memo: dict[str, Any], options: SupernetOptions) -> None:
         super().__init__(node, memo)
+        # The operations are the space's own; what is set here also holds for what is derived from this supernet.
         for operation in self.operations.all().values():
             if isinstance(operation, Product) and options.product is not None:
                 operation.rule = options.product
         self.only = options.operation if options.search == "connections" else None
+        # All gates start alike and open: α is the distance that a gate has to go before it closes.
         self.alpha = nn.Parameter(torch.full((len(self.sources),), options.gate_start))
         self.alpha.requires_grad_(options.search != "operations")
         self.beta: nn.Parameter | None = None
         if self.operations:
+            # The published 1 x 4 matrix: its shape gives xavier's standard deviation. Drawn for every option, so that
+            # whatever is drawn behind it is the same.
             start = torch.empty(1, len(self.operations))
             nn.init.xavier_normal_(start)
             if options.mixture_start == "uniform":
@@ -76,6 +80,7 @@ class OptFusionNode(SupernetNode):
             if options.search == "connections":
                 if options.operation not in self.operations:
                     raise OptionError("operation", f"one of {', '.join(self.operations)}", options.operation)
+                # A softmax of exactly 1 for the one operation and 0 for the others.
                 start.fill_(-torch.inf)[0, list(self.operations).index(options.operation)] = 0.0
             self.beta = nn.Parameter(start.squeeze(0), requires_grad=options.search != "connections")
 
@@ -102,6 +107,7 @@ class OptFusionNode(SupernetNode):
         """``softmax(β)`` by operation; empty for a block without operation."""
         if self.beta is None:
             return {}
+        # In float64: these shares are written down, and a soft model rounds them to its own precision.
         return dict(zip(self.operations, torch.softmax(self.beta.detach().double(), dim=0).tolist(), strict=True))
 
     def choose(self) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         self.arch_learning_rate, self.gradient_clip, self.warm_up = arch_learning_rate, gradient_clip, warm_up
         self.options = SupernetOptions(gate_start, search, operation, product, mixture_start)
         self.refinement, self.proposed_share = refinement, proposed_share
+        # Deriving reads α and β alone: no pass over the validation rows has to be paid for.
         self.training_share, self.derive_passes = training_share, 0
 
     def training_samples(self, budget: int) -> int:
@@ -129,6 +130,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
 
     def proposals(self, designs: DesignSet, rng: np.random.Generator) -> Iterator[FusionDesign]:
         """The derived design, then others near it, without end (see `propose`)."""
+        # As NNI exports it, so legal and within the limits.
         derived = FusionDesign.from_sample(next(iter(self.list_models())).sample)
         gates = {(s, n.block): a for n in self._nodes() for s, a in zip(n.sources, n.connection_scores(), strict=True)}
         return propose(derived, gates, self.mixture(), self.options.gate_start, designs, rng)
@@ -145,6 +147,8 @@ def soft_model(space: FusionSpace, design: FusionDesign, start: SoftStart) -> nn
         design: that a search found in it.
         start: of `OptFusion.soft_start`.
     """
+    # Into the same kind of supernet, whose weights have the names that `start` knows. Its options only say how it would
+    # start, and everything is loaded over that.
     OptFusion().mutate_model(space)
     space.load_state_dict(start.weights)
     return space.derive(design, mode="soft", mixture=start.mixture)

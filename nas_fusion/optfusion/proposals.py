@@ -44,9 +44,11 @@ def propose(
         is_open = rng.random(len(connections)) < open_probability
         operations = {b: str(rng.choice(list(mixture[b]), p=_normalised(mixture[b]))) for b in blocks}
         opened = [c for c, keep in zip(connections, is_open, strict=True) if keep]
+        # A draw may close every way to the output; then the gates with the largest α open again.
         yield make_legal(FusionDesign.build(designs.levels, opened, operations), gates)
 
 
 def _normalised(weights: Mapping[str, float]) -> np.ndarray:
+    # Softmax in float arithmetic adds up to 1 but for the last digit, which numpy's choice does not forgive.
     values = np.array(list(weights.values()))
     return np.asarray(values / values.sum())

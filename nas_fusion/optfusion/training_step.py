@@ -40,16 +40,20 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
 
     def configure_architecture_optimizers(self) -> torch.optim.Optimizer:
         """Adam without decay on α and β."""
+        # Decay would pull α towards the threshold and close gates that nothing speaks against. Fused: many small
+        # tensors.
         return torch.optim.Adam(self.arch_parameters(), lr=self.arch_learning_rate, fused=True)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Step weights and architecture on the same batch."""
         architecture = self.architecture_optimizers()
+        # NNI's wrapper clears and steps the weights' optimisers only.
         architecture.zero_grad()
         loss: Tensor = self.training_module.training_step(batch, batch_idx)
         penalty = CostPenalty.of(self, self.cost_penalty)
         if penalty is not None:
             loss = loss + penalty()
+        # One backward for both; it clips and steps the weights, and leaves α's and β's gradients for the step below.
         self.advance_optimization(loss, batch_idx, self.gradient_clip)
         if self._seen >= self.warm_up:
             architecture.step()

@@ -96,6 +96,8 @@ def keep_limits(
         measured = clock(design)
         if measured <= (1 - SPARE) * timed.most:
             return KeptLimits(replace(outcome, design=design), measured, derivation, asked)
+        # The estimate is raised to what was measured, plus the spare and a little, so that the same design is not
+        # derived again.
         raised = _A_LITTLE * max(1.0, measured / (1 - SPARE) / _cost(limits, timed, design, mode))
         limits = limits.tightened(LATENCY, raised)
         if limits.affordable_design(design.levels, mode) is None:
@@ -109,6 +111,7 @@ def keep_limits(
             100 * SPARE,
         )
         design = _affordable(design, outcome, limits, mode)
+    # The end of the ladder: nothing costs less, so here the clock alone decides.
     cheapest = smallest or timed.table.cheapest(design.levels, mode)
     measured = clock(cheapest)
     if measured <= timed.most:

@@ -50,6 +50,7 @@ def retrain(
         TrainingError: the loss is not finite.
     """
     start = time.perf_counter()
+    # The seed again: first weights do not depend on what the search drew.
     with faults_of(entry), seeded(config.seed):
         model = model_to_train(entry, outcome, task)
         result = fit(

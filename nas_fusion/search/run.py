@@ -41,6 +41,7 @@ def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, 
         StudyError: NNI's service cannot run trials.
     """
     chosen = entry.with_parameters(parameters or {})
+    # The seconds begin now, whatever was prepared before.
     task = replace(task, watch=task.watch.restarted(task.budget.seconds))
     allowance = Allowance(task.budget.samples, task.config.batch_size, task.candidates, task.watch)
     with allowing(allowance), faults_of(entry), seeded(task.seed):
@@ -52,6 +53,7 @@ def _found(entry: StrategyEntry, task: SearchTask, chosen: Mapping[str, Any]) ->
     context = build_context(task)
     if entry.kind == "reference":
         return SearchOutcome(_made(lambda: entry.reference(context, chosen)), None, (), 0, 0.0, 0)
+    # A whole one-shot search is one training, so it is one trial of a service.
     if entry.kind == "one-shot" and not entry.has_own_space and isinstance(task.engine, TrainingService):
         return run_oneshot_as_trial(entry, task, chosen, task.engine)
     strategy = _made(lambda: entry.build(context, **chosen))

@@ -89,6 +89,7 @@ class _Parts:
     def of(cls, space: FusionSpace) -> _Parts:
         width, names = space.network.embedding.width, space.designs.operations
         counts = range(len(candidate_sources(OUTPUT, space.levels)) + 1)
+        # One for every number of inputs that a block of this space can have; the output has the most candidates.
         made = [{name: space.make_operation(name, max(k, 1), width) for name in names} for k in counts]
         return cls(
             shallow=space.make_shallow(width),

@@ -60,6 +60,7 @@ def make_affordable(design: FusionDesign, scores: Scores, limits: Limits, mode: 
         DesignError: no design keeps the limits.
     """
     excess = limits.excess(design, mode)
+    # Greedy, one choice a step: an exact answer would be a knapsack over all choices at once.
     while excess:
         cheaper = _best_step(design, excess, _closings(design, limits), scores, limits, mode)
         cheaper = cheaper or _best_step(design, excess, _single_inputs(design), scores, limits, mode)
@@ -112,6 +113,7 @@ def _without(design: FusionDesign, connection: Connection) -> FusionDesign:
     while closed:
         source, target = closed.pop()
         left.discard((source, target))
+        # That was its last input: what it would pass on is the same for every row.
         if not any(t == target for _, t in left):
             closed += [c for c in left if c[0] == target]
     return FusionDesign(design.levels, tuple(left), design.operations)
@@ -126,4 +128,5 @@ def _single_inputs(design: FusionDesign) -> Iterator[FusionDesign]:
 
 
 def _sigmoid(score: float) -> float:
+    # Below that the exponential overflows.
     return 1 / (1 + math.exp(-score)) if score > -700 else 0.0

@@ -81,6 +81,7 @@ class DesignSet:
             is_open = rng.integers(0, 2, len(candidate_connections(self.levels))).astype(bool)
             operations = rng.integers(0, len(self.operations), len(fused_blocks(self.levels)))
             design = self._build(is_open, operations)
+            # Drawing again keeps the draw uniform over the legal designs; repairing would favour some.
             if not design.is_legal:
                 continue
             if self.limits is None or not self.limits.excess(design):
@@ -105,6 +106,7 @@ class DesignSet:
         is_open = np.array([c in present for c in candidate_connections(self.levels)])
         operations = np.array([self.operations.index(op) for _, op in design.operations])
         while True:
+            # Drawn anew, not flipped: half of the redrawn connections come out as they were.
             new_open = np.where(rng.random(len(is_open)) < probability, rng.integers(0, 2, len(is_open)), is_open)
             new_operations = np.where(
                 rng.random(len(operations)) < probability,
@@ -148,6 +150,7 @@ class DesignSet:
 
     def _random_scores(self, rng: np.random.Generator) -> Scores:
         connections, blocks = candidate_connections(self.levels), fused_blocks(self.levels)
+        # Without any preference: which way a design is cut back is left to chance and to what parts cost.
         drawn = rng.normal(size=len(connections)).tolist()
         shares = {b: rng.random(len(self.operations)).tolist() for b in blocks}
         operations = {b: dict(zip(self.operations, share, strict=True)) for b, share in shares.items()}

@@ -43,6 +43,7 @@ class FusionNode(MutableModule):
         self.block, self.sources = block, tuple(sources)
         self.limits: Limits | None = None
         self.operations = OperationDict(operations)
+        # NNI joins scopes and names by a slash: ``deep1/cross0``.
         with label_scope(block):
             self.connection_choices = [nni.choice(source, [1, 0]) for source in sources]
             self.operation_choice = nni.choice(OPERATION_KEY, list(operations)) if operations else None
@@ -94,7 +95,9 @@ class SupernetNode(BaseSuperNetModule):
         self.connection_choices, self.operation_choice = node.connection_choices, node.operation_choice
         for mutable in self._own_mutables():
             self.add_mutable(mutable)
+        # Once, not at every step: whether the fast ways know these operations.
         self._fusable = is_covered(list(self.operations.all().values()))
+        # NNI mutates one node after the other with one memo, so those of one supernet meet in it.
         self._peers = _Peers.of(memo)
         self._peers.nodes.append(self)
 
@@ -122,6 +125,7 @@ class SupernetNode(BaseSuperNetModule):
     ) -> Features:
         """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)``; ``m_1 x_1`` where there is no operation."""
         mixture = FAST_MIXTURES.get(inputs[0].device.type)
+        # Values and gradients are the same in every way.
         if weights is not None and self._fusable and mixture is not None:
             return mixture(inputs, gates, weights, list(self.operations.all().values()))
         z = gated(inputs, gates)
@@ -143,6 +147,7 @@ class SupernetNode(BaseSuperNetModule):
         own = self.choose()
         if self.block != OUTPUT:
             return own
+        # `memo` has what the other nodes chose; only the whole says whether it is legal.
         design = FusionDesign.from_sample({**memo, **own})
         scores = scores_of(self._peers.nodes)
         legal = make_legal(design, scores.connections)

@@ -69,6 +69,7 @@ class LegalChoices(MutableDict):
         """A random sample where limits may leave too few for drawing again and again; None without limits."""
         if self.designs is None or self.designs.limits is None:
             return None
+        # A seed out of the strategy's own generator: its draws stay its own, and come again with its seed.
         return self.designs.sample(random_state.randint(2**31) if random_state is not None else 0).to_sample()
 
     def check_contains(self, sample: Mapping[str, Any]) -> SampleValidationError | None:
@@ -130,6 +131,7 @@ class FusionSpace(ModelSpace):
         self.levels, self.product = levels, product
         self.batch_norm, self.dropout = batch_norm, dropout
         embedding = FieldEmbedding(field_sizes, emb_dim, value_fields)
+        # Inside NNI's `model_context` a space is the model of one design, as in a trial's process.
         sample = current_model()
         self.design = None if sample is None else FusionDesign.from_sample(sample)
         if self.design is None:
@@ -158,6 +160,7 @@ class FusionSpace(ModelSpace):
     def make_operation(self, name: str, inputs: int, width: int) -> FusionOperation:
         """A new fusion operation for a number of inputs."""
         kind = self.operation_types[name]
+        # The product alone has a rule; any other operation is made from its sizes.
         return kind(inputs, width, self.product) if issubclass(kind, Product) else kind(inputs, width)
 
     def make_mixture(self, inputs: int, width: int, *, all_open: bool) -> nn.Module:
@@ -182,6 +185,7 @@ class FusionSpace(ModelSpace):
 
         To be called before the space becomes a supernet or candidates.
         """
+        # The nodes get them too: a strategy exports a design through its nodes, without the space at hand.
         self.designs = replace(self.designs, limits=limits)
         for node in self.network.nodes.values():
             if isinstance(node, FusionNode):
@@ -244,6 +248,7 @@ class FusionSpace(ModelSpace):
         Raises:
             DesignError: the design is not legal or not of this space.
         """
+        # Limits say what a search may find. References are above them at times, and are built all the same.
         self.designs.unlimited.check(design)
         if mode == "soft":
             if mixture is None:
@@ -280,6 +285,7 @@ class FusionSpace(ModelSpace):
                 return HardFusion.of(None, kept)
             if mode == "soft":
                 return self.make_mixture(len(kept), width, all_open=sources == candidates)
+            # For all candidates and then cut: new weights start in the published bounds (see `derive`).
             return HardFusion.of(self.make_operation(design.operation(block), len(candidates), width), kept)
 
         return self._build(embedding, live, node, lambda block, _: design.sources(block))
@@ -292,6 +298,7 @@ class FusionSpace(ModelSpace):
         sources: Callable[[str, int], Sequence[str]],
     ) -> FusionNetwork:
         width = embedding.width
+        # All nodes, then all blocks, then the head: random weights are drawn in this order in every form of a space.
         nodes = {block: node(block, width) for block in blocks}
         modules = {
             block: self.make_deep(width) if block.startswith("deep") else self.make_shallow(width)
@@ -323,6 +330,7 @@ class FusionSpace(ModelSpace):
             {b: _as_fed(copy.deepcopy(self.network.blocks[b]), nodes[b]) for b in live if b != OUTPUT},
             copy.deepcopy(self.network.head),
         )
+        # As the space is: designs are ranked in evaluation mode.
         return network.train(self.training)
 
     # Supernet forms --------------------------------------------------------------------------------------------

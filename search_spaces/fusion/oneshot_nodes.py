@@ -23,6 +23,7 @@ class DifferentiableNode(SupernetNode):
     def __init__(self, node: FusionNode, memo: dict[str, Any], softmax: nn.Module) -> None:
         super().__init__(node, memo)
         self.softmax = softmax
+        # The strategy made a parameter for every label before it mutates; two nodes never share one.
         self.connection_logits = nn.ParameterList([memo[m.label] for m in self.connection_choices])
         self.operation_logits = memo[self.operation_choice.label] if self.operation_choice is not None else None
 
@@ -93,6 +94,7 @@ class SampledNode(SupernetNode):
         if self.operation_choice is None:
             return inputs[0] if kept else torch.zeros_like(embedding)
         operation = self.operations[self.sample[operation_label(self.block)]]
+        # A closed connection is left out, not multiplied by zero: a path costs what its model costs.
         if not kept:
             return operation.constant(embedding)
         return operation.on(inputs, kept)

@@ -40,6 +40,7 @@ def measure_latency_table(space: FusionSpace, time: Time) -> LatencyTable:
     with seeded(0):  # the models get weights, which must not change what is drawn after them
         times = np.min([[time(space.sketch(*design)) for design in designs] for _ in range(PASSES)], axis=0)
     parts = np.array([_parts_of(*design, space.designs.operations) for design in designs])
+    # Both sides divided by the times: what counts is the relative error, or the slowest designs would decide alone.
     fit = LinearRegression(fit_intercept=False, positive=True).fit(parts / times[:, None], np.ones(len(times)))
     late = times / np.maximum(parts @ fit.coef_, 1e-9) - 1
     return LatencyTable(_table(fit.coef_, space), max(SMALLEST_MARGIN, float(np.quantile(late, 0.9))))
@@ -92,6 +93,7 @@ def _table(fitted: npt.NDArray[np.float64], space: FusionSpace) -> CostTable:
     fixed, shallow, deep, *merging = fitted.tolist()
     counts = range(len(candidate_sources(OUTPUT, space.levels)) + 1)
     *by_operation, mixture = [
+        # Nothing to merge takes no time: the operation is cut out there.
         tuple(own + per_input * k if k else 0.0 for k in counts)
         for own, per_input in zip(merging[::2], merging[1::2], strict=True)
     ]

@@ -71,6 +71,7 @@ class Vectors(nn.Module):
     def __init__(self, inputs: Sequence[int], raw: int, emb_dim: int) -> None:
         super().__init__()
         self.raw, self.emb_dim = raw, emb_dim
+        # Raw fields are vectors of the right width already; each block's output gets a map of its own.
         self.maps = nn.ModuleList(nn.Linear(width, emb_dim) for width in inputs[bool(raw) :])
         self.count = raw + len(self.maps)
 
@@ -101,6 +102,7 @@ class FactorisationMachine(nn.Module):
     def forward(self, inputs: Sequence[Features]) -> Features:
         """Return ``[batch, 1]``; the pairs by Rendle's lemma (ICDM 2010)."""
         vectors = self.vectors(inputs)
+        # Linear in the number of vectors, where a sum over pairs is quadratic.
         pairs = 0.5 * (vectors.sum(dim=1).square() - vectors.square().sum(dim=1)).sum(dim=1, keepdim=True)
         return self.first_order(vectors.flatten(1)) + pairs
 
@@ -121,8 +123,10 @@ class DotProducts(nn.Module):
         super().__init__()
         self.vectors = Vectors(inputs, raw, emb_dim)
         count = self.vectors.count
+        # No bias: a constant vector among the mixed ones would be a product of no features.
         self.mix = nn.Linear(count, MOST_VECTORS, bias=False) if count > MOST_VECTORS else None
         count = min(count, MOST_VECTORS)
+        # A single vector has no pair, and would leave the block without an output: it is squared.
         first, second = torch.triu_indices(count, count, offset=int(count > 1))
         self.register_buffer("first", first, persistent=False)
         self.register_buffer("second", second, persistent=False)

@@ -31,12 +31,13 @@ class InteractionLayers(nn.Module):
         self.blocks = nn.ModuleList()
         for block in design.blocks:
             module = _module(block, [widths[i] for i in block.inputs], fields)
+            # What a block gives out depends on its kind; those behind it are made for that.
             widths.append(module.width)
             self.blocks.append(module)
         self.head = nn.Linear(sum(widths[i] for i in design.leaves), 1)
 
     def forward(self, embedding: Features) -> Float[Tensor, " batch"]:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         outputs = [embedding]
         for module, block in zip(self.blocks, self.design.blocks, strict=True):
             outputs.append(module([outputs[i] for i in block.inputs]))
@@ -62,7 +63,7 @@ class InteractionNetwork(nn.Module):
     def forward(
         self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         return self.layers(self.embedding(ids, values))
 
 
@@ -78,12 +79,14 @@ def interaction_network(architecture: Architecture, fields: Fields) -> Interacti
 @lru_cache(maxsize=1024)
 def weights_of(fields: Fields, design: InteractionDesign) -> int:
     """Number of weights behind the embedding; nothing is allocated."""
+    # Shapes without numbers: a search asks this for every design that it draws.
     with torch.device("meta"):
         layers = InteractionLayers(fields, design)
     return sum(p.numel() for p in layers.parameters())
 
 
 def _module(block: Block, inputs: Sequence[int], fields: Fields) -> MLP | Hadamard | FactorisationMachine | DotProducts:
+    # Inputs are in ascending order and raw is 0, so it is the first of them.
     raw = len(fields.sizes) if RAW in block.inputs else 0
     if block.kind == "mlp":
         return MLP(inputs, block.width)

@@ -102,6 +102,7 @@ class InteractionSpace:
             self._other_kind, self._other_width, _other_connection, self._one_more, _one_less,
         )  # fmt: skip
         while True:
+            # A change may end outside the space; drawing again costs nothing beside a training.
             mutated = changes[rng.integers(len(changes))](design, rng)
             if mutated != design and self.problem(mutated) is None:
                 return mutated
@@ -136,6 +137,7 @@ def _with(design: InteractionDesign, place: int, block: Block) -> InteractionDes
 
 def _other_connection(design: InteractionDesign, rng: np.random.Generator) -> InteractionDesign:
     place = int(rng.integers(len(design.blocks)))
+    # Opens a connection that is closed, and closes one that is open.
     inputs = set(design.blocks[place].inputs) ^ {int(rng.integers(place + 1))}
     return _with(design, place, replace(design.blocks[place], inputs=tuple(sorted(inputs))))
 
@@ -149,6 +151,7 @@ def _one_less(design: InteractionDesign, rng: np.random.Generator) -> Interactio
         if number == gone:
             continue
         inputs = set(block.inputs)
+        # What it saw still reaches those behind it, so the design stays connected.
         inputs = inputs - {gone} | inherited if gone in inputs else inputs
         blocks.append(replace(block, inputs=tuple(sorted(i - (i > gone) for i in inputs))))
     return InteractionDesign(tuple(blocks))

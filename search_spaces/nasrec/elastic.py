@@ -39,6 +39,7 @@ class ElasticLinear(nn.Module):
 
     def forward(self, inputs: Inputs, width: int) -> Tensor:
         """Return ``[…, width]``."""
+        # Leading rows and columns: a narrower path trains a part of what a wider one uses.
         columns = [self.weights[str(source)][:width, : x.shape[-1]] for source, x in inputs.items()]
         together = torch.cat(list(inputs.values()), dim=-1)
         return functional.linear(together, torch.cat(columns, dim=1), None if self.bias is None else self.bias[:width])
@@ -58,6 +59,7 @@ class ElasticNorm(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Normalise over the last dimension."""
         width = features.shape[-1]
+        # Over the features that are there: means over absent ones would depend on the largest width.
         return functional.layer_norm(features, (width,), self.norm.weight[:width], self.norm.bias[:width])
 
 

@@ -45,6 +45,7 @@ class BlockShape:
 
 def sparse_sources(block: int) -> tuple[int, int]:
     """The sources that are a block's own vectors, and those that were merged into its output."""
+    # A block's vectors have two origins, and a path may have the one without the other: two sources.
     return 2 * block, 2 * block + 1
 
 
@@ -71,6 +72,7 @@ class ChoiceBlock(nn.Module):
         self, choice: BlockChoice, needed: Needed, dense: Inputs, sparse: Inputs
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Return the dense output, the own vectors, and the merged ones; None for what is not needed or not there."""
+        # A dense output may be needed for the vectors alone (merge), and the vectors for the dense output alone (fm).
         hidden = self.dense[choice.dense](dense, sparse, choice.width) if needed.dense else None
         vectors = self.sparse[choice.sparse](sparse, choice.vectors) if needed.sparse else None
         output = hidden if needed.dense_output else None
@@ -105,6 +107,7 @@ class ChoiceLayers(nn.Module):
         dense = {RAW: embedding}
         sparse = {sparse_sources(RAW)[0]: embedding.unflatten(1, (self.fields, self.emb_dim))}
         for number, (choice, needed) in enumerate(zip(design.blocks, design.needed(), strict=True), 1):
+            # A block that reaches nothing is not computed; its weights get no gradient in this step.
             if any(needed):
                 block = self.blocks[str(number)]
                 outputs = block(choice, needed, _some(dense, choice.dense_inputs), _sparse(sparse, choice))
@@ -135,7 +138,7 @@ class NasRecNetwork(nn.Module):
     def forward(
         self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
-        """Return the logits."""
+        """Return the logits ``[batch]``."""
         return self.layers(self.embedding(ids, values), self.design)
 
 

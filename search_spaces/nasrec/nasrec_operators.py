@@ -82,6 +82,7 @@ class DotProduct(nn.Module):
         self.emb_dim = emb_dim
         self.project = ElasticDense(dense, emb_dim)
         self.mix = ElasticDense(sparse, DOT_VECTORS)
+        # Without the diagonal: pairs of different vectors, the dense one among them.
         first, second = torch.triu_indices(DOT_VECTORS + 1, DOT_VECTORS + 1, offset=1)
         self.register_buffer("first", first, persistent=False)
         self.register_buffer("second", second, persistent=False)
@@ -90,6 +91,7 @@ class DotProduct(nn.Module):
     def forward(self, dense: Inputs, sparse: Inputs, width: int) -> Features:
         """Mix, multiply, transform."""
         mixed = self.mix(transposed(sparse), DOT_VECTORS).mT
+        # The dense inputs take part as one more vector.
         vectors = torch.cat([self.project(dense, self.emb_dim).unsqueeze(1), mixed], dim=1)
         products = (vectors @ vectors.mT)[:, self.first, self.second]
         return self.layer({0: products}, width)
@@ -139,6 +141,7 @@ class Attention(nn.Module):
         # With one head as a dimension of its own torch takes the kernel that keeps no [vectors, vectors] shares.
         queries, keys, values = (layer(mixed).unsqueeze(1) for layer in (self.queries, self.keys, self.values))
         looked_up = scaled_dot_product_attention(queries, keys, values).squeeze(1)
+        # The norm stands behind the residual sum, as published.
         hidden = self.attended(mixed + self.out(looked_up))
         return self.normed(hidden + self.second(torch.relu(self.first(hidden))))
 
@@ -157,6 +160,7 @@ class SparseToDense(nn.Module):
 
     def forward(self, vectors: Vectors, width: int) -> Features:
         """Return ``[batch, width]``."""
+        # A vector, not a number: the sum over its features is left to W.
         return self.layer({0: vectors.sum(dim=1).square() - vectors.square().sum(dim=1)}, width)
 
 

@@ -47,6 +47,7 @@ class NasRecSupernet(nn.Module):
     def derive(self, design: NasRecDesign) -> NasRecNetwork:
         """The model of a path with a copy of its shared weights."""
         network = NasRecNetwork(self.space.fields, design).to(self.embedding.table.weight)
+        # A copy: what is done to the model of a path does not reach the supernet.
         take_weights(network, self)
         return network.train(self.training)
 

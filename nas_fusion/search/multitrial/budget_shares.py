@@ -58,6 +58,7 @@ class TimeShares:
             raise OutOfTimeError("the seconds of the search are spent")
         self._begun = True
         start = self._watch.elapsed
+        # What earlier rounds overran is taken off, so that whole rounds fit.
         limit = max(min(self._share, self._watch.left) - self._behind, _LEAST_LIMIT * self._share)
         yield limit
         self._behind = max(self._behind, self._watch.elapsed - start - limit)

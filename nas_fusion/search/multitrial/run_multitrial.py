@@ -52,6 +52,7 @@ class CandidateTrainer:
         try:
             result = self.training.train(candidate, label, len(self.trace))
         except OutOfTimeError:
+            # It was never trained: the seconds ended before its turn.
             self.tried.pop()
             raise
         except TrainingError as error:
@@ -60,6 +61,7 @@ class CandidateTrainer:
             raise
         self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]
         self.samples += result.samples
+        # NNI's functional evaluator takes a candidate's result from here.
         nni.report_final_result(result.valid_auc)
 
     def share_left(self) -> bool:
@@ -112,6 +114,7 @@ def candidate_recipe(task: SearchTask) -> TrainConfig:
 def time_shares(task: SearchTask) -> TimeShares:
     """The shares of a search's candidates, or of its waves where the candidates of a wave are trained side by side."""
     at_once = 1 if isinstance(task.engine, InProcess) else task.engine.concurrency
+    # Side by side the candidates of a wave take the time of one.
     return TimeShares(task.watch, math.ceil(task.candidates / at_once))
 
 

@@ -72,6 +72,7 @@ def refine(strategy: RefinesDesigns, task: SearchTask, spent: int, place: int) -
     if count < 1:
         return refined
     shares = TimeShares(task.watch, count)
+    # A stream of its own beside the cell's: what the supernet drew does not move the candidates.
     rng = np.random.default_rng([task.seed, 1])
     proposed = max(1, round(strategy.proposed_share * count))
     for number, design in enumerate(islice(_order(strategy, task, refined, rng, proposed), count)):
@@ -102,7 +103,9 @@ def _order(
 ) -> Iterator[FusionDesign]:
     designs = task.make_space().designs
     seen: set[FusionDesign] = set()
+    # Proposals repeat themselves where a supernet is sure; it is asked a bounded number of times.
     for design in islice(strategy.proposals(designs, rng), 100 * proposed):
+        # Pruned: two designs that differ in dead blocks only would be the same training.
         if design.pruned() not in seen and len(seen) < proposed and designs.problem(design) is None:
             seen.add(design.pruned())
             yield design

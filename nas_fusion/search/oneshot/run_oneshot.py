@@ -47,6 +47,7 @@ def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> Search
         TrainingError: the supernet's loss or predictions are not finite.
         StrategyError: the strategy trained or derived nothing.
     """
+    # Before anything is trained: a misspelt ability would otherwise only be missing.
     check_abilities(strategy, entry.name)
     if entry.mode == "soft" and not isinstance(strategy, LeavesSoftStart):
         raise OptionError(f"strategy of {entry.name}, which is soft,", "one with soft_start()", type(strategy).__name__)
@@ -203,5 +204,6 @@ def _soft_start(entry: StrategyEntry, strategy: Any) -> SoftStart | None:
     start = strategy.soft_start()
     if not isinstance(start, SoftStart):
         raise OptionError(f"soft_start() of {entry.name}", "a SoftStart", type(start).__name__)
+    # The strategy and its supernet go away; what is kept of them must not hold their memory.
     weights = {name: value.detach().cpu().clone() for name, value in start.weights.items()}
     return SoftStart(weights, start.mixture)

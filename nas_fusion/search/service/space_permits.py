@@ -52,6 +52,7 @@ def permitted_class(name: str, environment: Mapping[str, str] = os.environ) -> t
         OptionError: it is neither, or no search space.
     """
     folder = environment.get(_VARIABLE)
+    # By the name of a file, not by its content: a trial reads nothing that a stranger could have written there.
     if folder and _NAME.fullmatch(name) and _file(name, Path(folder)).is_file():
         kind = _imported(name)
     else:
