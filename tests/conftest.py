@@ -1,14 +1,31 @@
-"""What several parts' tests share: a headless browser."""
+"""What several parts' tests share: one thread, short timings, a headless browser."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.command_process import ROUND_SECONDS
+
+# Before torch is imported, and for child processes: the tests' models are too small for more threads, and several
+# processes with two threads each take many times as long as soon as a core is busy.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 WAIT_MS = 30_000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_timings() -> Iterator[None]:
+    """Every cell measures its model's latency: a third of a small comparison, and no test is about its digits."""
+    from nas_fusion.measures import latency
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latency, "ROUND_SECONDS", ROUND_SECONDS)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,10 @@ from nas_fusion.nn import Fields
 from nas_fusion.training import TrainConfig, evaluating, torch_device
 
 _WARM_UP, _FEWEST, _MOST = 3, 3, 100
-_SECONDS = 0.05
-"""Calls that are thrown away; calls that are timed in a round; both end early when the seconds are over."""
+"""Calls that are thrown away; calls that are timed in a round."""
+
+ROUND_SECONDS = 0.05
+"""A round, and the warm-up, end early when so much time is over."""
 
 _ROUNDS = 5
 
@@ -55,7 +57,7 @@ def _median_seconds(call: Callable[[], object], device: torch.device) -> float:
 
 def _repeat(call: Callable[[], object], device: torch.device, fewest: int, most: int) -> list[float]:
     seconds: list[float] = []
-    while len(seconds) < fewest or (len(seconds) < most and sum(seconds) < _SECONDS):
+    while len(seconds) < fewest or (len(seconds) < most and sum(seconds) < ROUND_SECONDS):
         start = time.perf_counter()
         call()
         _finish(device)

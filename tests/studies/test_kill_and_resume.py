@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import psutil
 import pytest
 
 from nas_fusion.report import CLOCK
+from tests.command_process import CommandProcess
 
 COMMAND = (
     "compare --data synthetic:3000 --levels 1 --emb-dim 2 --budget 1x --candidates 3 --epochs 3 --seeds 2 --device cpu "
@@ -22,16 +20,9 @@ COMMAND = (
 CELLS = 2 * 7  # five strategies and two references
 
 
-def start(folder: Path, cache: Path, processes: int = 1) -> subprocess.Popen[bytes]:
-    code = "import sys; from nas_fusion.cli import main; main(sys.argv[1:])"
-    environment = {**os.environ, "NASFUSION_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *COMMAND.split(), "--processes", str(processes)],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+def start(folder: Path, cache: Path, processes: int = 1) -> CommandProcess:
+    arguments = [*COMMAND.split(), "--processes", str(processes)]
+    return CommandProcess(arguments, folder, {"NASFUSION_CACHE": str(cache)})
 
 
 def finished_cells(folder: Path) -> dict[str, int]:
@@ -39,23 +30,23 @@ def finished_cells(folder: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in cells}
 
 
-def end_when(process: subprocess.Popen[bytes], folder: Path, cells: int, delay: float, number: int) -> str:
+def end_when(process: CommandProcess, folder: Path, cells: int, delay: float, number: int) -> str:
     """Send a signal once a number of cells is finished and a little later, in the middle of the next one.
 
     Returns:
-        What it wrote to standard error. Its workers are gone.
+        What it printed. Its workers are gone.
     """
     deadline = time.monotonic() + 120
     while len(finished_cells(folder)) < cells:
-        assert process.poll() is None, "the comparison ended before it was killed"
+        assert process.returncode is None, "the comparison ended before it was killed"
         assert time.monotonic() < deadline, "no cell within two minutes"
         time.sleep(0.02)
     time.sleep(delay)
     workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
-    _, error = process.communicate()
+    process.wait()
     assert psutil.wait_procs(workers, timeout=60)[1] == [], "no orphan"
-    return error.decode()
+    return process.said()
 
 
 def results(folder: Path) -> pd.DataFrame:
@@ -67,16 +58,14 @@ def results(folder: Path) -> pd.DataFrame:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
     whole = start(folder, folder / "cache")
-    _, error = whole.communicate()
-    assert whole.returncode == 0, error
+    assert whole.wait() == 0, whole.said()
     return folder
 
 
 def goes_on_to_the_same_results(folder: Path, undisturbed: Path) -> None:
     before = finished_cells(folder)
     last = start(folder, undisturbed / "cache")
-    _, error = last.communicate()
-    assert last.returncode == 0, error
+    assert last.wait() == 0, last.said()
     after = finished_cells(folder)
     assert len(after) == CELLS
     assert {name: after[name] for name in before} == before, "a finished cell was run again"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +11,7 @@ import pytest
 
 from nas_fusion.nni_bridge import web_ui
 from nas_fusion.studies import StudyFolder, dashboard
+from tests.command_process import CommandProcess
 
 COMMAND = (
     "compare --data synthetic:20000 --levels 1 --emb-dim 4 --budget 3x --candidates 3 --epochs 25 --patience 0 "
@@ -25,22 +23,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], StudyFolder]]:
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CommandProcess, StudyFolder]]:
     """A comparison that goes on while the first test looks at it."""
     folder = tmp_path_factory.mktemp("pages")
-    found = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from nas_fusion.cli import main; main(sys.argv[1:])", *COMMAND.split()],
-        cwd=folder,
-        env={**os.environ, "NASFUSION_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-    )
+    found = CommandProcess(COMMAND.split(), folder, {"NASFUSION_CACHE": str(folder / "cache")})
     yield found, StudyFolder(folder / "apples")
     found.kill()
-    found.wait()
 
 
 @pytest.fixture(scope="module")
-def finished(process: tuple[subprocess.Popen[bytes], StudyFolder]) -> StudyFolder:
+def finished(process: tuple[CommandProcess, StudyFolder]) -> StudyFolder:
     assert process[0].wait(200) == 0
     return process[1]
 
@@ -50,12 +42,12 @@ def wait_for_text(page: Any, text: str) -> None:
     page.wait_for_function("text => document.body.innerText.split(/\\s+/).join(' ').includes(text)", arg=text)
 
 
-def test_a_running_comparison(process: tuple[subprocess.Popen[bytes], StudyFolder], page: Any) -> None:
+def test_a_running_comparison(process: tuple[CommandProcess, StudyFolder], page: Any) -> None:
     running, study = process
     deadline = time.monotonic() + 100
     while not study.cell("random", 0).exists():
         assert time.monotonic() < deadline, "no cell was finished"
-        assert running.poll() is None, "it ended too soon"
+        assert running.returncode is None, "it ended too soon"
         time.sleep(0.05)
     with web_ui(study.nni) as address:
         page.goto(f"{address}/detail")
@@ -65,7 +57,7 @@ def test_a_running_comparison(process: tuple[subprocess.Popen[bytes], StudyFolde
         page.goto(f"{address}/dashboard")
         page.get_by_text("apples").first.wait_for()
     assert before >= 4, "three candidates and a re-training"
-    assert running.poll() is None, "it ended before anybody had looked"
+    assert running.returncode is None, "it ended before anybody had looked"
 
 
 def test_overview_of_a_finished_comparison(finished: StudyFolder, page: Any) -> None:

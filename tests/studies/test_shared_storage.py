@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,34 +17,19 @@ from optuna.storages import BaseStorage
 
 from nas_fusion.report import CLOCK
 from nas_fusion.studies import open_storage
+from tests.command_process import CommandProcess
 from tests.studies.postgresql import PostgreSQL
 
 COMMAND = (
-    "compare --data synthetic:12000 --levels 2 --emb-dim 4 --budget 4x --candidates 3 --epochs 8 --patience 0 "
+    "compare --data synthetic:6000 --levels 1 --emb-dim 4 --budget 2x --candidates 3 --epochs 4 --patience 0 "
     "--seeds 3 --device cpu --strategies random,optfusion-hard --study study"
 )
 CELLS = 12
 SECONDS = 240
 
 
-def start(folder: Path, cache: Path, arguments: str) -> subprocess.Popen[str]:
-    folder.mkdir(exist_ok=True)
-    code = "import sys; from nas_fusion.cli import main; main(sys.argv[1:])"
-    environment = {**os.environ, "NASFUSION_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
-    with (folder / "output").open("w") as output:
-        return subprocess.Popen(
-            [sys.executable, "-c", code, *arguments.split()],
-            cwd=folder,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-
-def said(folder: Path) -> str:
-    """What a process has printed so far."""
-    return " ".join((folder / "output").read_text().split())
+def start(folder: Path, cache: Path, arguments: str) -> CommandProcess:
+    return CommandProcess(arguments.split(), folder, {"NASFUSION_CACHE": str(cache)})
 
 
 def results(folder: Path) -> pd.DataFrame:
@@ -69,7 +51,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The comparison by a single process."""
     folder = tmp_path_factory.mktemp("alone")
     process = start(folder, folder / "cache", COMMAND)
-    assert process.wait(timeout=SECONDS) == 0, said(folder)
+    assert process.wait(timeout=SECONDS) == 0, process.said()
     return folder
 
 
@@ -105,7 +87,7 @@ class Shared:
     url: str
     storage: BaseStorage
     cache: Path
-    processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    processes: dict[str, CommandProcess] = field(default_factory=dict)
 
     def start(self, workers: int) -> None:
         """Start the coordinator, and when it has begun the workers."""
@@ -125,13 +107,13 @@ class Shared:
         """Wait until something is so."""
         deadline = time.monotonic() + SECONDS
         while not what():
-            assert self.processes["coordinator"].poll() is None, said(self.tmp_path / "coordinator")
+            assert self.processes["coordinator"].returncode is None, self.said()
             assert time.monotonic() < deadline, otherwise
             time.sleep(0.1)
 
     def said(self) -> dict[str, str]:
         """What each has printed so far."""
-        return {name: said(self.tmp_path / name) for name in self.processes}
+        return {name: process.said() for name, process in self.processes.items()}
 
     def finish(self) -> None:
         """Wait for the end, which must be a good one."""
@@ -150,7 +132,6 @@ def shared(tmp_path: Path, url: str, alone: Path) -> Iterator[Shared]:
         finally:
             for process in found.processes.values():
                 process.kill()
-                process.wait()
 
 
 def every_cell_once(comparison: Shared, alone: Path) -> list[optuna.trial.FrozenTrial]:
