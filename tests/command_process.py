@@ -1,4 +1,4 @@
-"""The command line in a process of its own that starts at once.
+"""A process of its own that starts at once: the command line, or a piece of Python.
 
 A new interpreter imports torch, Lightning and NNI for five seconds. Tests that need a process to kill, or several that
 share something, and not the interpreter's start, fork it from one that has imported them and done nothing else: the
@@ -13,12 +13,17 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 IMPORTED = ["nas_fusion.cli", "nas_fusion.studies", "nas_fusion.report", "nas_fusion.optfusion", "nas_fusion.baselines"]
-STREAM = "output"
+NASFUSION = "import sys; from nas_fusion.cli import main; main(sys.argv[1:])"
+OUTPUT, ERRORS = "stdout", "stderr"
+PATIENCE_SECONDS = 120.0
+"""A machine that has other things to do needs long for what takes a moment; only a failure waits to the end."""
+
 ROUND_SECONDS = 0.002
 """Of the measurement of latency: see `tests/conftest.py`."""
 
@@ -28,19 +33,26 @@ class CommandProcess:
 
     Args:
         arguments: of the command line.
-        folder: the process lives in it, and prints to the file ``output`` there.
+        folder: the process lives in it, and prints to the files ``stdout`` and ``stderr`` there.
         environment: what its environment has beyond this process's.
         path: where it imports from before anything else.
+        code: what it runs instead of the command line, as ``python -c`` would.
     """
 
     def __init__(
-        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None, path: str = ""
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        path: str = "",
+        code: str = NASFUSION,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
-        # As a daemon it cannot outlive the tests.
-        self._process = _forks().Process(target=_run, args=(list(arguments), folder, environment, path), daemon=True)
+        everything = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
+        start = (code, list(arguments), folder, everything, path)
+        self._process = forks().Process(target=_run, args=start, daemon=True)  # a daemon does not outlive the tests
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -57,6 +69,15 @@ class CommandProcess:
         assert code is not None, f"it did not end: {self.said()}"
         return code
 
+    def first_line(self) -> str:
+        """Wait until it has printed a line."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while "\n" not in self.stdout:
+            assert self.returncode is None, self.said()
+            assert time.monotonic() < deadline, "it prints nothing"
+            time.sleep(0.02)
+        return self.stdout.partition("\n")[0]
+
     def send_signal(self, number: int) -> None:
         """Send a signal, if it still runs."""
         if self._process.exitcode is None:
@@ -67,30 +88,43 @@ class CommandProcess:
         self.send_signal(signal.SIGKILL)
         self.wait()
 
+    @property
+    def stdout(self) -> str:
+        """What it has printed so far."""
+        return _read(self.folder / OUTPUT)
+
+    @property
+    def stderr(self) -> str:
+        """What it has printed to standard error so far."""
+        return _read(self.folder / ERRORS)
+
     def said(self) -> str:
-        """What it has printed so far, in one line."""
-        return " ".join((self.folder / STREAM).read_text().split())
+        """Both, in one line."""
+        return " ".join(f"{self.stdout} {self.stderr}".split())
 
 
-def _forks() -> ForkServerContext:
+def forks() -> ForkServerContext:
+    """Where processes come from that have imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(IMPORTED)
     return context
 
 
-def _run(arguments: list[str], folder: Path, environment: dict[str, str], path: str) -> None:
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _run(code: str, arguments: list[str], folder: Path, environment: dict[str, str], path: str) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     if path:
         sys.path.insert(0, path)
-    output = os.open(STREAM, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for number in (1, 2):
-        os.dup2(output, number)
+    for number, name in ((1, OUTPUT), (2, ERRORS)):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
-    sys.argv = ["nasfusion", *arguments]
-    from nas_fusion.cli import main
+    sys.argv = ["-c", *arguments]
     from nas_fusion.measures import latency
 
     latency.ROUND_SECONDS = ROUND_SECONDS
-    main(arguments)
+    exec(compile(code, "-c", "exec"), {"__name__": "__main__"})

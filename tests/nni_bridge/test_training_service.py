@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -40,6 +39,7 @@ from nas_fusion.nni_bridge.manager import training_service as training_service_m
 from nas_fusion.nni_bridge.manager.channel import Ended, Reported, parse
 from nas_fusion.nni_bridge.manager.guarded_manager import GUARD, Manager, ask_manager
 from nas_fusion.search_spaces import FusionSpace
+from tests.command_process import PATIENCE_SECONDS, CommandProcess
 
 TRIAL = """
 import os, sys
@@ -74,9 +74,10 @@ def shown_metric(job: dict[str, Any]) -> float:
 
 
 @pytest.mark.slow
-def test_twenty_trials_four_at_once_are_shown_with_their_own_parameters(tmp_path: Path) -> None:
-    xs = [i / 64 for i in range(20)]
-    dying = {0, 3, 9, 10, 17}
+def test_twelve_trials_four_at_once_are_shown_with_their_own_parameters(tmp_path: Path) -> None:
+    """Three waves, and in each one that dies: at its beginning, at its end, and two in a row."""
+    xs = [i / 64 for i in range(12)]
+    dying = {0, 3, 6, 7, 10}
     metrics: list[tuple[int, float]] = []
     settings = ServiceSettings(tmp_path / "nni", command(tmp_path, *map(str, dying)), concurrency=4)
     with training_service(settings) as run:
@@ -194,18 +195,13 @@ def is_alive(pid: int) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.slow
 def test_a_killed_search_takes_the_manager_and_its_trials_with_it(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    address = process.stdout.readline().strip()
-    process.stdout.close()
+    process = CommandProcess([str(tmp_path)], tmp_path / "holder", code=HOLDER)
+    address = process.first_line()
     pid = int(wait_for_text(tmp_path / "pid"))
     assert answers(address)
     assert is_alive(pid)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    deadline = time.monotonic() + 5
+    process.kill()
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while (answers(address) or is_alive(pid)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not answers(address)
@@ -213,7 +209,7 @@ def test_a_killed_search_takes_the_manager_and_its_trials_with_it(tmp_path: Path
 
 
 def wait_for_text(path: Path) -> str:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if path.exists() and path.read_text().endswith("\n"):
             return path.read_text()
@@ -231,7 +227,7 @@ def test_an_interrupted_wait_cancels_the_trials(tmp_path: Path) -> None:
     with training_service(settings) as run:
         with pytest.raises(KeyboardInterrupt):
             run.run([{}], interrupt)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while jobs(run)[0]["status"] == "RUNNING" and time.monotonic() < deadline:
             time.sleep(0.2)
         assert jobs(run)[0]["status"] == "USER_CANCELED"
@@ -320,12 +316,10 @@ experiment.stop()
 def test_an_experiment_of_ones_own_is_guarded(tmp_path: Path) -> None:
     home = tmp_path / "a home"
     home.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", NNIS_OWN, str(tmp_path / "nni")],
-        env={**os.environ, "HOME": str(home)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    own = CommandProcess([str(tmp_path / "nni")], tmp_path / "own", {"HOME": str(home)}, code=NNIS_OWN)
+    own.wait()
     told = ["out of reach", "out of others' hands 403", "1 trial of its tuner", "changed by its owner"]
-    assert [line for line in done.stdout.splitlines() if line in told] == told, done.stdout + done.stderr
+    assert [line for line in own.stdout.splitlines() if line in told] == told, own.said()
 
 
 # The channel ---------------------------------------------------------------------------------------------------------

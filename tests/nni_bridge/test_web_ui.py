@@ -7,7 +7,6 @@ import math
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -21,6 +20,7 @@ import pytest
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError, TrainingError
 from nas_fusion.nni_bridge import ExperimentRecorder, web_ui
+from tests.command_process import PATIENCE_SECONDS, CommandProcess
 
 AXES: dict[str, list[Any]] = {
     "phase": ["search", "candidate"],
@@ -129,9 +129,10 @@ def test_what_was_running_when_the_recorder_was_killed_is_failed(tmp_path: Path)
         "with log.training('search', strategy='a', seed=0) as training:\n"
         "    training.validated(.6); os.kill(os.getpid(), 9)"
     )
-    killed = subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(tmp_path)], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    with recorder(tmp_path), web_ui(tmp_path) as address:
+    recorded = tmp_path / "recorded"
+    killed = CommandProcess([str(recorded)], tmp_path / "killed", code=code)
+    assert killed.wait() == -signal.SIGKILL
+    with recorder(recorded), web_ui(recorded) as address:
         (job,) = ask(address, "trial-jobs")
     assert (job["status"], job["message"]) == ("FAILED", "the process was interrupted")
 
@@ -176,40 +177,30 @@ def test_requests_that_name_another_host_are_refused(address: str) -> None:
         ask(address, "check-status", Host="evil.example")
 
 
-def test_a_killed_nasfusion_takes_the_manager_with_it(recorded: Path) -> None:
+def test_a_killed_nasfusion_takes_the_manager_with_it(recorded: Path, tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from nas_fusion.nni_bridge import web_ui\n"
         "with web_ui(Path(sys.argv[1])) as address: print(address, flush=True); time.sleep(600)"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", code, str(recorded)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    address = process.stdout.readline().strip()
+    process = CommandProcess([str(recorded)], tmp_path, code=code)
+    address = process.first_line()
     assert ask(address, "check-status")["status"] == "VIEWED"
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    deadline = time.monotonic() + 5
+    process.kill()
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while answers(address) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not answers(address)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_the_command_ends_when_its_manager_is_gone(recorded: Path) -> None:
+def test_the_command_ends_when_its_manager_is_gone(recorded: Path, tmp_path: Path) -> None:
     (recorded.parent / "study.toml").touch()
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "nas_fusion", "ui", str(recorded.parent)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    with process:
-        assert process.stdout is not None
-        assert "http://127.0.0.1:" in process.stdout.readline()
-        (manager,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(manager), signal.SIGKILL)
-        _, told = process.communicate(timeout=60)
-    assert process.returncode == 2
+    process = CommandProcess(["ui", str(recorded.parent)], tmp_path)
+    assert "http://127.0.0.1:" in process.first_line()
+    (manager,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(manager), signal.SIGKILL)
+    assert process.wait(PATIENCE_SECONDS) == 2
+    told = process.stderr
     assert len(told.splitlines()) == 1
     assert "NNI's manager ended with -9" in told
 

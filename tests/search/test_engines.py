@@ -98,7 +98,8 @@ def numbers(outcome: SearchOutcome) -> dict[str, Any]:
 def test_nnis_local_service_finds_the_same_as_this_process(data: SearchData, tmp_path: Path) -> None:
     service = TrainingService(tmp_path / "nni", concurrency=2)
     with service.running() as run:
-        for name, candidates in (("random", 2), ("evolution", 4), ("optfusion-hard", 1)):
+        # Every trial is a new Python process of six seconds; `tests/studies/test_engines.py` compares random search.
+        for name, candidates in (("evolution", 4), ("optfusion-hard", 1)):
             here, there = Notes(), Notes()
             search = replace(task(data), candidates=candidates)
             expected = run_search(STRATEGIES.get(name), replace(search, engine=InProcess(2), training_log=here))
@@ -112,7 +113,7 @@ def test_nnis_local_service_finds_the_same_as_this_process(data: SearchData, tmp
                     assert (found.soft.weights[weight] == value).all()
         jobs = ask_manager(run.address, "trial-jobs")
         assert not list((run.folder / "outcomes").glob("*")), "what trials left is cleared away"
-    assert len(jobs) == 7
+    assert len(jobs) == 5
     for job in jobs:
         (text,) = job["hyperParameters"]
         assert "bytes:" not in text

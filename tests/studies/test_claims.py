@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from nas_fusion.studies import open_storage
 from nas_fusion.studies.cells.failures import Failure
 from nas_fusion.studies.queue.cell_book import MAX_DEATHS, Cell, CellBook
 from nas_fusion.studies.setup.announcements import announce, find_announced
-from nas_fusion.studies.storage.leases import BEAT, Watch, declare_dead, held, storage_id
+from nas_fusion.studies.storage.leases import BEAT, Watch, declare_dead, held, storage_id, take
 from nas_fusion.studies.storage.optuna_storage import open_study, without_password
 from nas_fusion.studies.storage.patient_storage import OWNER
 from nas_fusion.system.processes import this_process
+from tests.command_process import PATIENCE_SECONDS, forks
 from tests.studies.test_compare import SETTINGS
 
 CELLS = [Cell("random", 0), Cell("darts", 0)]
@@ -72,14 +73,10 @@ def write(folder: Path) -> Path:
     return folder
 
 
-_TAKE = """
-import sys
-from nas_fusion.studies import open_storage
-from nas_fusion.studies.storage.leases import take
-storage = open_storage(sys.argv[1])
-sys.stdin.readline()
-print([number for number in map(int, sys.argv[2].split(",")) if take(storage, number)], flush=True)
-"""
+def take_what_is_free(url: str, ids: list[int], all_ready: Barrier, won: Connection) -> None:
+    storage = open_storage(url)
+    all_ready.wait()
+    won.send([number for number in ids if take(storage, number)])
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
@@ -89,15 +86,16 @@ def test_every_trial_has_one_winner(tmp_path: Path, kind: str) -> None:
     for number in range(20):
         study.enqueue_trial({"x": number})
     ids = [storage_id(storage, study, t.number) for t in study.get_trials()]
-    command = [sys.executable, "-c", _TAKE, storage_url(tmp_path, kind), ",".join(map(str, ids))]
-    racers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    time.sleep(3)  # until all have imported and wait
+    context = forks()
+    all_ready, (wins, won) = context.Barrier(3, timeout=PATIENCE_SECONDS), context.Pipe(duplex=False)
+    url = storage_url(tmp_path, kind)
+    racers = [context.Process(target=take_what_is_free, args=(url, ids, all_ready, won)) for _ in range(3)]
     for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    won = [number for racer in racers for number in eval(racer.communicate(timeout=60)[0])]
-    assert sorted(won) == sorted(ids)
+        racer.start()
+    assert sorted(number for _ in racers for number in wins.recv()) == sorted(ids)
+    for racer in racers:
+        racer.join()
+        assert racer.exitcode == 0
 
 
 def test_cells_are_claimed_in_order_and_once(tmp_path: Path) -> None:

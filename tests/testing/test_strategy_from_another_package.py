@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,11 @@ from nas_fusion.records import CellRecord
 from nas_fusion.registry import Registry, RegistryError
 from nas_fusion.strategy import STRATEGIES, StrategyEntry, select_strategies
 from nas_fusion.system.files import load_tensors
+from tests.command_process import NASFUSION, CommandProcess
 
 PLUGIN = Path(__file__).resolve().parents[1] / "fixtures" / "strategy_plugin"
+
+PYTEST = "import sys; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
 AUTHORS_TEST = """
 from nas_fusion.strategy import select_strategies
@@ -57,20 +59,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def run(site: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(site), str(Path(__file__).resolve().parents[2])])  # this checkout, wherever it is
-    environment = {**os.environ, "PYTHONPATH": path}
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-def nasfusion(site: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return run(site, "-c", "import sys; from nas_fusion.cli import main; main(sys.argv[1:])", *arguments, cwd=cwd)
+def nasfusion(site: Path, *arguments: str, cwd: Path, code: str = NASFUSION) -> CommandProcess:
+    """A process that imports from the site too, and has not looked for strategies before; it has ended well."""
+    process = CommandProcess(arguments, cwd, {"PYTHONPATH": str(site)}, path=str(site), code=code)
+    assert process.wait() == 0, process.said()[-3000:]
+    return process
 
 
 def test_it_is_listed(site: Path, tmp_path: Path) -> None:
     done = nasfusion(site, "strategies", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if "hillclimb" in line)
     assert "hillclimb *" in line, "it is in --strategies all"
     assert "multi-trial" in line
@@ -78,8 +75,7 @@ def test_it_is_listed(site: Path, tmp_path: Path) -> None:
 
 def test_it_keeps_the_contract_by_the_published_tests(site: Path, tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(AUTHORS_TEST)
-    done = run(site, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "test_mine.py", cwd=tmp_path)
-    assert done.returncode == 0, done.stdout[-3000:]
+    done = nasfusion(site, "-q", "-p", "no:cacheprovider", "-W", "ignore", "test_mine.py", cwd=tmp_path, code=PYTEST)
     assert " passed" in done.stdout
 
 
@@ -87,8 +83,7 @@ def test_a_soft_strategy_with_a_supernet_of_its_own_is_compared(site: Path, tmp_
     """Its search is kept for the soft row, which is re-trained from the file."""
     small = ("--data", "synthetic:1000", "--levels", "1", "--emb-dim", "2", "--budget", "1x", "--epochs", "1")
     given = ("--strategies", "blend,blend-soft", "--seeds", "1", "--study", "study")
-    done = nasfusion(site, "compare", *small, *given, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    nasfusion(site, "compare", *small, *given, cwd=tmp_path)
     assert (tmp_path / "study" / "searches" / "blend-0" / "supernet.pt").exists()
     records = [
         CellRecord.from_json((tmp_path / "study" / "cells" / f"{name}-0" / "cell.json").read_text("utf-8"))
