@@ -1,4 +1,4 @@
-# Two commands: `make compare` and `make test`. Both set up .venv from constraints.txt first, once.
+# `make check` while one works, `make test` before one hands over, `make compare` to see it. All set up .venv first, once.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -23,12 +23,25 @@ $(STAMP): constraints.txt pyproject.toml
 compare: $(STAMP)
 	$(BIN)/nasfusion compare --strategies all --processes 0
 
-test: $(STAMP)
+# Everything, one thing after the other.
+test: lint types tests
+
+# All but the slow tests; the types are checked beside them.
+check: lint
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target types fast-tests
+
+lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(STAMP)
 	$(BIN)/mypy
-	@# One thread each: two processes with two threads each take many times as long as soon as a core is busy.
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+tests: $(STAMP)
+	$(PYTEST)
+
+fast-tests: $(STAMP)
+	$(PYTEST) -m "not slow" --quiet
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

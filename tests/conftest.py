@@ -1,10 +1,11 @@
-"""What several parts' tests share: one thread, short timings, a headless browser."""
+"""What all tests share: one thread, short timings, an order that ends early, slow tests that say so, a browser."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +17,57 @@ from tests.command_process import ROUND_SECONDS
 os.environ["OMP_NUM_THREADS"] = "1"
 
 WAIT_MS = 30_000
+SLOW_SECONDS = 3.0
+"""So much processor time, its own and that of processes that have ended, may a test take that has no mark ``slow``."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--strict-slow",
+        action="store_true",
+        help="fail if a test without the mark slow takes longer than such a test may",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with most slow tests first: where files are shared out, none of them is left for the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    before = processor_seconds()
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append(("processor seconds", round(processor_seconds() - before, 1)))
+
+
+def processor_seconds() -> float:
+    """Of this process and of those that it started and waited for; the clock would tell what else the machine does."""
+    return sum(os.times()[:4])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    late = unmarked(terminalreporter)
+    if late:
+        terminalreporter.section(f"more than {SLOW_SECONDS:g} s of processor time and not marked slow")
+        for seconds, name in sorted(late, reverse=True):
+            terminalreporter.line(f"{seconds:6.1f} s {name}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and session.config.getoption("--strict-slow") and unmarked(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def unmarked(terminalreporter: Any) -> list[tuple[float, str]]:
+    """Slow tests that do not say so: processor seconds and name."""
+    reports = [r for r in terminalreporter.stats.get("passed", []) if r.when == "call" and "slow" not in r.keywords]
+    seconds = [(dict(report.user_properties).get("processor seconds", 0.0), report.nodeid) for report in reports]
+    return [(taken, name) for taken, name in seconds if taken > SLOW_SECONDS]
 
 
 @pytest.fixture(scope="session", autouse=True)
