@@ -1,4 +1,5 @@
-# `make check` while one works, `make test` before one hands over, `make compare` to see it. All set up .venv first, once.
+# `make check` while one works, `make test` before one hands over, `make compare` to see what it does. Each sets up .venv
+# from constraints.txt first, once.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -8,7 +9,13 @@ DOCS_STAMP := $(VENV)/.installed-for-docs
 # The interpreter may be called python3 only.
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: compare test bench docs format setup clean
+.PHONY: compare check test lint types fast-tests all-tests bench docs format setup clean
+
+# One process per core, each with one thread: two with two threads each take many times as long as soon as a core is
+# busy. A file stays in one process, which makes its studies once.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# The types, in one process, are checked beside the tests.
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs 2
 
 setup: $(STAMP)
 
@@ -23,12 +30,13 @@ $(STAMP): constraints.txt pyproject.toml
 compare: $(STAMP)
 	$(BIN)/nasfusion compare --strategies all --processes 0
 
-# Everything, one thing after the other.
-test: lint types tests
-
-# All but the slow tests; the types are checked beside them.
+# While one works: all but the slow tests.
 check: lint
-	$(MAKE) --no-print-directory --jobs 2 --output-sync=target types fast-tests
+	$(SIDE_BY_SIDE) types fast-tests
+
+# Everything, as CI does.
+test: lint
+	$(SIDE_BY_SIDE) types all-tests
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -37,11 +45,11 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-tests: $(STAMP)
-	$(PYTEST)
-
 fast-tests: $(STAMP)
 	$(PYTEST) -m "not slow" --quiet
+
+all-tests: $(STAMP)
+	$(PYTEST)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
