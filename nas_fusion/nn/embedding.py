@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nas_fusion.errors import OptionError
+from nas_fusion.nn.embedding_table import EmbeddingTable
 from nas_fusion.settings import DEFAULT_EMB_DIM
 
 EMBEDDING_STD = 1e-2
@@ -68,7 +69,7 @@ class FieldEmbedding(nn.Module):
         sizes = torch.tensor(list(field_sizes))
         self.register_buffer("offsets", sizes.cumsum(0) - sizes, persistent=False)
         self.register_buffer("value_columns", torch.tensor(list(value_fields), dtype=torch.long), persistent=False)
-        self.table = nn.Embedding(sum(map(int, field_sizes)), emb_dim)
+        self.table = EmbeddingTable(sum(map(int, field_sizes)), emb_dim)
         nn.init.normal_(self.table.weight, std=EMBEDDING_STD)
 
     def like_new(self) -> FieldEmbedding:

@@ -41,6 +41,8 @@ from nas_fusion.nni_bridge.manager.guarded_manager import GUARD, Manager, ask_ma
 from nas_fusion.search_spaces import FusionSpace
 from tests.command_process import PATIENCE_SECONDS, CommandProcess
 
+pytestmark = pytest.mark.slow
+
 TRIAL = """
 import os, sys
 if os.environ["NNI_TRIAL_SEQ_ID"] in sys.argv[1:]:
@@ -73,7 +75,6 @@ def shown_metric(job: dict[str, Any]) -> float:
 # Every trial has its own parameters -------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_twelve_trials_four_at_once_are_shown_with_their_own_parameters(tmp_path: Path) -> None:
     """Three waves, and in each one that dies: at its beginning, at its end, and two in a row."""
     xs = [i / 64 for i in range(12)]
@@ -193,7 +194,6 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.slow
 def test_a_killed_search_takes_the_manager_and_its_trials_with_it(tmp_path: Path) -> None:
     process = CommandProcess([str(tmp_path)], tmp_path / "holder", code=HOLDER)
     address = process.first_line()

@@ -22,6 +22,8 @@ from nas_fusion.errors import OptionError, StudyError, TrainingError
 from nas_fusion.nni_bridge import ExperimentRecorder, web_ui
 from tests.command_process import PATIENCE_SECONDS, CommandProcess
 
+pytestmark = pytest.mark.slow
+
 AXES: dict[str, list[Any]] = {
     "phase": ["search", "candidate"],
     "strategy": ["a", "b"],

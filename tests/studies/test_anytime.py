@@ -31,6 +31,8 @@ from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
 from nas_fusion.training import TrainConfig, evaluate
 
+pytestmark = pytest.mark.slow
+
 CONFIG = TrainConfig(batch_size=256, device="cpu")
 
 

@@ -9,6 +9,8 @@ import pytest
 from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.cli import main
 
+pytestmark = pytest.mark.slow
+
 COMMON = (
     "--data", "synthetic:1000", "--levels", "1", "--emb-dim", "2", "--budget", "1x", "--candidates", "4",
     "--lr", "0.01", "--device", "cpu",

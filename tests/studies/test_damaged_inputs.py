@@ -18,6 +18,8 @@ from nas_fusion.nni_bridge.manager.training_service import ServiceSettings
 from nas_fusion.studies import compare, load_preset, tune
 from tests.studies.damage import SETTINGS, TUNED, WAYS, constant_latency
 
+pytestmark = pytest.mark.slow
+
 NNI_CONFIG = "trainingService:\n  platform: local\n  useActiveGpu: false\nmaxTrialNumber: 5\n"
 
 

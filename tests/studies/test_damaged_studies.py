@@ -23,6 +23,8 @@ from nas_fusion.studies import StudyFolder, compare, rewrite_reports, tune
 from tests.studies import damage
 from tests.studies.damage import CLEAR_LINE, MADE_ANEW, SETTINGS, TUNED, WAYS, Undamaged, make_studies
 
+pytestmark = pytest.mark.slow
+
 Study = tuple[Undamaged, StudyFolder]
 
 

@@ -14,6 +14,8 @@ from nas_fusion.design_file import read_design
 from nas_fusion.errors import DesignError
 from nas_fusion.records import CellRecord
 
+pytestmark = pytest.mark.slow
+
 LOG = ("--data", "synthetic:1000")
 MADE = (
     "--space", "dcnv2", "--levels", "1", "--emb-dim", "3", "--batch-norm", "--lr", "0.02", "--retrain-lr", "0.03",

@@ -14,6 +14,8 @@ from nas_fusion.studies import ComparisonSettings, compare
 from tests.studies.test_compare import SETTINGS, without_times
 from tests.studies.test_limited_studies import FEW
 
+pytestmark = pytest.mark.slow
+
 TWO_AT_ONCE = replace(SETTINGS, strategies=("evolution",), seeds=(0,), candidates=6, concurrency=2)
 
 # A trial is a new Python process of six seconds: one wave, and a search that is one trial. That evolution, which makes
@@ -22,7 +24,6 @@ UNLIMITED = replace(TWO_AT_ONCE, strategies=("random", "optfusion-hard"), candid
 LIMITED = replace(UNLIMITED, limits=FEW)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("settings", [UNLIMITED, LIMITED], ids=["without limits", "under a limit"])
 def test_both_engines_give_the_same_designs_and_figures(settings: ComparisonSettings, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ from nas_fusion.system.files import write_text
 from tests.fixtures import bad_strategies as bad
 from tests.studies.test_compare import SETTINGS
 
+pytestmark = pytest.mark.slow
+
 RUN_CELL = "nas_fusion.studies.queue.cell_loop.run_cell"
 SMALL = replace(SETTINGS, strategies=("stacked", "parallel"), seeds=(0,), importance=False, anytime_test=False)
 

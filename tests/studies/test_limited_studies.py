@@ -25,6 +25,8 @@ from nas_fusion.studies import (
     tune,
 )
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ComparisonSettings(
     source="synthetic:3000",
     data=DataOptions(),

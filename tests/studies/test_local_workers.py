@@ -20,6 +20,8 @@ from nas_fusion.studies.queue.local_workers import local_workers
 from nas_fusion.studies.setup.study_checks import processes_for
 from tests.studies.test_compare import SETTINGS, without_times
 
+pytestmark = pytest.mark.slow
+
 FEW = replace(SETTINGS, strategies=("random", "optfusion-hard", "stacked"))
 
 
@@ -29,7 +31,6 @@ def same_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("same_threads")
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     dataset = prepare("synthetic:3000", cache=tmp_path / "cache")
@@ -45,7 +46,6 @@ def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
     assert not list(both.folder.path.glob("worker-*.log")), "the worker ended well"
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("same_threads")
 def test_an_interrupt_ends_the_workers_and_the_next_start_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,8 @@ from nas_fusion.settings.study_toml import read_settings
 from nas_fusion.studies import ComparisonSettings, load_preset
 from nas_fusion.system.seals import SEAL
 
+pytestmark = pytest.mark.slow
+
 LOG = ("--data", "synthetic:1000")
 MADE = ("--levels", "1", "--emb-dim", "3", "--lr", "0.02", "--epochs", "1", "--budget", "0.5x", "--device", "cpu")
 LIMITS = ("--max-multiply-adds", "4000", "--max-parameters", "5000")

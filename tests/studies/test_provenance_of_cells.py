@@ -17,6 +17,8 @@ from nas_fusion.studies.setup.conditions import provenance, warning_of_changes
 from nas_fusion.system.files import write_text
 from nas_fusion.training import TrainConfig
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ComparisonSettings(
     source="synthetic:2000",
     data=DataOptions(),

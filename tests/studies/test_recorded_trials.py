@@ -15,6 +15,8 @@ from nas_fusion.nni_bridge import experiment_id
 from nas_fusion.report import Margins
 from nas_fusion.studies import Comparison, ComparisonSettings, ModelSettings, RecipeSettings, compare
 
+pytestmark = pytest.mark.slow
+
 CANDIDATES = 3
 
 

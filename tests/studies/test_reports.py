@@ -21,6 +21,8 @@ from nas_fusion.studies.study_reports import is_named_beforehand
 from nas_fusion.system.files import new_folder, write_text
 from tests.report.report_fakes import comparison_info, comparison_records
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("tpe", "random", "stacked")
 
 

@@ -24,6 +24,8 @@ from nas_fusion.studies import (
     rewrite_suite,
 )  # fmt: skip
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ComparisonSettings(
     source="synthetic:1000",
     data=DataOptions(),

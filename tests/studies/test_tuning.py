@@ -31,6 +31,8 @@ from nas_fusion.studies.queue.tuning_trials import STARTUP_TRIALS, Tuning
 from nas_fusion.studies.setup.announcements import TUNING, find_announced
 from nas_fusion.training_log import SilentLog, StoppedEarly
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ComparisonSettings(
     source="synthetic:2000",
     data=DataOptions(),
