@@ -10,21 +10,25 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+_SAME_SUMS = (torch.float32, torch.float64)
+
 
 class EmbeddingTable(nn.Embedding):
     """torch's table, with the same values, gradients and state.
 
     Torch's backward on a CPU adds one vector after the other, each by a call: a sixth of the training of a small model.
     ``index_add_`` adds the same numbers in the same order, so that the sums agree to the last bit. On a GPU it adds in
-    another order every time; there, and for sparse gradients, the table is torch's own.
+    another order every time, and half-precision sums it rounds elsewhere; there, and for sparse gradients, the table is
+    torch's own.
     """
 
     def forward(self, input: Int[Tensor, " *place"]) -> Float[Tensor, "*place width"]:
         """The vectors of rows of the table."""
         weight = self.weight
-        if self.sparse or weight.device.type != "cpu" or not (weight.requires_grad and torch.is_grad_enabled()):
-            return super().forward(input)
-        return _LookUp.apply(weight, input)
+        learns = weight.requires_grad and torch.is_grad_enabled()
+        if learns and not self.sparse and weight.device.type == "cpu" and weight.dtype in _SAME_SUMS:
+            return _LookUp.apply(weight, input)
+        return super().forward(input)
 
 
 class _LookUp(torch.autograd.Function):
