@@ -28,7 +28,7 @@ EXIT_CLOSED_PIPE = 141
 """What a shell says of a program that SIGPIPE ended."""
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""Python's 700 make it look for garbage all the time while torch, Lightning and NNI are imported: a fifth of the start."""
+"""With Python's 700, a fifth of the time in which torch, Lightning and NNI are imported is a search for garbage."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
