@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.command_process import ROUND_SECONDS
+from tests.command_process import PATIENCE_SECONDS, ROUND_SECONDS
 
 # Before torch is imported, and for child processes: the tests' models are too small for more threads, and several
 # processes with two threads each take many times as long as soon as a core is busy.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-WAIT_MS = 30_000
+WAIT_MS = 1000 * PATIENCE_SECONDS
 SLOW_SECONDS = 3.0
 """So much processor time, its own and that of processes that have ended, may a test take that has no mark ``slow``."""
 

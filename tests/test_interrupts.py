@@ -19,6 +19,7 @@ from nas_fusion.cli import Command
 from nas_fusion.cli.console import shown_command
 from nas_fusion.errors import WriteError
 from nas_fusion.system.interrupts import Terminated, interruptible, raise_if_asked
+from tests.command_process import PATIENCE_SECONDS
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -98,7 +99,7 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
         "        print('went on', flush=True)\n"
     )
     process = python(code)
-    assert process.communicate(timeout=60)[0] == ""
+    assert process.communicate(timeout=PATIENCE_SECONDS)[0] == ""
     assert process.returncode == 143
 
 
@@ -111,7 +112,7 @@ def test_a_signal_that_comes_too_late_does_not_change_how_a_command_has_ended() 
         "main()\n"
     )
     process = python(code)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
 
 

@@ -29,6 +29,7 @@ from nas_fusion.nni_bridge.manager import trial_side
 from nas_fusion.nni_bridge.manager.channel import ManagerChannel
 from nas_fusion.nni_bridge.manager.guarded_manager import authorization
 from nas_fusion.nni_bridge.manager.plain_json import load_plain
+from tests.command_process import PATIENCE_SECONDS
 
 API = "/api/v1/nni"
 UPGRADE = {
@@ -79,7 +80,7 @@ def talk(run: TrainingServiceRun, method: str, target: str, body: str = "", **he
 
 
 def send(run: TrainingServiceRun, request: str) -> tuple[int, str]:
-    with socket.create_connection(address_of(run), timeout=20) as connection:
+    with socket.create_connection(address_of(run), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(request.encode())
         with connection.makefile("rb") as answer:
             status = int(answer.readline().split()[1])
@@ -151,7 +152,7 @@ def test_a_second_tuner_is_refused_even_with_the_secret(path: str, run: Training
 def test_a_tuner_may_come_back_when_it_has_gone(run: TrainingServiceRun) -> None:
     run._channel.close()
     address = f"{run.address.replace('http', 'ws')}/tuner"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:  # the manager may hear of the end a moment later
         try:
             run._channel = ManagerChannel(address, run._manager.secret)
@@ -365,7 +366,7 @@ def test_nni_alone_runs_what_a_parameter_says(tmp_path: Path) -> None:
 
 
 def wait_for(path: Path) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (path.exists() and path.read_text()):
         assert time.monotonic() < deadline, f"{path} was not written"
         time.sleep(0.1)

@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from nas_fusion.nni_bridge.manager.guarded_manager import GUARD, authorization, free_port, node_folder
+from tests.command_process import PATIENCE_SECONDS
 
 SERVER = """
 const http = require('http');
@@ -34,7 +35,7 @@ def server(folder: Path, port: int, *options: str, host: str = "127.0.0.1") -> I
 
 
 def status(port: int, method: str, path: str, headers: dict[str, str]) -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     try:
         connection.request(method, path, headers=headers)
         return connection.getresponse().status

@@ -41,7 +41,7 @@ def recorder(folder: Path) -> ExperimentRecorder:
 
 def ask(address: str, path: str, **headers: str) -> Any:
     request = urllib.request.Request(f"{address}/api/v1/nni/{path}", headers=headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         return json.load(answer)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.command_process import PATIENCE_SECONDS
+
 
 def program(name: str) -> str | None:
     """A program of PostgreSQL's server; Debian does not put them on the path."""
@@ -75,7 +77,7 @@ class PostgreSQL:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._answers():
             assert self._process.poll() is None, "PostgreSQL did not start"
             assert time.monotonic() < deadline, "PostgreSQL does not answer"
@@ -85,7 +87,7 @@ class PostgreSQL:
         """Stop it; its connections are cut."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(30)
+            self._process.wait(PATIENCE_SECONDS)
             self._process = None
 
     def _answers(self) -> bool:

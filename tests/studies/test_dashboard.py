@@ -26,6 +26,7 @@ from nas_fusion.studies import (
     compare,
     dashboard,
 )  # fmt: skip
+from tests.command_process import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def address(comparison: Comparison) -> Iterator[str]:
 
 def get(address: str, path: str, **headers: str) -> Any:
     request = urllib.request.Request(f"{address}/{path}", headers=headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
         return answer.read()
 
 
@@ -114,7 +115,7 @@ def test_the_decision_stands_on_its_page(comparison: Comparison, address: str) -
 
 
 def status(address: str, method: str, path: str, body: str = "", **headers: str) -> int:
-    connection = HTTPConnection(address.removeprefix("http://"), timeout=10)
+    connection = HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE_SECONDS)
     with closing(connection):
         connection.request(method, f"/{path}", body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()

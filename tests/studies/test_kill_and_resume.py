@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from nas_fusion.report import CLOCK
-from tests.command_process import CommandProcess
+from tests.command_process import PATIENCE_SECONDS, CommandProcess
 
 COMMAND = (
     "compare --data synthetic:3000 --levels 1 --emb-dim 2 --budget 1x --candidates 3 --epochs 3 --seeds 2 --device cpu "
@@ -36,7 +36,7 @@ def end_when(process: CommandProcess, folder: Path, cells: int, delay: float, nu
     Returns:
         What it printed. Its workers are gone.
     """
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while len(finished_cells(folder)) < cells:
         assert process.returncode is None, "the comparison ended before it was killed"
         assert time.monotonic() < deadline, "no cell within two minutes"
@@ -45,7 +45,7 @@ def end_when(process: CommandProcess, folder: Path, cells: int, delay: float, nu
     workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
     process.wait()
-    assert psutil.wait_procs(workers, timeout=60)[1] == [], "no orphan"
+    assert psutil.wait_procs(workers, timeout=PATIENCE_SECONDS)[1] == [], "no orphan"
     return process.said()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from nas_fusion.nni_bridge import web_ui
 from nas_fusion.studies import StudyFolder, dashboard
-from tests.command_process import CommandProcess
+from tests.command_process import PATIENCE_SECONDS, CommandProcess
 
 COMMAND = (
     "compare --data synthetic:20000 --levels 1 --emb-dim 4 --budget 3x --candidates 3 --epochs 25 --patience 0 "
@@ -33,7 +33,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CommandP
 
 @pytest.fixture(scope="module")
 def finished(process: tuple[CommandProcess, StudyFolder]) -> StudyFolder:
-    assert process[0].wait(200) == 0
+    assert process[0].wait(2 * PATIENCE_SECONDS) == 0
     return process[1]
 
 
@@ -44,7 +44,7 @@ def wait_for_text(page: Any, text: str) -> None:
 
 def test_a_running_comparison(process: tuple[CommandProcess, StudyFolder], page: Any) -> None:
     running, study = process
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not study.cell("random", 0).exists():
         assert time.monotonic() < deadline, "no cell was finished"
         assert running.returncode is None, "it ended too soon"

@@ -22,7 +22,7 @@ from tests.studies.postgresql import PostgreSQL
 
 COMMAND = (
     "compare --data synthetic:6000 --levels 1 --emb-dim 4 --budget 2x --candidates 3 --epochs 4 --patience 0 "
-    "--seeds 3 --device cpu --strategies random,optfusion-hard --study study"
+    "--no-importance --no-anytime-test --seeds 3 --device cpu --strategies random,optfusion-hard --study study"
 )
 CELLS = 12
 SECONDS = 240
