@@ -30,7 +30,7 @@ from tests.endurance.runs import (
     last_line,
     wait_until,
 )
-from tests.studies.postgresql import PostgreSQL
+from tests.studies.storage.postgresql import PostgreSQL
 
 CHAIN = 6
 """So many kills one study endures before it is finished and looked at."""

@@ -11,8 +11,8 @@ import pytest
 from nas_fusion.data import prepare
 from nas_fusion.errors import OptionError
 from nas_fusion.studies import ComparisonSettings, compare
+from tests.studies.setup.test_limited_studies import FEW
 from tests.studies.test_compare import SETTINGS, without_times
-from tests.studies.test_limited_studies import FEW
 
 pytestmark = pytest.mark.slow
 

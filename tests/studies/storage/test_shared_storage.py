@@ -18,7 +18,7 @@ from optuna.storages import BaseStorage
 from nas_fusion.report import CLOCK
 from nas_fusion.studies import open_storage
 from tests.command_process import CommandProcess
-from tests.studies.postgresql import PostgreSQL
+from tests.studies.storage.postgresql import PostgreSQL
 
 COMMAND = (
     "compare --data synthetic:6000 --levels 1 --emb-dim 4 --budget 2x --candidates 3 --epochs 4 --patience 0 "
