@@ -14,14 +14,19 @@ from nas_fusion.cli.command import Command, CommandOption
 from nas_fusion.cli.option_values import read_values
 from nas_fusion.settings import Panel
 
-PROGRAM = "nasfusion"
+PROGRAM, COMPLETION = "nasfusion", "--install-completion"
 _ABOUT = "Search how the blocks of a click-through-rate model should be fused, and compare the ways of searching."
 _GROUPS: Mapping[Panel, Group] = {panel: Group.create_ordered(panel.value) for panel in Panel}
 _QUOTED = re.compile(r"`([^`]+)`")
 
 
-def application(commands: Iterable[Command]) -> App:
-    """The command line of some commands; it raises what is wrong with a call instead of printing it."""
+def application(commands: Iterable[Command], only: str | None = None) -> App:
+    """The command line of some commands; it raises what is wrong with a call instead of printing it.
+
+    Args:
+        commands: in the order of help.
+        only: the command whose options are wanted, which saves the time for all others'; None: all of them.
+    """
     app = App(
         name=PROGRAM,
         help=_ABOUT,
@@ -36,10 +41,12 @@ def application(commands: Iterable[Command]) -> App:
     )
     general = Group("Options")
     app["--help"].group = app["--version"].group = general
-    app.register_install_completion_command(group=general, help="Let the shell complete commands and options.")
+    app.register_install_completion_command(
+        COMPLETION, group=general, help="Let the shell complete commands and options."
+    )
     for place, command in enumerate(commands):
         app.command(
-            _caller(command),
+            _caller(command, with_options=only in (None, command.called)),
             name=command.called,
             help=_markup(_paragraphs(command.run.__doc__ or "")),
             sort_key=place,
@@ -54,7 +61,7 @@ def run_command(commands: Sequence[Command], arguments: Sequence[str]) -> None:
 
     Args:
         commands: that there are.
-        arguments: what was typed after ``nasfusion``.
+        arguments: what was typed after ``nasfusion``, at least one.
 
     Raises:
         NasFusionError, CycloptsError: the command line cannot be read, or the command raised it.
@@ -63,7 +70,7 @@ def run_command(commands: Sequence[Command], arguments: Sequence[str]) -> None:
         if arguments[:1] == [command.called]:
             command.check(arguments[1:])
     try:
-        application(commands)(arguments)
+        application(commands, None if arguments[:1] == [COMPLETION] else arguments[0])(arguments)
     except CoercionError as error:  # a word that is none of a few, which the parser knows for the shell's sake
         _refuse(error, [one for command in commands for one in command.options])
         raise
@@ -77,14 +84,15 @@ def _refuse(error: CoercionError, options: Iterable[CommandOption]) -> None:
                 read_values(one.option, one.flag, [error.token.value])
 
 
-def _caller(command: Command) -> Callable[..., None]:
+def _caller(command: Command, *, with_options: bool) -> Callable[..., None]:
     """What the parser calls: it hands on only what was given, so the command knows what was."""
 
     def call(*placed: object, **given: object) -> None:
         keys = [option.key for option in command.options if option.option.placed]
         command.call({**dict(zip(keys, placed, strict=False)), **given})
 
-    parameters = sorted((_parameter(option) for option in command.options), key=lambda one: one.kind)
+    options = command.options if with_options else ()
+    parameters = sorted((_parameter(option) for option in options), key=lambda one: one.kind)
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__name__ = command.called
     return call
