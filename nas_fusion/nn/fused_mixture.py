@@ -33,7 +33,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ProductRule
+from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product
+from nas_fusion.settings import ProductRule
 
 
 def is_covered(operations: Sequence[FusionOperation]) -> bool:

@@ -33,7 +33,7 @@ from nas_fusion.nn import (
     SoftFusion,
 )
 from nas_fusion.nn.blocks import for_no_input
-from nas_fusion.nn.operations import OPERATION_TYPES, FusionOperation, Product, ProductRule
+from nas_fusion.nn.operations import OPERATION_TYPES, FusionOperation, Product
 from nas_fusion.nni_bridge import (
     DARTS,
     ModelSpace,
@@ -45,7 +45,7 @@ from nas_fusion.nni_bridge import (
 from nas_fusion.search_spaces.fusion.design_set import DesignSet
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode
 from nas_fusion.search_spaces.fusion.oneshot_nodes import DifferentiableNode, SampledNode
-from nas_fusion.settings import DEFAULT_EMB_DIM, ModelSettings
+from nas_fusion.settings import DEFAULT_EMB_DIM, ModelSettings, ProductRule
 
 DEFAULT_LEVELS = ModelSettings.levels
 """Levels of the published space."""
