@@ -8,6 +8,7 @@ if __name__ != "nas_fusion.baselines":
     raise ImportError("import this package as nas_fusion.baselines, not as `baselines`")
 
 from nas_fusion.baselines.handmade_designs import parallel, stacked
+from nas_fusion.baselines.model_entries import model_entry
 from nas_fusion.baselines.strategies.darts import FusionDARTS, FusionGumbelDARTS
 from nas_fusion.baselines.strategies.grid import FusionGridSearch
 from nas_fusion.baselines.strategies.random_oneshot import FusionRandomOneShot
@@ -19,6 +20,7 @@ __all__ = [
     "FusionGumbelDARTS",
     "FusionRandomOneShot",
     "FusionTPE",
+    "model_entry",
     "parallel",
     "stacked",
 ]

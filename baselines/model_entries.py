@@ -52,7 +52,8 @@ def _make_model(model: HandMade, architecture: Architecture, fields: Fields) -> 
     return model.for_fields(fields, **architecture.settings)
 
 
-def _entry(model: HandMade) -> StrategyEntry:
+def model_entry(model: HandMade) -> StrategyEntry:
+    """A hand-made model as a reference that a comparison can name."""
     return StrategyEntry(
         name=model.name,
         kind="reference",
@@ -66,5 +67,5 @@ def _entry(model: HandMade) -> StrategyEntry:
     )
 
 
-MODEL_ENTRIES = tuple(_entry(model) for model in MODELS.values())
+MODEL_ENTRIES = tuple(model_entry(model) for model in MODELS.values())
 """One reference per hand-made model, oldest first."""

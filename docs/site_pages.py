@@ -93,10 +93,11 @@ def pages() -> dict[str, str]:
 
 
 def configuration() -> dict[str, Any]:
-    """``mkdocs.yml``, with the reference's pages in the navigation."""
+    """``mkdocs.yml``, with the contributors' recipes and the reference's pages in the navigation."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
-    (reference,) = [part["Reference"] for part in config["nav"] if isinstance(part, dict) and "Reference" in part]
-    reference += [{module: f"reference/{module}.md"} for module in public_names()]
+    parts = {name: part for entry in config["nav"] if isinstance(entry, dict) for name, part in entry.items()}
+    parts["Contributing"][1:1] = sorted(f"contributing/{file.name}" for file in (DOCS / "contributing").glob("*.md"))
+    parts["Reference"] += [{module: f"reference/{module}.md"} for module in public_names()]
     return config
 
 

@@ -6,7 +6,7 @@
 
 from nas_fusion.report.design_words import design_text
 from nas_fusion.report.escapes import clean, terminal_text
-from nas_fusion.report.figures.comparison_figures import comparison_figures
+from nas_fusion.report.figures.comparison_figures import FURTHER_FIGURES, FurtherFigure, comparison_figures
 from nas_fusion.report.figures.design_drawing import draw_design
 from nas_fusion.report.numbers.decision import Decision, Row, decide
 from nas_fusion.report.numbers.report_model import ReportModel, report_model
@@ -29,7 +29,9 @@ __all__ = [
     "AT_CHANCE",
     "CLOCK",
     "COLUMNS",
+    "FURTHER_FIGURES",
     "Decision",
+    "FurtherFigure",
     "Margins",
     "ReportModel",
     "Row",

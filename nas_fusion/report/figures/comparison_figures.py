@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from nas_fusion.report.figures.design_figures import gates_figure, importance_figure, operations_figure, shares_figure
-from nas_fusion.report.figures.series_styles import styles
+from nas_fusion.report.figures.series_styles import SeriesStyle, styles
 from nas_fusion.report.figures.strategy_figures import (
     auc_figure,
     pareto_figure,
@@ -20,12 +21,31 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
+class FurtherFigure(NamedTuple):
+    """A figure after the others, which needs no place of its own on the page.
+
+    Args:
+        name: ``further-<name>`` is its id on the page and its name in Optuna's dashboard.
+        caption: what it shows, in a sentence or two.
+        draw: draws it with the strategies' styles; None where there is nothing to show.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[ReportModel, Mapping[str, SeriesStyle]], go.Figure | None]
+
+
+FURTHER_FIGURES: list[FurtherFigure] = []
+"""Drawn for every comparison, in this order; a line here is all that a new figure needs beside its function."""
+
+
 def comparison_figures(model: ReportModel) -> dict[str, go.Figure]:
     """By name, as far as there is something to show.
 
     ``test-auc`` (every seed's), ``ranks`` (critical-difference diagram), ``search-samples`` and ``search-seconds``
     (best validation AUC so far), ``test-samples`` and ``test-seconds`` (test AUC of that model), ``pareto-<cost>``
-    (dashes for underscores), ``stages`` (discretisation gap), ``agreement-connections`` and ``agreement-operations``.
+    (dashes for underscores), ``stages`` (discretisation gap), ``agreement-connections``, ``agreement-operations``, and
+    ``further-<name>`` (`FURTHER_FIGURES`).
     """
     if not model.records:
         return {}
@@ -46,6 +66,10 @@ def comparison_figures(model: ReportModel) -> dict[str, go.Figure]:
         figures["agreement-connections"] = shares_figure(connections, "connection")
     if operations is not None:
         figures["agreement-operations"] = shares_figure(operations, "block: operation")
+    for further in FURTHER_FIGURES:
+        drawn = further.draw(model, style)
+        if drawn is not None:
+            figures[f"further-{further.name}"] = drawn
     return figures
 
 

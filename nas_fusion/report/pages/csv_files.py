@@ -77,9 +77,15 @@ def results_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.Dat
 
 
 def _further_metrics(records: Sequence[CellRecord]) -> dict[str, list[float]]:
-    told: list[Mapping[str, float]] = [record.details.get("metrics", {}) for record in records]
+    told = [_numbers(record.details.get("metrics")) for record in records]
     names = sorted({name for metrics in told for name in metrics})
     return {f"test_{name}": [metrics.get(name, math.nan) for metrics in told] for name in names}
+
+
+def _numbers(metrics: Any) -> dict[str, float]:
+    """What is a number; a record may come from somebody else, with anything in it."""
+    told = metrics if isinstance(metrics, dict) else {}
+    return {clean(name): float(value) for name, value in told.items() if isinstance(value, int | float)}
 
 
 def summary_frame(model: ReportModel) -> pd.DataFrame:

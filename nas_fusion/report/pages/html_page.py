@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup
 
 from nas_fusion.report.escapes import clean, figure_text, html_text
-from nas_fusion.report.figures.comparison_figures import comparison_figures, figure_name, found_figures
+from nas_fusion.report.figures.comparison_figures import (
+    FURTHER_FIGURES,
+    comparison_figures,
+    figure_name,
+    found_figures,
+)
 from nas_fusion.report.figures.design_drawing import draw_design
 from nas_fusion.report.figures.series_styles import SeriesStyle, marker_svg, styles
 from nas_fusion.report.figures.strategy_figures import ranks_figure
@@ -54,6 +59,11 @@ class Part(NamedTuple):
     def named(self, *names: str) -> list[Plot]:
         """The plots of these names, as far as there are any."""
         return [self.plots[name] for name in names if name in self.plots]
+
+    def further(self) -> list[tuple[str, Plot]]:
+        """Every further figure: its caption, its plot."""
+        figures = ((figure.caption, f"further-{figure.name}") for figure in FURTHER_FIGURES)
+        return [(caption, self.plots[name]) for caption, name in figures if name in self.plots]
 
     def starting(self, start: str) -> list[Plot]:
         """The plots whose name starts so."""
