@@ -18,7 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-COMMAND_LINE = {"nas_fusion.__main__", "nas_fusion.cli", "nas_fusion.cli.commands"}
+COMMAND_LINE = ("nas_fusion.__main__", "nas_fusion.cli")
 """What the command line is made of: its reference is ``nasfusion --help``."""
 
 BORROWED = {"index.md": "README.md", "contributing/index.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
@@ -42,7 +42,7 @@ def public_names() -> dict[str, list[str]]:
             parts = ("nas_fusion", *parts)
         if not any(part.startswith("_") and part != "__init__" for part in parts):
             module = ".".join(parts).removesuffix(".__init__")
-            if module not in COMMAND_LINE and (names := _listed(file)):
+            if not module.startswith(COMMAND_LINE) and (names := _listed(file)):
                 found[module] = names
     return dict(sorted(found.items()))
 
