@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas_fusion.cli.command import GivenSettings
 from nas_fusion.cli.common_options import DEFAULT_STRATEGY, Assignments, OneLog, OneSearch
@@ -36,7 +36,7 @@ class AskedSettings:
     """
 
     values: Mapping[str, object]
-    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     tuned: str | None = None
     preset: str = ""
 
@@ -108,8 +108,8 @@ def search_settings(
 
 
 def strategy_parameters(
-    preset: Mapping[str, Mapping[str, Any]], assignments: Sequence[str], strategies: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+    preset: Mapping[str, Mapping[str, object]], assignments: Sequence[str], strategies: Sequence[str]
+) -> dict[str, dict[str, object]]:
     """What ``--set`` and the preset say of the chosen strategies, by strategy.
 
     Args:
@@ -134,7 +134,7 @@ def strategy_parameters(
     return chosen
 
 
-def _read_assignment(text: str) -> tuple[str, str, Any]:
+def _read_assignment(text: str) -> tuple[str, str, object]:
     left, equals, value = text.partition("=")
     strategy, dot, name = left.strip().rpartition(".")
     if not (equals and dot and strategy and name):

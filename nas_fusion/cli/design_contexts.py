@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas_fusion import bounds
 from nas_fusion.architecture import Architecture, Found
@@ -128,7 +128,7 @@ def check_log(path: Path, context: DesignContext | None, assembly: Assembly, *, 
     if context is None:
         return
     schema: Schema = assembly.dataset.schema
-    pairs: list[tuple[str, Any, Any]] = [
+    pairs: list[tuple[str, object, object]] = [
         ("operations", context.model.get("operations", list(OPERATIONS)), list(assembly.operations)),
         ("fields", context.data["fields"], len(schema.fields)),
     ]
@@ -141,7 +141,7 @@ def check_log(path: Path, context: DesignContext | None, assembly: Assembly, *, 
         logger.warning("%s: found on a log whose fields have other names or kinds than this one's", path)
 
 
-def _settings(path: Path, context: DesignContext) -> dict[str, Any]:
+def _settings(path: Path, context: DesignContext) -> dict[str, object]:
     """The context's settings by dotted name, checked."""
     for key in context.data:
         if key not in _IN_DATA:
@@ -180,7 +180,7 @@ def _asked(asked: RetrainOptions, given: GivenSettings, context: DesignContext) 
     return {**wanted, **{name: value for name, value in given.values.items() if name in theirs}}
 
 
-def _check_same(path: Path, asked: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def _check_same(path: Path, asked: Mapping[str, object], settings: Mapping[str, object]) -> None:
     wrong = [
         f"{name}: {settings[name]!r} in the file, {value!r} asked for"
         for name, value in asked.items()

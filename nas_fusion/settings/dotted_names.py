@@ -61,12 +61,12 @@ def flat(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings_from(
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     *,
     source: str,
     strategies: tuple[str, ...],
     seeds: tuple[int, ...] = ComparisonSettings.seeds,
-    parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    parameters: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> ComparisonSettings:
     """The settings that dotted names say; others have their defaults.
 
