@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NothingFinishedError
+from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model
 from nas_fusion.settings import ComparisonSettings, EngineName, RunSettings
@@ -21,14 +22,13 @@ from nas_fusion.studies.queue.cell_book import CellBook
 from nas_fusion.studies.queue.cell_loop import run_cells
 from nas_fusion.studies.queue.local_workers import local_workers
 from nas_fusion.studies.queue.tuning_loop import TuningListener, results_of, run_tunings
-from nas_fusion.studies.queue.workplace import Workplace, cell_book, tunings
+from nas_fusion.studies.queue.workplace import Workplace, cell_book, coordinating, tunings
 from nas_fusion.studies.setup.announcements import announce
 from nas_fusion.studies.setup.assembly import Assembly, assemble
 from nas_fusion.studies.setup.conditions import provenance, warning_of_changes
 from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_checks import check_comparison, processes_for
 from nas_fusion.studies.setup.study_folder import StudyFolder
-from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.studies.study_info import comparison_info
 from nas_fusion.studies.study_reports import is_named_beforehand, write_reports
 from nas_fusion.system.files import write_text
@@ -121,22 +121,13 @@ def compare(
     study.check(settings, dataset.fingerprint)
     assembly = assemble(settings, dataset, study.latency, processes=processes)
     _warn_of_the_clock(assembly)
-    shared = None if storage is None else open_storage(storage)  # before the folder: it may not be reached
-    with study.locked(settings, dataset.fingerprint):
-        url = storage or study.storage_url
-        opened = shared or open_storage(url)
-        assembly.limits.remember_in(study.latency)
+    with coordinating(assembly, study, storage, name) as unwatched:
         info = replace(info, named_beforehand=is_named_beforehand(study, settings, reference))
         write_text(study.comparison, info.to_json() + "\n")
-        with recording(study, settings) as recorder, ExitStack() as stack:
-            service = None
-            if engine == "nni":
-                service = training_service_of(study, settings, nni_config)
-                stack.enter_context(service.running())
-            around = Surroundings(console, recorder, service)
-            place = Workplace(assembly, study, opened, name or study.name, around)
+        with _watched(unwatched, console, engine, nni_config) as (place, recorder):
 
             def helped(waiting: int) -> AbstractContextManager[None]:
+                url = storage or study.storage_url
                 return local_workers(min(processes, waiting) - 1, url, place.name, study.path)
 
             book = cell_book(place)
@@ -166,12 +157,24 @@ def offer(settings: ComparisonSettings, dataset: EncodedDataset, folder: str | P
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
     assembly = assemble(settings, dataset, study.latency)
-    shared = open_storage(storage)
-    with study.locked(settings, dataset.fingerprint):
-        assembly.limits.remember_in(study.latency)
-        book = cell_book(Workplace(assembly, study, shared, name))
+    with coordinating(assembly, study, storage, name) as place:
+        book = cell_book(place)
         announce(book.study, settings, dataset.fingerprint)
         book.enqueue_missing()
+
+
+@contextmanager
+def _watched(
+    place: Workplace, console: Console | None, engine: EngineName, nni_config: Path | None
+) -> Iterator[tuple[Workplace, ExperimentRecorder]]:
+    """The workplace with all that watches it, or serves its searches, while it computes."""
+    study, settings = place.folder, place.assembly.settings
+    with recording(study, settings) as recorder, ExitStack() as stack:
+        service = None
+        if engine == "nni":
+            service = training_service_of(study, settings, nni_config)
+            stack.enter_context(service.running())
+        yield replace(place, surroundings=Surroundings(console, recorder, service)), recorder
 
 
 def _run(

@@ -15,14 +15,13 @@ from nas_fusion.settings.study_toml import FORMAT_VERSION
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies.nni_views import recording
 from nas_fusion.studies.queue.tuning_loop import TuningListener, run_tunings
-from nas_fusion.studies.queue.workplace import Workplace, tunings
+from nas_fusion.studies.queue.workplace import coordinating, tunings
 from nas_fusion.studies.setup.announcements import TUNING, announce
 from nas_fusion.studies.setup.assembly import assemble
 from nas_fusion.studies.setup.hyperparameters import Hyperparameters, TuningResult
 from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_checks import check_study
 from nas_fusion.studies.setup.study_folder import StudyFolder
-from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.system.files import write_text
 from nas_fusion.system.seals import sealed
 
@@ -60,11 +59,7 @@ def tune(
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
     assembly = assemble(settings, dataset, study.latency)
-    shared = None if storage is None else open_storage(storage)  # before the folder: it may not be reached
-    with study.locked(settings, dataset.fingerprint):
-        opened = shared or open_storage(study.storage_url)
-        assembly.limits.remember_in(study.latency)
-        place = Workplace(assembly, study, opened, study.name)
+    with coordinating(assembly, study, storage) as place:
         (tuning,) = tunings(place)
         announce(tuning.study, settings, dataset.fingerprint, TUNING)
         tuning.reopen()

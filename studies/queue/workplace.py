@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,6 +18,7 @@ from nas_fusion.studies.setup.assembly import Assembly
 from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.leases import Watch
+from nas_fusion.studies.storage.optuna_storage import open_storage
 
 POLL_SECONDS = 0.5
 """How long a process waits before it looks again for what others have done."""
@@ -48,6 +51,29 @@ class Workplace:
     def written(self) -> WrittenCells:
         """The cells in the folder."""
         return WrittenCells(self.folder)
+
+
+@contextmanager
+def coordinating(
+    assembly: Assembly, folder: StudyFolder, storage: str | None, name: str | None = None
+) -> Iterator[Workplace]:
+    """Hold a study for this process, which coordinates it; its folder is there inside the block.
+
+    Args:
+        assembly: settings and data set.
+        folder: of the study.
+        storage: URL of Optuna's storage, which workers may share; in the folder if not given.
+        name: of the study in the storage; the folder's if not given.
+
+    Raises:
+        StudyError: another process holds it, or the folder cannot be written.
+        StorageError: the storage cannot be reached; the folder is as it was then.
+    """
+    shared = None if storage is None else open_storage(storage)
+    with folder.locked(assembly.settings, assembly.dataset.fingerprint):
+        opened = shared or open_storage(folder.storage_url)
+        assembly.limits.remember_in(folder.latency)
+        yield Workplace(assembly, folder, opened, name or folder.name)
 
 
 def cell_book(place: Workplace) -> CellBook:
