@@ -101,8 +101,8 @@ def compare(
         command: the command that repeats the comparison, for the report.
         reference: the strategy with which the reports compare the others; the one that validation chooses if not given.
         latex: a file for the table in LaTeX, if one is wanted.
-        processes: this one and workers beside it on this machine, which share its cores; 0: one per core. The log must
-            be in a file. Not with the engine "nni", which has its own.
+        processes: this one and workers that it starts on this machine, which share its cores; 0: one per core. The log
+            must be in a file. Not with the engine "nni", which has its own.
 
     Raises:
         StudyError: the folder belongs to other settings, or to another process.

@@ -73,7 +73,7 @@ PartListener = Callable[[Part, Path], None]
 
 
 def part_names(names: Sequence[str]) -> list[str]:
-    """The names, made different: a repeated one has a number behind it, in order (``clicks``, ``clicks-2``)."""
+    """The names, made different: a repeated one gets a number, in order (``clicks``, ``clicks-2``)."""
     chosen: list[str] = []
     for name in names:
         number, unused = 1, name

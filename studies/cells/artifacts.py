@@ -1,4 +1,4 @@
-"""What Optuna's dashboard shows beside a cell: copies of its design and drawing, made anew where they are damaged."""
+"""What Optuna's dashboard shows of a cell: copies of its design and drawing, made anew where they are damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a finished cell: its record with checksums, and beside it design, drawing and weights."""
+"""The folder of a finished cell: its record with checksums, its design, drawing and weights."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def chance_figure(dataset: EncodedDataset, valid_auc: float, test_auc: float) ->
 def retraining_figures(
     dataset: EncodedDataset, valid_auc: float, test_auc: float, test_logloss: float
 ) -> dict[str, float]:
-    """What dashboards are told of a re-training beside its validation AUC."""
+    """What dashboards are told of a re-training in addition to its validation AUC."""
     return {"test_auc": test_auc, "test_logloss": test_logloss, **chance_figure(dataset, valid_auc, test_auc)}
 
 

@@ -57,7 +57,7 @@ def shared_search(assembly: Assembly, job: Job, folder: StudyFolder) -> SearchOu
             save_search(place, outcome)
     if isinstance(task.incumbents, SavedIncumbents):
         task.incumbents.figures |= figures_of(outcome.trace)
-    # Nobody who trains is told of them.
+    # The re-training must not see test figures.
     return replace(outcome, trace=without_test_figures(outcome.trace))
 
 

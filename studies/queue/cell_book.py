@@ -70,7 +70,7 @@ class CellBook:
         storage: Optuna's storage.
         name: of the study.
         cells: all cells, in the order in which they are to run.
-        artifacts: folder for what dashboards show beside a cell's figures.
+        artifacts: folder for what dashboards show in addition to a cell's figures.
         watch: notices dead processes.
     """
 
@@ -231,13 +231,13 @@ class CellBook:
         return None
 
     def copy_artifacts(self, cell: Cell, folder: Path) -> None:
-        """Let dashboards beside this folder show a cell's design, also where it was computed beside another."""
+        """Let dashboards of this folder show a cell's design, also where it was computed in another folder."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             if self._cell(trial) == cell:
                 copy_artifacts(trial, self._storage, folder, self._folder)
 
     def publish(self, figures: Mapping[str, Any], words: Mapping[str, str]) -> None:
-        """Put figures (plotly) and words beside the cells in dashboards; one of the same name is replaced."""
+        """Add figures (plotly) and words to what dashboards show of the study; one of the same name is replaced."""
         for name, text in words.items():
             self.study.set_user_attr(name, text)
         for name, figure in figures.items():

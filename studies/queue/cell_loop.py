@@ -1,4 +1,4 @@
-"""Computing cells, beside other processes that do so, until there is none left."""
+"""Computing cells, together with other processes, until there is none left."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ FAILED_CELLS = 3
 
 @contextmanager
 def local_workers(count: int, storage: str, study: str, folder: Path) -> Iterator[None]:
-    """Start workers that claim cells beside this process; with them it has its share of the cores, too.
+    """Start workers that claim cells together with this process, which then has its share of the cores, too.
 
     Each has as many threads as cores divided by processes, unless ``OMP_NUM_THREADS`` says otherwise. What a worker
     prints is in ``worker-<number>.log`` in the study folder, which stays there until the next start if it

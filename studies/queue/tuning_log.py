@@ -17,7 +17,7 @@ class TuningLog:
     """Reports a trial's validations to Optuna, and stops it when the pruner says so.
 
     Steps 1 … `search_steps` belong to the search (epochs of a supernet, or candidates by their best so far), those
-    behind them to the re-training, so that trials are compared at like stages.
+    after them to the re-training, so that trials are compared at like stages.
 
     Args:
         claim: the trial.

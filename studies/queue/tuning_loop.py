@@ -1,4 +1,4 @@
-"""Doing tuning trials, beside other processes that do so, until every tuning has all of its own."""
+"""Doing tuning trials, together with other processes, until every tuning has all of its own."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ MANY_EPOCHS = 1_000_000
 
 @dataclass(frozen=True)
 class Workplace:
-    """A study that this process works on, alone or beside others.
+    """A study that this process works on, alone or with others.
 
     Args:
         assembly: settings and data set.

@@ -1,4 +1,4 @@
-"""What tuning may change: the recipe's and the model's hyperparameters, alike for all, and a strategy's own."""
+"""What tuning may change: the recipe's and the model's hyperparameters, the same for all, and a strategy's own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Hyperparameters:
     """The hyperparameters of one strategy in one comparison.
 
     Every strategy may tune learning rate, L2 of both groups, dropout and embedding width, over the same ranges around
-    the comparison's own values, and beside them what its entry's `distributions` offer. A strategy whose models are not
+    the comparison's own values, and in addition what its entry's `distributions` offer. A strategy whose models are not
     the space's may have a dropout of its own, which then takes the place of the space's.
 
     Args:
@@ -55,7 +55,7 @@ class Hyperparameters:
 
     @property
     def shares_search(self) -> bool:
-        """Whether another strategy's search serves this one: it has no parameters of its own beside that one's."""
+        """Whether another strategy's search serves this one: it has no other parameters than that one."""
         shared = self.settings.parameters.get(self.entry.search_name, {})
         return self.entry.shares_search_with is not None and self.own() == dict(shared)
 
@@ -115,7 +115,7 @@ class TuningResult:
     Args:
         values: of the best trial.
         valid_auc: of the best trial, after re-training; the largest of many, so an optimistic number.
-        default_valid_auc: of the defaults, tried alike; None if they could not be trained.
+        default_valid_auc: of the defaults, tried in the same way; None if they could not be trained.
         trials, pruned, failed: how many in all, stopped early, failed.
         seconds, samples: spent by all trials; a pruned trial's samples are those of its finished trainings.
     """

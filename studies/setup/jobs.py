@@ -137,7 +137,7 @@ def make_job(
         seed: of search and re-training.
         values: tuned hyperparameters, if there are any.
         label: what progress bars call it; the strategy's name if not given.
-        surroundings: what it runs in; nobody watches if not given.
+        surroundings: what it runs in; without any, nothing is told of it.
 
     Raises:
         OptionError: a tuned hyperparameter is unknown.
@@ -159,7 +159,7 @@ def make_job(
 
 
 def design_context(assembly: Assembly, job: Job) -> DesignContext:
-    """What the file of a job's design says beside the design."""
+    """What the file of a job's design says in addition to the design."""
     settings, schema = job.settings, assembly.dataset.schema
     usual = assembly.operations == OPERATIONS
     return DesignContext(

@@ -164,7 +164,7 @@ class StudyFolder:
         write_settings(settings, self.settings, fingerprint)
 
     def join(self, settings: ComparisonSettings, fingerprint: str) -> None:
-        """Create the folder with its ``study.toml`` if it is new, beside others that may work in it.
+        """Create the folder with its ``study.toml`` if it is new; other processes may work in it at the same time.
 
         Raises:
             StudyError: the folder belongs to something else, or cannot be written.

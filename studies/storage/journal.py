@@ -1,4 +1,4 @@
-"""Optuna's journal in a file, whose lines are whole also behind a full disk and a process that was killed."""
+"""Optuna's journal in a file, whose lines are whole even after a full disk or a process that was killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from optuna.storages.journal._file import get_lock_file
 class WholeJournal(JournalFileBackend):
     """A journal that takes back what it could write only half of.
 
-    Optuna's own leaves half a line, and the next process writes its line behind it: nobody can read the file then.
+    Optuna's own leaves half a line, and the next process appends its own line to it: then nobody can read the file.
     """
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
