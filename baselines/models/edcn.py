@@ -24,7 +24,10 @@ class Bridge(nn.Module):
 
     Args:
         width: number of features of either tower.
-        operation: ``add``, ``product``, ``concat`` or ``attention``.
+        operation: one of `nas_fusion.nn.OPERATION_TYPES`.
+
+    Raises:
+        OptionError: it is none of them.
     """
 
     def __init__(self, width: int, operation: str) -> None:
@@ -37,7 +40,7 @@ class Bridge(nn.Module):
         self.rectify = operation == "concat"
 
     def forward(self, cross: Features, deep: Features) -> Features:
-        """Merge."""
+        """Merge the towers' outputs, ``[batch, width]`` each, to one of the same shape."""
         merged = self.operation([cross, deep])
         return torch.relu(merged) if self.rectify else merged
 
@@ -50,6 +53,9 @@ class Regulation(nn.Module):
     Args:
         shape: fields, their width, and whether there is batch norm.
         temperature: τ.
+
+    Raises:
+        OptionError: the temperature is not above 0.
     """
 
     def __init__(self, shape: ModelShape, temperature: float) -> None:
@@ -62,7 +68,7 @@ class Regulation(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm1d(shape.width) if shape.batch_norm else nn.Identity() for _ in range(2))
 
     def forward(self, features: Features) -> tuple[Features, Features]:
-        """Return the inputs of the cross tower and of the deep tower."""
+        """Return the inputs of the cross tower and of the deep tower, ``[batch, width]`` both, as `features`."""
         # One share for a field, repeated for each of its features.
         shares = torch.softmax(self.gates / self.temperature, dim=1).repeat_interleave(self.emb_dim, dim=1)
         return self.norms[0](features * shares[0]), self.norms[1](features * shares[1])

@@ -24,6 +24,9 @@ class Context(nn.Module):
     Args:
         shape: the fields and their width.
         fields: indices of the context fields; none: the learnt vector, which starts at zero.
+
+    Raises:
+        OptionError: an index is twice in it, or none of a field.
     """
 
     columns: Tensor
@@ -70,7 +73,7 @@ class FeatureGate(nn.Module):
         self.scores = nn.Linear(hidden, shape.width)
 
     def forward(self, embedding: Features, ids: Ids, values: Values | None) -> Features:
-        """Return the gated embedding."""
+        """Return the gated embedding, ``[batch, width]`` as the embedding."""
         context = self.context(ids, values)
         # Twice, so that a gate in its middle leaves a feature as it is.
         return 2 * torch.sigmoid(self.scores(torch.relu(self.hidden(context)))) * embedding
@@ -82,6 +85,9 @@ class BilinearFusion(nn.Module):
     Args:
         first, second: number of features of x and of y.
         heads: into how many parts they are cut; divides both.
+
+    Raises:
+        OptionError: it does not.
     """
 
     def __init__(self, first: int, second: int, heads: int) -> None:

@@ -76,7 +76,7 @@ class LinearPart(nn.Module):
         self.weights = FieldEmbedding(shape.field_sizes, 1, shape.value_fields)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the sum of the weights."""
+        """Return the sum of the weights, ``[batch]``, of ids ``[batch, field]`` and values ``[batch, value]``."""
         return self.weights(ids, values).sum(dim=1)
 
 
@@ -94,7 +94,7 @@ class CrossNetwork(nn.Module):
         self.layers = nn.ModuleList(make(width) for _ in range(positive("cross_layers", layers)))
 
     def forward(self, embedding: Features) -> Features:
-        """Cross the embedding with itself, layer after layer."""
+        """Cross the embedding ``[batch, width]`` with itself, layer after layer."""
         # Every layer crosses with the embedding itself, not with its own input: the degree grows by one a layer.
         crossed = embedding
         for layer in self.layers:
@@ -108,13 +108,27 @@ def vectors_of(embedding: Features, shape: ModelShape) -> Vectors:
 
 
 def fm_term(vectors: Vectors) -> Logits:
-    """``Σ_{i<j} ⟨v_i, v_j⟩`` as ``½ Σ_d ((Σ_i v_id)² - Σ_i v_id²)`` (Rendle, ICDM 2010, lemma 3.1)."""
+    """``Σ_{i<j} ⟨v_i, v_j⟩`` as ``½ Σ_d ((Σ_i v_id)² - Σ_i v_id²)`` (Rendle, ICDM 2010, lemma 3.1).
+
+    Args:
+        vectors: ``[batch, field, dim]``.
+
+    Returns:
+        ``[batch]``.
+    """
     # Linear in the number of fields, where the sum over pairs is quadratic.
     return 0.5 * (vectors.sum(dim=1).square() - vectors.square().sum(dim=1)).sum(dim=1)
 
 
 def inner_products(vectors: Vectors) -> Float[Tensor, "batch pair"]:
-    """``⟨v_i, v_j⟩`` for every pair i < j, pairs in the order (0, 1), (0, 2), …, (1, 2), …"""
+    """``⟨v_i, v_j⟩`` for every pair i < j, pairs in the order (0, 1), (0, 2), …, (1, 2), …
+
+    Args:
+        vectors: ``[batch, field, dim]``.
+
+    Returns:
+        ``[batch, field · (field - 1) / 2]``.
+    """
     fields = vectors.shape[1]
     # One batched product makes every pair twice; choosing half of them is cheaper than making each once.
     first, second = torch.triu_indices(fields, fields, offset=1, device=vectors.device)

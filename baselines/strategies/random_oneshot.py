@@ -122,7 +122,7 @@ def _shared_weight_auc(space: FusionSpace, design: FusionDesign, loader: Any) ->
     device = space.network.head.weight.device
     for node in space.modules():
         if isinstance(node, SampledNode):
-            node.sample = {m.label: sample[m.label] for m in node._own_mutables()}
+            node.sample = {m.label: sample[m.label] for m in node.own_mutables()}
     logits, labels = [], []
     for batch in loader:
         values = None if batch.values is None else batch.values.to(device)

@@ -43,7 +43,7 @@ class ConstantBlock(nn.Module):
         times_embedding: whether it is multiplied by the embedding.
     """
 
-    def __init__(self, bias: Tensor, *, times_embedding: bool = False) -> None:
+    def __init__(self, bias: Float[Tensor, " width"], *, times_embedding: bool = False) -> None:
         super().__init__()
         # A weight of its own: the block that it comes from may go on being trained.
         self.bias, self.times_embedding = nn.Parameter(bias.detach().clone()), times_embedding
@@ -62,7 +62,7 @@ class ConstantDeepBlock(nn.Module):
         dropout: as of `DeepBlock`.
     """
 
-    def __init__(self, bias: Tensor, dropout: nn.Dropout | None) -> None:
+    def __init__(self, bias: Float[Tensor, " width"], dropout: nn.Dropout | None) -> None:
         super().__init__()
         self.bias, self.dropout = nn.Parameter(bias.detach().clone()), dropout
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.design import OUTPUT
@@ -30,7 +31,7 @@ from nas_fusion.optfusion.gates import binary_gate
 from nas_fusion.optfusion.optfusion_node import OptFusionNode
 
 Gates = Mapping[str, Mapping[str, Tensor]]
-"""By target and source."""
+"""By target and source, one number each."""
 
 
 class CostPenalty:
@@ -54,8 +55,8 @@ class CostPenalty:
         limits = next((node.limits for node in nodes if node.limits is not None), None)
         return cls(nodes, limits, weight) if limits is not None and weight else None
 
-    def __call__(self) -> Tensor:
-        """The penalty, to be added to the loss."""
+    def __call__(self) -> Float[Tensor, ""]:
+        """The penalty, one number, to be added to the loss; its gradient reaches α and β alone."""
         gates = self._gates()
         terms = [
             torch.relu(self._expected(limit.table, gates) * (limit.factor / limit.most) - 1)

@@ -25,6 +25,12 @@ def binary_gate(alpha: Float[Tensor, " connection"]) -> Float[Tensor, " connecti
     """``m = 1[α > 0]`` (strict) with ``∂L/∂α = ∂L/∂m``, unclipped.
 
     The gradient passes closed gates too, so that they can open again (Zhang et al., WSDM 2025).
+
+    Args:
+        alpha: ``[connection]``, any floating dtype.
+
+    Returns:
+        ``[connection]`` of 0 and 1, in the dtype of `alpha`.
     """
     gates: Tensor = _BinaryGate.apply(alpha)  # type: ignore[no-untyped-call]
     return gates

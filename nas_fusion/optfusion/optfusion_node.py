@@ -31,6 +31,9 @@ class SupernetOptions:
         product: what a product does with a closed input (`nas_fusion.nn.Product`); None: as the space says.
         mixture_start: initial β: ``"xavier"`` (published: normal with standard deviation .63, so that a short search
             may end with the operations it was born with), or ``"uniform"``: all alike.
+
+    Raises:
+        OptionError: an option is out of its range.
     """
 
     gate_start: float = 0.5
@@ -51,12 +54,18 @@ class SupernetOptions:
 
 
 class OptFusionNode(SupernetNode):
-    """``Σ_o softmax(β)_o · op_o(m_1 x_1, …, m_k x_k)`` with binary gates ``m = 1[α > 0]``.
+    """``Σ_o softmax(β)_o · op_o(m_1 x_1, …, m_k x_k)`` with binary gates ``m = 1[α > 0]`` (Zhang et al., WSDM 2025).
+
+    Its own parameters are α ``[input]`` and β ``[operation]``, None where nothing is merged; the weights of the
+    operations are the node's that it replaces.
 
     Args:
         node: the node to replace.
         memo: NNI's memo of the mutation.
         options: how to start, and what to learn.
+
+    Raises:
+        OptionError: the ablation's operation is none of the node's.
     """
 
     def __init__(self, node: FusionNode, memo: dict[str, Any], options: SupernetOptions) -> None:
@@ -89,7 +98,15 @@ class OptFusionNode(SupernetNode):
         yield from (p for p in (self.alpha, self.beta) if p is not None and p.requires_grad)
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
-        """Merge the gated inputs by the mixture of operations, or by the only one that is not searched."""
+        """Merge the gated inputs by the mixture of operations, or by the only one that is not searched.
+
+        Args:
+            inputs: of every candidate connection, ``[batch, width]`` each.
+            embedding: ``[batch, width]``; not looked at, every node is called alike.
+
+        Returns:
+            ``[batch, width]``.
+        """
         gates = binary_gate(self.alpha)
         if self.beta is None:
             return self.mix(inputs, gates, None)

@@ -33,6 +33,9 @@ def propose(
         gate_start: the α with which gates started.
         designs: of the space.
         rng: source of randomness.
+
+    Yields:
+        Legal designs of the space; those above its limits are among them, and repetitions.
     """
     yield derived
     yield FusionDesign.build(derived.levels, derived.connections, designs.operations[0])

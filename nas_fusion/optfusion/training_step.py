@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from nas_fusion.measures import DEFAULT_COST_PENALTY
@@ -44,8 +45,16 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         # tensors.
         return torch.optim.Adam(self.arch_parameters(), lr=self.arch_learning_rate, fused=True)
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Step weights and architecture on the same batch."""
+    def training_step(self, batch: Any, batch_idx: int) -> Float[Tensor, ""]:
+        """Step weights and architecture on the same batch.
+
+        Args:
+            batch: a `nas_fusion.data` batch: ids ``[batch, field]``, values, labels ``[batch]``.
+            batch_idx: its number in the epoch.
+
+        Returns:
+            The loss in nats a row, the penalty on cost included.
+        """
         architecture = self.architecture_optimizers()
         # NNI's wrapper clears and steps the weights' optimisers only.
         architecture.zero_grad()

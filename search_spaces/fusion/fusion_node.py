@@ -47,14 +47,15 @@ class FusionNode(MutableModule):
         with label_scope(block):
             self.connection_choices = [nni.choice(source, [1, 0]) for source in sources]
             self.operation_choice = nni.choice(OPERATION_KEY, list(operations)) if operations else None
-        for mutable in self._own_mutables():
+        for mutable in self.own_mutables():
             self.add_mutable(mutable)
 
-    def _own_mutables(self) -> list[Any]:
+    def own_mutables(self) -> list[Any]:
+        """The choices of this block: its connections, and its operation where it has one."""
         return self.connection_choices + ([self.operation_choice] if self.operation_choice is not None else [])
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
-        """Merge the inputs as NNI's dry run does: everything open, the first operation."""
+        """Merge the inputs, ``[batch, width]`` each, as NNI's dry run does: everything open, the first operation."""
         if self.operation_choice is None:
             return inputs[0]
         return self.operations[ensure_frozen(self.operation_choice, strict=False)](inputs)
@@ -93,7 +94,7 @@ class SupernetNode(BaseSuperNetModule):
         self.block, self.sources, self.limits = node.block, node.sources, node.limits
         self.operations: OperationDict = node.operations
         self.connection_choices, self.operation_choice = node.connection_choices, node.operation_choice
-        for mutable in self._own_mutables():
+        for mutable in self.own_mutables():
             self.add_mutable(mutable)
         # Once, not at every step: whether the fast ways know these operations.
         self._fusable = is_covered(list(self.operations.all().values()))
@@ -101,7 +102,7 @@ class SupernetNode(BaseSuperNetModule):
         self._peers = _Peers.of(memo)
         self._peers.nodes.append(self)
 
-    _own_mutables = FusionNode._own_mutables
+    own_mutables = FusionNode.own_mutables
     freeze = FusionNode.freeze
     derive_hard = FusionNode.derive_hard
     derive_soft = FusionNode.derive_soft
@@ -123,7 +124,16 @@ class SupernetNode(BaseSuperNetModule):
     def mix(
         self, inputs: Sequence[Features], gates: Float[Tensor, " input"], weights: Float[Tensor, " operation"] | None
     ) -> Features:
-        """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)``; ``m_1 x_1`` where there is no operation."""
+        """``Σ_o w_o · op_o(m_1 x_1, …, m_k x_k)``; ``m_1 x_1`` where there is no operation.
+
+        Args:
+            inputs: ``x_j`` of every candidate input, ``[batch, width]`` each.
+            gates: ``m_j``, ``[input]``.
+            weights: ``w_o``, ``[operation]``, in the order of `operations`; None for a block that merges nothing.
+
+        Returns:
+            ``[batch, width]``.
+        """
         mixture = FAST_MIXTURES.get(inputs[0].device.type)
         # Values and gradients are the same in every way.
         if weights is not None and self._fusable and mixture is not None:

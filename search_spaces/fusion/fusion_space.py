@@ -177,7 +177,7 @@ class FusionSpace(ModelSpace):
     def forward(
         self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
-        """Return the logits of the current form: dry run, supernet, or fixed design."""
+        """Return the logits ``[batch]`` of the current form: dry run, supernet, or fixed design."""
         return self.network(ids, values)
 
     def limit(self, limits: Limits | None) -> None:

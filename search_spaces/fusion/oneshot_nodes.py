@@ -39,7 +39,7 @@ class DifferentiableNode(SupernetNode):
             yield self.operation_logits
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
-        """Merge the inputs by the relaxed choices."""
+        """Merge the inputs, ``[batch, width]`` each, by the relaxed choices."""
         gates = self.softmax(torch.stack(list(self.connection_logits)))[:, 0]  # column 0 is "open"
         return self.mix(inputs, gates, None if self.operation_logits is None else self.softmax(self.operation_logits))
 
@@ -71,7 +71,7 @@ class SampledNode(SupernetNode):
 
     def __init__(self, node: FusionNode, memo: dict[str, Any]) -> None:
         super().__init__(node, memo)
-        self.sample: dict[str, Any] = {m.label: m.default() for m in self._own_mutables()}
+        self.sample: dict[str, Any] = {m.label: m.default() for m in self.own_mutables()}
 
     @classmethod
     def mutate(cls, module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> Any:
@@ -81,7 +81,7 @@ class SampledNode(SupernetNode):
     def resample(self, memo: dict[str, Any]) -> dict[str, Any]:
         """Draw this node's choices (torch's generator decides, so that the run's seed does)."""
         self.sample = {}
-        for mutable in self._own_mutables():
+        for mutable in self.own_mutables():
             if mutable.label in memo:
                 self.sample[mutable.label] = memo[mutable.label]
             else:
@@ -89,7 +89,7 @@ class SampledNode(SupernetNode):
         return self.sample
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
-        """Merge the open inputs by the sampled operation."""
+        """Merge the open inputs, ``[batch, width]`` each, by the sampled operation."""
         kept = [j for j, source in enumerate(self.sources) if self.sample[connection_label(source, self.block)]]
         if self.operation_choice is None:
             return inputs[0] if kept else torch.zeros_like(embedding)

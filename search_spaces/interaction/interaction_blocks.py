@@ -36,7 +36,7 @@ class MLP(nn.Module):
         self.width = width
 
     def forward(self, inputs: Sequence[Features]) -> Features:
-        """Concatenate and transform."""
+        """Concatenate inputs ``[batch, width_i]`` and transform them to ``[batch, width]``."""
         return torch.relu(self.linear(torch.cat(list(inputs), dim=1)))
 
 
@@ -54,7 +54,7 @@ class Hadamard(nn.Module):
         self.width = width
 
     def forward(self, inputs: Sequence[Features]) -> Features:
-        """Map twice and multiply."""
+        """Map inputs ``[batch, width_i]`` twice to ``[batch, width]``, and multiply."""
         together = torch.cat(list(inputs), dim=1)
         return self.left(together) * self.right(together)
 
@@ -76,7 +76,7 @@ class Vectors(nn.Module):
         self.count = raw + len(self.maps)
 
     def forward(self, inputs: Sequence[Features]) -> Float[Tensor, "batch vector dim"]:
-        """Return the vectors."""
+        """Return the vectors, ``[batch, count, emb_dim]``, of inputs ``[batch, width_i]``."""
         vectors = [inputs[0].unflatten(1, (self.raw, self.emb_dim))] if self.raw else []
         outputs = inputs[bool(self.raw) :]
         vectors += [map_(output).unsqueeze(1) for map_, output in zip(self.maps, outputs, strict=True)]

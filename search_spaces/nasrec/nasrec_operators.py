@@ -42,7 +42,7 @@ class Linear(nn.Module):
         self.layer = ElasticDense(dense, width, rectify=True)
 
     def forward(self, dense: Inputs, sparse: Inputs, width: int) -> Features:
-        """Concatenate and transform."""
+        """Concatenate dense inputs and transform them to ``[batch, width]``."""
         return self.layer(dense, width)
 
 
@@ -61,7 +61,7 @@ class Gating(nn.Module):
         self.norm = ElasticNorm(width)
 
     def forward(self, dense: Inputs, sparse: Inputs, width: int) -> Features:
-        """Multiply by the gate."""
+        """Multiply by the gate: ``[batch, width]``."""
         return self.norm(self.value(dense, width) * torch.sigmoid(self.gate(dense, width)))
 
 
@@ -89,7 +89,7 @@ class DotProduct(nn.Module):
         self.layer = ElasticDense({0: len(first)}, width)
 
     def forward(self, dense: Inputs, sparse: Inputs, width: int) -> Features:
-        """Mix, multiply, transform."""
+        """Mix the sparse inputs, multiply all pairs, transform the products to ``[batch, width]``."""
         mixed = self.mix(transposed(sparse), DOT_VECTORS).mT
         # The dense inputs take part as one more vector.
         vectors = torch.cat([self.project(dense, self.emb_dim).unsqueeze(1), mixed], dim=1)
@@ -111,7 +111,7 @@ class EmbeddedLinear(nn.Module):
         self.mix = ElasticDense(sparse, vectors, rectify=True)
 
     def forward(self, sparse: Inputs, vectors: int) -> Vectors:
-        """Mix the vectors."""
+        """Mix the vectors to ``[batch, vectors, dim]``."""
         return self.mix(transposed(sparse), vectors).mT
 
 
@@ -136,7 +136,7 @@ class Attention(nn.Module):
         self.attended, self.normed = nn.LayerNorm(emb_dim), nn.LayerNorm(emb_dim)
 
     def forward(self, sparse: Inputs, vectors: int) -> Vectors:
-        """Mix the vectors, and let each look at all."""
+        """Mix the vectors to ``[batch, vectors, dim]``, and let each look at all."""
         mixed = self.mix(transposed(sparse), vectors).mT
         # With one head as a dimension of its own torch takes the kernel that keeps no [vectors, vectors] shares.
         queries, keys, values = (layer(mixed).unsqueeze(1) for layer in (self.queries, self.keys, self.values))

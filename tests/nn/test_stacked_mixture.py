@@ -10,8 +10,9 @@ from torch import Tensor
 
 from nas_fusion.nn.fused_mixture import fused_mixture
 from nas_fusion.nn.mixture import FAST_MIXTURES
-from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ProductRule
+from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product
 from nas_fusion.nn.stacked_mixture import stacked_mixture
+from nas_fusion.settings import ProductRule
 
 ROWS, WIDTH = 9, 6
 GATES = [[1.0], [0.0], [1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0], [0.3, 0.9, 0.5]]
