@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from nas_fusion.cli.console import EXIT_INCOMPLETE, print_plain
 
 if TYPE_CHECKING:
-    from nas_fusion.records import CellRecord
+    from nas_fusion.records import CellRecord, ComparisonInfo
     from nas_fusion.report import ReportModel
     from nas_fusion.studies import Comparison, Suite
 
@@ -97,6 +98,43 @@ def print_cell(console: Console, record: CellRecord, done: int, total: int) -> N
     line += f"  valid {record.valid_auc:.4f}  test {record.test_auc:.4f}"
     line += f"  search {record.search_seconds:.1f} s, re-train {record.retrain_seconds:.1f} s"
     print_plain(console, line)
+
+
+@dataclass
+class CellLines:
+    """Prints a line for every finished cell, and the tables of the first seed that is whole while others are computed.
+
+    Args:
+        console: where.
+        info: of the comparison.
+        finished_before: how many cells an earlier start has finished: it has shown what they say.
+    """
+
+    console: Console
+    info: ComparisonInfo
+    finished_before: int
+    _records: list[CellRecord] = field(default_factory=list)
+    _shown: bool = False
+
+    def __call__(self, record: CellRecord, done: int, total: int) -> None:
+        """A cell is finished."""
+        print_cell(self.console, record, done, total)
+        self._records.append(record)
+        strategies = list(self.info.settings["strategies"])
+        of_seed = {r.strategy: r for r in self._records if r.seed == record.seed}
+        if self._shown or len(of_seed) < len(strategies):
+            return
+        self._shown = True
+        if self.finished_before < done < total:
+            self._print_seed([of_seed[name] for name in strategies], record.seed)
+
+    def _print_seed(self, records: Sequence[CellRecord], seed: int) -> None:
+        from nas_fusion.report import comparison_tables, report_model
+
+        self.console.print(f"\nseed {seed}, while the others are computed:", highlight=False)
+        for table in comparison_tables(report_model(records, replace(self.info, seeds=(seed,))), self.console.width):
+            self.console.print(table)
+            self.console.print()
 
 
 def _print_waiting(console: Console, result: Comparison) -> None:

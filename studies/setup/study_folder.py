@@ -77,6 +77,10 @@ class StudyFolder:
         """
         return self.path / "cells" / _name(strategy, seed)
 
+    def finished_cells(self) -> int:
+        """How many cells have their result in the folder."""
+        return sum(1 for _ in self.path.glob("cells/*/cell.json"))
+
     def search(self, strategy: str, seed: int) -> Path:
         """Folder of a finished search.
 

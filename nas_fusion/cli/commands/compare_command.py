@@ -14,7 +14,7 @@ from rich.console import Console
 from nas_fusion.cli.asked_settings import strategy_parameters, with_preset
 from nas_fusion.cli.command import Command, GivenSettings
 from nas_fusion.cli.common_options import Assignments, SeveralLogs
-from nas_fusion.cli.comparison_output import exit_if_incomplete, print_cell, print_result, print_suite
+from nas_fusion.cli.comparison_output import CellLines, exit_if_incomplete, print_cell, print_result, print_suite
 from nas_fusion.cli.console import for_progress, output, print_plain, print_tuning, shown_command
 from nas_fusion.cli.log_reading import DEFAULT_STUDIES, data_line, default_study, prepare_log
 from nas_fusion.errors import OptionError
@@ -130,6 +130,7 @@ def one_for_each(presets: Sequence[str], logs: int) -> list[str | None]:
 
 
 def _compare_one(console: Console, asked: _Asked) -> None:
+    from nas_fusion.studies import StudyFolder, comparison_info
     from nas_fusion.studies import compare as compare_strategies
 
     (settings,) = asked.all_settings()
@@ -137,7 +138,10 @@ def _compare_one(console: Console, asked: _Asked) -> None:
     asked.check(settings, folder)
     part = _part(console, settings)
     _say_part(console, part, folder)
-    result = compare_strategies(settings, part.dataset, folder, **asked.how(console))
+    how = asked.how(console)
+    info = comparison_info(settings, part.dataset, how["command"], how["reference"])
+    how["listener"] = CellLines(console, info, StudyFolder(folder).finished_cells())
+    result = compare_strategies(settings, part.dataset, folder, **how)
     print_result(console, result, asked.written.latex)
     exit_if_incomplete(console, [result])
 
