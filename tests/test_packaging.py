@@ -132,6 +132,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
@@ -147,12 +148,14 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     assert f"{info}/licenses/LICENSE" in names
 
 
+@pytest.mark.slow
 def test_the_wheel_has_the_command(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (points,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
         assert "nasfusion = nas_fusion.cli:main" in archive.read(points).decode()
 
 
+@pytest.mark.slow
 def test_the_wheel_works_beside_a_folder_of_the_same_name(wheel: Path, tmp_path: Path) -> None:
     """A user's own `baselines/`, first on the path, is neither used nor in the way."""
     (tmp_path / "site").mkdir()

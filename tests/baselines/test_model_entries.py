@@ -124,6 +124,7 @@ def test_tuning_takes_the_models_own_dropout(name: str) -> None:
     assert parameters == {"dropout": 0.45}
 
 
+@pytest.mark.slow
 def test_a_comparison_of_models_goes_on_with_equal_records(dataset: EncodedDataset, tmp_path: Path) -> None:
     first = compare(settings(), dataset, tmp_path / "study")
     assert [r.strategy for r in first.records] == ["fnn", "finalmlp"]

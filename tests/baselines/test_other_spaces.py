@@ -297,6 +297,7 @@ def test_progress_is_drawn_where_there_is_a_console(name: str, data: SearchData)
 # End to end --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_found_predicts_clicks_and_an_untrained_model_does_not(
     name: str, tmp_path_factory: pytest.TempPathFactory

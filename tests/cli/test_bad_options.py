@@ -94,6 +94,7 @@ def test_a_wrong_command_line(
     assert tree(world) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["compare", "--levels", "33"], ["compare", "--study", "full", "--data", "log.csv"]]
 )

@@ -128,6 +128,7 @@ def run(*arguments: str | bytes, cwd: Path, **environment: str) -> subprocess.Co
     return subprocess.run([*COMMAND, *arguments], capture_output=True, check=False, cwd=cwd, env=everything)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [

@@ -12,6 +12,7 @@ from nas_fusion.design import FusionDesign
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "plain_nni.py"
 
 
+@pytest.mark.slow
 def test_it_prints_a_legal_design(tmp_path: Path) -> None:
     environment = {**os.environ, "HOME": str(tmp_path), "NASFUSION_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, str(EXAMPLE), "2000"]

@@ -38,6 +38,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
 
 
+@pytest.mark.slow
 def test_nni_alone_breaks_its_strategies_by_import_order_and_warns() -> None:
     """If this fails, `_nni` may import in any order, or needs no filter any more."""
     name, warned = json.loads(python("-c", IMPORT_ONESHOT_FIRST).stdout)
@@ -45,6 +46,7 @@ def test_nni_alone_breaks_its_strategies_by_import_order_and_warns() -> None:
     assert warned == ["RuntimeWarning"]
 
 
+@pytest.mark.slow
 def test_the_bridge_imports_without_a_warning_or_a_word() -> None:
     done = python("-W", "error", "-c", "import nas_fusion.nni_bridge")
     assert (done.stdout, done.stderr) == ("", "")

@@ -78,6 +78,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> SearchData:
     return tiny_data(Path(tmp_path_factory.mktemp("nas-fusion")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_whole_searches_end_alike_in_every_way(seed: int, data: SearchData) -> None:
     """Weights, α and β after 150 steps, and the design that they give."""

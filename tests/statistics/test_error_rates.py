@@ -34,6 +34,7 @@ def test_two_standard_deviations_are_found_in_90_of_100_comparisons(seed: int, s
     assert found.worse == 0
 
 
+@pytest.mark.slow
 def test_hundred_comparisons() -> None:
     """Batches of exactly 100: rates of .967 and .921 give 95 ties in .91 of the batches, and 90 finds in .84.
 

@@ -66,6 +66,7 @@ def nasfusion(site: Path, *arguments: str, cwd: Path, code: str = NASFUSION) -> 
     return process
 
 
+@pytest.mark.slow
 def test_it_is_listed(site: Path, tmp_path: Path) -> None:
     done = nasfusion(site, "strategies", cwd=tmp_path)
     line = next(line for line in done.stdout.splitlines() if "hillclimb" in line)
@@ -73,12 +74,14 @@ def test_it_is_listed(site: Path, tmp_path: Path) -> None:
     assert "multi-trial" in line
 
 
+@pytest.mark.slow
 def test_it_keeps_the_contract_by_the_published_tests(site: Path, tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(AUTHORS_TEST)
     done = nasfusion(site, "-q", "-p", "no:cacheprovider", "-W", "ignore", "test_mine.py", cwd=tmp_path, code=PYTEST)
     assert " passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_soft_strategy_with_a_supernet_of_its_own_is_compared(site: Path, tmp_path: Path) -> None:
     """Its search is kept for the soft row, which is re-trained from the file."""
     small = ("--data", "synthetic:1000", "--levels", "1", "--emb-dim", "2", "--budget", "1x", "--epochs", "1")

@@ -230,6 +230,7 @@ def train_once(cache: Path) -> str:
     return f"{auc!r} {model.hidden.weight.double().sum().item()!r}"
 
 
+@pytest.mark.slow
 def test_a_fresh_process_trains_the_same(tmp_path: Path) -> None:
     """With another hash seed, and without what the tests before this one have left behind."""
     command = [sys.executable, "-c", AGAIN, str(tmp_path), str(Path(__file__).parent)]

@@ -39,6 +39,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_three_data_sets_fit_on_one_page(written: Path) -> None:
     html = written.read_text("utf-8")
     assert len(html.encode()) < LARGEST_PAGE

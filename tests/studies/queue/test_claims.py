@@ -79,6 +79,7 @@ def take_what_is_free(url: str, ids: list[int], all_ready: Barrier, won: Connect
     won.send([number for number in ids if take(storage, number)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_every_trial_has_one_winner(tmp_path: Path, kind: str) -> None:
     storage = open_storage(storage_url(tmp_path, kind))
