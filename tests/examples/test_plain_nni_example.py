@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from nas_fusion.design import FusionDesign
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "plain_nni.py"
