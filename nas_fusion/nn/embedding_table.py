@@ -27,7 +27,7 @@ class EmbeddingTable(nn.Embedding):
         weight = self.weight
         learns = weight.requires_grad and torch.is_grad_enabled()
         if learns and not self.sparse and weight.device.type == "cpu" and weight.dtype in _SAME_SUMS:
-            return _LookUp.apply(weight, input)
+            return _LookUp.apply(weight, input)  # type: ignore[no-untyped-call]
         return super().forward(input)
 
 
