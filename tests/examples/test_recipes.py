@@ -12,7 +12,10 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from nas_fusion.cli import Command
+from nas_fusion.cli.application import help_words, run_command
 from nas_fusion.design import FusionDesign
+from nas_fusion.errors import OptionError
 from nas_fusion.registry import Registry
 from nas_fusion.report import FURTHER_FIGURES, comparison_figures, results_frame, write_report
 from nas_fusion.search import retrain, run_search
@@ -120,3 +123,22 @@ def test_what_is_no_number_in_a_record_is_no_metric() -> None:
         records[i] = dataclasses.replace(records[i], details={**records[i].details, "metrics": odd})
     frame: pd.DataFrame = results_frame(records, comparison_info())
     assert list(frame.columns) == list(results_frame(comparison_records(), comparison_info()).columns)
+
+
+@of("An option")
+def test_the_option_is_parsed_checked_and_explained(recipe: ModuleType) -> None:
+    taken: list[float] = []
+
+    def train(recipe: recipe.MyRecipe) -> None:  # type: ignore[name-defined]
+        """Train."""
+        taken.append(recipe.label_smoothing)
+
+    train.__annotations__["recipe"] = recipe.MyRecipe
+    command = Command(train, "nasfusion train --label-smoothing 0.1")
+    (option,) = [one for one in command.options if one.flag == "--label-smoothing"]
+    assert help_words(option).startswith("Labels are moved by so much towards the middle.")
+    run_command([command], ["train", "--label-smoothing", "0.1"])
+    run_command([command], ["train"])
+    assert taken == [0.1, 0.0]
+    with pytest.raises(OptionError, match=r"label_smoothing must be a number from 0 to 0\.5, got 0\.7"):
+        recipe.MyRecipe(label_smoothing=0.7)
