@@ -10,12 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 from nas_fusion.cli.console import PIPED_WIDTH
-from nas_fusion.data import prepare
 from nas_fusion.design import FusionDesign
-from nas_fusion.records import CellRecord
+from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report import comparison_caption, comparison_tables, draw_design, report_model
-from nas_fusion.settings.study_toml import read_settings
-from nas_fusion.studies import ComparisonSettings, StudyFolder, comparison_info
+from nas_fusion.studies import StudyFolder
 from nas_fusion.system.files import write_text
 
 
@@ -23,8 +21,7 @@ def main(study: Path) -> None:
     """Write ``compare.svg`` and ``design.svg`` beside this file."""
     folder = StudyFolder(study)
     records = [CellRecord.from_json(path.read_text("utf-8")) for path in sorted(study.glob("cells/*/cell.json"))]
-    settings = ComparisonSettings.from_dict(read_settings(folder.settings)[0])
-    info = comparison_info(settings, prepare(settings.source, settings.data), None)
+    info = ComparisonInfo.from_json(folder.comparison.read_text("utf-8"))
     console = Console(record=True, width=PIPED_WIDTH, file=io.StringIO())
     report = report_model(records, info)
     for table in comparison_tables(report, PIPED_WIDTH):

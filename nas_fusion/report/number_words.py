@@ -5,22 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from nas_fusion.report.numbers.summaries import Spread
-    from nas_fusion.statistics import Interval
+from nas_fusion.statistics import Interval
 
 MISSING = "–"
-
-
-def auc(spread: Spread | None) -> str:
-    """``0.9832 ±.0004``; without the deviation for one seed."""
-    if spread is None:
-        return MISSING
-    if spread.sd is None or math.isnan(spread.sd):
-        return f"{spread.mean:.4f}"
-    return f"{spread.mean:.4f} ±{f'{spread.sd:.4f}'.removeprefix('0')}"
 
 
 def short(value: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from nas_fusion.provenance import cells_in_words, differences
 from nas_fusion.records import CellRecord, ComparisonInfo
-from nas_fusion.report.number_words import auc, listed
+from nas_fusion.report.number_words import listed
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Decision, Standings
 from nas_fusion.report.numbers.summaries import StrategySummary
 from nas_fusion.statistics import PairedComparison
@@ -46,7 +46,7 @@ def _best(decision: Decision) -> list[str]:
 def _standing(summary: StrategySummary) -> str:
     made = f" ({summary.family})" if summary.is_reference else ""
     seeds = f"{len(summary.seeds)} seeds" if len(summary.seeds) > 1 else "one seed"
-    aucs = f"validation AUC {summary.valid_auc.mean:.4f}, test AUC {auc(summary.test_auc)}"
+    aucs = f"validation AUC {summary.valid_auc.mean:.4f}, test AUC {summary.test_auc.words}"
     return f"{summary.strategy}{made}, {aucs} ({seeds})"
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from nas_fusion.errors import OptionError
-from nas_fusion.report.number_words import MISSING, auc, signed
+from nas_fusion.report.number_words import MISSING, signed
 from nas_fusion.report.numbers.decision import NOT_LEARNED, How, Standings
 from nas_fusion.report.numbers.rank_diagram import RankDiagram, data_labels, overall_rank_diagram, shared_strategies
 from nas_fusion.report.numbers.report_model import ReportModel
@@ -115,7 +115,7 @@ class SuiteModel:
         rank = MISSING if row.rank is None else f"{row.rank:.2f}"
         against = self.standings.against.get(row.strategy) if self.standings else None
         difference = MISSING if against is None else signed(against.difference)
-        marked = [auc(s) + NOT_LEARNED * (n > 0) for s, n in zip(row.test_auc, row.not_learned, strict=True)]
+        marked = [s.words + NOT_LEARNED * (n > 0) for s, n in zip(row.test_auc, row.not_learned, strict=True)]
         return [*marked, rank, difference, row.call]
 
     @cached_property

@@ -68,6 +68,13 @@ class Spread(NamedTuple):
         sd = statistics.stdev(numbers) if len(numbers) > 1 else None
         return cls(statistics.fmean(numbers), sd, len(numbers))
 
+    @property
+    def words(self) -> str:
+        """``0.9832 ±.0004``; without the deviation for one seed."""
+        if self.sd is None or math.isnan(self.sd):
+            return f"{self.mean:.4f}"
+        return f"{self.mean:.4f} ±{f'{self.sd:.4f}'.removeprefix('0')}"
+
 
 class TuningCost(NamedTuple):
     """What tuning a strategy's hyperparameters took, once for all seeds."""

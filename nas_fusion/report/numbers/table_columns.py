@@ -8,7 +8,6 @@ from typing import NamedTuple
 from nas_fusion.records import ComparisonInfo
 from nas_fusion.report.number_words import (
     MISSING,
-    auc,
     count,
     interval,
     milliseconds,
@@ -132,8 +131,8 @@ def calls(rows: Sequence[Row], reference: str) -> Mapping[str, str]:
 
 def _quality(info: ComparisonInfo, reference: str) -> list[_Cells]:
     columns = [
-        _Cells("validation AUC", "valid\nAUC", lambda r: auc(r.summary.valid_auc)),
-        _Cells("test AUC", "test\nAUC", lambda r: auc(r.summary.test_auc)),
+        _Cells("validation AUC", "valid\nAUC", lambda r: r.summary.valid_auc.words),
+        _Cells("test AUC", "test\nAUC", lambda r: r.summary.test_auc.words),
         _Cells(f"against {reference}", "against\nreference", lambda r: f"{r.call} {r.amount}".strip(), words=True),
         _Cells("seeds needed", "seeds\nneeded", lambda r: _needed(r.against)),
         _Cells("95 % of the difference", "95 % of the\ndifference", lambda r: _span(r.against)),
@@ -152,7 +151,7 @@ def _quality(info: ComparisonInfo, reference: str) -> list[_Cells]:
         )
     return [
         *columns,
-        _Cells("test logloss", "test\nlogloss", lambda r: auc(r.summary.test_logloss)),
+        _Cells("test logloss", "test\nlogloss", lambda r: r.summary.test_logloss.words),
         _Cells(
             "seeds",
             "seeds",

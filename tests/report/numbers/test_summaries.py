@@ -8,7 +8,7 @@ import pytest
 
 from nas_fusion.errors import OptionError
 from nas_fusion.report import Spread, summarise
-from nas_fusion.report.number_words import auc, count, seconds, share_of_attainable, signed
+from nas_fusion.report.number_words import count, seconds, share_of_attainable, signed
 from tests.report.report_fakes import cell, cells
 
 
@@ -66,9 +66,9 @@ def test_count(value: float, text: str) -> None:
 
 
 def test_other_formats() -> None:
-    assert auc(Spread(0.98321, 0.00044, 3)) == "0.9832 ±.0004"
-    assert auc(Spread(0.98321, None, 1)) == "0.9832"
-    assert auc(Spread(3.2, 1.25, 3)) == "3.2000 ±1.2500"
+    assert Spread(0.98321, 0.00044, 3).words == "0.9832 ±.0004"
+    assert Spread(0.98321, None, 1).words == "0.9832"
+    assert Spread(3.2, 1.25, 3).words == "3.2000 ±1.2500"
     assert [seconds(v) for v in (0.04, 12.34, 99.97, 1234.4)] == ["0.0", "12.3", "100", "1,234"]
     assert [signed(v) for v in (0.00123, -0.00001, -0.5)] == ["+0.0012", "+0.0000", "-0.5000"]
     assert share_of_attainable(0.7, 0.9) == pytest.approx(50)
