@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from nas_fusion.architecture import Found
 
@@ -20,6 +20,7 @@ class StoppedEarly(Exception):
     """Raised out of a `TrainingLog` to end a training that is not worth going on (a tuning's pruner)."""
 
 
+@runtime_checkable
 class Training(Protocol):
     """One training that is going on."""
 
@@ -33,6 +34,7 @@ class Training(Protocol):
         """Tell the final validation AUC, and further figures by name; without a finite one the training has failed."""
 
 
+@runtime_checkable
 class TrainingLog(Protocol):
     """Somebody who wants to be told."""
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from tests.checked_shapes import check_shapes
 from tests.command_process import PATIENCE_SECONDS, ROUND_SECONDS
 
 # Before torch is imported, and for child processes: the tests' models are too small for more threads, and several
 # processes with two threads each take many times as long as soon as a core is busy.
 os.environ["OMP_NUM_THREADS"] = "1"
+check_shapes()
 
 WAIT_MS = 1000 * PATIENCE_SECONDS
 SLOW_SECONDS = 3.0

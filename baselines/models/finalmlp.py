@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from torch import Tensor, nn
 
@@ -50,7 +51,7 @@ class Context(nn.Module):
             # One row, which broadcasts: without a context field the gate is the same for all rows.
             self.vector = nn.Parameter(torch.zeros(1, self.width))
 
-    def forward(self, ids: Ids, values: Values | None) -> Features:
+    def forward(self, ids: Ids, values: Values | None) -> Float[Tensor, "#batch context"]:
         """Return the context, ``[batch, width]``; one row where it is the same for all."""
         if self.embedding is None:
             return self.vector
@@ -98,7 +99,7 @@ class BilinearFusion(nn.Module):
         self.weight = nn.Parameter(torch.empty(heads, first // heads, second // heads))
         nn.init.normal_(self.weight, std=math.sqrt(2 / (self.weight.numel() + 1)))  # as the authors' code
 
-    def forward(self, first: Features, second: Features) -> Logits:
+    def forward(self, first: Float[Tensor, "batch first"], second: Float[Tensor, "batch second"]) -> Logits:
         """Return the logits ``[batch]``."""
         heads = len(self.weight)
         # All heads in one product; cut into h parts, the form has h times fewer weights.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from torch import nn
@@ -21,6 +21,7 @@ from nas_fusion.training import TrainConfig
 from nas_fusion.training_log import SilentLog, TrainingLog
 
 
+@runtime_checkable
 class Incumbents(Protocol):
     """Keeps models while a search runs, so that they can be measured behind it. It changes nothing of the search."""
 

@@ -49,6 +49,7 @@ class SharesBudget(Protocol):
         """For how many seconds at most, of those that are left; asked once, before it is, of a budget in seconds."""
 
 
+@runtime_checkable
 class RankedDesign(Protocol):
     """A design that was ranked with the weights of a supernet."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
 
 from nas_fusion.nn.embedding import FieldEmbedding
 from nas_fusion.settings import TrainConfig
+
+Loss = TypeVar("Loss")
+"""What a closure returns: a number, or a tensor of one."""
 
 ELEMENTS_AT_ONCE = 1 << 16
 """Elements of a table that `TouchedRowsAdam` steps together on a CPU: with their moments they fit into its cache."""
@@ -48,9 +51,9 @@ class TouchedRowsAdam(torch.optim.Adam):
     def step(self, closure: None = None) -> None: ...
 
     @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
+    def step(self, closure: Callable[[], Loss]) -> Loss: ...
 
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """One step; the closure, if any, computes the loss."""
         loss = None
         if closure is not None:

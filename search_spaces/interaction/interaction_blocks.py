@@ -11,12 +11,14 @@ embeddings of width 1; ``dot`` mixes many vectors to fewer; ``hadamard`` is ours
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from nas_fusion.nn.blocks import Features
+Inputs: TypeAlias = Sequence[Float[Tensor, "batch _"]]
+"""Of any widths, the batch the same."""
 
 MOST_VECTORS = 40
 """``dot`` mixes more vectors than this to as many, or its output would grow with the square of the fields."""
@@ -35,7 +37,7 @@ class MLP(nn.Module):
         self.linear = nn.Linear(sum(inputs), width)
         self.width = width
 
-    def forward(self, inputs: Sequence[Features]) -> Features:
+    def forward(self, inputs: Inputs) -> Float[Tensor, "batch width"]:
         """Concatenate inputs ``[batch, width_i]`` and transform them to ``[batch, width]``."""
         return torch.relu(self.linear(torch.cat(list(inputs), dim=1)))
 
@@ -53,7 +55,7 @@ class Hadamard(nn.Module):
         self.left, self.right = nn.Linear(sum(inputs), width), nn.Linear(sum(inputs), width)
         self.width = width
 
-    def forward(self, inputs: Sequence[Features]) -> Features:
+    def forward(self, inputs: Inputs) -> Float[Tensor, "batch width"]:
         """Map inputs ``[batch, width_i]`` twice to ``[batch, width]``, and multiply."""
         together = torch.cat(list(inputs), dim=1)
         return self.left(together) * self.right(together)
@@ -75,7 +77,7 @@ class Vectors(nn.Module):
         self.maps = nn.ModuleList(nn.Linear(width, emb_dim) for width in inputs[bool(raw) :])
         self.count = raw + len(self.maps)
 
-    def forward(self, inputs: Sequence[Features]) -> Float[Tensor, "batch vector dim"]:
+    def forward(self, inputs: Inputs) -> Float[Tensor, "batch vector dim"]:
         """Return the vectors, ``[batch, count, emb_dim]``, of inputs ``[batch, width_i]``."""
         vectors = [inputs[0].unflatten(1, (self.raw, self.emb_dim))] if self.raw else []
         outputs = inputs[bool(self.raw) :]
@@ -99,7 +101,7 @@ class FactorisationMachine(nn.Module):
         self.vectors = Vectors(inputs, raw, emb_dim)
         self.first_order = nn.Linear(self.vectors.count * emb_dim, 1)
 
-    def forward(self, inputs: Sequence[Features]) -> Features:
+    def forward(self, inputs: Inputs) -> Float[Tensor, "batch 1"]:
         """Return ``[batch, 1]``; the pairs by Rendle's lemma (ICDM 2010)."""
         vectors = self.vectors(inputs)
         # Linear in the number of vectors, where a sum over pairs is quadratic.
@@ -132,7 +134,7 @@ class DotProducts(nn.Module):
         self.register_buffer("second", second, persistent=False)
         self.width = len(first)
 
-    def forward(self, inputs: Sequence[Features]) -> Features:
+    def forward(self, inputs: Inputs) -> Float[Tensor, "batch pair"]:
         """Return ``[batch, pair]``, pairs in the order (0, 1), (0, 2), …, (1, 2), …"""
         vectors = self.vectors(inputs)
         if self.mix is not None:

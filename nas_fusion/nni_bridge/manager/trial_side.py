@@ -13,7 +13,7 @@ import json
 import time
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from urllib.error import HTTPError
 from urllib.request import Request
 
@@ -28,6 +28,7 @@ from nas_fusion.nni_bridge.nni_import import nni
 _FILE_SECONDS = 1.0
 
 
+@runtime_checkable
 class PlainChannel(Protocol):
     """A way to the manager."""
 

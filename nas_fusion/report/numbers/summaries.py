@@ -204,7 +204,7 @@ class Margins(NamedTuple):
     test: float
 
     @classmethod
-    def of(cls, rows: tuple[int, int, int], label_rate: float) -> Margins:
+    def of(cls, rows: Sequence[int], label_rate: float) -> Margins:
         """Those of a data set: rows of the train, validation and test split, and the share of positives."""
         return cls(chance_margin(rows[1], label_rate), chance_margin(rows[2], label_rate))
 

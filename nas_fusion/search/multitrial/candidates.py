@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from rich.console import Console
 from torch import nn
@@ -34,6 +34,7 @@ class TrainedCandidate(NamedTuple):
     trace: tuple[TracePoint, ...]
 
 
+@runtime_checkable
 class CandidateTraining(Protocol):
     """A way to train candidates: a wave is started, then each of its candidates is asked for, in the same order."""
 
