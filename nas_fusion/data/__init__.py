@@ -1,6 +1,5 @@
 """From a raw click log to encoded, memory-mapped splits, and from those to whole batches."""
 
-from nas_fusion.bounds import FORMATS
 from nas_fusion.data.batch_loader import Batch, BatchLoader
 from nas_fusion.data.click_model import synthetic_log
 from nas_fusion.data.encoded_dataset import EncodedDataset, EncodedSplit, SearchData
@@ -8,6 +7,7 @@ from nas_fusion.data.log_summary import DataSummary, FieldSummary, describe
 from nas_fusion.data.preparation import check_log, default_cache, prepare
 from nas_fusion.data.schema import MISSING_ID, UNKNOWN_ID, Field, FieldKind, Schema
 from nas_fusion.settings import DataOptions
+from nas_fusion.settings.log_formats import FORMATS
 
 __all__ = [
     "FORMATS",

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet
 
-from nas_fusion.data.encoding.encoded_files import SCHEMA_FILE, check_file_record, open_array, read_schema
-from nas_fusion.data.encoding.scan import SPLITS
+from nas_fusion.data.encoding.encoded_files import (
+    FORMAT_VERSION,
+    SCHEMA_FILE,
+    array_file,
+    check_file_record,
+    open_array,
+    read_schema,
+    read_vocabulary,
+)
+from nas_fusion.data.encoding.fitted_encoding import FittedEncoding
+from nas_fusion.data.encoding.splits import SPLITS
 from nas_fusion.data.schema import Schema
 from nas_fusion.errors import DataError, listed, shown
-
-FORMAT_VERSION = 1
-"""Of the folder. Raise it when encoding changes: older folders are then made anew."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,20 +166,15 @@ class EncodedDataset:
         names = [f.name for f in self.schema.fields]
         if field not in names:
             raise DataError(f"no field {shown(field)}; fields are {listed(names)}", path=self.path)
-        file = vocabulary_file(self.path, names.index(field))
-        if not file.exists():
+        found = read_vocabulary(self.path, names.index(field))
+        if found is None:
             raise DataError("the field has no vocabulary", path=self.path, column=field)
-        return tuple(pyarrow.parquet.read_table(file).column("value").to_pylist())
+        return tuple(found.values.to_pylist())
 
-
-def array_file(folder: Path, split: str, array: str) -> Path:
-    """Where an array of a split lies."""
-    return folder / f"{split}_{array}.npy"
-
-
-def vocabulary_file(folder: Path, field: int) -> Path:
-    """Where the vocabulary of the field at this position lies."""
-    return folder / f"vocabulary_{field:03d}.parquet"
+    def encoding(self) -> FittedEncoding:
+        """How its rows became ids and values; encodes new rows in the same way."""
+        fields = range(len(self.schema.fields))
+        return FittedEncoding.of(self.schema, [read_vocabulary(self.path, field) for field in fields])
 
 
 def _open_split(folder: Path, name: str, content: Mapping[str, Any], *, verify: bool) -> EncodedSplit:

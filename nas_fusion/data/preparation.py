@@ -6,14 +6,16 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas_fusion.data.encoded_dataset import FORMAT_VERSION, EncodedDataset
-from nas_fusion.data.encoding.dataset_writer import encode
-from nas_fusion.data.encoding.field_rules import check_columns
-from nas_fusion.data.sources.readers import open_source
+from nas_fusion.data.encoded_dataset import EncodedDataset
+from nas_fusion.data.encoding.dataset_writer import write_dataset
+from nas_fusion.data.encoding.encoded_files import FORMAT_VERSION
+from nas_fusion.data.encoding.fitting import fit_encoding
+from nas_fusion.data.encoding.reading_plan import ReadingPlan, plan_reading
+from nas_fusion.data.encoding.scan import Progress, scan_log
+from nas_fusion.data.sources.readers import open_log
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
 from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
@@ -38,7 +40,7 @@ def prepare(
     options: DataOptions = DEFAULT_OPTIONS,
     *,
     cache: Path | None = None,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> EncodedDataset:
     """Encode a log, or open it if the same content was encoded with the same options before.
 
@@ -54,10 +56,11 @@ def prepare(
         DataError: the log cannot be used; says file, line and column.
         OSError: the cache cannot be written, a full disk for instance.
     """
-    reader = check_log(source, options)
-    fingerprint = _fingerprint(reader, options)
+    log = open_log(source, options.format)
+    plan = plan_reading(log, options)
+    fingerprint = _fingerprint(log, options)
     root = cache if cache is not None else default_cache()
-    target = root / f"{_file_name(reader.name)}-{fingerprint[:16]}"
+    target = root / f"{_file_name(log.name)}-{fingerprint[:16]}"
     found = _open_existing(target)
     if found is not None:
         return found
@@ -65,13 +68,25 @@ def prepare(
     sweep(root)
     with temporary_folder(root, ENCODING) as temporary:
         try:
-            encode(reader, options, fingerprint, temporary, progress or _no_progress)
+            encode_log(log, plan, temporary, fingerprint, progress or _no_progress)
         except OSError as error:
             if error.filename is None:  # writing, which knows no name; and nobody knows the temporary one
                 raise OSError(error.errno, error.strerror or str(error), str(target)) from error
             raise
         _move(temporary, target)
     return EncodedDataset.open(target, verify=False)
+
+
+def encode_log(log: Source, plan: ReadingPlan, folder: Path, fingerprint: str, progress: Progress) -> None:
+    """Read a log three times and write the encoded data set into an existing, empty folder.
+
+    Raises:
+        DataError: the log cannot be used; says file, line and column.
+        OSError: the disk is full, for instance.
+    """
+    scan = scan_log(log, plan, progress)
+    fit = fit_encoding(log, scan, plan.options, progress)
+    write_dataset(log, scan, fit, folder, fingerprint=fingerprint, options=plan.options, progress=progress)
 
 
 def check_log(source: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_OPTIONS) -> Source:
@@ -81,16 +96,16 @@ def check_log(source: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_
         DataError: there is no such file, or no such column.
         OptionError: a synthetic log of another form.
     """
-    reader = open_source(source, options.format)
-    check_columns(reader, options)
-    return reader
+    log = open_log(source, options.format)
+    plan_reading(log, options)
+    return log
 
 
-def _fingerprint(source: Source, options: DataOptions) -> str:
+def _fingerprint(log: Source, options: DataOptions) -> str:
     content = {
         "version": FORMAT_VERSION,
-        "source": source.digest(),
-        "options": {**options.to_dict(), "format": source.kind},
+        "source": log.digest(),
+        "options": {**options.to_dict(), "format": log.kind},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

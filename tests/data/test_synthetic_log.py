@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from nas_fusion.data import describe, prepare, synthetic_log
 from nas_fusion.data.click_model import click_model
-from nas_fusion.data.encoding.auc import auc
+from nas_fusion.data.encoding.scan import auc
 from nas_fusion.errors import OptionError
 
 

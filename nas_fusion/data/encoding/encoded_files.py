@@ -1,4 +1,4 @@
-"""Files of an encoded data set: plain ``.npy`` arrays with checksums, and one ``schema.json``.
+"""Files of an encoded data set: ``.npy`` arrays and vocabularies with checksums, and one ``schema.json``.
 
 Arrays are written through ordinary file writes, not through a memory map: on a full disk a write raises `OSError`,
 where a map would end the process.
@@ -17,11 +17,27 @@ from typing import Any
 import numpy as np
 import numpy.lib.format
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet
 
+from nas_fusion.data.encoding.vocabulary import Vocabulary
 from nas_fusion.errors import DataError
+
+FORMAT_VERSION = 1
+"""Of the folder. Raise it when encoding changes: older folders are then made anew."""
 
 SCHEMA_FILE = "schema.json"
 READ_BYTES = 1 << 22
+
+
+def array_file(folder: Path, split: str, array: str) -> Path:
+    """Where an array of a split lies."""
+    return folder / f"{split}_{array}.npy"
+
+
+def vocabulary_file(folder: Path, field: int) -> Path:
+    """Where the vocabulary of the field at this position lies."""
+    return folder / f"vocabulary_{field:03d}.parquet"
 
 
 class ArrayWriter:
@@ -41,7 +57,7 @@ class ArrayWriter:
         self._header_bytes = self._file.write(_header(self.dtype, shape))
 
     def append(self, chunk: npt.NDArray[Any]) -> None:
-        """Write the next rows."""
+        """Write the next rows: an array whose shape, but for the first axis, is that of the whole."""
         data = np.ascontiguousarray(chunk, self.dtype).tobytes()
         self._crc = zlib.crc32(data, self._crc)
         self._rows += len(chunk)
@@ -105,6 +121,22 @@ def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(found, header)
     return found.getvalue()
+
+
+def write_vocabulary(folder: Path, field: int, vocabulary: Vocabulary) -> tuple[str, dict[str, int]]:
+    """Write the vocabulary of the field at this position; the file's name, and what `check_file_record` needs."""
+    file = vocabulary_file(folder, field)
+    pyarrow.parquet.write_table(pa.table({"value": vocabulary.values}), file)
+    return file.name, file_record(file)
+
+
+def read_vocabulary(folder: Path, field: int) -> Vocabulary | None:
+    """The vocabulary of the field at this position; None if it has none."""
+    file = vocabulary_file(folder, field)
+    if not file.exists():
+        return None
+    values = pyarrow.parquet.read_table(file).column("value")
+    return Vocabulary(values.combine_chunks().cast(pa.large_string()))
 
 
 def file_record(path: Path) -> dict[str, int]:

@@ -1,201 +1,205 @@
-"""Fitting a field on the training rows, then encoding any rows: one class per rule."""
+"""The second reading: the fields are fitted on the training rows. One fitter per rule, and `fit_encoding`."""
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from nas_fusion.data.encoding.field_rules import CATEGORY, LOG_PUBLISHED, QUANTILE, SCALE
-from nas_fusion.data.encoding.numeric import Moments, QuantileSketch, log_bucket, quantile_bucket
+from nas_fusion.data.encoding.field_rules import field_rules
+from nas_fusion.data.encoding.fitted_encoding import CATEGORY, QUANTILE, SCALE, FittedEncoding, log_buckets
+from nas_fusion.data.encoding.numeric import Moments, QuantileSketch
+from nas_fusion.data.encoding.scan import Progress, Scan, scanned_chunks
 from nas_fusion.data.encoding.value_counts import ValueCounter
 from nas_fusion.data.encoding.vocabulary import Vocabulary
-from nas_fusion.data.schema import FIRST_ID, MISSING_ID, Field, FieldKind
-from nas_fusion.data.sources.arrow_columns import Categories, FloatArray, categories, numbers
+from nas_fusion.data.schema import FIRST_ID, Field, FieldKind, Schema
+from nas_fusion.data.sources.chunk import Categories, Chunk, FloatArray
+from nas_fusion.data.sources.source import Source
+from nas_fusion.settings import DataOptions
 
-Rows = npt.NDArray[np.bool_]
+logger = logging.getLogger("nas_fusion")
 
-
-class Encoded(NamedTuple):
-    """A column as ids and, if it is scaled, as numbers."""
-
-    ids: npt.NDArray[np.int32]
-    values: npt.NDArray[np.float32] | None
+RowMask = npt.NDArray[np.bool_]
+"""Which rows of a chunk are fitted on, ``[rows]``."""
 
 
-class Encoder(ABC):
-    """One field. Life: `observe` for every chunk, `finish` once, then `encode` for every chunk.
+@dataclass(frozen=True)
+class FieldCounts:
+    """What was counted in the rows that a field was fitted on.
 
     Args:
-        name: of the field.
+        distinct: different values (numbers: told apart to 2^-15 of their size), missing not counted.
+        top: how often the most frequent value occurs.
+        missing: cells without a value.
+        rows: all rows.
+    """
+
+    distinct: int
+    top: int
+    missing: int
+    rows: int
+
+    @property
+    def top_share(self) -> float:
+        """Share of the most frequent value, 0 to 1."""
+        return self.top / self.rows if self.rows else 0.0
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all rows hold the same, so that the field tells nothing."""
+        return self.distinct + bool(self.missing) < 2
+
+
+class FittedField(NamedTuple):
+    """What a fitter learnt: the field, its vocabulary if it has one, and what was counted."""
+
+    field: Field
+    vocabulary: Vocabulary | None
+    counts: FieldCounts
+
+
+class Fitter(ABC):
+    """Fits one field. Life: `observe` for every chunk, `finish` once; then it is let go with all that it counted.
+
+    Args:
+        name: of the field's column.
+        rule: by which it is encoded.
         min_count: values seen less often are out of the vocabulary.
     """
 
-    def __init__(self, name: str, min_count: int) -> None:
-        self.name, self.min_count = name, min_count
-        self.field = Field(name, FieldKind.CATEGORICAL, FIRST_ID)
-        self.distinct, self.top_count, self.fit_missing, self.fit_rows = 0, 0, 0, 0
+    def __init__(self, name: str, rule: str, min_count: int) -> None:
+        self.name, self.rule, self.min_count = name, rule, min_count
 
     @abstractmethod
-    def observe(self, column: Any, rows: Rows) -> None:
-        """Take in the chosen rows of a chunk (those that vocabularies are fitted on)."""
+    def observe(self, chunk: Chunk, rows: RowMask) -> None:
+        """Take in the chosen rows of a chunk.
+
+        Raises:
+            DataError: a cell cannot be used, chosen or not.
+        """
 
     @abstractmethod
-    def finish(self) -> None:
-        """Set `field` and the statistics."""
-
-    @abstractmethod
-    def encode(self, column: Any) -> Encoded:
-        """Turn a chunk into ids and values."""
-
-    @property
-    def vocabulary(self) -> Vocabulary | None:
-        """The values that have ids, if the field has a vocabulary."""
-        return None
+    def finish(self) -> FittedField:
+        """What was learnt."""
 
 
-class CategoryEncoder(Encoder):
-    """One id per value of the vocabulary."""
+class CategoryFitter(Fitter):
+    """Counts the values."""
 
-    def __init__(self, name: str, min_count: int) -> None:
-        super().__init__(name, min_count)
-        self._counter: ValueCounter | None = ValueCounter()
-        self._vocabulary: Vocabulary | None = None
+    def __init__(self, name: str, rule: str, min_count: int) -> None:
+        super().__init__(name, rule, min_count)
+        self._counter = ValueCounter()
 
-    @property
-    def vocabulary(self) -> Vocabulary | None:
-        """The values that have ids."""
-        return self._vocabulary
-
-    def observe(self, column: Any, rows: Rows) -> None:
+    def observe(self, chunk: Chunk, rows: RowMask) -> None:
         """Count the values of the chosen rows."""
-        assert self._counter is not None
-        self._counter.add(self._categories(column).take(rows))
+        self._counter.add(self._categories(chunk).take(rows))
 
-    def finish(self) -> None:
-        """Fit the vocabulary; the counts are let go."""
-        assert self._counter is not None
+    def finish(self) -> FittedField:
+        """The vocabulary of the values that were seen often enough."""
         values, counts = self._counter.result()
-        self._count(self._counter, counts)
-        self._vocabulary = Vocabulary.fit(values, counts, self.min_count)
-        self._counter = None
-        self.field = self._field(len(self._vocabulary) + FIRST_ID)
+        vocabulary = Vocabulary.fit(values, counts, self.min_count)
+        missing, present = self._counter.missing, int(counts.sum())
+        found = FieldCounts(len(counts), int(counts.max(initial=0)), missing, missing + present)
+        return FittedField(self._field(len(vocabulary) + FIRST_ID), vocabulary, found)
 
-    def encode(self, column: Any) -> Encoded:
-        """Look up every value."""
-        assert self._vocabulary is not None
-        found = self._categories(column)
-        ids = np.append(self._vocabulary.ids(found.values), np.int32(MISSING_ID))  # code -1 picks the last
-        return Encoded(ids[found.codes], None)
-
-    def _count(self, counter: ValueCounter, counts: npt.NDArray[np.int64]) -> None:
-        self.distinct, self.top_count = len(counts), int(counts.max(initial=0))
-        self.fit_missing, self.fit_rows = counter.missing, counter.missing + int(counts.sum())
-
-    def _categories(self, column: Any) -> Categories:
-        return categories(column)
+    def _categories(self, chunk: Chunk) -> Categories:
+        return chunk.categories(self.name)
 
     def _field(self, size: int) -> Field:
         return Field(self.name, FieldKind.CATEGORICAL, size)
 
 
-class LogBucketEncoder(CategoryEncoder):
-    """Criteo's logarithmic buckets; a bucket is then treated as a category."""
+class LogBucketFitter(CategoryFitter):
+    """Counts Criteo's buckets as if they were values."""
 
-    def __init__(self, name: str, min_count: int, *, rule: str) -> None:
-        super().__init__(name, min_count)
-        self._rule = rule
-
-    def _categories(self, column: Any) -> Categories:
-        x = numbers(column)
-        missing = np.isnan(x)
-        buckets = log_bucket(np.where(missing, 0.0, x), published=self._rule == LOG_PUBLISHED)
-        return categories(pa.array(buckets, mask=missing))
+    def _categories(self, chunk: Chunk) -> Categories:
+        return log_buckets(chunk, self.name, self.rule)
 
     def _field(self, size: int) -> Field:
-        return Field(self.name, FieldKind.BUCKETED, size, buckets=self._rule)
+        return Field(self.name, FieldKind.BUCKETED, size, buckets=self.rule)
 
 
-class _NumberEncoder(Encoder):
-    """What the rules without vocabulary share: finite numbers of the chosen rows, and their statistics."""
+class QuantileFitter(Fitter):
+    """Sketches the distribution of the numbers, whose quantiles become edges."""
 
-    def __init__(self, name: str, min_count: int) -> None:
-        super().__init__(name, min_count)
+    def __init__(self, name: str, rule: str, min_count: int) -> None:
+        super().__init__(name, rule, min_count)
         self._sketch = QuantileSketch()
+        self._missing, self._rows = 0, 0
 
-    def observe(self, column: Any, rows: Rows) -> None:
+    def observe(self, chunk: Chunk, rows: RowMask) -> None:
         """Take in the chosen rows."""
-        x = numbers(column)[rows]
+        x = chunk.numbers(self.name)[rows]
         present = x[~np.isnan(x)]
-        self.fit_missing += len(x) - len(present)
-        self.fit_rows += len(x)
+        self._missing += len(x) - len(present)
+        self._rows += len(x)
         self._sketch.add(present)
         self._take(present)
 
-    def finish(self) -> None:
-        """Set the statistics; different numbers are counted at the sketch's precision."""
-        self.distinct, self.top_count = self._sketch.distinct, self._sketch.top_count
-        self._fit()
-        self._sketch = QuantileSketch()
+    def finish(self) -> FittedField:
+        """The field, without a vocabulary; different numbers are counted at the sketch's precision."""
+        counts = FieldCounts(self._sketch.distinct, self._sketch.top_count, self._missing, self._rows)
+        return FittedField(self._field(), None, counts)
 
     def _take(self, present: FloatArray) -> None:
-        pass
+        """What a rule needs beyond the sketch."""
 
-    @abstractmethod
-    def _fit(self) -> None: ...
-
-
-class QuantileEncoder(_NumberEncoder):
-    """One id per bucket, edges at quantiles of the training rows."""
-
-    def _fit(self) -> None:
+    def _field(self) -> Field:
         edges = self._sketch.edges()
-        self.field = Field(self.name, FieldKind.BUCKETED, FIRST_ID + len(edges) + 1, buckets=QUANTILE, edges=edges)
-
-    def encode(self, column: Any) -> Encoded:
-        """The bucket of every number."""
-        x = numbers(column)
-        missing = np.isnan(x)
-        ids = quantile_bucket(np.where(missing, 0.0, x), self.field.edges) + FIRST_ID
-        return Encoded(np.where(missing, MISSING_ID, ids).astype(np.int32), None)
+        return Field(self.name, FieldKind.BUCKETED, FIRST_ID + len(edges) + 1, buckets=QUANTILE, edges=edges)
 
 
-class ScaleEncoder(_NumberEncoder):
-    """Standardised by the training rows; a missing value gets id 0 and the value 1, so that its vector counts."""
+class ScaleFitter(QuantileFitter):
+    """Mean and standard deviation; the sketch serves the statistics only."""
 
-    PRESENT_ID = 1
-
-    def __init__(self, name: str, min_count: int) -> None:
-        super().__init__(name, min_count)
+    def __init__(self, name: str, rule: str, min_count: int) -> None:
+        super().__init__(name, rule, min_count)
         self._moments = Moments()
 
     def _take(self, present: FloatArray) -> None:
         self._moments.add(present)
 
-    def _fit(self) -> None:
-        moments = self._moments
-        self.field = Field(self.name, FieldKind.SCALED, 2, mean=moments.mean, std=moments.std)
-
-    def encode(self, column: Any) -> Encoded:
-        """Ids 0 (missing) and 1 (present), and the standardised numbers."""
-        x = numbers(column)
-        missing = np.isnan(x)
-        scaled = (x - self.field.mean) / self.field.std
-        return Encoded(
-            np.where(missing, MISSING_ID, self.PRESENT_ID).astype(np.int32),
-            np.where(missing, 1.0, scaled).astype(np.float32),
-        )
+    def _field(self) -> Field:
+        return Field(self.name, FieldKind.SCALED, 2, mean=self._moments.mean, std=self._moments.std)
 
 
-def make_encoder(name: str, rule: str, min_count: int) -> Encoder:
-    """The encoder of a rule of `field_rules`."""
-    if rule == CATEGORY:
-        return CategoryEncoder(name, min_count)
-    if rule == SCALE:
-        return ScaleEncoder(name, min_count)
-    if rule == QUANTILE:
-        return QuantileEncoder(name, min_count)
-    return LogBucketEncoder(name, min_count, rule=rule)
+FITTERS: dict[str, type[Fitter]] = {CATEGORY: CategoryFitter, QUANTILE: QuantileFitter, SCALE: ScaleFitter}
+"""Any other rule is one of Criteo's buckets."""
+
+
+class Fit(NamedTuple):
+    """A fitted encoding, and per field what was counted on the way."""
+
+    encoding: FittedEncoding
+    counts: tuple[FieldCounts, ...]
+
+
+def fit_encoding(source: Source, scan: Scan, options: DataOptions, progress: Progress) -> Fit:
+    """Read the fields once and fit them on the training rows, or on all if the options say so.
+
+    A field that has one value only is warned of.
+
+    Raises:
+        DataError: a cell cannot be used, or a chosen column can be no field.
+    """
+    rules = field_rules(source, options, scan.reserved)
+    fitters = [FITTERS.get(rule, LogBucketFitter)(name, rule, options.min_count) for name, rule in rules.items()]
+    for chunk, codes, _ in scanned_chunks(source, scan, list(rules), "count", progress):
+        rows = np.ones(len(codes), bool) if options.vocabulary_rows == "all" else codes == 0
+        for fitter in fitters:
+            fitter.observe(chunk, rows)
+    fields, vocabularies, counts = zip(*_finished(fitters), strict=True)
+    return Fit(FittedEncoding.of(Schema(fields, scan.label), vocabularies), counts)
+
+
+def _finished(fitters: list[Fitter]) -> list[FittedField]:
+    found = []
+    while fitters:  # each is let go before the next one builds its vocabulary
+        found.append(fitters.pop(0).finish())
+        if found[-1].counts.is_constant:
+            logger.warning("field %r has only one value in the training rows; it cannot help", found[-1].field.name)
+    return found

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from nas_fusion.data.sources.arrow_columns import FloatArray, IntArray
+from nas_fusion.data.sources.chunk import FloatArray, IntArray
 
 QUANTILE_BUCKETS = 64
 """Enough to follow a curve, few enough that each bucket of a small log still holds hundreds of rows."""
@@ -17,7 +17,7 @@ DROPPED_BITS = 8
 
 
 def log_bucket(x: FloatArray, *, published: bool) -> IntArray:
-    """Criteo's buckets: ``⌊ln² x⌋`` for x > 2, else ``int(x)``.
+    """Criteo's buckets: ``⌊ln² x⌋`` for x > 2, else ``int(x)``; int64, the shape of `x`.
 
     As published, 3 and 4 then share bucket 1 with 1, and 5 bucket 2 with 2. Otherwise the logarithmic buckets are
     moved up by 2, which keeps them apart and in order.
@@ -42,7 +42,7 @@ class Moments:
         self._squares = np.longdouble(0)
 
     def add(self, x: FloatArray) -> None:
-        """Take in finite numbers."""
+        """Take in finite numbers, float64 ``[rows]``."""
         if not len(x):
             return
         if self.count == 0:
@@ -77,7 +77,7 @@ class QuantileSketch:
         self._counts: IntArray = np.zeros(0, np.int64)
 
     def add(self, x: FloatArray) -> None:
-        """Take in finite numbers."""
+        """Take in finite numbers, float64 ``[rows]``."""
         keys, counts = np.unique(_ordered_keys(x), return_counts=True)
         merged, position = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)
         weights = np.concatenate([self._counts, counts])
@@ -106,7 +106,7 @@ class QuantileSketch:
 
 
 def quantile_bucket(x: FloatArray, edges: tuple[float, ...]) -> IntArray:
-    """The position of each number among the edges; a number equal to an edge goes above it."""
+    """The position of each number among the edges, int64, the shape of `x`; one equal to an edge goes above it."""
     return np.searchsorted(np.asarray(edges, np.float32), _float32(x), side="right").astype(np.int64)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nas_fusion.data.encoding.value_counts import ordered_by_value
 from nas_fusion.data.schema import FIRST_ID, UNKNOWN_ID
-from nas_fusion.data.sources.arrow_columns import IntArray, ordered_by_value
+from nas_fusion.data.sources.chunk import IntArray
 
 KEY_BYTES = 8
 
@@ -23,10 +22,10 @@ class Vocabulary:
     64-bit keys in one sorted array; only the longer ones go through `index_in`.
 
     Args:
-        values: the texts, in the order of their ids.
+        values: the texts in the order of their ids, an Arrow array of large_string ``[values]``.
     """
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: pa.Array) -> None:
         self.values = values
         keys, short = _keys(values)
         ids = np.arange(len(values), dtype=np.int32) + FIRST_ID
@@ -37,8 +36,11 @@ class Vocabulary:
         self._long_ids = ids[~short]
 
     @classmethod
-    def fit(cls, values: Any, counts: IntArray, min_count: int) -> Vocabulary:
-        """The vocabulary of values with their counts; those seen less than `min_count` times are left out."""
+    def fit(cls, values: pa.Array, counts: IntArray, min_count: int) -> Vocabulary:
+        """The vocabulary of values, large_string ``[values]``, with their counts, int64 ``[values]``.
+
+        Values seen less than `min_count` times are left out.
+        """
         kept = counts >= min_count
         values, counts = values.filter(pa.array(kept)), counts[kept]
         order = ordered_by_value(values, before=[("descending", pa.array(counts))])
@@ -47,8 +49,8 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.values)
 
-    def ids(self, values: Any) -> npt.NDArray[np.int32]:
-        """The ids of an array of texts; `UNKNOWN_ID` for those that have none."""
+    def ids(self, values: pa.Array) -> npt.NDArray[np.int32]:
+        """The ids of an array of texts (large_string), int32 ``[texts]``; `UNKNOWN_ID` for those that have none."""
         keys, short = _keys(values)
         found = np.full(len(values), UNKNOWN_ID, np.int32)
         if len(self._keys):
@@ -61,7 +63,7 @@ class Vocabulary:
         return found
 
 
-def _keys(values: Any) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+def _keys(values: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     """Texts as 64-bit keys, and which of them fit: at most eight bytes, none of them zero."""
     count = len(values)
     short = np.zeros(count, np.bool_)
@@ -71,6 +73,7 @@ def _keys(values: Any) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     offsets = np.frombuffer(offset_buffer, np.int64)[values.offset : values.offset + count + 1]
     data = np.frombuffer(data_buffer or b"", np.uint8)
     lengths = np.diff(offsets)
+    # Column by column of bytes: a gather over all rows, no Python loop over texts.
     matrix = np.zeros((count, KEY_BYTES), np.uint8)
     for position in range(KEY_BYTES):
         rows = np.flatnonzero(lengths > position)

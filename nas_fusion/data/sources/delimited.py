@@ -1,51 +1,49 @@
-"""`TextSource`: a delimited text file, read block by block, every cell as text."""
+"""`DelimitedSource`: a delimited text file, read block by block, every cell as text."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
-from nas_fusion.data.sources.log_files import check_file, file_digest, first_lines, plain_stem
-from nas_fusion.data.sources.source import Source
-from nas_fusion.errors import shortened, shown
+from nas_fusion.data.sources.chunk import ArrowRows
+from nas_fusion.data.sources.log_files import FileHead
+from nas_fusion.data.sources.source import FileSource
+from nas_fusion.errors import DataError, shortened, shown
 
 
-class TextSource(Source):
-    """A delimited text file. An empty cell is missing.
+class DelimitedSource(FileSource):
+    """A delimited text file, comma-separated values for instance. An empty cell is missing.
 
     Args:
-        path: the file; ``.gz`` and the like are decompressed on the fly.
+        head: the file and its first lines; ``.gz`` and the like are decompressed on the fly.
         names: the columns of a file without header; None reads them from the first line.
-        delimiter: one character.
+        delimiter: one character; None goes by the header.
         quotes: whether cells may stand in double quotes.
-        lines: the file's first lines, if they are known already.
 
     Raises:
-        DataError: no such file, nothing in it, two columns of one name.
+        DataError: nothing in it, two columns of one name.
     """
 
     kind = "csv"
+    typed = False
 
     def __init__(
         self,
-        path: Path,
+        head: FileHead,
         *,
         names: Sequence[str] | None = None,
-        delimiter: str = ",",
+        delimiter: str | None = None,
         quotes: bool = True,
-        lines: Sequence[str] | None = None,
     ) -> None:
-        self.path: Path = check_file(path)
-        self.name = plain_stem(path)
-        self.delimiter, self.quotes = delimiter, quotes
-        lines = list(lines) if lines is not None else first_lines(path)
+        super().__init__(head)
+        lines = head.lines
         self.has_header = names is None
+        self.delimiter = delimiter or guess_delimiter(head.sniffed[0])
+        self.quotes = quotes
         self._skip = 0
         self.raw_columns = tuple(names) if names is not None else self._header(lines)
         self.columns = self.raw_columns
@@ -53,39 +51,27 @@ class TextSource(Source):
             double = next(c for c in self.columns if self.columns.count(c) > 1)
             raise self.error(f"two columns are called {shown(double)}")
         length = sum(len(line) + 1 for line in lines) / len(lines)
-        self.expected_rows = int(path.stat().st_size / length)
+        self.expected_rows = int(self.path.stat().st_size / length)
 
-    def digest(self) -> str:
-        """A hash of the file's content."""
-        return file_digest(self.path)
+    @classmethod
+    def recognises(cls, head: FileHead) -> bool:
+        """Any text may be one: this format is asked last."""
+        return bool(head.lines)
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+    def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once, front to back.
 
         Raises:
             DataError: a line with too few or too many cells, or text that is not UTF-8.
         """
-        return self._read(columns)
+        ragged: list[pa.csv.InvalidRow] = []
 
-    def position(self, row: int) -> int:
-        """The 1-based line of the 0-based row; blank lines make it necessary to count."""
-        seen = -1 - int(self.has_header)
-        with pa.input_stream(str(self.path), compression="detect") as stream:
-            for number, line in enumerate(io.TextIOWrapper(stream, "utf-8", errors="replace"), start=1):
-                seen += bool(line.rstrip("\r\n"))
-                if seen == row:
-                    return number
-        return row + 1
-
-    def _read(self, columns: Sequence[str]) -> Iterator[Any]:
-        ragged: list[Any] = []
-
-        def on_ragged(row: Any) -> str:
+        def on_ragged(row: pa.csv.InvalidRow) -> str:
             ragged.append(row)
             return "error"
 
         try:
-            reader = pyarrow.csv.open_csv(
+            yield from pyarrow.csv.open_csv(
                 str(self.path),
                 read_options=pyarrow.csv.ReadOptions(
                     use_threads=False,
@@ -99,19 +85,29 @@ class TextSource(Source):
                     invalid_row_handler=on_ragged,
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(
+                    # Numbers stay text: "007" and "7" are two values, and Arrow need not guess from the first block.
                     column_types=dict.fromkeys(self.raw_columns, pa.string()),
                     include_columns=list(columns),
                     null_values=[""],
                     strings_can_be_null=True,
                 ),
             )
-            yield from reader
         except pa.ArrowInvalid as error:
             if ragged:
                 raise self._ragged_error(ragged[0]) from error
             raise self.error(shortened(str(error).splitlines()[0])) from error
 
-    def _ragged_error(self, row: Any) -> Exception:
+    def position(self, row: int) -> int:
+        """The 1-based line of the 0-based row; blank lines make it necessary to count."""
+        seen = -1 - int(self.has_header)
+        with pa.input_stream(str(self.path), compression="detect") as stream:
+            for number, line in enumerate(io.TextIOWrapper(stream, "utf-8", errors="replace"), start=1):
+                seen += bool(line.rstrip("\r\n"))
+                if seen == row:
+                    return number
+        return row + 1
+
+    def _ragged_error(self, row: pa.csv.InvalidRow) -> DataError:
         message = f"expected {row.expected_columns} columns, found {row.actual_columns}"
         # Arrow numbers the lines that are not blank, the header among them.
         return self.error(message, row=None if row.number is None else row.number - 1 - int(self.has_header))

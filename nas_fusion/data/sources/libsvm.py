@@ -4,69 +4,74 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data.sources.arrow_columns import Categories, ColumnError, categories, plain, shown
-from nas_fusion.data.sources.delimited import TextSource
-from nas_fusion.data.sources.log_files import check_file, first_lines
+from nas_fusion.data.sources.chunk import ArrowColumn, ArrowRows, Categories, CellError, categories, plain, shown
+from nas_fusion.data.sources.delimited import DelimitedSource
+from nas_fusion.data.sources.log_files import FileHead, most
 
 TOKEN = re.compile(r"^(?P<index>\d+):(?P<value>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$")
 ONE = r"^1(\.0*)?$"
 LABEL = "label"
+LIBSVM_SUFFIXES = (".libsvm", ".svm", ".libfm")
+
+JUDGED_LINES = 1000
+"""First lines that tell which fields are numbers."""
 
 
-class LibsvmSource(TextSource):
+class LibsvmSource(DelimitedSource):
     """A libsvm or libfm file of a click log: feature k of every line is field k.
 
     A field whose value is 1 everywhere is its index (``12:1`` is category 12). A field whose index is the same on
     every of the first lines, but whose value is not always 1, is a number. Any other pair is a category as it stands.
 
     Raises:
-        DataError: no such file, nothing in it, a first line of another form.
+        DataError: a first line of another form.
     """
 
     kind = "libsvm"
     label = LABEL
 
-    def __init__(self, path: Path, lines: Sequence[str] | None = None) -> None:
-        lines = list(lines) if lines is not None else first_lines(check_file(path))
-        first = next(line for line in lines if line.strip())
-        self.delimiter = "\t" if "\t" in first else " "
+    def __init__(self, head: FileHead) -> None:
+        first = head.sniffed[0]
+        delimiter = "\t" if "\t" in first else " "
         # Some writers end every line with a blank: one more, empty, cell.
-        self._width = len(first.rstrip().split(self.delimiter)) - 1
+        self._width = len(first.rstrip().split(delimiter)) - 1
         names = [LABEL, *(f"field{k}" for k in range(1, self._width + 1))]
-        padding = ["_end"] * (len(first.split(self.delimiter)) - len(names))
-        super().__init__(path, names=names + padding, delimiter=self.delimiter, quotes=False, lines=lines)
+        padding = ["_end"] * (len(first.split(delimiter)) - len(names))
+        super().__init__(head, names=names + padding, delimiter=delimiter, quotes=False)
         self.columns = tuple(names)
-        if self._width == 0 or not all(TOKEN.match(t) for t in first.split()[1:]):
+        if self._width == 0 or not _are_pairs(first.split()[1:]):
             raise self.error("expected 'label index:value index:value …'", row=0)
-        self._constant = self._number_fields(lines)
+        self._constant = self._number_fields(head.lines)
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+    @classmethod
+    def recognises(cls, head: FileHead) -> bool:
+        """The extension says so, or most lines are a label and pairs."""
+        tokens = [line.split() for line in head.sniffed]
+        return head.plain_suffix in LIBSVM_SUFFIXES or most([len(t) > 1 and _are_pairs(t[1:]) for t in tokens])
+
+    def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once, turning ``index:value`` into categories or numbers.
 
         Raises:
             DataError: also for a pair of another form.
         """
-        row = 0
-        for batch in super().batches(columns):
+        for chunk in self.numbered(super().batches(columns)):
             arrays = {}
             for name in columns:
-                try:
-                    arrays[name] = batch.column(name) if name == LABEL else self._field(batch.column(name), name)
-                except ColumnError as error:
-                    raise self.column_error(error, name, row) from error
-            row += batch.num_rows
+                with chunk.naming(name):
+                    column = chunk.column(name)
+                    arrays[name] = column if name == LABEL else self._field(column, name)
             yield pa.table(arrays)
 
     def _number_fields(self, lines: Sequence[str]) -> dict[str, str]:
         """Name → index of the fields that are numbers, judged by the first lines."""
-        rows = [line.split() for line in lines[:1000] if line.strip()]
+        rows = [line.split() for line in lines[:JUDGED_LINES] if line.strip()]
         found = {}
         for k in range(1, self._width + 1):
             pairs = [m for m in (TOKEN.match(r[k]) for r in rows if len(r) > k) if m]
@@ -74,21 +79,27 @@ class LibsvmSource(TextSource):
                 found[f"field{k}"] = pairs[0]["index"]
         return found
 
-    def _field(self, column: Any, name: str) -> Any:
+    def _field(self, column: ArrowColumn, name: str) -> pa.Array:
         pairs = categories(plain(column))
         parts = pc.extract_regex(pairs.values, TOKEN.pattern)
-        self._check(pairs, np.asarray(parts.is_valid()), "index:value")
+        _check(pairs, np.asarray(parts.is_valid()), "index:value")
         index, value = pc.struct_field(parts, [0]), pc.struct_field(parts, [1])
         if name in self._constant:
-            self._check(pairs, np.asarray(pc.equal(index, self._constant[name])), f"index {self._constant[name]}")
+            _check(pairs, np.asarray(pc.equal(index, self._constant[name])), f"index {self._constant[name]}")
             result = value
         else:
             result = pc.if_else(pc.match_substring_regex(value, ONE), index, pairs.values)
         return result.take(pa.array(pairs.codes, mask=pairs.codes < 0))
 
-    def _check(self, pairs: Categories, good: Any, expected: str) -> None:
-        bad = (pairs.codes < 0) | ~good[pairs.codes] if len(good) else pairs.codes < 0
-        if bad.any():
-            index = int(bad.argmax())
-            found = "an empty cell" if pairs.codes[index] < 0 else shown(pairs.values[pairs.codes[index]])
-            raise ColumnError(f"expected {expected}, found {found}", index)
+
+def _are_pairs(tokens: Sequence[str]) -> bool:
+    return all(map(TOKEN.match, tokens))
+
+
+def _check(pairs: Categories, good: npt.NDArray[np.bool_], expected: str) -> None:
+    """Refuse cells that are missing, or whose value is none of the good ones, bool ``[values]``."""
+    bad = (pairs.codes < 0) | ~good[pairs.codes] if len(good) else pairs.codes < 0
+    if bad.any():
+        index = int(bad.argmax())
+        found = "an empty cell" if pairs.codes[index] < 0 else shown(pairs.values[pairs.codes[index]])
+        raise CellError(f"expected {expected}, found {found}", index)

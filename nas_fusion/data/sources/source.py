@@ -1,29 +1,23 @@
-"""`Source`: a raw log as a stream of Arrow batches. What every reader shares."""
+"""`Source`: a raw log as a stream of chunks. What every reader shares."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from nas_fusion.data.sources.arrow_columns import ColumnError, FloatArray, numbers, shown
-from nas_fusion.errors import LONGEST_QUOTE, DataError, listed
-from nas_fusion.errors import shown as quoted
-
-LABEL_NAMES = ("label", "click", "y", "target")
-"""Columns that are taken as the label where none is named."""
-
-NEAR = 0.4
-"""Names that agree to this share with what was asked for are offered first."""
+from nas_fusion.data.sources.chunk import ArrowRows, Chunk, FloatArray
+from nas_fusion.data.sources.log_files import FileHead, file_digest
+from nas_fusion.errors import DataError
 
 
 class Source(ABC):
     """A raw log.
 
     It is read front to back several times: first the label and whatever decides the split, then the fields to fit
-    vocabularies, then the fields again to encode them. Every reading yields the same rows in the same order.
+    vocabularies, then the fields again to encode them. Every reading yields the same rows in the same order. A reader
+    sets the attributes and writes `digest` and `batches`; it knows nothing of what becomes of its rows.
     """
 
     chunk_rows: ClassVar[int] = 1 << 17
@@ -33,7 +27,7 @@ class Source(ABC):
     """Bytes of text that become one batch. With 16 MiB a reading of Criteo stays below 200 MiB."""
 
     kind: ClassVar[str]
-    """The format's name."""
+    """The format's name. It is part of the fingerprint: another name means that cached logs are not found again."""
 
     name: str
     """What the data set is called."""
@@ -44,11 +38,17 @@ class Source(ABC):
     columns: tuple[str, ...]
     """Every column that `batches` can deliver."""
 
+    expected_rows: int = 0
+    """About how many rows there are, for progress; 0 if that cannot be told."""
+
     label: str | None = None
     """The format's own label."""
 
     not_fields: frozenset[str] = frozenset()
     """Columns that are fields only if asked for by name."""
+
+    typed: bool = True
+    """Whether cells have types; else all are text, in which numbers have to be looked for."""
 
     infer_numbers: bool = True
     """Whether undeclared columns with fractional numbers become buckets."""
@@ -59,75 +59,74 @@ class Source(ABC):
     probability: str | None = None
     """The column with the true probability of every row; only the synthetic log has one."""
 
-    expected_rows: int = 0
-    """About how many rows there are, for progress; 0 if that cannot be told."""
-
     @abstractmethod
     def digest(self) -> str:
         """A hash of the content: equal content gives an equal hash, wherever it lies."""
 
     @abstractmethod
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        """Read the log once, yielding Arrow tables or record batches with these columns."""
+    def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
+        """Read the log once, yielding Arrow tables or record batches with these columns.
+
+        Raises:
+            DataError: a part of the log cannot be read.
+        """
+
+    def labels(self, chunk: Chunk, column: str) -> FloatArray:
+        """The labels of a chunk, 0.0 or 1.0, float64 ``[rows]``.
+
+        Raises:
+            DataError: a cell is neither.
+        """
+        return chunk.zeros_and_ones(column)
 
     def position(self, row: int) -> int:
         """Where a user finds the 0-based `row`: a 1-based line of a text file, a 1-based row of anything else."""
         return row + 1
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
+        """Read the log once, yielding chunks with these columns.
+
+        Raises:
+            DataError: a part of the log cannot be read.
+        """
+        return self.numbered(self.batches(columns))
+
+    def numbered(self, batches: Iterable[ArrowRows]) -> Iterator[Chunk]:
+        """The batches of one reading as chunks that know where their rows stand."""
+        row = 0
+        for batch in batches:
+            yield Chunk(batch, row, self.error)
+            row += batch.num_rows
 
     def error(self, message: str, *, row: int | None = None, column: str | None = None) -> DataError:
         """A `DataError` that names this log, and the place of the 0-based `row`."""
         place = None if row is None else self.position(row)
         return DataError(message, path=self.path or self.name, row=place, column=column)
 
-    def column_error(self, error: ColumnError, column: str, first_row: int) -> DataError:
-        """The `DataError` for a bad cell of the batch that starts at `first_row`."""
-        return self.error(str(error), row=None if error.index is None else first_row + error.index, column=column)
 
-    def labels(self, column: Any) -> FloatArray:
-        """The labels of one batch as 0.0 and 1.0.
+class FileSource(Source):
+    """A log in one file: what a format is registered with (`nas_fusion.data.sources.readers`).
 
-        Raises:
-            ColumnError: a cell is neither.
-        """
-        found = numbers(column.cast("int8") if str(column.type) == "bool" else column)
-        bad = (found != 0) & (found != 1)
-        if bad.any():
-            index = int(bad.argmax())
-            raise ColumnError(f"a label must be 0 or 1, found {shown(column[index])}", index)
-        return found
+    Args:
+        head: the file and its beginning.
 
-    def label_column(self, wanted: str | None) -> str:
-        """The column of the label: the wanted one, the format's own, or one with a usual name.
+    Raises:
+        DataError: the file is not of this format.
+    """
 
-        Raises:
-            DataError: there is none; names the columns.
-        """
-        if wanted is not None:
-            return self.check_column(wanted, "label")
-        if self.label is not None:
-            return self.label
-        usual = [c for name in LABEL_NAMES for c in self.columns if c.lower() == name]
-        if usual:
-            return usual[0]
-        known = listed(nearest(LABEL_NAMES, self.columns))
-        raise self.error(f"no label is named and no column is called {', '.join(LABEL_NAMES)}; columns are {known}")
+    def __init__(self, head: FileHead) -> None:
+        self.path: Path = head.path
+        self.name = head.plain_stem
 
-    def check_column(self, name: str, role: str) -> str:
-        """Return `name` if there is such a column.
+    @classmethod
+    @abstractmethod
+    def recognises(cls, head: FileHead) -> bool:
+        """Whether a file looks like this format.
 
         Raises:
-            DataError: there is none; names the columns, nearest first.
+            DataError: the file cannot be read, as text for instance.
         """
-        if name in self.columns:
-            return name
-        raise self.error(f"no {role} column {quoted(name)}; columns are {listed(nearest([name], self.columns))}")
 
-
-def nearest(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
-    """All known names, those that look like a wanted one first."""
-    looked_for = [w[:LONGEST_QUOTE] for w in wanted]
-    ratios = [
-        -max(SequenceMatcher(None, w, name[:LONGEST_QUOTE].lower()).ratio() for w in looked_for) for name in known
-    ]
-    near = [name for ratio, name in sorted(zip(ratios, known, strict=True)) if ratio <= -NEAR]
-    return near + [name for name in known if name not in near]
+    def digest(self) -> str:
+        """A hash of the file's content and size."""
+        return file_digest(self.path)

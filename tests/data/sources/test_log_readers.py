@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from nas_fusion.data import DataOptions, EncodedDataset, FieldKind, prepare
-from nas_fusion.data.sources.readers import open_source, recognise
-from nas_fusion.data.sources.source import Source
+from nas_fusion.data.sources import FileHead, Source, open_log
+from nas_fusion.data.sources.readers import recognise
 
 Sample = Callable[[str], Path]
 Write = Callable[[str, str], Path]
@@ -75,13 +75,14 @@ def test_criteo_numbers_are_bucketed(sample: Sample, cache: Path) -> None:
         (["a\tb\tlabel", "1\t2\t0"], ".tsv", "csv"),
     ],
 )
-def test_recognised(lines: list[str], suffix: str, kind: str) -> None:
-    assert recognise(lines, suffix) == kind
+def test_recognised(lines: list[str], suffix: str, kind: str, write: Write) -> None:
+    path = write(f"log{suffix}", "\n".join(lines) + "\n")
+    assert recognise(FileHead(path)).kind == kind
 
 
 def test_parquet_is_recognised_without_its_extension(clicks: pd.DataFrame, tmp_path: Path) -> None:
     clicks.to_parquet(tmp_path / "log.bin", index=False)
-    assert open_source(tmp_path / "log.bin").kind == "parquet"
+    assert open_log(tmp_path / "log.bin").kind == "parquet"
 
 
 def test_frame_parquet_and_csv_give_the_same(clicks: pd.DataFrame, tmp_path: Path, cache: Path) -> None:

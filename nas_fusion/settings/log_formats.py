@@ -1,0 +1,49 @@
+"""The formats of files that a log may come in, by name.
+
+Light: a reader is imported when a log is opened, not before, so that options can be checked without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas_fusion.registry import Registry
+
+AUTO = "auto"
+"""Not a format: the file's extension and its beginning tell."""
+
+
+@dataclass(frozen=True)
+class LogFormat:
+    """A format of log files.
+
+    Args:
+        reader: "module:class" of its `nas_fusion.data.sources.FileSource`.
+    """
+
+    reader: str
+
+
+# One that stands lower is asked earlier whether a file is of its format: csv takes any text.
+BUILT_IN = {
+    "csv": "nas_fusion.data.sources.delimited:DelimitedSource",
+    "libsvm": "nas_fusion.data.sources.libsvm:LibsvmSource",
+    "kdd12": "nas_fusion.data.sources.kdd12:Kdd12Source",
+    "criteo": "nas_fusion.data.sources.criteo:CriteoSource",
+    "avazu": "nas_fusion.data.sources.avazu:AvazuSource",
+    "parquet": "nas_fusion.data.sources.parquet:ParquetSource",
+}
+
+FORMATS = (AUTO, *BUILT_IN)
+"""What the formats that need no plugin are called."""
+
+LOG_FORMATS: Registry[LogFormat] = Registry("format", "nas_fusion.settings.log_formats", LogFormat)
+"""The known formats; a third party adds one by an entry point of this group."""
+
+for _name, _reader in BUILT_IN.items():
+    LOG_FORMATS.register(_name, LogFormat(_reader))
+
+
+def format_names() -> tuple[str, ...]:
+    """What a user may call a format, "auto" first."""
+    return AUTO, *LOG_FORMATS.names()
