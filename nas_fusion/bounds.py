@@ -7,7 +7,7 @@ take, not what is unwise.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -78,15 +78,14 @@ class Bound:
         return f"{words}, or null" if self.or_none else words
 
 
-def one_of(option: str, value: object, choices: Iterable[Any]) -> None:
+def one_of(option: str, value: object, choices: Collection[object]) -> None:
     """Refuse a value that is none of the choices.
 
     Raises:
         OptionError: it is none of them.
     """
-    known = list(choices)
-    if not any(value == choice and type(value) is type(choice) for choice in known):
-        raise OptionError(option, f"one of {', '.join(map(str, known))}", value)
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
+        raise OptionError(option, f"one of {', '.join(map(str, choices))}", value)
 
 
 def check_flag(option: str, value: object) -> None:
@@ -218,9 +217,6 @@ SYNTHETIC_ROWS = Bound(1, 100_000_000)
 
 SHARE = Bound(0, 1, integer=False)
 """A part of a whole, or a probability."""
-
-FORMATS = ("auto", "csv", "parquet", "libsvm", "criteo", "avazu", "kdd12")
-"""Formats of logs."""
 
 PRODUCT_RULES = ("zero", "open")
 """What a product may do with a closed input."""

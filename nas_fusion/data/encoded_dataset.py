@@ -19,8 +19,7 @@ from nas_fusion.data.encoding.encoded_files import (
     read_vocabulary,
 )
 from nas_fusion.data.encoding.fitted_encoding import FittedEncoding
-from nas_fusion.data.encoding.splits import SPLITS
-from nas_fusion.data.schema import Schema
+from nas_fusion.data.schema import SPLITS, Schema
 from nas_fusion.errors import DataError, listed, shown
 
 

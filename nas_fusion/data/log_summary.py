@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_fusion.data.encoded_dataset import EncodedDataset
-from nas_fusion.data.encoding.splits import SPLITS
 from nas_fusion.data.preparation import prepare
-from nas_fusion.data.schema import FieldKind
+from nas_fusion.data.schema import SPLITS, FieldKind
 from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 
 if TYPE_CHECKING:

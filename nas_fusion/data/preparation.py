@@ -6,6 +6,8 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,9 @@ from nas_fusion.data.encoded_dataset import EncodedDataset
 from nas_fusion.data.encoding.dataset_writer import write_dataset
 from nas_fusion.data.encoding.encoded_files import FORMAT_VERSION
 from nas_fusion.data.encoding.fitting import fit_encoding
-from nas_fusion.data.encoding.reading_plan import ReadingPlan, plan_reading
-from nas_fusion.data.encoding.scan import Progress, scan_log
-from nas_fusion.data.sources.readers import open_log
+from nas_fusion.data.encoding.reading_plan import plan_reading
+from nas_fusion.data.encoding.scan import Progress, scan_rows
+from nas_fusion.data.sources.readers import open_source
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
 from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
@@ -56,37 +58,18 @@ def prepare(
         DataError: the log cannot be used; says file, line and column.
         OSError: the cache cannot be written, a full disk for instance.
     """
-    log = open_log(source, options.format)
+    log = open_source(source, options.format)
     plan = plan_reading(log, options)
-    fingerprint = _fingerprint(log, options)
-    root = cache if cache is not None else default_cache()
-    target = root / f"{_file_name(log.name)}-{fingerprint[:16]}"
-    found = _open_existing(target)
-    if found is not None:
+    fingerprint = _fingerprint(log.digest(), log.kind, options)
+    target = (cache or default_cache()) / f"{_file_name(log.name)}-{fingerprint[:16]}"
+    if (found := _open_existing(target)) is not None:
         return found
-    root.mkdir(parents=True, exist_ok=True)
-    sweep(root)
-    with temporary_folder(root, ENCODING) as temporary:
-        try:
-            encode_log(log, plan, temporary, fingerprint, progress or _no_progress)
-        except OSError as error:
-            if error.filename is None:  # writing, which knows no name; and nobody knows the temporary one
-                raise OSError(error.errno, error.strerror or str(error), str(target)) from error
-            raise
-        _move(temporary, target)
+    tell = progress or _no_progress
+    with _made_in_its_place(target) as folder:
+        scan = scan_rows(log, plan, tell)
+        fit = fit_encoding(log, scan, options, tell)
+        write_dataset(log, scan, fit, folder, fingerprint=fingerprint, options=options, progress=tell)
     return EncodedDataset.open(target, verify=False)
-
-
-def encode_log(log: Source, plan: ReadingPlan, folder: Path, fingerprint: str, progress: Progress) -> None:
-    """Read a log three times and write the encoded data set into an existing, empty folder.
-
-    Raises:
-        DataError: the log cannot be used; says file, line and column.
-        OSError: the disk is full, for instance.
-    """
-    scan = scan_log(log, plan, progress)
-    fit = fit_encoding(log, scan, plan.options, progress)
-    write_dataset(log, scan, fit, folder, fingerprint=fingerprint, options=plan.options, progress=progress)
 
 
 def check_log(source: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_OPTIONS) -> Source:
@@ -96,17 +79,14 @@ def check_log(source: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_
         DataError: there is no such file, or no such column.
         OptionError: a synthetic log of another form.
     """
-    log = open_log(source, options.format)
+    log = open_source(source, options.format)
     plan_reading(log, options)
     return log
 
 
-def _fingerprint(log: Source, options: DataOptions) -> str:
-    content = {
-        "version": FORMAT_VERSION,
-        "source": log.digest(),
-        "options": {**options.to_dict(), "format": log.kind},
-    }
+def _fingerprint(digest: str, kind: str, options: DataOptions) -> str:
+    """Equal for equal content, format and options. Any change here makes every cached data set anew."""
+    content = {"version": FORMAT_VERSION, "source": digest, "options": {**options.to_dict(), "format": kind}}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -122,6 +102,21 @@ def _open_existing(folder: Path) -> EncodedDataset | None:
     except DataError as error:
         logger.warning("an encoded data set cannot be used and is made anew: %s", error)
         return None
+
+
+@contextmanager
+def _made_in_its_place(target: Path) -> Iterator[Path]:
+    """A folder beside the target, to be filled in the block; it is moved there when the block ends well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.parent)
+    with temporary_folder(target.parent, ENCODING) as temporary:
+        try:
+            yield temporary
+        except OSError as error:
+            if error.filename is None:  # writing, which knows no name; and nobody knows the temporary one
+                raise OSError(error.errno, error.strerror or str(error), str(target)) from error
+            raise
+        _move(temporary, target)
 
 
 def _move(temporary: Path, target: Path) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 from nas_fusion.errors import OptionError
 
+SPLITS = ("train", "valid", "test")
+"""The splits of a data set, in the order of their codes."""
+
 MISSING_ID = 0
 """Every field's id of a missing value."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nas_fusion import bounds
 from nas_fusion.errors import OptionError, UnknownNameError, shown
-from nas_fusion.settings.log_formats import AUTO, FORMATS, format_names
+from nas_fusion.settings.log_formats import AUTO, FORMAT_NAMES, FORMATS
 from nas_fusion.settings.option import Panel, check_fields, flag, number, text, word
 from nas_fusion.settings.split_rule import SplitRule
 
@@ -49,7 +49,7 @@ class DataOptions:
     """How a log is read, split and encoded.
 
     Args:
-        format: one of `nas_fusion.settings.log_formats.format_names`; "auto" goes by the file's extension and its first lines.
+        format: one of `nas_fusion.settings.log_formats`; "auto" goes by the file's extension and its first lines.
         label: the column with the label; None takes the format's own, or the first column that is called label,
             click, y or target.
         split_column: a column that says the split of every row: train, valid (also validation, val) or test, or
@@ -70,7 +70,7 @@ class DataOptions:
         UnknownNameError: an unknown format.
     """
 
-    format: str = text(AUTO, f"{', '.join(FORMATS)}, or a plugin's.", panel=Panel.DATA, metavar="FORMAT")
+    format: str = word(AUTO, FORMAT_NAMES, f"{', '.join(FORMATS)}, or a plugin's.", panel=Panel.DATA)
     label: str | None = text(
         None,
         "Column with the 0/1 label.",
@@ -115,8 +115,8 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         bounds.check_text("format", self.format)
-        if self.format != AUTO and self.format not in format_names():
-            raise UnknownNameError("format", self.format, format_names())
+        if self.format not in FORMAT_NAMES:
+            raise UnknownNameError("format", self.format, FORMAT_NAMES)
         check_fields(self)
         self._check_split()
         object.__setattr__(self, "numeric", _rules(self.numeric, self.label, self.split_column))

@@ -5,6 +5,7 @@ Light: a reader is imported when a log is opened, not before, so that options ca
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from nas_fusion.registry import Registry
@@ -44,6 +45,18 @@ for _name, _reader in BUILT_IN.items():
     LOG_FORMATS.register(_name, LogFormat(_reader))
 
 
-def format_names() -> tuple[str, ...]:
-    """What a user may call a format, "auto" first."""
-    return AUTO, *LOG_FORMATS.names()
+class FormatNames(Collection[str]):
+    """What a user may call a format, "auto" first; looked up when asked, since a program or a plugin may add some."""
+
+    def __iter__(self) -> Iterator[str]:
+        yield AUTO  # plugins are not looked for where this is all that is asked
+        yield from LOG_FORMATS.names()
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == known for known in self)
+
+    def __len__(self) -> int:
+        return 1 + len(LOG_FORMATS.names())
+
+
+FORMAT_NAMES = FormatNames()

@@ -13,7 +13,7 @@ else. The command line, the tables of docs/reference/settings.md and the checks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
@@ -79,7 +79,7 @@ class Option:
     name: str = ""
     bound: Bound | None = None
     zero: str = ""
-    words: tuple[str | int, ...] = ()
+    words: Collection[str | int] = ()
     form: str = NOT_EMPTY
     allows: Callable[[str], bool] = bool
     read: Callable[[str], object] | None = None
@@ -146,7 +146,7 @@ def number(
 
 def word(
     default: V,
-    words: Iterable[str | int],
+    words: Collection[str | int],
     help: str,
     *,
     panel: Panel,
@@ -158,7 +158,7 @@ def word(
     return _declared(
         default,
         Option(
-            kind="word", help=help, panel=panel, words=tuple(words), name=name, first=first, hidden=hidden,
+            kind="word", help=help, panel=panel, words=words, name=name, first=first, hidden=hidden,
             metavar="WORD",
         ),
     )  # fmt: skip

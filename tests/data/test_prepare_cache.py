@@ -16,7 +16,8 @@ import pytest
 import nas_fusion.data.preparation as preparing
 from nas_fusion.data import DataOptions, EncodedDataset, SearchData, default_cache, prepare
 from nas_fusion.data.encoding.encoded_files import FORMAT_VERSION, ArrayWriter, read_schema, write_schema
-from nas_fusion.data.preparation import encode_log as original_encode
+from nas_fusion.data.encoding.scan import Scan
+from nas_fusion.data.encoding.scan import scan_rows as original_scan
 from nas_fusion.errors import DataError
 
 
@@ -29,7 +30,7 @@ def test_second_call_does_not_encode(
 ) -> None:
     clicks.to_csv(tmp_path / "log.csv", index=False)
     first = prepare(tmp_path / "log.csv", cache=cache)
-    monkeypatch.setattr(preparing, "encode_log", no_encoding)
+    monkeypatch.setattr(preparing, "scan_rows", no_encoding)
     (tmp_path / "elsewhere").mkdir()
     moved = shutil.move(tmp_path / "log.csv", tmp_path / "elsewhere" / "log.csv")
     again = prepare(moved, cache=cache)
@@ -161,12 +162,12 @@ def test_a_data_set_that_another_process_made_meanwhile_is_used(
 ) -> None:
     others: list[EncodedDataset] = []
 
-    def slow(*arguments: Any) -> None:
-        monkeypatch.setattr(preparing, "encode_log", original_encode)
+    def slow(*arguments: Any) -> Scan:
+        monkeypatch.setattr(preparing, "scan_rows", original_scan)
         others.append(prepare(clicks, cache=cache))
-        original_encode(*arguments)
+        return original_scan(*arguments)
 
-    monkeypatch.setattr(preparing, "encode_log", slow)
+    monkeypatch.setattr(preparing, "scan_rows", slow)
     data = prepare(clicks, cache=cache)
     assert data.path == others[0].path
     assert len(list(cache.iterdir())) == 1

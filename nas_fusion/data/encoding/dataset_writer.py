@@ -18,9 +18,9 @@ from nas_fusion.data.encoding.encoded_files import (
 )
 from nas_fusion.data.encoding.fitted_encoding import EncodedRows
 from nas_fusion.data.encoding.fitting import FieldCounts, Fit
-from nas_fusion.data.encoding.scan import Progress, Scan, scanned_chunks
-from nas_fusion.data.encoding.splits import SPLITS, Codes
-from nas_fusion.data.schema import MISSING_ID, UNKNOWN_ID, FieldKind, Schema
+from nas_fusion.data.encoding.scan import Codes, Progress, Scan
+from nas_fusion.data.schema import MISSING_ID, SPLITS, UNKNOWN_ID, FieldKind, Schema
+from nas_fusion.data.sources.chunk import chunks_of
 from nas_fusion.data.sources.source import Source
 from nas_fusion.settings import DataOptions
 
@@ -53,8 +53,9 @@ def write_dataset(
     schema = fit.encoding.schema
     writers = SplitWriters(folder, schema, scan)
     with writers:
-        for chunk, codes, labels in scanned_chunks(source, scan, fit.encoding.columns, "encode", progress):
-            writers.append(codes, fit.encoding.encode(chunk), labels)
+        for chunk in chunks_of(source, fit.encoding.columns, most=scan.rows):
+            writers.append(scan.codes[chunk.span], fit.encoding.encode(chunk), scan.labels[chunk.span])
+            progress("encode", chunk.span.stop / scan.rows)
     vocabularies = [write_vocabulary(folder, i, v) for i, v in enumerate(fit.encoding.vocabularies) if v is not None]
     content = {
         "format": FORMAT_VERSION,

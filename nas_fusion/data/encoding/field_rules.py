@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from nas_fusion.data.encoding.fitted_encoding import CATEGORY, LOG, LOG_PUBLISHED, QUANTILE, SCALE
-from nas_fusion.data.encoding.value_counts import ValueCounter, all_numbers
+from nas_fusion.data.encoding.vocabulary import ValueCounter, all_numbers
+from nas_fusion.data.sources.chunk import chunks_of
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import listed
 from nas_fusion.settings import DataOptions
@@ -58,14 +59,14 @@ def _names(source: Source, options: DataOptions, reserved: frozenset[str]) -> tu
 def _fractional(source: Source, names: list[str]) -> set[str]:
     """Those of the columns that hold fractional numbers with many different values, by the first rows."""
     counters = {name: ValueCounter() for name in names}
-    for chunk in source.chunks(names):
+    for chunk in chunks_of(source, names):
         head = chunk.head(SAMPLE_ROWS - chunk.first_row)
         for name in list(counters):
             if not source.typed or pa.types.is_floating(head.column(name).type):
                 counters[name].add(head.categories(name))
             else:
                 del counters[name]
-        if not counters or chunk.first_row + len(chunk) >= SAMPLE_ROWS:
+        if not counters or chunk.span.stop >= SAMPLE_ROWS:
             break
     return {name for name, counter in counters.items() if _is_fractional(counter)}
 

@@ -13,11 +13,10 @@ import numpy.typing as npt
 from nas_fusion.data.encoding.field_rules import field_rules
 from nas_fusion.data.encoding.fitted_encoding import CATEGORY, QUANTILE, SCALE, FittedEncoding, log_buckets
 from nas_fusion.data.encoding.numeric import Moments, QuantileSketch
-from nas_fusion.data.encoding.scan import Progress, Scan, scanned_chunks
-from nas_fusion.data.encoding.value_counts import ValueCounter
-from nas_fusion.data.encoding.vocabulary import Vocabulary
+from nas_fusion.data.encoding.scan import Progress, Scan
+from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
 from nas_fusion.data.schema import FIRST_ID, Field, FieldKind, Schema
-from nas_fusion.data.sources.chunk import Categories, Chunk, FloatArray
+from nas_fusion.data.sources.chunk import Categories, Chunk, FloatArray, chunks_of
 from nas_fusion.data.sources.source import Source
 from nas_fusion.settings import DataOptions
 
@@ -188,18 +187,15 @@ def fit_encoding(source: Source, scan: Scan, options: DataOptions, progress: Pro
     """
     rules = field_rules(source, options, scan.reserved)
     fitters = [FITTERS.get(rule, LogBucketFitter)(name, rule, options.min_count) for name, rule in rules.items()]
-    for chunk, codes, _ in scanned_chunks(source, scan, list(rules), "count", progress):
-        rows = np.ones(len(codes), bool) if options.vocabulary_rows == "all" else codes == 0
+    fitted_on = np.ones(scan.rows, bool) if options.vocabulary_rows == "all" else scan.codes == 0
+    for chunk in chunks_of(source, list(rules), most=scan.rows):
         for fitter in fitters:
-            fitter.observe(chunk, rows)
-    fields, vocabularies, counts = zip(*_finished(fitters), strict=True)
-    return Fit(FittedEncoding.of(Schema(fields, scan.label), vocabularies), counts)
-
-
-def _finished(fitters: list[Fitter]) -> list[FittedField]:
+            fitter.observe(chunk, fitted_on[chunk.span])
+        progress("count", chunk.span.stop / scan.rows)
     found = []
     while fitters:  # each is let go before the next one builds its vocabulary
         found.append(fitters.pop(0).finish())
         if found[-1].counts.is_constant:
             logger.warning("field %r has only one value in the training rows; it cannot help", found[-1].field.name)
-    return found
+    schema = Schema(tuple(f.field for f in found), scan.label)
+    return Fit(FittedEncoding.of(schema, [f.vocabulary for f in found]), tuple(f.counts for f in found))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import LONGEST_QUOTE, listed, shown
-from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
+from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions, SplitRule
 
 LABEL_NAMES = ("label", "click", "y", "target")
 """Columns that are taken as the label where none is named."""
@@ -47,6 +48,16 @@ class ReadingPlan:
         """Whether the user asked for a split by chance or by time: it wins over a column that is called "split"."""
         return self.options.split != DEFAULT_OPTIONS.split
 
+    @property
+    def splitting_columns(self) -> list[str]:
+        """The columns that may decide the splits."""
+        return [c for c in (self.split_column, self.time) if c is not None]
+
+    @property
+    def rule(self) -> SplitRule:
+        """How the log is split where no column says it."""
+        return self.options.split_rule
+
 
 def plan_reading(source: Source, options: DataOptions) -> ReadingPlan:
     """Find the columns that the options name; no row is read.
@@ -54,43 +65,47 @@ def plan_reading(source: Source, options: DataOptions) -> ReadingPlan:
     Raises:
         DataError: there is no such column (names the columns, nearest first), or it cannot be what it is to be.
     """
-    label = _label(source, options.label)
-    split_column, time = options.split_column, None
+    time = options.split_rule.column if options.split_column is None else None
+    label = options.label or source.label or _usual_label(source.columns)
+    if lack := _lack(source.columns, options, label, time):
+        known = _nearest_first(lack.wanted, source.columns)
+        raise source.error(f"{lack.problem}; columns are {listed(known)}")
+    split_column = options.split_column
     if split_column is None:
-        time = options.split_rule.column
         split_column = next((c for c in source.columns if c.lower() == AUTO_SPLIT_COLUMN and c != label), None)
-    elif _existing(source, split_column, "split") == label:
+    elif split_column == label:
         raise source.error("the label cannot be the split column", column=label)
-    if time is not None:
-        _existing(source, time, "time")
-    for name in options.numeric_rules:
-        if _existing(source, name, "numeric") in (label, options.split_column):
-            raise source.error("the label or split column cannot be a field with a numeric rule", column=name)
-    for name in options.fields or ():
-        _existing(source, name, "field")
+    taken = [name for name in options.numeric_rules if name in (label, options.split_column)]
+    if taken:
+        raise source.error("the label or split column cannot be a field with a numeric rule", column=taken[0])
     return ReadingPlan(label, split_column, time, options)
 
 
-def _label(source: Source, wanted: str | None) -> str:
-    """The column of the label: the wanted one, the format's own, or one with a usual name."""
-    if wanted is not None:
-        return _existing(source, wanted, "label")
-    if source.label is not None:
-        return source.label
-    usual = [c for name in LABEL_NAMES for c in source.columns if c.lower() == name]
-    if usual:
-        return usual[0]
-    known = listed(_nearest(LABEL_NAMES, source.columns))
-    raise source.error(f"no label is named and no column is called {', '.join(LABEL_NAMES)}; columns are {known}")
+class _Lack(NamedTuple):
+    """What a log has not, and which names were looked for."""
+
+    problem: str
+    wanted: Sequence[str]
 
 
-def _existing(source: Source, name: str, role: str) -> str:
-    if name in source.columns:
-        return name
-    raise source.error(f"no {role} column {shown(name)}; columns are {listed(_nearest([name], source.columns))}")
+def _lack(columns: Sequence[str], options: DataOptions, label: str, time: str | None) -> _Lack | None:
+    """The first column that is asked for and that the log has not."""
+    if not label:
+        return _Lack(f"no label is named and no column is called {', '.join(LABEL_NAMES)}", LABEL_NAMES)
+    asked = [("label", options.label), ("split", options.split_column), ("time", time)]
+    asked += [("numeric", name) for name in options.numeric_rules] + [("field", name) for name in options.fields or ()]
+    for role, name in asked:
+        if name is not None and name not in columns:
+            return _Lack(f"no {role} column {shown(name)}", [name])
+    return None
 
 
-def _nearest(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
+def _usual_label(columns: Sequence[str]) -> str:
+    """The column that has one of the names that labels usually have; empty if there is none."""
+    return next((c for name in LABEL_NAMES for c in columns if c.lower() == name), "")
+
+
+def _nearest_first(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
     """All known names, those that look like a wanted one first."""
     looked_for = [w[:LONGEST_QUOTE] for w in wanted]
     ratios = [

@@ -1,23 +1,35 @@
-"""The first reading of a log: its labels, and which split every row belongs to."""
+"""The first reading of a log: its labels, and which split every row belongs to (by words, by time, or by chance)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from nas_fusion.data.encoding.reading_plan import ReadingPlan
-from nas_fusion.data.encoding.splits import NO_SPLIT, SPLITS, Codes, random_codes, time_codes, word_codes
-from nas_fusion.data.encoding.value_counts import ValueCounter
-from nas_fusion.data.sources.chunk import Categories, CellError, Chunk, FloatArray
+from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
+from nas_fusion.data.schema import FIRST_ID, SPLITS
+from nas_fusion.data.sources.chunk import Categories, FloatArray, IntArray, chunks_of
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import shown
+from nas_fusion.settings import SplitRule
+
+Codes = npt.NDArray[np.int8]
+"""One byte per row: a position in `SPLITS`, or a label."""
 
 Progress = Callable[[str, float], None]
 """Called with a stage ("read", "count", "encode") and the share of it that is done, above 0, at most 1."""
+
+SPLIT_WORDS = {
+    **{"train": 0, "training": 0, "0": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "1": 1},
+    **{"test": 2, "testing": 2, "2": 2},
+}
+"""What a split column may hold, in any case."""
+
+NO_SPLIT = -1
+"""Code of a word that names no split."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +38,7 @@ class Scan:
 
     Args:
         label: the column of the label.
-        split_column: the column that says the splits, if there is one.
+        split_column: the column that holds splits, if there is one.
         labels: 0 or 1 per row, int8 ``[rows]``.
         codes: position of the row's split in `SPLITS`, int8 ``[rows]``.
         attainable_auc: per split, the AUC of the true probabilities, where they are known.
@@ -39,112 +51,137 @@ class Scan:
     attainable_auc: dict[str, float] | None
 
     @property
+    def rows(self) -> int:
+        """How many rows the log has."""
+        return len(self.labels)
+
+    @property
     def reserved(self) -> frozenset[str]:
         """The columns that cannot be fields."""
         return frozenset(c for c in (self.label, self.split_column) if c is not None)
 
 
-class ScannedChunk(NamedTuple):
-    """Rows of a later reading, with what the first one found about them: codes and labels, int8 ``[rows]`` each."""
-
-    chunk: Chunk
-    codes: Codes
-    labels: Codes
-
-
-def scan_log(source: Source, plan: ReadingPlan, progress: Progress) -> Scan:
+def scan_rows(source: Source, plan: ReadingPlan, progress: Progress) -> Scan:
     """Read labels and splits, and check them.
 
     Raises:
         DataError: a label that is neither 0 nor 1, one class only, an unknown split, a split without positives or
             negatives, too few rows.
     """
-    reading = _read(source, plan, progress)
-    labels = np.concatenate(reading.labels) if reading.labels else np.zeros(0, np.int8)
+    splitter = Splitter(plan)
+    truth = [source.probability] if source.probability is not None else []
+    columns = dict.fromkeys([plan.label, *plan.splitting_columns, *truth])
+    parts: list[Codes] = []
+    probabilities: list[npt.NDArray[np.float32]] = []
+    for chunk in chunks_of(source, list(columns)):
+        parts.append(chunk.labels(plan.label, counts_clicks=source.counts_clicks))
+        probabilities += [np.asarray(chunk.column(name)).astype(np.float32) for name in truth]
+        words = chunk.categories(plan.split_column) if plan.split_column is not None else None
+        times = chunk.categories(plan.time, none_missing="the time") if plan.time is not None else None
+        splitter.observe(words, times, chunk.first_row)
+        rows = chunk.span.stop
+        progress("read", min(1.0, rows / max(source.expected_rows, rows, 1)))
+    labels = np.concatenate(parts) if parts else np.zeros(0, np.int8)
     if problem := _one_class(labels):
         raise source.error(problem, column=plan.label if len(labels) else None)
-    if reading.odd is not None and plan.split_is_named:
-        row, word = reading.odd
-        allowed = "train, valid, test, 0, 1 or 2"
-        raise source.error(f"a split must be {allowed}, found {shown(word)}", row=row, column=plan.split_column)
-    # A column that is only called "split" and holds something else is a field like any other.
-    split_column = plan.split_column if reading.odd is None else None
-    codes = _codes(source, plan, reading, len(labels), by_column=split_column is not None and not plan.split_is_drawn)
+    codes = splitter.codes(source, len(labels))
     if problem := _split_without_a_class(labels, codes):
         raise source.error(problem)
-    return Scan(plan.label, split_column, labels, codes, _attainable(reading.probabilities, labels, codes))
+    return Scan(plan.label, splitter.split_column, labels, codes, _attainable(probabilities, labels, codes))
 
 
-def scanned_chunks(
-    source: Source, scan: Scan, columns: Sequence[str], stage: str, progress: Progress
-) -> Iterator[ScannedChunk]:
-    """Read these columns of a log that was scanned, telling progress after every chunk.
+class Splitter:
+    """Says which split every row belongs to. Life: `observe` for every chunk, then `codes` once.
 
-    Raises:
-        DataError: the log has more rows than when it was scanned, or a part of it cannot be read.
+    Args:
+        plan: says what decides.
     """
-    row, total = 0, len(scan.codes)
-    for chunk in source.chunks(columns):
-        end = row + len(chunk)
-        if end > total:
-            raise source.error(f"the log grew while it was read: more than {total} rows")
-        yield ScannedChunk(chunk, scan.codes[row:end], scan.labels[row:end])
-        row = end
-        progress(stage, row / total)
 
+    def __init__(self, plan: ReadingPlan) -> None:
+        self.plan = plan
+        self._codes: list[Codes] = []
+        self._odd: tuple[int, str] | None = None  # row and text of the first word that names no split
+        self._times = ValueCounter()
 
-@dataclass
-class _Reading:
-    """What one reading collects, chunk by chunk."""
+    @property
+    def split_column(self) -> str | None:
+        """The column that holds splits; one that is only called "split" and holds something else is a field."""
+        return self.plan.split_column if self._odd is None else None
 
-    labels: list[Codes] = field(default_factory=list)
-    codes: list[Codes] = field(default_factory=list)
-    odd: tuple[int, str] | None = None  # row and value of the first word that names no split
-    times: ValueCounter = field(default_factory=ValueCounter)
-    probabilities: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    def observe(self, words: Categories | None, times: Categories | None, first_row: int) -> None:
+        """Take in a chunk's cells of the split column and of the column of times, as far as there are such columns."""
+        if times is not None:
+            self._times.add(times)
+        if words is not None:
+            self._read(words, first_row)
 
+    def codes(self, source: Source, rows: int) -> Codes:
+        """The split of every row, int8 ``[rows]``; a split by time reads the log again.
 
-def _read(source: Source, plan: ReadingPlan, progress: Progress) -> _Reading:
-    wanted = [c for c in (plan.label, plan.split_column, plan.time, source.probability) if c is not None]
-    reading = _Reading()
-    for chunk in source.chunks(list(dict.fromkeys(wanted))):
-        reading.labels.append(source.labels(chunk, plan.label).astype(np.int8))
-        if plan.split_column is not None:
-            _read_splits(reading, chunk.categories(plan.split_column), chunk.first_row)
+        Args:
+            source: the log.
+            rows: how many it has.
+
+        Raises:
+            DataError: a word of a column that the user named is no split.
+        """
+        plan = self.plan
+        if self._odd is not None and plan.split_is_named:
+            row, word = self._odd
+            allowed = "train, valid, test, 0, 1 or 2"
+            raise source.error(f"a split must be {allowed}, found {shown(word)}", row=row, column=plan.split_column)
+        if self.split_column is not None and not plan.split_is_drawn:
+            return np.concatenate(self._codes)
         if plan.time is not None:
-            reading.times.add(_times(chunk, plan.time))
-        if source.probability is not None:
-            reading.probabilities.append(np.asarray(chunk.column(source.probability)).astype(np.float32))
-        row = chunk.first_row + len(chunk)
-        progress("read", min(1.0, row / max(source.expected_rows, row, 1)))
-    return reading
+            return _by_time(source, plan.time, self._times, plan.rule, rows)
+        return _by_chance(plan.rule, rows, plan.options.seed)
+
+    def _read(self, column: Categories, first_row: int) -> None:
+        words = [str(word) for word in column.values.to_pylist()]
+        splits = [SPLIT_WORDS.get(word.lower().removesuffix(".0"), NO_SPLIT) for word in words]  # pandas writes 1.0
+        codes = np.array([*splits, NO_SPLIT], np.int8)[column.codes]  # code -1, of a missing cell, picks the last
+        if self._odd is None and (codes == NO_SPLIT).any():
+            index = int((codes == NO_SPLIT).argmax())
+            self._odd = first_row + index, words[column.codes[index]] if column.codes[index] >= 0 else ""
+        self._codes.append(codes)
 
 
-def _read_splits(reading: _Reading, column: Categories, first_row: int) -> None:
-    codes = word_codes(column)
-    if reading.odd is None and (codes == NO_SPLIT).any():
-        index = int((codes == NO_SPLIT).argmax())
-        value = column.codes[index]
-        reading.odd = first_row + index, str(column.values[value].as_py()) if value >= 0 else ""
-    reading.codes.append(codes)
+def _by_chance(rule: SplitRule, rows: int, seed: int) -> Codes:
+    """Splits of exact sizes, shuffled: one byte per row is all the memory that it takes."""
+    codes = np.repeat(np.arange(len(SPLITS), dtype=np.int8), rule.sizes(rows))
+    np.random.default_rng(seed).shuffle(codes)
+    return codes
 
 
-def _times(chunk: Chunk, name: str) -> Categories:
-    column = chunk.categories(name)
-    missing = column.codes < 0
-    with chunk.naming(name):
-        if missing.any():
-            raise CellError("the time is missing", int(missing.argmax()))
-    return column
+def _by_time(source: Source, time: str, times: ValueCounter, rule: SplitRule, rows: int) -> Codes:
+    """The oldest rows train, the newest test; rows of equal time are cut in the order of the log.
+
+    The times are read again, so that memory grows with the different times and one byte per row.
+    """
+    values, counts = times.in_order()
+    ranks = Vocabulary(values)
+    before = np.cumsum(counts) - counts
+    seen = np.zeros(len(values), np.int64)
+    train, valid, _ = rule.sizes(rows)
+    codes = []
+    for chunk in chunks_of(source, [time]):
+        column = chunk.categories(time)
+        rank = (ranks.ids(column.values) - FIRST_ID)[column.codes]
+        position = before[rank] + seen[rank] + _occurrence(rank)
+        seen += np.bincount(rank, minlength=len(seen))
+        codes.append((position >= train).astype(np.int8) + (position >= train + valid).astype(np.int8))
+    return np.concatenate(codes)
 
 
-def _codes(source: Source, plan: ReadingPlan, reading: _Reading, rows: int, *, by_column: bool) -> Codes:
-    if by_column:
-        return np.concatenate(reading.codes)
-    rule = plan.options.split_rule
-    if plan.time is not None:
-        return time_codes(source, plan.time, reading.times, rule, rows)
-    return random_codes(rule, rows, plan.options.seed)
+def _occurrence(ranks: npt.NDArray[np.int32]) -> IntArray:
+    """For every element, how many equal ones stand before it."""
+    order = np.argsort(ranks, kind="stable")
+    ordered = ranks[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    first = np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    result = np.empty(len(ranks), np.int64)
+    result[order] = np.arange(len(ranks)) - first
+    return result
 
 
 def _one_class(labels: Codes) -> str:
@@ -176,7 +213,7 @@ def _attainable(probabilities: list[npt.NDArray[np.float32]], labels: Codes, cod
     return {name: auc(labels[codes == code], true[codes == code]) for code, name in enumerate(SPLITS)}
 
 
-def auc(labels: npt.NDArray[np.number], scores: FloatArray) -> float:
+def auc(labels: npt.NDArray[np.number], scores: npt.NDArray[np.number]) -> float:
     """The probability that a positive scores above a negative, ties counting half.
 
     Written out here because scikit-learn takes a second to import, and only the built-in log needs it.

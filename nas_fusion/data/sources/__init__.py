@@ -1,13 +1,13 @@
 """Logs as streams of chunks: one reader per format of files, and one each for frames and the built-in log.
 
-`open_log` gives a `Source`; its `chunks` are read by the room of encoding, of which nothing here knows.
+`open_source` gives a `Source`; `chunks_of` it are read by the room of encoding, of which nothing here knows.
 """
 
-from nas_fusion.data.sources.chunk import ArrowRows, Categories, Chunk
+from nas_fusion.data.sources.chunk import Categories, Chunk, chunks_of
 from nas_fusion.data.sources.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead
-from nas_fusion.data.sources.readers import open_log
-from nas_fusion.data.sources.source import FileSource, Source
+from nas_fusion.data.sources.readers import open_source
+from nas_fusion.data.sources.source import ArrowRows, FileSource, Source
 
 __all__ = [
     "ArrowRows",
@@ -17,5 +17,6 @@ __all__ = [
     "FileHead",
     "FileSource",
     "Source",
-    "open_log",
+    "chunks_of",
+    "open_source",
 ]

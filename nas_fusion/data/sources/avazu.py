@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data.sources.chunk import ArrowColumn, ArrowRows, CellError, categories
+from nas_fusion.data.sources.chunk import CellError, categories, numbered
 from nas_fusion.data.sources.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead
+from nas_fusion.data.sources.source import ArrowColumn, ArrowRows
 from nas_fusion.errors import listed, shown
 
 AVAZU_HEADER = "id,click,hour,"
@@ -57,7 +58,7 @@ class AvazuSource(DelimitedSource):
         """
         raw = [c for c in columns if c not in AVAZU_TIME]
         derives = len(raw) < len(columns)
-        for chunk in self.numbered(super().batches([*raw, "hour"] if derives and "hour" not in raw else raw)):
+        for chunk in numbered(self, super().batches([*raw, "hour"] if derives and "hour" not in raw else raw)):
             arrays = {name: chunk.column(name) for name in raw}
             if derives:
                 with chunk.naming("hour"):

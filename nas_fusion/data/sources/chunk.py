@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol, TypeAlias, Union
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nas_fusion.data.sources.source import ArrowColumn, ArrowRows, Source
 from nas_fusion.errors import DataError
 from nas_fusion.errors import shown as quoted
 
@@ -20,8 +21,9 @@ NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-ArrowColumn: TypeAlias = Union[pa.Array, pa.ChunkedArray]  # noqa: UP007  mypy knows no Arrow, and takes no `|` then
-ArrowRows: TypeAlias = Union[pa.Table, pa.RecordBatch]  # noqa: UP007
+
+
+LABEL_FORM = "a label must be 0 or 1"
 
 
 class CellError(Exception):
@@ -86,6 +88,11 @@ class Chunk:
         """The number of rows."""
         return int(self.rows.num_rows)
 
+    @property
+    def span(self) -> slice:
+        """Where its rows stand in the log: cuts them out of an array ``[rows of the log]``."""
+        return slice(self.first_row, self.first_row + len(self))
+
     def head(self, rows: int) -> Chunk:
         """The first rows, at most so many."""
         return Chunk(self.rows.slice(0, rows), self.first_row, self._complain)
@@ -100,14 +107,22 @@ class Chunk:
             raise self._complain("there is no such column", column=name)
         return self.rows.column(name)
 
-    def categories(self, name: str) -> Categories:
+    def categories(self, name: str, *, none_missing: str = "") -> Categories:
         """The different values of a column, as text, and every row's position among them.
 
+        Args:
+            name: of the column.
+            none_missing: what a cell is ("the time") if none of them may be missing.
+
         Raises:
-            DataError: there is no such column, or its type (a list, a struct) has no text form.
+            DataError: there is no such column, its type (a list, a struct) has no text form, or a cell is missing that
+                may not be.
         """
         with self.naming(name):
-            return categories(self.column(name))
+            found = categories(self.column(name))
+            if none_missing and (found.codes < 0).any():
+                raise CellError(f"{none_missing} is missing", int((found.codes < 0).argmax()))
+        return found
 
     def numbers(self, name: str) -> FloatArray:
         """A column as numbers, float64 ``[rows]``; missing becomes NaN.
@@ -118,20 +133,25 @@ class Chunk:
         with self.naming(name):
             return numbers(self.column(name))
 
-    def zeros_and_ones(self, name: str) -> FloatArray:
-        """A column of labels as float64 ``[rows]``.
+    def labels(self, name: str, *, counts_clicks: bool = False) -> npt.NDArray[np.int8]:
+        """A column of labels as 0 and 1, int8 ``[rows]``.
+
+        Args:
+            name: of the column.
+            counts_clicks: whether a cell is a number of clicks, any of which makes the label 1.
 
         Raises:
-            DataError: there is no such column, or a cell is neither 0 nor 1.
+            DataError: there is no such column, or a cell is no label.
         """
         with self.naming(name):
             column = self.column(name)
             found = numbers(column.cast("int8") if pa.types.is_boolean(column.type) else column)
-            bad = (found != 0) & (found != 1)
-            if bad.any():
-                index = int(bad.argmax())
-                raise CellError(f"a label must be 0 or 1, found {shown(column[index])}", index)
-        return found
+            good = (found >= 0) & (found == np.floor(found)) if counts_clicks else (found == 0) | (found == 1)
+            if not good.all():
+                index = int(good.argmin())
+                allowed = "a number of clicks must be a non-negative integer" if counts_clicks else LABEL_FORM
+                raise CellError(f"{allowed}, found {shown(column[index])}", index)
+        return (found > 0).astype(np.int8)
 
     @contextmanager
     def naming(self, column: str) -> Iterator[None]:
@@ -145,6 +165,31 @@ class Chunk:
         except CellError as error:
             row = None if error.index is None else self.first_row + error.index
             raise self._complain(str(error), row=row, column=column) from error
+
+
+def chunks_of(source: Source, columns: Sequence[str], *, most: int | None = None) -> Iterator[Chunk]:
+    """Read a log once, front to back, yielding chunks with these columns.
+
+    Args:
+        source: the log.
+        columns: some of its columns.
+        most: how many rows an earlier reading found.
+
+    Raises:
+        DataError: a part of the log cannot be read, or there are more rows than before.
+    """
+    for chunk in numbered(source, source.batches(columns)):
+        if most is not None and chunk.span.stop > most:
+            raise source.error(f"the log grew while it was read: more than {most} rows")
+        yield chunk
+
+
+def numbered(source: Source, batches: Iterable[ArrowRows]) -> Iterator[Chunk]:
+    """The batches of one reading as chunks that know where their rows stand."""
+    row = 0
+    for batch in batches:
+        yield Chunk(batch, row, source.error)
+        row += batch.num_rows
 
 
 def shown(cell: pa.Scalar) -> str:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from nas_fusion.data.sources.chunk import ArrowRows
-from nas_fusion.data.sources.source import Source
+from nas_fusion.data.sources.source import ArrowRows, Source
 from nas_fusion.errors import DataError
 
 if TYPE_CHECKING:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from nas_fusion.data.sources.chunk import CellError, Chunk, FloatArray, shown
 from nas_fusion.data.sources.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead, most
 
@@ -19,6 +16,7 @@ class Kdd12Source(DelimitedSource):
 
     kind = "kdd12"
     label = "click"
+    counts_clicks = True
     infer_numbers = False
 
     def __init__(self, head: FileHead) -> None:
@@ -29,18 +27,3 @@ class Kdd12Source(DelimitedSource):
         """Most lines have 12 cells, all of them digits."""
         cells = [line.split("\t") for line in head.sniffed]
         return most([len(c) == len(KDD12_COLUMNS) and all(cell.isdigit() for cell in c) for c in cells])
-
-    def labels(self, chunk: Chunk, column: str) -> FloatArray:
-        """1.0 where there was a click, float64 ``[rows]``.
-
-        Raises:
-            DataError: a cell is not a number of clicks.
-        """
-        found = chunk.numbers(column)
-        good = (found >= 0) & (found == np.floor(found))
-        with chunk.naming(column):
-            if not good.all():
-                index = int(good.argmin())
-                cell = shown(chunk.column(column)[index])
-                raise CellError(f"a number of clicks must be a non-negative integer, found {cell}", index)
-        return (found > 0).astype(np.float64)

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data.sources.chunk import ArrowColumn, ArrowRows, Categories, CellError, categories, plain, shown
+from nas_fusion.data.sources.chunk import Categories, CellError, categories, numbered, plain, shown
 from nas_fusion.data.sources.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead, most
+from nas_fusion.data.sources.source import ArrowColumn, ArrowRows
 
 TOKEN = re.compile(r"^(?P<index>\d+):(?P<value>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$")
 ONE = r"^1(\.0*)?$"
@@ -61,7 +62,7 @@ class LibsvmSource(DelimitedSource):
         Raises:
             DataError: also for a pair of another form.
         """
-        for chunk in self.numbered(super().batches(columns)):
+        for chunk in numbered(self, super().batches(columns)):
             arrays = {}
             for name in columns:
                 with chunk.naming(name):

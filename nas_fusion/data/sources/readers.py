@@ -1,7 +1,7 @@
 """From what the user names to a `Source`.
 
-A format of files is a `FileSource` and a line in `nas_fusion.settings.log_formats`; a format that is registered later is asked
-earlier whether a file is of it, so the one that takes any text is asked last.
+A format of files is a `FileSource` and a line in `nas_fusion.settings.log_formats`; a format that is registered later
+is asked earlier whether a file is of it, so the one that takes any text is asked last.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def open_log(log: str | Path | pd.DataFrame, format: str = AUTO) -> Source:
+def open_source(log: str | Path | pd.DataFrame, format: str = AUTO) -> Source:
     """The reader of a log; only the beginning of a file is read.
 
     Args:

@@ -1,15 +1,20 @@
-"""`Source`: a raw log as a stream of chunks. What every reader shares."""
+"""`Source`: a raw log as a stream of Arrow batches. What every reader shares."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias, Union
 
-from nas_fusion.data.sources.chunk import ArrowRows, Chunk, FloatArray
+import pyarrow as pa
+
 from nas_fusion.data.sources.log_files import FileHead, file_digest
 from nas_fusion.errors import DataError
+
+# Mypy knows no Arrow, and takes no `|` between what it does not know.
+ArrowColumn: TypeAlias = Union[pa.Array, pa.ChunkedArray]  # noqa: UP007
+ArrowRows: TypeAlias = Union[pa.Table, pa.RecordBatch]  # noqa: UP007
 
 
 class Source(ABC):
@@ -44,6 +49,9 @@ class Source(ABC):
     label: str | None = None
     """The format's own label."""
 
+    counts_clicks: bool = False
+    """Whether a label is a number of clicks, any of which makes it 1; else it has to be 0 or 1."""
+
     not_fields: frozenset[str] = frozenset()
     """Columns that are fields only if asked for by name."""
 
@@ -71,32 +79,9 @@ class Source(ABC):
             DataError: a part of the log cannot be read.
         """
 
-    def labels(self, chunk: Chunk, column: str) -> FloatArray:
-        """The labels of a chunk, 0.0 or 1.0, float64 ``[rows]``.
-
-        Raises:
-            DataError: a cell is neither.
-        """
-        return chunk.zeros_and_ones(column)
-
     def position(self, row: int) -> int:
         """Where a user finds the 0-based `row`: a 1-based line of a text file, a 1-based row of anything else."""
         return row + 1
-
-    def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
-        """Read the log once, yielding chunks with these columns.
-
-        Raises:
-            DataError: a part of the log cannot be read.
-        """
-        return self.numbered(self.batches(columns))
-
-    def numbered(self, batches: Iterable[ArrowRows]) -> Iterator[Chunk]:
-        """The batches of one reading as chunks that know where their rows stand."""
-        row = 0
-        for batch in batches:
-            yield Chunk(batch, row, self.error)
-            row += batch.num_rows
 
     def error(self, message: str, *, row: int | None = None, column: str | None = None) -> DataError:
         """A `DataError` that names this log, and the place of the 0-based `row`."""

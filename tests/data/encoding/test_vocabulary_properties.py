@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from nas_fusion.data import MISSING_ID, UNKNOWN_ID, DataOptions, prepare
 from nas_fusion.data.encoding.numeric import Moments, QuantileSketch, quantile_bucket
-from nas_fusion.data.encoding.value_counts import ValueCounter
-from nas_fusion.data.encoding.vocabulary import Vocabulary
+from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
 from nas_fusion.data.sources.chunk import categories
 
 # Short and long texts, zero bytes, several bytes per character, prefixes of each other.

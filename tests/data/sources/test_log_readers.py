@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from nas_fusion.data import DataOptions, EncodedDataset, FieldKind, prepare
-from nas_fusion.data.sources import FileHead, Source, open_log
+from nas_fusion.data.sources import FileHead, Source, open_source
 from nas_fusion.data.sources.readers import recognise
 
 Sample = Callable[[str], Path]
@@ -82,7 +82,7 @@ def test_recognised(lines: list[str], suffix: str, kind: str, write: Write) -> N
 
 def test_parquet_is_recognised_without_its_extension(clicks: pd.DataFrame, tmp_path: Path) -> None:
     clicks.to_parquet(tmp_path / "log.bin", index=False)
-    assert open_log(tmp_path / "log.bin").kind == "parquet"
+    assert open_source(tmp_path / "log.bin").kind == "parquet"
 
 
 def test_frame_parquet_and_csv_give_the_same(clicks: pd.DataFrame, tmp_path: Path, cache: Path) -> None:
@@ -111,7 +111,7 @@ def test_size_of_chunks_does_not_show(
     whole = prepare(path, options, cache=cache / "whole")
     monkeypatch.setattr(Source, "chunk_rows", 7)
     monkeypatch.setattr(Source, "chunk_bytes", 200)
-    monkeypatch.setattr("nas_fusion.data.encoding.value_counts.MIN_PENDING", 1)
+    monkeypatch.setattr("nas_fusion.data.encoding.vocabulary.MIN_PENDING", 1)
     small = prepare(path, options, cache=cache / "small")
     assert small.schema.field_sizes == whole.schema.field_sizes
     assert small.statistics == whole.statistics
