@@ -27,12 +27,12 @@ class LogFormat:
 
 # One that stands lower is asked earlier whether a file is of its format: csv takes any text.
 BUILT_IN = {
-    "csv": "nas_fusion.data.sources.delimited:DelimitedSource",
-    "libsvm": "nas_fusion.data.sources.libsvm:LibsvmSource",
-    "kdd12": "nas_fusion.data.sources.kdd12:Kdd12Source",
-    "criteo": "nas_fusion.data.sources.criteo:CriteoSource",
-    "avazu": "nas_fusion.data.sources.avazu:AvazuSource",
-    "parquet": "nas_fusion.data.sources.parquet:ParquetSource",
+    "csv": "nas_fusion.data.sources.formats.delimited:DelimitedSource",
+    "libsvm": "nas_fusion.data.sources.formats.libsvm:LibsvmSource",
+    "kdd12": "nas_fusion.data.sources.formats.kdd12:Kdd12Source",
+    "criteo": "nas_fusion.data.sources.formats.criteo:CriteoSource",
+    "avazu": "nas_fusion.data.sources.formats.avazu:AvazuSource",
+    "parquet": "nas_fusion.data.sources.formats.parquet:ParquetSource",
 }
 
 FORMATS = (AUTO, *BUILT_IN)

@@ -22,8 +22,8 @@ NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-
 LABEL_FORM = "a label must be 0 or 1"
+CLICKS_FORM = "a number of clicks must be a non-negative integer"
 
 
 class CellError(Exception):
@@ -149,8 +149,8 @@ class Chunk:
             good = (found >= 0) & (found == np.floor(found)) if counts_clicks else (found == 0) | (found == 1)
             if not good.all():
                 index = int(good.argmin())
-                allowed = "a number of clicks must be a non-negative integer" if counts_clicks else LABEL_FORM
-                raise CellError(f"{allowed}, found {shown(column[index])}", index)
+                form = CLICKS_FORM if counts_clicks else LABEL_FORM
+                raise CellError(f"{form}, found {shown(column[index])}", index)
         return (found > 0).astype(np.int8)
 
     @contextmanager

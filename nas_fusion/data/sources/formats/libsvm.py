@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nas_fusion.data.sources.chunk import Categories, CellError, categories, numbered, plain, shown
-from nas_fusion.data.sources.delimited import DelimitedSource
+from nas_fusion.data.sources.formats.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead, most
 from nas_fusion.data.sources.source import ArrowColumn, ArrowRows
 

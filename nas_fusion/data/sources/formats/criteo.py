@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas_fusion.data.sources.delimited import DelimitedSource
+from nas_fusion.data.sources.formats.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead, most
 
 CRITEO_NUMBERS = tuple(f"I{i}" for i in range(1, 14))

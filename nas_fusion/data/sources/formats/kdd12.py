@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas_fusion.data.sources.delimited import DelimitedSource
+from nas_fusion.data.sources.formats.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead, most
 
 KDD12_COLUMNS = (

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nas_fusion.data.sources.chunk import CellError, categories, numbered
-from nas_fusion.data.sources.delimited import DelimitedSource
+from nas_fusion.data.sources.formats.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead
 from nas_fusion.data.sources.source import ArrowColumn, ArrowRows
 from nas_fusion.errors import listed, shown
