@@ -15,9 +15,8 @@ from nas_fusion.data.sources import Chunk
 from nas_fusion.errors import DataError
 
 # The oldest rows train, so that the splits keep the order of a log that is in the order of its days.
-OPTIONS = DataOptions(
-    split="time:day", numeric={"day": "scale", "user": "bucket"}, fields=("site", "user", "day", "price")
-)
+FIELDS = ("site", "user", "day", "price")
+OPTIONS = DataOptions(split="time:day", numeric={"day": "scale", "user": "bucket"}, fields=FIELDS)
 
 
 @pytest.fixture
