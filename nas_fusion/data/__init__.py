@@ -6,8 +6,8 @@ from nas_fusion.data.encoded_dataset import EncodedDataset, EncodedSplit, Search
 from nas_fusion.data.log_summary import DataSummary, FieldSummary, describe
 from nas_fusion.data.preparation import check_log, default_cache, prepare
 from nas_fusion.data.schema import MISSING_ID, UNKNOWN_ID, Field, FieldKind, Schema
+from nas_fusion.log_formats import FORMATS
 from nas_fusion.settings import DataOptions
-from nas_fusion.settings.log_formats import FORMATS
 
 __all__ = [
     "FORMATS",

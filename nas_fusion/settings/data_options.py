@@ -8,7 +8,7 @@ from typing import Any
 
 from nas_fusion import bounds
 from nas_fusion.errors import OptionError, UnknownNameError, shown
-from nas_fusion.settings.log_formats import AUTO, FORMAT_NAMES, FORMATS
+from nas_fusion.log_formats import AUTO, FORMAT_NAMES, FORMATS
 from nas_fusion.settings.option import Panel, check_fields, flag, number, text, word
 from nas_fusion.settings.split_rule import SplitRule
 
@@ -49,7 +49,7 @@ class DataOptions:
     """How a log is read, split and encoded.
 
     Args:
-        format: one of `nas_fusion.settings.log_formats`; "auto" goes by the file's extension and its first lines.
+        format: one of `nas_fusion.log_formats`; "auto" goes by the file's extension and its first lines.
         label: the column with the label; None takes the format's own, or the first column that is called label,
             click, y or target.
         split_column: a column that says the split of every row: train, valid (also validation, val) or test, or

@@ -11,7 +11,7 @@ import pytest
 
 from nas_fusion.data import DataOptions, prepare
 from nas_fusion.errors import DataError, UnknownNameError
-from nas_fusion.settings.log_formats import LOG_FORMATS, LogFormat
+from nas_fusion.log_formats import LOG_FORMATS, LogFormat
 
 RECIPE = Path(__file__).resolve().parents[2] / "docs" / "contributing" / "file-format.md"
 

@@ -1,6 +1,6 @@
 """From what the user names to a `Source`.
 
-A format of files is a `FileSource` and a line in `nas_fusion.settings.log_formats`; a format that is registered later
+A format of files is a `FileSource` and a line in `nas_fusion.log_formats`; a format that is registered later
 is asked earlier whether a file is of it, so the one that takes any text is asked last.
 """
 
@@ -15,7 +15,7 @@ from nas_fusion.data.sources.log_files import FileHead
 from nas_fusion.data.sources.source import FileSource, Source
 from nas_fusion.data.sources.synthetic import SYNTHETIC, SyntheticSource
 from nas_fusion.errors import DataError
-from nas_fusion.settings.log_formats import AUTO, LOG_FORMATS
+from nas_fusion.log_formats import AUTO, LOG_FORMATS
 
 if TYPE_CHECKING:
     import pandas as pd

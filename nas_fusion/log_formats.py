@@ -38,7 +38,7 @@ BUILT_IN = {
 FORMATS = (AUTO, *BUILT_IN)
 """What the formats that need no plugin are called."""
 
-LOG_FORMATS: Registry[LogFormat] = Registry("format", "nas_fusion.settings.log_formats", LogFormat)
+LOG_FORMATS: Registry[LogFormat] = Registry("format", "nas_fusion.log_formats", LogFormat)
 """The known formats; a third party adds one by an entry point of this group."""
 
 for _name, _reader in BUILT_IN.items():
