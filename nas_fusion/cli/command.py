@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from nas_fusion.errors import UsageError, shown
 from nas_fusion.settings import Option, default_of, has_default, options_of
 from nas_fusion.settings.dotted_names import dotted_options
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from nas_fusion.settings.option import DataclassInstance
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nas_fusion.settings.comparison_settings import ComparisonSettings
 from nas_fusion.settings.data_options import DataOptions
 from nas_fusion.settings.limit_settings import LimitSettings
 from nas_fusion.settings.model_settings import ModelSettings
-from nas_fusion.settings.option import Option, options_of
+from nas_fusion.settings.option import DataclassInstance, Option, options_of
 from nas_fusion.settings.recipe_settings import RecipeSettings
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 SECTIONS: Mapping[str, type[DataclassInstance]] = MappingProxyType(
     {"data": DataOptions, "model": ModelSettings, "recipe": RecipeSettings, "limits": LimitSettings}

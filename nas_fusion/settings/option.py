@@ -17,14 +17,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from nas_fusion import bounds
 from nas_fusion.bounds import Bound
 from nas_fusion.errors import OptionError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 V = TypeVar("V")
 P = TypeVar("P", Path, Path | None)
@@ -33,6 +30,13 @@ _KEY = "option"
 """Of a field's metadata."""
 
 NOT_EMPTY = "a text that is not empty"
+
+
+class DataclassInstance(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
 
 Kind = Literal["number", "word", "text", "path", "flag"]
 
