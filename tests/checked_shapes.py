@@ -17,10 +17,11 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import FunctionType, ModuleType
-from typing import Any, get_args
+from types import FunctionType, ModuleType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from beartype import BeartypeConf, beartype
+from beartype.vale import Is
 from jaxtyping import AbstractArray, jaxtyped
 
 PACKAGE = "nas_fusion"
@@ -68,7 +69,27 @@ def check_class(owner: type) -> None:
 
 def checked(function: Any) -> Any:
     """The function, with a check if its annotations give a shape."""
-    return as_annotated(function) if gives_shapes(function) else function
+    if not gives_shapes(function):
+        return function
+    hints = get_type_hints(function, include_extras=True)
+    function.__annotations__ = {name: all_elements(hint) for name, hint in hints.items()}
+    return as_annotated(function)
+
+
+def all_elements(hint: Any) -> Any:
+    """An annotation whose lists are checked element by element.
+
+    beartype looks at one element, drawn by Python's `random`: it would miss most wrong ones, and shift the random
+    numbers of what is tested. Elements without a shape are not looked at.
+    """
+    parts = get_args(hint)
+    if get_origin(hint) in (Union, UnionType):
+        return Union[tuple(map(all_elements, parts))]  # noqa: UP007
+    if get_origin(hint) in (Sequence, list):
+        if not holds_shape(parts[0]):
+            return get_origin(hint)
+        return Annotated[get_origin(hint), Is[lambda values: all(isinstance(value, parts[0]) for value in values)]]
+    return hint
 
 
 def gives_shapes(function: Any) -> bool:
