@@ -213,7 +213,7 @@ _OF_THE_MACHINE = (
 
 
 def words_of(error: BaseException) -> str:
-    """An error in one line: its text, behind its type if it is none that nas-fusion raises on purpose."""
+    """An error in one line: its text, after its type unless nas-fusion raises it on purpose."""
     text = " ".join(str(error).split())
     if not isinstance(error, NasFusionError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__

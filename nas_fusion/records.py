@@ -83,7 +83,7 @@ class CellRecord:
             ``supernet_valid_auc`` and ``derived_valid_auc``: the supernet in the state from which the design was
             derived, and the derived design with the supernet's weights, before re-training; ``importance``:
             validation AUC lost when one connection of the re-trained model is closed, by ``"source -> target"``;
-            ``context``: what the file of its design says beside the design (`nas_fusion.design_file`).
+            ``context``: what the file of its design says besides the design (`nas_fusion.design_file`).
         derive_seconds, derive_samples: between the end of a supernet's training and a design, measuring the derived
             design for the report included.
         tuning_seconds, tuning_samples: of the strategy's tuning, which is done once for all its seeds.
@@ -131,7 +131,7 @@ class CellRecord:
         """JSON text with a checksum; floats keep every digit.
 
         Args:
-            files: sizes and checksums of what lies beside it, by name (`nas_fusion.system.seals.seal_of_file`).
+            files: sizes and checksums of what lies next to it, by name (`nas_fusion.system.seals.seal_of_file`).
         """
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         content["design"] = json.loads(self.design.to_json())

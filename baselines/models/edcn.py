@@ -20,7 +20,7 @@ class Bridge(nn.Module):
     """Merges the two towers after a layer: one of the four fusion operations, of which the paper prefers the product.
 
     They are the operations of the search spaces (OptFusion took them from here), with the ReLU that the paper puts
-    behind the concatenation.
+    after the concatenation.
 
     Args:
         width: number of features of either tower.

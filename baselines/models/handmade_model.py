@@ -110,7 +110,7 @@ class HandMade:
 
         Args:
             shape: fields and tower.
-            own: hyperparameters beside the tower's, where they differ from the default.
+            own: hyperparameters besides the tower's, where they differ from the default.
 
         Raises:
             OptionError: a hyperparameter is unknown or out of its range.

@@ -104,7 +104,7 @@ class AutoCTRSearch:
         space: the designs.
         seed: of the proposals.
         population: members of the population, at least 1.
-        tournament: draws of a tournament beside the first, as a share of the population.
+        tournament: draws of a tournament besides the first, as a share of the population.
         importance: of the three goals.
     """
 

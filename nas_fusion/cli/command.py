@@ -87,7 +87,7 @@ class Command:
         run: does it; its docstring is the command's help.
         example: a command line.
         name: of the command; the function's by default.
-        without: what is no option here: settings of a comparison by dotted name, fields of other dataclasses behind
+        without: what is no option here: settings of a comparison by dotted name, fields of other dataclasses after
             their name (``RunSettings.engine``); ``*`` stands for any text.
         goes_on: whether the same command goes on after an interruption; if not, it writes nothing before its end.
     """

@@ -1,4 +1,4 @@
-"""Where commands print: a console, warnings beside it, and lines that no terminal obeys."""
+"""Where commands print: a console, warnings next to it, and lines that no terminal obeys."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def _settings(path: Path, context: DesignContext) -> dict[str, object]:
 
 
 def _asked(asked: RetrainOptions, given: GivenSettings, context: DesignContext) -> dict[str, object]:
-    """The settings of the file that the user gave, by dotted name: options, and behind them a named preset."""
+    """The settings of the file that the user gave, by dotted name: options, and after them a named preset."""
     wanted: dict[str, object] = {}
     if asked.preset:
         from nas_fusion.studies import load_preset

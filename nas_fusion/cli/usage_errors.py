@@ -51,7 +51,7 @@ def message_of(error: Exception, arguments: Sequence[str], commands: Mapping[str
 
     Args:
         error: of the parser, or one that nas-fusion raises on purpose.
-        arguments: what was typed behind ``nasfusion``.
+        arguments: what was typed after ``nasfusion``.
         commands: command → name of an option in Python → as the user writes it.
     """
     command = next((a for a in arguments if a in commands), "")

@@ -1,4 +1,4 @@
-"""`BatchLoader`: whole batches out of an encoded split, shuffled anew in every epoch."""
+"""`BatchLoader`: whole batches out of an encoded split, shuffled again in every epoch."""
 
 from __future__ import annotations
 

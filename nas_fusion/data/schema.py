@@ -32,7 +32,7 @@ class FieldKind(StrEnum):
     """A number; one id per bucket."""
 
     SCALED = "scaled"
-    """A number; one id, and the standardised number beside it."""
+    """A number; one id, and the standardised number next to it."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class CostTable:
         return (alone + first, *(behind + merging for merging in others))
 
     def _behind(self, block: str, *, is_idle: bool) -> float:
-        """What a block costs behind its fused input; idle: where that is always zero."""
+        """What a block costs after its fused input; idle: where that is always zero."""
         if block == OUTPUT:
             return 0
         is_deep = block.startswith("deep")

@@ -29,7 +29,7 @@ def connection_importance(
 
     Nothing is trained again, so a number says what the trained model makes of a connection, not what a model without
     it could reach; below zero where the model is better without. One pass over the rows, in which every connection's
-    target, and what comes behind it, is computed once more: about half of a pass for each connection. A connection
+    target, and what comes after it, is computed once more: about half of a pass for each connection. A connection
     without which a prediction is not finite is left out.
 
     Args:
@@ -112,7 +112,7 @@ class _EachClosed(nn.Module):
         logits = [self._continued(outputs, list(self.model.nodes), None)]
         order = list(self.model.nodes)
         for (_, target), node in zip(self.connections, self.closed, strict=True):
-            # Only the target and what comes behind it is computed anew.
+            # Only the target and what comes after it are computed again.
             logits.append(self._continued(dict(outputs), order[order.index(target) :], node))
         return torch.stack(logits, dim=1)
 

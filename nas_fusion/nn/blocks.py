@@ -55,7 +55,7 @@ class ConstantBlock(nn.Module):
 
 
 class ConstantDeepBlock(nn.Module):
-    """``ReLU(b)``, with dropout behind it on request: what is left of a deep block without input.
+    """``ReLU(b)``, followed by dropout on request: what is left of a deep block without input.
 
     Args:
         bias: ``[width]``; copied.
@@ -144,7 +144,7 @@ class LowRankCrossBlock(nn.Module):
 
 
 class DeepBlock(nn.Module):
-    """``ReLU(W f + b)``, with batch norm before the ReLU and dropout behind it on request.
+    """``ReLU(W f + b)``, with batch norm before the ReLU and dropout after it on request.
 
     Args:
         width: number of features D of every block.

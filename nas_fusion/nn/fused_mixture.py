@@ -133,7 +133,7 @@ class _FusedMixture(torch.autograd.Function):
             h = torch.addmm(lowered(hidden_bias[j]), x_low, lowered(m[j] * hidden[j]).t()).relu_()
             a = torch.softmax(h @ lowered(score[j]).t(), dim=1, dtype=x.dtype)
             fused.addcmul_(a, x, value=w_attention * m[j])
-            # What the backward could only make anew by the same two matrix products.
+            # What the backward pass could only make again by the same two matrix products.
             saved += [h, a]
         product = _Product(rule, m, inputs)
         if product.is_nonzero:
@@ -159,7 +159,7 @@ class _FusedMixture(torch.autograd.Function):
         inputs, saved = rest[: ctx.count], iter(rest[ctx.count :])
         m, (w_add, w_product, w_concat, w_attention) = ctx.m, ctx.w
         lowered = _to(ctx.low)
-        # Side by side [g | ∂L/∂(W1 x + b1)], the second half anew for every open input: pairs of products become one.
+        # Side by side [g | ∂L/∂(W1 x + b1)], the second half new for every open input: pairs of products become one.
         width = g.shape[1]
         both = torch.empty(len(g), 2 * width, dtype=ctx.low or g.dtype, device=g.device)
         g_low, d_h = both.split(width, dim=1)
@@ -225,7 +225,7 @@ def _to(low: torch.dtype | None) -> Callable[[Tensor], Tensor]:
 
 
 class _Product:
-    """``Π_j z_j``, and its gradients by products of everything before and everything behind an input."""
+    """``Π_j z_j``, and its gradients by products of everything before and everything after an input."""
 
     def __init__(self, rule: _Rule, m: list[float], inputs: Sequence[Tensor]) -> None:
         self.rule, self.m, self.inputs = rule, m, inputs

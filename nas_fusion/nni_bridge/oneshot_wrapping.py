@@ -35,7 +35,7 @@ class LearnsArchitecture(Protocol):
         """The architecture's parameters, as far as they are learned; asked when an optimiser is made."""
 
     def export_probs(self, memo: dict[str, Any]) -> dict[str, Any]:
-        """By label, the probability of every value of a choice; asked after every epoch, and behind the training."""
+        """By label, the probability of every value of a choice; asked after every epoch, and after the training."""
 
 
 def learners(module: nn.Module) -> Iterator[Any]:

@@ -81,7 +81,7 @@ class OptFusionNode(SupernetNode):
         self.beta: nn.Parameter | None = None
         if self.operations:
             # The published 1 x 4 matrix: its shape gives xavier's standard deviation. Drawn for every option, so that
-            # whatever is drawn behind it is the same.
+            # whatever is drawn after it is the same.
             start = torch.empty(1, len(self.operations))
             nn.init.xavier_normal_(start)
             if options.mixture_start == "uniform":

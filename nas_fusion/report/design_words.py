@@ -12,7 +12,7 @@ _PHRASES = {
     "concat": ("concatenates", ""),
     "attention": ("weighs", " by attention and adds them"),
 }
-"""What stands before and behind the inputs."""
+"""What stands before and after the inputs."""
 
 
 def block_label(block: str) -> str:

@@ -19,7 +19,7 @@ _LATEX = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "[": "{[}", "]": "{]}", "*": "{*}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
-"""Brackets and stars too: behind the end of a row LaTeX takes them for its options."""
+"""Brackets and stars too: after the end of a row LaTeX takes them for its options."""
 
 _FORMULA = ("=", "+", "-", "@")
 

@@ -71,7 +71,7 @@ def keep_limits(
     Numbers of weights and multiply-adds are exact, so a design that was searched hard keeps them already; a soft
     re-training costs more, so the design may have to lose connections. Latency is an estimate: the design is measured,
     and where it is not below the limit by `SPARE` the estimates are raised by what they were wrong and the next best
-    design that keeps the limits is taken, or one is derived anew from the scores of the search, at most
+    design that keeps the limits is taken, or one is derived again from the scores of the search, at most
     `MAX_DERIVATIONS` times. The cheapest design, in the end, needs no spare.
 
     Args:

@@ -30,7 +30,7 @@ class SearchOutcome:
         details: JSON-able facts for the report (gates per epoch, candidates, …).
         derive_samples, derive_seconds: the part of `samples` and `seconds` that was spent between the end of a
             supernet's training and a design.
-        measure_samples, measure_seconds: what was spent behind the search, to measure the derived design for the
+        measure_samples, measure_seconds: what was spent after the search, to measure the derived design for the
             report; counts against no budget.
         alternatives: the next best designs, best first, for the case that `design` turns out to be above a limit.
         scores: what the search thinks of every choice, where it says so.

@@ -23,7 +23,7 @@ from nas_fusion.training_log import SilentLog, TrainingLog
 
 @runtime_checkable
 class Incumbents(Protocol):
-    """Keeps models while a search runs, so that they can be measured behind it. It changes nothing of the search."""
+    """Keeps models while a search runs, so that they can be measured after it. It changes nothing in the search."""
 
     def keep(self, model: nn.Module, point: TracePoint, place: int) -> None:
         """A model was validated: a candidate or a supernet, in the state in which it was, or a design in a supernet.

@@ -62,7 +62,7 @@ class Metric:
     """A further measure of a model's predictions.
 
     Args:
-        name: of its column, behind ``test_``: small letters, digits and underscores.
+        name: of its column, after ``test_``: small letters, digits and underscores.
         measure: called with logits and labels 0/1, both ``[rows]`` in float64.
 
     Raises:

@@ -28,7 +28,7 @@ class SampleMeter(pl.Callback):
         max_samples: stop at the first batch that reaches this many; None: only count.
         max_seconds: stop at the first batch that ends so many seconds after the meter was made; None: no such bound.
         clock: seconds since some moment or other.
-        reserve: seconds that something behind the training will take, asked after every batch: it stops so much
+        reserve: seconds that something after the training will take, asked after every batch: it stops so much
             earlier.
     """
 

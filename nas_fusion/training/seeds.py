@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch (every device), NumPy and Python inside the block; restore their states behind it."""
+    """Seed torch (every device), NumPy and Python inside the block; restore their states after it."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - libraries use the global state
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)

@@ -17,7 +17,7 @@ from nas_fusion.search_spaces.interaction.interaction_design import RAW, Block, 
 
 
 class InteractionLayers(nn.Module):
-    """Everything behind the embedding: the blocks, and the head ``w · [leaves] + b``.
+    """Everything after the embedding: the blocks, and the head ``w · [leaves] + b``.
 
     Args:
         fields: of the data.
@@ -31,7 +31,7 @@ class InteractionLayers(nn.Module):
         self.blocks = nn.ModuleList()
         for block in design.blocks:
             module = _module(block, [widths[i] for i in block.inputs], fields)
-            # What a block gives out depends on its kind; those behind it are made for that.
+            # What a block gives out depends on its kind; those after it are made for that.
             widths.append(module.width)
             self.blocks.append(module)
         self.head = nn.Linear(sum(widths[i] for i in design.leaves), 1)
@@ -78,7 +78,7 @@ def interaction_network(architecture: Architecture, fields: Fields) -> Interacti
 
 @lru_cache(maxsize=1024)
 def weights_of(fields: Fields, design: InteractionDesign) -> int:
-    """Number of weights behind the embedding; nothing is allocated."""
+    """Number of weights after the embedding; nothing is allocated."""
     # Shapes without numbers: a search asks this for every design that it draws.
     with torch.device("meta"):
         layers = InteractionLayers(fields, design)

@@ -48,7 +48,7 @@ class InteractionSpace:
 
     @property
     def weight_limit(self) -> int:
-        """The most weights behind the embedding."""
+        """The most weights after the embedding."""
         return weight_limit(self.fields)
 
     @property
@@ -58,7 +58,7 @@ class InteractionSpace:
         return sum(prod((2**i - 1) * kinds for i in range(1, n + 1)) for n in range(1, self.blocks + 1))
 
     def weights(self, design: InteractionDesign) -> int:
-        """Number of weights behind the embedding: what the search calls complexity."""
+        """Number of weights after the embedding: what the search calls complexity."""
         return weights_of(self.fields, design)
 
     def problem(self, design: InteractionDesign) -> str | None:
@@ -102,7 +102,7 @@ class InteractionSpace:
             self._other_kind, self._other_width, _other_connection, self._one_more, _one_less,
         )  # fmt: skip
         while True:
-            # A change may end outside the space; drawing again costs nothing beside a training.
+            # A change may end outside the space; drawing again costs nothing compared with a training.
             mutated = changes[rng.integers(len(changes))](design, rng)
             if mutated != design and self.problem(mutated) is None:
                 return mutated
@@ -151,7 +151,7 @@ def _one_less(design: InteractionDesign, rng: np.random.Generator) -> Interactio
         if number == gone:
             continue
         inputs = set(block.inputs)
-        # What it saw still reaches those behind it, so the design stays connected.
+        # What it saw still reaches those after it, so the design stays connected.
         inputs = inputs - {gone} | inherited if gone in inputs else inputs
         blocks.append(replace(block, inputs=tuple(sorted(i - (i > gone) for i in inputs))))
     return InteractionDesign(tuple(blocks))

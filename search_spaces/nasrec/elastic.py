@@ -71,7 +71,7 @@ class ElasticDense(nn.Module):
     Args:
         sources: largest width of each source.
         width: largest width of the output.
-        rectify: whether there is a ReLU behind it.
+        rectify: whether a ReLU follows.
     """
 
     def __init__(self, sources: Mapping[int, int], width: int, *, rectify: bool = False) -> None:

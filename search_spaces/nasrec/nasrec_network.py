@@ -84,7 +84,7 @@ class ChoiceBlock(nn.Module):
 
 
 class ChoiceLayers(nn.Module):
-    """Everything behind the embedding: choice blocks, and the head ``w · [dense; vectors] + b`` on the last one.
+    """Everything after the embedding: choice blocks, and the head ``w · [dense; vectors] + b`` on the last one.
 
     Args:
         fields: of the data.
@@ -153,7 +153,7 @@ def nasrec_network(architecture: Architecture, fields: Fields) -> NasRecNetwork:
 
 @lru_cache(maxsize=1024)
 def weights_of(fields: Fields, design: NasRecDesign) -> int:
-    """Number of weights behind the embedding of the model of a path; nothing is allocated."""
+    """Number of weights after the embedding of the model of a path; nothing is allocated."""
     with torch.device("meta"):
         layers = _layers_of(fields, design)
     return sum(p.numel() for p in layers.parameters())

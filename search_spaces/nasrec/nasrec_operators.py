@@ -141,7 +141,7 @@ class Attention(nn.Module):
         # With one head as a dimension of its own torch takes the kernel that keeps no [vectors, vectors] shares.
         queries, keys, values = (layer(mixed).unsqueeze(1) for layer in (self.queries, self.keys, self.values))
         looked_up = scaled_dot_product_attention(queries, keys, values).squeeze(1)
-        # The norm stands behind the residual sum, as published.
+        # The norm comes after the residual sum, as published.
         hidden = self.attended(mixed + self.out(looked_up))
         return self.normed(hidden + self.second(torch.relu(self.first(hidden))))
 

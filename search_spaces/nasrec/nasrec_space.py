@@ -61,7 +61,7 @@ class NasRecSpace:
 
     @property
     def weight_limit(self) -> int:
-        """The most weights behind the embedding."""
+        """The most weights after the embedding."""
         return weight_limit(self.fields)
 
     @property
@@ -75,7 +75,7 @@ class NasRecSpace:
         return prod(choices * count**2 for count in inputs)
 
     def weights(self, design: NasRecDesign) -> int:
-        """Number of weights behind the embedding of the path's own model."""
+        """Number of weights after the embedding of the path's own model."""
         return weights_of(self.fields, design)
 
     def problem(self, design: NasRecDesign) -> str | None:

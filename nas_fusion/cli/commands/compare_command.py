@@ -81,7 +81,7 @@ class _Asked:
         check_log(settings.source, settings.data)
 
     def places(self) -> _Places:
-        """Where it runs, and what is written beside the study."""
+        """Where it runs, and what is written besides the study."""
         return {
             "storage": self.where.storage,
             "engine": self.where.engine,

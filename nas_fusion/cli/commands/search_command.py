@@ -60,7 +60,7 @@ def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignm
 
 
 def check_design_place(out: Path) -> None:
-    """Refuse a place at which a design and the drawing beside it cannot be written.
+    """Refuse a place at which a design and the drawing next to it cannot be written.
 
     Raises:
         OptionError: they cannot.

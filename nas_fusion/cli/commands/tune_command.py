@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What `tune` does beside searching."""
+    """What `tune` does besides searching."""
 
     trials: int = number(
         20, Bound(1, bounds.TUNE.high), "How many; the first is the defaults.", panel=Panel.BUDGET, first=True

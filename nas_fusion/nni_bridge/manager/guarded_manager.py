@@ -115,7 +115,7 @@ def running_manager(
     environment: Mapping[str, str] | None = None,
     **options: str,
 ) -> Iterator[Manager]:
-    """Start the manager of an experiment, and end it behind the block.
+    """Start the manager of an experiment, and end it after the block.
 
     The manager looks its experiment up in a list in the user's home folder, and its pages stay empty if it is not
     there: it is given a list of its own, with this experiment.

@@ -28,7 +28,7 @@ def guarded() -> Iterator[None]:
 
     For an experiment of one's own: ``with guarded(): experiment.start(port)``. Only this process can change anything in
     it: from the first such block on, NNI's own Python interface tells managers the secret. The environment is as
-    before behind the block; the manager's trials see what the user had in ``NODE_OPTIONS``.
+    before once the block has ended; the manager's trials see what the user had in ``NODE_OPTIONS``.
     """
     names = ("NODE_OPTIONS", "NASFUSION_NODE_OPTIONS", "NASFUSION_SECRET")
     before = {name: os.environ.get(name) for name in names}

@@ -2,7 +2,7 @@
 
 What NNI leaves out, put back:
 
-- A trial's final metric may arrive behind the end of the trial: an end without one is given a few seconds.
+- A trial's final metric may arrive after the end of the trial: an end without one is given a few seconds.
 - A trial that ends well without a final metric counts as succeeded, with None: `TrialEnd.final` tells.
 """
 

@@ -36,7 +36,7 @@ class FurtherFigure(NamedTuple):
 
 
 FURTHER_FIGURES: list[FurtherFigure] = []
-"""Drawn for every comparison, in this order; a line here is all that a new figure needs beside its function."""
+"""Drawn for every comparison, in this order; a line here is all that a new figure needs besides its function."""
 
 
 def comparison_figures(model: ReportModel) -> dict[str, go.Figure]:

@@ -21,7 +21,7 @@ _DIGITS = 4
 """Of an AUC in the tables: strategies that are equal to so many digits are called level."""
 
 HAND_MADE, NOT_LEARNED = "†", "‡"
-"""The footnote marks behind a strategy's name."""
+"""The footnote marks after a strategy's name."""
 
 How = Literal["beforehand", "afterwards", "chosen"]
 """Named before there were results, named when there were some, or chosen by validation."""
@@ -123,7 +123,7 @@ class Row(NamedTuple):
 
     @property
     def marks(self) -> str:
-        """The footnote marks behind the name."""
+        """The footnote marks after the name."""
         return (HAND_MADE if self.summary.is_reference else "") + (NOT_LEARNED if self.not_learned else "")
 
     @property
@@ -140,7 +140,7 @@ class Row(NamedTuple):
 
     @property
     def amount(self) -> str:
-        """The difference from the reference, beside `call`; empty where there is none to tell."""
+        """The difference from the reference, next to `call`; empty where there is none to tell."""
         return "" if self.against is None or self.call == "unknown" else signed(self.against.difference)
 
 

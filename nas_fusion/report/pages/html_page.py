@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 TEMPLATES = Path(__file__).with_name("templates")
-"""The page's parts; its style sheet and its script lie beside them and are written into the page."""
+"""The page's parts; its style sheet and its script lie next to them and are written into the page."""
 
 OPEN_AT_FIRST = 3
 """So many designs are open before anybody clicks."""

@@ -22,7 +22,7 @@ def comparison_tables(model: ReportModel, width: int) -> list[Table]:
     """One row per strategy, best validation AUC first, in as many tables as `width` columns ask for.
 
     The quality comes first, then what the model costs, then what finding it cost; a group begins a table of its own if
-    it does not fit beside the one before it. `comparison_caption` belongs below them.
+    it does not fit next to the one before it. `comparison_caption` belongs below them.
     """
     return [_table(model, columns) for columns in _pages(model, width)]
 
@@ -44,7 +44,7 @@ def comparison_caption(model: ReportModel) -> str:
 
 
 def _pages(model: ReportModel, width: int) -> list[list[Column]]:
-    """Which columns stand together: those of one group as far as they fit, a whole group beside another if it fits."""
+    """Which columns stand together: those of one group as far as they fit, a whole group next to another if it fits."""
     pages: list[list[Column]] = [[]]
     for columns in model.columns:
         if _fits(model, [*pages[-1], *columns], width):

@@ -61,7 +61,7 @@ class ArchitectureTrainer:
         """The best of them, and what all of them cost.
 
         Args:
-            details: facts beside the list of candidates.
+            details: facts besides the list of candidates.
 
         Raises:
             TrainingError: none could be trained.

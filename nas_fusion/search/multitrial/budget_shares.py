@@ -28,7 +28,7 @@ class OutOfTimeError(TrainingError):
 class TimeShares:
     """Divides what is left of a search's seconds among rounds: a candidate's training, or a wave of them side by side.
 
-    A training is stopped before its share ends: by as much as the slowest round so far went on behind its stop (its
+    A training is stopped before its share ends: by as much as the slowest round so far went on after its stop (its
     last validation, mostly), so that whole rounds fit.
 
     Args:

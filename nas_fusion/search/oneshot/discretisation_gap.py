@@ -21,7 +21,7 @@ def measure_derived(
 
     The first is the supernet's in the state that the design was derived from; the second the design's with the
     supernet's own weights. A strategy that ranked its designs has measured the second one itself, and its supernet,
-    trained on random paths, has no AUC of its own. Validation rows only, behind the search: nothing is chosen by it.
+    trained on random paths, has no AUC of its own. Validation rows only, after the search: nothing is chosen by it.
 
     Args:
         outcome: of the search.

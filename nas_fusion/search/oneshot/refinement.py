@@ -25,7 +25,7 @@ class Refined:
 
     Args:
         samples, seconds: what candidates took; samples are the rows that they were trained on.
-        trace: their validations, behind the supernet's.
+        trace: their validations, after the supernet's.
         designs: every candidate and its validation AUC (None: it could not be trained).
         before: how many points the search's trace has before these.
     """
@@ -72,7 +72,7 @@ def refine(strategy: RefinesDesigns, task: SearchTask, spent: int, place: int) -
     if count < 1:
         return refined
     shares = TimeShares(task.watch, count)
-    # A stream of its own beside the cell's: what the supernet drew does not move the candidates.
+    # A stream of its own, apart from the cell's: what the supernet drew does not move the candidates.
     rng = np.random.default_rng([task.seed, 1])
     proposed = max(1, round(strategy.proposed_share * count))
     for number, design in enumerate(islice(_order(strategy, task, refined, rng, proposed), count)):

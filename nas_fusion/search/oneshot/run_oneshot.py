@@ -162,7 +162,7 @@ def _reserve(strategy: Any, config: TrainConfig) -> Callable[[float | None], flo
     if not passes or seconds is None:
         return lambda validation_seconds: 0.0
     most = RESERVED_SHARE * seconds
-    passes += 1  # the validation behind the stop
+    passes += 1  # the validation after the stop
     return lambda validation_seconds: most if validation_seconds is None else min(most, passes * validation_seconds)
 
 

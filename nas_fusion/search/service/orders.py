@@ -69,7 +69,7 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
 def trial_parameters(
     phase: str, order: Mapping[str, Any], outcome: Path, design: FusionDesign | None = None, **more: Any
 ) -> dict[str, Any]:
-    """A trial's parameters as NNI shows them: phase, label and design beside the order.
+    """A trial's parameters as NNI shows them: phase, label and design besides the order.
 
     Args:
         phase: one of `nas_fusion.training_log.PHASES`.
