@@ -10,10 +10,10 @@ from typing import Any
 
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import ServiceSettings, TrainingServiceRun, python_command, training_service
-from nas_fusion.search.service.space_permits import permits_of
+from nas_fusion.search.space_permits import permits_of
 from nas_fusion.settings import ComparisonSettings
 
-TRIAL_MODULE = "nas_fusion.search.service.service_trial"
+TRIAL_MODULE = "nas_fusion.search.service_trial"
 
 
 @dataclass(frozen=True)

@@ -426,14 +426,14 @@ def test_the_users_file_goes_before_and_the_rest_is_filled_in(tmp_path: Path) ->
     file = tmp_path / "nni.yml"
     (tmp_path / "key").touch()
     file.write_text(
-        "trialConcurrency: 3\ntrial_command: my-python -m nas_fusion.search.service.service_trial\n"
+        "trialConcurrency: 3\ntrial_command: my-python -m nas_fusion.search.service_trial\n"
         "trialCodeDirectory: .\n"
         "trainingService:\n  platform: remote\n  machineList:\n  - host: gpu1\n    user: me\n    sshKeyFile: key\n"
     )
     (tmp_path / "work").mkdir()
     found = ServiceSettings(tmp_path / "work", "ours", 2, file, {"phase": ["search"]}).experiment()
     assert found["trialConcurrency"] == 3
-    assert found["trialCommand"] == "my-python -m nas_fusion.search.service.service_trial"
+    assert found["trialCommand"] == "my-python -m nas_fusion.search.service_trial"
     assert found["trialCodeDirectory"] == str(tmp_path)
     assert found["trainingService"]["platform"] == "remote"
     assert found["trainingService"]["machineList"][0]["host"] == "gpu1"

@@ -33,7 +33,7 @@ from nas_fusion.search.service.orders import (
     trial_parameters,
     write_failure,
 )
-from nas_fusion.search.service.space_permits import permit, permits_of
+from nas_fusion.search.space_permits import permit, permits_of
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.system.stopwatch import Stopwatch

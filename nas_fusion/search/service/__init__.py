@@ -1,1 +1,1 @@
-"""Searches through NNI's training services: what a trial is told to do, and the trial itself."""
+"""Searches through NNI's training services: what a trial is told to do, and a one-shot search as one trial."""

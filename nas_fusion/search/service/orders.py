@@ -22,7 +22,7 @@ from nas_fusion.errors import OptionError, StrategyError, StudyError, TrainingEr
 from nas_fusion.measures import Limits
 from nas_fusion.nni_bridge import TrialEnd
 from nas_fusion.search.engines import TrainingService
-from nas_fusion.search.service.space_permits import permit, permitted_class
+from nas_fusion.search.space_permits import permit, permitted_class
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry

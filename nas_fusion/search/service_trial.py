@@ -1,4 +1,4 @@
-"""``python -m nas_fusion.search.service.service_trial``: a trial of an NNI service; NNI tells it what to do.
+"""``python -m nas_fusion.search.service_trial``: a trial of an NNI service; NNI tells it what to do.
 
 It reports every validation, and the result, to NNI. A one-shot search leaves its outcome in the order's folder; a trial
 that fails leaves the reason there.
