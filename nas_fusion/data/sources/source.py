@@ -99,18 +99,26 @@ class FileSource(Source):
         DataError: the file is not of this format.
     """
 
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """Extensions of its files, in lower case."""
+
+    magic: ClassVar[bytes] = b""
+    """The mark at the beginning of its files, if the format has one."""
+
     def __init__(self, head: FileHead) -> None:
         self.path: Path = head.path
         self.name = head.plain_stem
 
     @classmethod
-    @abstractmethod
     def recognises(cls, head: FileHead) -> bool:
-        """Whether a file looks like this format.
+        """Whether a file looks like this format: by its extension, or by its first bytes.
 
         Raises:
             DataError: the file cannot be read, as text for instance.
         """
+        if cls.magic:  # a file with a mark is read as it lies on the disk, never decompressed
+            return head.path.suffix.lower() in cls.suffixes or head.magic.startswith(cls.magic)
+        return head.plain_suffix in cls.suffixes
 
     def digest(self) -> str:
         """A hash of the file's content and size."""

@@ -46,9 +46,9 @@ class AvazuSource(DelimitedSource):
         self.columns = (*self.raw_columns[:place], *AVAZU_TIME, *self.raw_columns[place:])
 
     @classmethod
-    def recognises(cls, head: FileHead) -> bool:
+    def looks_like(cls, lines: Sequence[str]) -> bool:
         """The header begins as Kaggle's."""
-        return head.sniffed[0].startswith(AVAZU_HEADER)
+        return lines[0].startswith(AVAZU_HEADER)
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once, deriving the time columns.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nas_fusion.data.sources.formats.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead, most
 
@@ -21,7 +23,7 @@ class CriteoSource(DelimitedSource):
         super().__init__(head, names=CRITEO_COLUMNS, delimiter="\t", quotes=False)
 
     @classmethod
-    def recognises(cls, head: FileHead) -> bool:
+    def looks_like(cls, lines: Sequence[str]) -> bool:
         """Most lines have 40 cells, the first of which is 0 or 1."""
-        cells = [line.split("\t") for line in head.sniffed]
+        cells = [line.split("\t") for line in lines]
         return most([len(c) == len(CRITEO_COLUMNS) and c[0] in ("0", "1") for c in cells])

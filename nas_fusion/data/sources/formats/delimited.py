@@ -54,8 +54,17 @@ class DelimitedSource(FileSource):
 
     @classmethod
     def recognises(cls, head: FileHead) -> bool:
-        """Any text may be one: this format is asked last."""
-        return bool(head.lines)
+        """Whether a text looks like this format: by its extension, or by its first lines."""
+        return super().recognises(head) or cls.looks_like(head.sniffed)
+
+    @classmethod
+    def looks_like(cls, lines: Sequence[str]) -> bool:
+        """Whether the first few lines that are not blank look like this format.
+
+        A ragged first line must not hide a format, so one asks what `most` of them look like. Any text may be a
+        delimited one: this format is asked last.
+        """
+        return True
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once, front to back.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nas_fusion.data.sources.formats.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead, most
 
@@ -23,7 +25,7 @@ class Kdd12Source(DelimitedSource):
         super().__init__(head, names=KDD12_COLUMNS, delimiter="\t", quotes=False)
 
     @classmethod
-    def recognises(cls, head: FileHead) -> bool:
+    def looks_like(cls, lines: Sequence[str]) -> bool:
         """Most lines have 12 cells, all of them digits."""
-        cells = [line.split("\t") for line in head.sniffed]
+        cells = [line.split("\t") for line in lines]
         return most([len(c) == len(KDD12_COLUMNS) and all(cell.isdigit() for cell in c) for c in cells])

@@ -18,7 +18,6 @@ from nas_fusion.data.sources.source import ArrowColumn, ArrowRows
 TOKEN = re.compile(r"^(?P<index>\d+):(?P<value>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$")
 ONE = r"^1(\.0*)?$"
 LABEL = "label"
-LIBSVM_SUFFIXES = (".libsvm", ".svm", ".libfm")
 
 JUDGED_LINES = 1000
 """First lines that tell which fields are numbers."""
@@ -35,6 +34,7 @@ class LibsvmSource(DelimitedSource):
     """
 
     kind = "libsvm"
+    suffixes = (".libsvm", ".svm", ".libfm")
     label = LABEL
 
     def __init__(self, head: FileHead) -> None:
@@ -51,10 +51,10 @@ class LibsvmSource(DelimitedSource):
         self._constant = self._number_fields(head.lines)
 
     @classmethod
-    def recognises(cls, head: FileHead) -> bool:
-        """The extension says so, or most lines are a label and pairs."""
-        tokens = [line.split() for line in head.sniffed]
-        return head.plain_suffix in LIBSVM_SUFFIXES or most([len(t) > 1 and _are_pairs(t[1:]) for t in tokens])
+    def looks_like(cls, lines: Sequence[str]) -> bool:
+        """Most lines are a label and pairs."""
+        tokens = [line.split() for line in lines]
+        return most([len(t) > 1 and _are_pairs(t[1:]) for t in tokens])
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once, turning ``index:value`` into categories or numbers.

@@ -11,9 +11,6 @@ from nas_fusion.data.sources.log_files import FileHead
 from nas_fusion.data.sources.source import ArrowRows, FileSource
 from nas_fusion.errors import DataError
 
-PARQUET_SUFFIXES = (".parquet", ".pq")
-PARQUET_MAGIC = b"PAR1"
-
 
 class ParquetSource(FileSource):
     """A Parquet file; null, NaN and the empty text are missing.
@@ -23,6 +20,8 @@ class ParquetSource(FileSource):
     """
 
     kind = "parquet"
+    suffixes = (".parquet", ".pq")
+    magic = b"PAR1"
 
     def __init__(self, head: FileHead) -> None:
         super().__init__(head)
@@ -33,11 +32,6 @@ class ParquetSource(FileSource):
                 self.expected_rows = file.metadata.num_rows
         except (pa.ArrowInvalid, OSError) as error:
             raise self._unreadable(error) from error
-
-    @classmethod
-    def recognises(cls, head: FileHead) -> bool:
-        """The extension says so, or the first bytes."""
-        return head.path.suffix.lower() in PARQUET_SUFFIXES or head.magic.startswith(PARQUET_MAGIC)
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once; row groups are decoded piece by piece.
