@@ -35,7 +35,7 @@ def _number(option: Option, flag: str, text: str) -> object:
     assert bound is not None, "every number has one"
     found = bound.read(text)
     if found is None and option.zero and Bound(0, 0, bound.integer).read(text) is not None:
-        return 0
+        return 0 if bound.integer else 0.0
     if found is None:
         raise _refused(flag, f"0 or {bound}" if option.zero else str(bound), text)
     return found
