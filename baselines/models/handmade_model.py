@@ -20,6 +20,7 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.nn import Fields
 from nas_fusion.search_spaces import DesignSet
+from nas_fusion.settings import DEFAULT_EMB_DIM
 
 Distributions = Callable[[], Mapping[str, BaseDistribution]]
 
@@ -119,7 +120,7 @@ class HandMade:
         return self.make(shape, **{**self.own, **own})
 
     def shape(
-        self, field_sizes: Sequence[int], value_fields: Sequence[int] = (), emb_dim: int = 10, **tower: Any
+        self, field_sizes: Sequence[int], value_fields: Sequence[int] = (), emb_dim: int = DEFAULT_EMB_DIM, **tower: Any
     ) -> ModelShape:
         """The shape with this model's tower.
 
@@ -148,7 +149,7 @@ class HandMade:
         own = {name: value for name, value in given.items() if name not in self.tower}
         return self.build(self.shape(fields.sizes, fields.value_fields, fields.emb_dim, **tower), **own)
 
-    def for_schema(self, schema: Any, emb_dim: int = 10, **given: Any) -> nn.Module:
+    def for_schema(self, schema: Any, emb_dim: int = DEFAULT_EMB_DIM, **given: Any) -> nn.Module:
         """The model for the fields of a `nas_fusion.data.Schema`; see `for_fields`."""
         return self.for_fields(Fields(tuple(schema.field_sizes), tuple(schema.value_fields), emb_dim), **given)
 

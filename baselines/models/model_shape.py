@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nas_fusion.errors import OptionError
 from nas_fusion.nn import FieldEmbedding
+from nas_fusion.settings import DEFAULT_EMB_DIM
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class ModelShape:
 
     field_sizes: tuple[int, ...]
     value_fields: tuple[int, ...] = ()
-    emb_dim: int = 10
+    emb_dim: int = DEFAULT_EMB_DIM
     hidden: tuple[int, ...] = (400, 400, 400)
     batch_norm: bool = True
     dropout: float = 0.2

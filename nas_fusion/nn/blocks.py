@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.errors import OptionError
+from nas_fusion.settings import ModelSettings
 
 Features: TypeAlias = Float[Tensor, "batch width"]
 
@@ -155,7 +156,9 @@ class DeepBlock(nn.Module):
         OptionError: `dropout` is out of its range.
     """
 
-    def __init__(self, width: int, *, batch_norm: bool = False, dropout: float = 0.0) -> None:
+    def __init__(
+        self, width: int, *, batch_norm: bool = ModelSettings.batch_norm, dropout: float = ModelSettings.dropout
+    ) -> None:
         super().__init__()
         if not 0.0 <= dropout < 1.0:
             raise OptionError("dropout", "from 0 to below 1", dropout)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nas_fusion.data import EncodedDataset, Schema
 from nas_fusion.search import Budget
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import ComparisonSettings, RunSettings
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies.setup.hyperparameters import Hyperparameters, check_parameter_names
 from nas_fusion.studies.setup.memory import check_memory
@@ -43,7 +43,11 @@ class Assembly:
 
 
 def assemble(
-    settings: ComparisonSettings, dataset: EncodedDataset, latencies: Path | None = None, *, processes: int = 1
+    settings: ComparisonSettings,
+    dataset: EncodedDataset,
+    latencies: Path | None = None,
+    *,
+    processes: int = RunSettings.processes,
 ) -> Assembly:
     """Hold settings and a log against each other, so that a bad option shows before anything is written.
 
