@@ -19,6 +19,7 @@ from nas_fusion.studies import (
     ModelSettings,
     Part,
     RecipeSettings,
+    check_runnable,
     check_storage,
     compare,
     compare_suite,
@@ -48,7 +49,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
         (lambda: ModelSettings(product="half"), "product must be one of zero, open"),  # type: ignore[arg-type]
         (lambda: ModelSettings(batch_norm="yes"), "batch_norm must be true or false"),  # type: ignore[arg-type]
         (lambda: ModelSettings(dropout=1.0), "dropout must be a number from 0 to 0.99"),
-        (lambda: ModelSettings(space="dnc"), "did you mean 'dcn'"),
+        (lambda: check_runnable(settings(model=ModelSettings(space="dnc"))), "did you mean 'dcn'"),
         (lambda: RecipeSettings(learning_rate=float("nan")), "learning_rate must be a number above 0"),
         (lambda: RecipeSettings(batch_size=10**12), "batch_size must be 0 or an integer from 1 to 1,048,576"),
         (lambda: RecipeSettings(retrain_epochs=10**18), "retrain_epochs must be an integer from 1 to 100,000"),
