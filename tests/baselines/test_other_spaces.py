@@ -36,6 +36,8 @@ from nas_fusion.testing.small_task import BATCH_SIZE, tiny_data, tiny_task
 from nas_fusion.training import TrainConfig, auc_and_logloss, predict_logits, seeded
 from nas_fusion.training_log import SilentTraining
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("autoctr", "nasrec")
 FIELDS = Fields((5, 3, 4), (), emb_dim=2)
 
@@ -297,7 +299,6 @@ def test_progress_is_drawn_where_there_is_a_console(name: str, data: SearchData)
 # End to end --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_found_predicts_clicks_and_an_untrained_model_does_not(
     name: str, tmp_path_factory: pytest.TempPathFactory

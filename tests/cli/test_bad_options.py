@@ -15,6 +15,8 @@ from nas_fusion.cli import main
 from nas_fusion.design import FusionDesign
 from tests.fixtures.bad_options import cases
 
+pytestmark = pytest.mark.slow
+
 CASES = list(cases())
 LONGEST_LINE = 1_200
 
@@ -94,7 +96,6 @@ def test_a_wrong_command_line(
     assert tree(world) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["compare", "--levels", "33"], ["compare", "--study", "full", "--data", "log.csv"]]
 )

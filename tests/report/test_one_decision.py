@@ -25,6 +25,8 @@ from nas_fusion.report.pages.markdown_page import markdown_report
 from tests.report.page_reader import Page
 from tests.report.report_fakes import cells, comparison_model, comparison_records
 
+pytestmark = pytest.mark.slow
+
 WINNER, HAND_MADE, OTHER = "optfusion-hard", "parallel", "tpe"
 SITUATIONS: dict[str, dict[str, Any]] = {
     "none named": {},

@@ -148,6 +148,7 @@ def test_single_seeds_on_few_data_sets_are_unknown() -> None:
         compare_over_data_sets({"a": {}}, "b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("data_sets", "seeds"), [(2, 3), (3, 5), (5, 4), (6, 2), (10, 3)])
 def test_level_of_both_tests(data_sets: int, seeds: int) -> None:
     """2,000 comparisons of equals: .05 ± .005 significant, less for Wilcoxon, whose p-values are coarse."""

@@ -10,6 +10,8 @@ import pytest
 
 from tests.statistics.simulation import simulate, simulate_chosen
 
+pytestmark = pytest.mark.slow
+
 SEEDS = [0, 1, 2, 3, 4]
 TYPICAL, LARGE = 0.0008, 0.005
 """Standard deviations of test AUC over seeds: of one good model, and of searches that find other designs each time."""
@@ -34,7 +36,6 @@ def test_two_standard_deviations_are_found_in_90_of_100_comparisons(seed: int, s
     assert found.worse == 0
 
 
-@pytest.mark.slow
 def test_hundred_comparisons() -> None:
     """Batches of exactly 100: rates of .967 and .921 give 95 ties in .91 of the batches, and 90 finds in .84.
 
