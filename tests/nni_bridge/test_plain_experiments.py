@@ -20,9 +20,12 @@ from nas_fusion.training import TrainConfig, fit, oneshot_evaluator
 CONFIG = TrainConfig(batch_size=512, max_epochs=1, device="cpu")
 
 # NNI leaves the log file of an experiment that it has stopped to the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

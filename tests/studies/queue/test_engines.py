@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 
 TWO_AT_ONCE = replace(SETTINGS, strategies=("evolution",), seeds=(0,), candidates=6, concurrency=2)
 
-# A trial is a new Python process of six seconds: one wave, a search that is one trial, and both under a limit. That both
-# engines agree without one, and that evolution makes the same next wave of the results of the last, is what
+# A trial is a new Python process of six seconds: one wave, a search that is one trial, both under a limit. That the
+# engines agree without a limit, and that evolution makes the same next wave of the results of the last, is what
 # `tests/search/test_engines.py` shows.
 LIMITED = replace(TWO_AT_ONCE, strategies=("random", "optfusion-hard"), candidates=2, limits=FEW)
 
