@@ -91,7 +91,7 @@ def test_a_small_network_learns_most_of_it(cache: Path) -> None:
     from nas_fusion.data import BatchLoader
     from nas_fusion.nn.embedding import FieldEmbedding
 
-    data = prepare("synthetic", cache=cache)
+    data = prepare("synthetic:100000", cache=cache)
     torch.manual_seed(0)
     embedding = FieldEmbedding(data.schema.field_sizes, 8)
     dense = nn.Sequential(nn.Linear(80, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
