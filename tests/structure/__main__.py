@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.structure.counting import ROWS, Counts
+from tests.structure.drawing import drawing
 from tests.structure.source_tree import Checkout
 from tests.structure.ways import counted, ways_of
 
@@ -47,7 +48,11 @@ def main() -> None:
     parser.add_argument("path", type=Path, nargs="?", default=HERE, help="the checkout to count (default: this one)")
     parser.add_argument("--compare", type=Path, metavar="PATH", help="count this checkout too, in a column before")
     parser.add_argument("--way", choices=WAYS, help="print the steps of a way instead")
+    parser.add_argument("--draw", type=Path, metavar="FILE.svg", help="write the drawing of the architecture instead")
     options = parser.parse_args()
+    if options.draw is not None:
+        options.draw.write_text(drawing(Checkout(options.path.resolve())), "utf-8")
+        return
     if options.way is not None:
         text = "\n".join(ways_of(options.path.resolve())[options.way])
     else:
