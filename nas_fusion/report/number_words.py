@@ -79,6 +79,6 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """A setting as a person writes it: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)

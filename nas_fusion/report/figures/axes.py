@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas_fusion.report.figures.series_styles import INK, MUTED
 from nas_fusion.report.numbers.curves import View
@@ -29,7 +29,7 @@ _WIDE, _ROOM, _MOST_TICKS = 8, 1.25, 6
 """Costs so many times apart are drawn on a logarithmic axis, with so much room at its ends."""
 
 
-def new_figure(height: int, **layout: Any) -> go.Figure:
+def new_figure(height: int, **layout: object) -> go.Figure:
     """An empty figure without legend; its axes make room for their labels."""
     import plotly.graph_objects as go
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nas_fusion.report.escapes import figure_text
 from nas_fusion.report.figures.axes import new_figure, rows_axis
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _LOST, _GAINED = "#0072b2", "#d55e00"
 HEAT_ROW = 17
+
+Scale = str | list[tuple[float, str]]
+"""A colour scale: one of plotly's by name, or colours from 0 to 1."""
 _OPEN_CLOSED = [(0.0, "#b2182b"), (0.5, "#fde0d2"), (0.5001, "#d6e8f4"), (1.0, "#2166ac")]
 """A visible step at 0, where a gate opens."""
 
@@ -66,7 +69,7 @@ def shares_figure(shares: Shares, rows: str) -> go.Figure:
     return figure
 
 
-def _over_epochs(history: History, scale: Any, span: tuple[float, float], name: str, rows: str) -> go.Figure:
+def _over_epochs(history: History, scale: Scale, span: tuple[float, float], name: str, rows: str) -> go.Figure:
     epochs = history.epochs
     figure = _heatmap(history.labels, list(range(1, epochs + 1)), history.values, scale, span, name, rows)
     figure.data[0].hovertemplate = f"%{{y}}<br>epoch %{{x}}: {name} %{{z:.3f}}<extra></extra>"
@@ -76,9 +79,9 @@ def _over_epochs(history: History, scale: Any, span: tuple[float, float], name: 
 
 def _heatmap(
     labels: Sequence[str],
-    columns: Sequence[Any],
+    columns: Sequence[str] | Sequence[int],
     values: Sequence[Sequence[float]],
-    scale: Any,
+    scale: Scale,
     span: tuple[float, float],
     name: str,
     rows: str,

@@ -116,7 +116,7 @@ def operation_shares(groups: Groups) -> Shares | None:
     return _shares(found, {f"{block_label(b)}: {op}": (operation_label(b), op) for b in blocks for op in known})
 
 
-def _shares(groups: Mapping[str, Sequence[FusionDesign]], rows: Mapping[str, tuple[str, Any]]) -> Shares:
+def _shares(groups: Mapping[str, Sequence[FusionDesign]], rows: Mapping[str, tuple[str, str | int]]) -> Shares:
     samples = {name: [d.to_sample() for d in group] for name, group in groups.items()}
     values = tuple(
         tuple(sum(s[label] == value for s in found) / len(found) for found in samples.values())

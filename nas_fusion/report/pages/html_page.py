@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
@@ -127,7 +127,7 @@ def _plot(place: str, figure: go.Figure, below: str = "") -> Plot:
     return Plot(place, figure.layout.height, Markup(figure.to_json().replace("<", "\\u003c")), below)
 
 
-def _page(template: str, title: str, **values: Any) -> str:
+def _page(template: str, title: str, **values: object) -> str:
     from plotly.offline import get_plotlyjs
 
     plotly, script, style = get_plotlyjs(), _beside("report.js"), _beside("report.css")
@@ -191,7 +191,7 @@ def _templates() -> jinja2.Environment:
     return environment
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> str:
     """A value before it is escaped: markup of ours as it is, any other as `clean` text."""
     return value if isinstance(value, Markup) else clean(str(value))
 

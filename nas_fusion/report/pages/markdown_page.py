@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from nas_fusion.records import CellRecord, ComparisonInfo
@@ -140,7 +139,7 @@ def _design(design: FoundDesign, drawing: Drawing) -> str:
     return "\n\n".join(filter(None, [f"### {name}", numbers, drawn, _list(design.settings)]))
 
 
-def _list(values: Mapping[str, Any]) -> str:
+def _list(values: Mapping[str, object]) -> str:
     return "\n".join(f"- {markdown_item(str(n))}: {markdown_text(plain(v))}" for n, v in values.items())
 
 
