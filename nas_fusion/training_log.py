@@ -38,7 +38,9 @@ class Training(Protocol):
 class TrainingLog(Protocol):
     """Somebody who wants to be told."""
 
-    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> AbstractContextManager[Training]:
+    def training(
+        self, phase: str, design: Found | None = None, **parameters: object
+    ) -> AbstractContextManager[Training]:
         """A training begins now and ends with the block; an exception out of the block is its failure.
 
         Args:
@@ -65,7 +67,7 @@ class SilentLog:
     """Nobody is told."""
 
     @contextmanager
-    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
+    def training(self, phase: str, design: Found | None = None, **parameters: object) -> Iterator[Training]:
         """Do nothing."""
         yield SilentTraining()
 
@@ -81,6 +83,8 @@ class LabelledLog:
     def __init__(self, log: TrainingLog, parameters: Mapping[str, Any]) -> None:
         self._log, self._parameters = log, dict(parameters)
 
-    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> AbstractContextManager[Training]:
+    def training(
+        self, phase: str, design: Found | None = None, **parameters: object
+    ) -> AbstractContextManager[Training]:
         """A training with the cell's parameters."""
         return self._log.training(phase, design, **self._parameters, **parameters)

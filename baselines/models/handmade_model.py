@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from torch import nn
@@ -21,6 +21,9 @@ from nas_fusion.errors import OptionError
 from nas_fusion.nn import Fields
 from nas_fusion.search_spaces import DesignSet
 from nas_fusion.settings import DEFAULT_EMB_DIM
+
+if TYPE_CHECKING:
+    from nas_fusion.data import Schema
 
 Distributions = Callable[[], Mapping[str, BaseDistribution]]
 
@@ -149,7 +152,7 @@ class HandMade:
         own = {name: value for name, value in given.items() if name not in self.tower}
         return self.build(self.shape(fields.sizes, fields.value_fields, fields.emb_dim, **tower), **own)
 
-    def for_schema(self, schema: Any, emb_dim: int = DEFAULT_EMB_DIM, **given: Any) -> nn.Module:
+    def for_schema(self, schema: Schema, emb_dim: int = DEFAULT_EMB_DIM, **given: Any) -> nn.Module:
         """The model for the fields of a `nas_fusion.data.Schema`; see `for_fields`."""
         return self.for_fields(Fields(tuple(schema.field_sizes), tuple(schema.value_fields), emb_dim), **given)
 

@@ -12,6 +12,7 @@ from nas_fusion.nni_bridge import (
     DartsLightningModule,
     GumbelDARTS,
     GumbelDartsLightningModule,
+    LightningModule,
     MendedModule,
     MendedStrategy,
     nni,
@@ -73,7 +74,7 @@ class FusionDARTS(MendedStrategy, DARTS):
             arc_learning_rate=arc_learning_rate, gradient_clip_val=gradient_clip_val, log_prob_every_n_step=_NEVER
         )
 
-    def configure_oneshot_module(self, training_module: Any) -> DartsModule:
+    def configure_oneshot_module(self, training_module: LightningModule) -> DartsModule:
         """Wrap the evaluator's Lightning module."""
         return DartsModule(
             training_module=training_module,
@@ -107,7 +108,7 @@ class FusionGumbelDARTS(MendedStrategy, GumbelDARTS):
             log_prob_every_n_step=_NEVER,
         )
 
-    def configure_oneshot_module(self, training_module: Any) -> GumbelDartsModule:
+    def configure_oneshot_module(self, training_module: LightningModule) -> GumbelDartsModule:
         """Wrap the evaluator's Lightning module."""
         plain = super().configure_oneshot_module(training_module)
         return GumbelDartsModule(

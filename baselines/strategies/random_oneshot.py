@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from nas_fusion.baselines.strategies.candidate_counts import POPULATION, ranked_
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.nni_bridge import (
+    LightningModule,
     MendedModule,
     MendedStrategy,
     RandomOneShot,
@@ -26,6 +27,9 @@ from nas_fusion.search_spaces.fusion.oneshot_nodes import SampledNode
 from nas_fusion.strategy import BuildContext, StrategyEntry
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.training import auc_and_logloss
+
+if TYPE_CHECKING:
+    from nas_fusion.data import BatchLoader
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class FusionRandomOneShot(MendedStrategy, RandomOneShot):
         """All of them, but for what the passes of the ranking are reserved."""
         return left
 
-    def configure_oneshot_module(self, training_module: Any) -> RandomOneShotModule:
+    def configure_oneshot_module(self, training_module: LightningModule) -> RandomOneShotModule:
         """Wrap the evaluator's Lightning module."""
         return RandomOneShotModule(training_module)
 
@@ -117,7 +121,7 @@ class FusionRandomOneShot(MendedStrategy, RandomOneShot):
 
 
 @torch.inference_mode()
-def _shared_weight_auc(space: FusionSpace, design: FusionDesign, loader: Any) -> float:
+def _shared_weight_auc(space: FusionSpace, design: FusionDesign, loader: BatchLoader) -> float:
     sample = design.to_sample()
     device = space.network.head.weight.device
     for node in space.modules():

@@ -153,7 +153,7 @@ class ExperimentRecorder:
         self._write_profile()
 
     @contextmanager
-    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
+    def training(self, phase: str, design: Found | None = None, **parameters: object) -> Iterator[Training]:
         """See `nas_fusion.training_log.TrainingLog`."""
         trial = _RecordedTrial(self, {"phase": phase, **parameters}, design)
         try:
@@ -170,7 +170,7 @@ class ExperimentRecorder:
         else:
             trial.end("FAILED", "no finite validation AUC")
 
-    def succeeded(self, **parameters: Any) -> bool:
+    def succeeded(self, **parameters: object) -> bool:
         """Whether a trial with these parameters (among others) has ended well."""
         rows = self._database.execute(
             "select data from TrialJobEvent where data is not null and trialJobId in"
@@ -194,7 +194,7 @@ class ExperimentRecorder:
         """Replace the parameters of a trial."""
         self._write("update TrialJobEvent set data = ? where trialJobId = ? and data is not null", (data, trial))
 
-    def write_metric(self, trial: str, parameter: int, kind: str, sequence: int, value: Any) -> None:
+    def write_metric(self, trial: str, parameter: int, kind: str, sequence: int, value: object) -> None:
         """Add a metric of a trial."""
         row = (_now(), trial, str(parameter), kind, sequence, json.dumps(json.dumps(value)))
         self._write("insert into MetricData values (?,?,?,?,?,?)", row)

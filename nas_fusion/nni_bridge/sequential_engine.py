@@ -20,8 +20,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from numpy.random import RandomState
+
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.nni_bridge.nni_import import (
+    ExecutableModelSpace,
     FinalMetricEvent,
     ModelEventType,
     ModelStatus,
@@ -37,7 +40,7 @@ logger = logging.getLogger("nas_fusion")
 class DrawsSamples(Protocol):
     """Choices (an NNI `MutableDict`) that know how to draw a sample where drawing again and again may find none."""
 
-    def draw(self, random_state: Any) -> dict[str, Any] | None:
+    def draw(self, random_state: RandomState | None) -> dict[str, Any] | None:
         """A random sample, by label; None where NNI may draw as ever. `random_state` is NumPy's, or None."""
 
 
@@ -48,11 +51,11 @@ class CandidateSpace(SimplifiedModelSpace):
         """Evaluate the candidate; its model is made by its `executable_model`, by whoever needs one."""
         return self.evaluator.evaluate(self)
 
-    def draw(self, random_state: Any) -> dict[str, Any] | None:
+    def draw(self, random_state: RandomState | None) -> dict[str, Any] | None:
         """A sample as the space draws it, where it does (`DrawsSamples`)."""
         return self.mutables.draw(random_state) if isinstance(self.mutables, DrawsSamples) else None
 
-    def random(self, memo: Any = None, random_state: Any = None) -> Any:
+    def random(self, memo: Any = None, random_state: RandomState | None = None) -> Any:
         """A random candidate; a space that can draw one where limits refuse nearly all (`draw`) is asked to."""
         sample = self.draw(random_state)
         if sample is None:
@@ -96,7 +99,7 @@ class BudgetedEngine(SequentialExecutionEngine):
         self._promised = bool(super().budget_available()) and self._budget_left()
         return self._promised
 
-    def submit_models(self, *models: Any) -> None:
+    def submit_models(self, *models: ExecutableModelSpace) -> None:
         """Take candidates; a wave that is complete is run.
 
         Raises:
@@ -113,7 +116,7 @@ class BudgetedEngine(SequentialExecutionEngine):
             if len(self._wave) == self.concurrency:
                 self.wait_models()
 
-    def wait_models(self, *models: Any) -> None:
+    def wait_models(self, *models: ExecutableModelSpace) -> None:
         """Run what has been proposed and not been run."""
         wave, self._wave = self._wave, []
         with current_allowance().we_run():
@@ -122,7 +125,7 @@ class BudgetedEngine(SequentialExecutionEngine):
             for model in wave:
                 self._run_single_model(model)
 
-    def _run_single_model(self, model: Any) -> None:
+    def _run_single_model(self, model: ExecutableModelSpace) -> None:
         try:
             super()._run_single_model(model)
         except TrainingError as error:

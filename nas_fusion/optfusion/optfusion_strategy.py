@@ -12,7 +12,7 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.measures import DEFAULT_COST_PENALTY
 from nas_fusion.nn import ProductRule
-from nas_fusion.nni_bridge import MendedStrategy, OneShotStrategy, nni, no_default_hook
+from nas_fusion.nni_bridge import LightningModule, MendedStrategy, OneShotStrategy, nni, no_default_hook
 from nas_fusion.optfusion.optfusion_node import MixtureStart, OptFusionNode, Searched, SupernetOptions
 from nas_fusion.optfusion.proposals import propose
 from nas_fusion.optfusion.training_step import OptFusionModule
@@ -106,7 +106,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
     ) -> OptFusionNode | None:
         return OptFusionNode(module, memo, self.options) if isinstance(module, FusionNode) else None
 
-    def configure_oneshot_module(self, training_module: Any) -> OptFusionModule:
+    def configure_oneshot_module(self, training_module: LightningModule) -> OptFusionModule:
         """Wrap the evaluator's Lightning module."""
         return OptFusionModule(
             training_module, self.arch_learning_rate, self.gradient_clip, self.warm_up, self.cost_penalty

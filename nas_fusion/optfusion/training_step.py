@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nas_fusion.measures import DEFAULT_COST_PENALTY
-from nas_fusion.nni_bridge import BaseOneShotLightningModule, MendedModule
+from nas_fusion.nni_bridge import BaseOneShotLightningModule, LightningModule, MendedModule
 from nas_fusion.optfusion.cost_penalty import CostPenalty
 
 
@@ -28,7 +28,7 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
 
     def __init__(
         self,
-        training_module: Any,
+        training_module: LightningModule,
         arch_learning_rate: float,
         gradient_clip: float | None = None,
         warm_up: int = 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,9 @@ from torch.nn import functional
 from nas_fusion.nni_bridge import LightningModule, nni
 from nas_fusion.settings import TrainConfig
 from nas_fusion.training.optimizers import clip_gradient, weights_optimizer
+
+if TYPE_CHECKING:
+    from nas_fusion.data import Batch
 
 
 def full_precision(logits: Tensor) -> Tensor:
@@ -44,12 +47,12 @@ class CTRModule(LightningModule):
         logits: Tensor = self.model(ids, values)
         return logits
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean loss of a batch."""
         logits = full_precision(self(batch.ids, batch.values))
         return functional.binary_cross_entropy_with_logits(logits, batch.labels.to(logits.dtype))
 
-    def validation_step(self, batch: Any, batch_idx: int) -> tuple[Tensor, Tensor]:
+    def validation_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Logits and labels, for `ValidationMonitor`."""
         return full_precision(self(batch.ids, batch.values)).detach(), batch.labels
 
@@ -59,7 +62,7 @@ class CTRModule(LightningModule):
 
     def configure_gradient_clipping(
         self,
-        optimizer: Any,
+        optimizer: torch.optim.Optimizer,
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytorch_lightning as pl
 from rich.console import Console
@@ -43,12 +42,14 @@ class ProgressBar(pl.Callback):
         self._task = self._progress.add_task(description, total=1.0, rate="", auc="")
         self._start = self._last = 0.0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start drawing."""
         self._start = time.perf_counter()
         self._progress.start()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
         """Redraw now and then."""
         now = time.perf_counter()
         if now - self._last < REFRESH_SECONDS:
@@ -60,10 +61,10 @@ class ProgressBar(pl.Callback):
         done = self.meter.share or self.meter.samples / self._rows
         self._progress.update(self._task, completed=done, rate=f"{rate:,.0f} samples/s", auc=auc)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Remove the bar."""
         self._progress.stop()
 
-    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Remove the bar, so that the terminal is left as it was."""
         self._progress.stop()

@@ -58,7 +58,9 @@ class SampleMeter(pl.Callback):
         """Whether the budget is reached."""
         return self.share >= 1
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """End a strategy that trains on though it was told to stop.
 
         Raises:
@@ -66,7 +68,9 @@ class SampleMeter(pl.Callback):
         """
         current_allowance().check(self._told_to_stop)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: Any, batch_idx: int
+    ) -> None:
         """Count a batch."""
         raise_if_asked()
         rows = rows_in(batch)
@@ -75,6 +79,6 @@ class SampleMeter(pl.Callback):
         if self.spent:
             self._told_to_stop = trainer.should_stop = True
 
-    def on_validation_batch_end(self, *arguments: Any, **options: Any) -> None:
+    def on_validation_batch_end(self, *arguments: object, **options: object) -> None:
         """Validating is no silence."""
         current_allowance().sign_of_life()

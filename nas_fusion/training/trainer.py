@@ -29,7 +29,7 @@ class _Interrupted(BaseException):
 class QuietTrainer(pl.Trainer):
     """Lightning's trainer, traced as NNI wants it, without warnings that are none of ours; it leaves signals alone."""
 
-    def fit(self, model: Any, train_dataloaders: Any = None, *args: Any, **kwargs: Any) -> None:
+    def fit(self, model: pl.LightningModule, train_dataloaders: Any = None, *args: Any, **kwargs: Any) -> None:
         """Train; batch norm never on a single row (`spare_single_rows`, whose errors this raises).
 
         Raises:

@@ -39,7 +39,7 @@ class EpochRecord:
     train_loss: float
 
 
-def trained_model(pl_module: Any) -> torch.nn.Module:
+def trained_model(pl_module: pl.LightningModule) -> torch.nn.Module:
     """The model inside a Lightning module, or inside NNI's one-shot module around it."""
     model: torch.nn.Module = inner_module(pl_module).model
     return model
@@ -96,14 +96,22 @@ class ValidationMonitor(pl.Callback):
         """Look at the clock."""
         self._validation_start = self._clock()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
         """Keep the loss, where it is: reading it here would wait for the device."""
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor):
             self._losses.append(loss.detach())
 
     def on_validation_batch_end(
-        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: object,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Keep logits and labels."""
         self._outputs.append(outputs)

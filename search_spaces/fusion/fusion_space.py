@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -40,12 +40,16 @@ from nas_fusion.nni_bridge import (
     MutableDict,
     RandomOneShot,
     SampleValidationError,
+    Strategy,
     current_model,
 )
 from nas_fusion.search_spaces.fusion.design_set import DesignSet
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode
 from nas_fusion.search_spaces.fusion.oneshot_nodes import DifferentiableNode, SampledNode
 from nas_fusion.settings import DEFAULT_EMB_DIM, ModelSettings, ProductRule
+
+if TYPE_CHECKING:
+    from nas_fusion.data import Schema
 
 DEFAULT_LEVELS = ModelSettings.levels
 """Levels of the published space."""
@@ -140,7 +144,7 @@ class FusionSpace(ModelSpace):
             self.network = self._build_fixed(embedding, self.design)
 
     @classmethod
-    def for_schema(cls, schema: Any, **options: Any) -> FusionSpace:
+    def for_schema(cls, schema: Schema, **options: Any) -> FusionSpace:
         """The space for the fields of a `nas_fusion.data.Schema`; `options` as for the constructor."""
         return cls(field_sizes=list(schema.field_sizes), value_fields=list(schema.value_fields), **options)
 
@@ -335,7 +339,7 @@ class FusionSpace(ModelSpace):
 
     # Supernet forms --------------------------------------------------------------------------------------------
 
-    def extra_oneshot_hooks(self, strategy: Any) -> list[Callable[..., Any]]:
+    def extra_oneshot_hooks(self, strategy: Strategy) -> list[Callable[..., Any]]:
         """NNI asks here for the supernet forms of this space's nodes under one of its own strategies."""
         if isinstance(strategy, DARTS):
             return [DifferentiableNode.mutate]

@@ -124,5 +124,5 @@ def _block(number: int, content: Any) -> Block:
     return Block(kind, tuple(inputs), width)
 
 
-def _is_integer(value: Any) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,7 @@ class TuningLog:
         self._candidates, self._best_candidate = 0, 0.0
 
     @contextmanager
-    def training(self, phase: str, design: Found | None = None, **parameters: Any) -> Iterator[Training]:
+    def training(self, phase: str, design: Found | None = None, **parameters: object) -> Iterator[Training]:
         """See `nas_fusion.training_log.TrainingLog`."""
         with self._log.training(phase, design, **parameters) as inner:
             yield _TuningTraining(self, phase, inner)

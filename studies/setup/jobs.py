@@ -52,7 +52,7 @@ class Surroundings:
     training_log: TrainingLog = field(default_factory=SilentLog)
     engine: Engine | None = None
 
-    def labelled(self, **parameters: Any) -> Surroundings:
+    def labelled(self, **parameters: object) -> Surroundings:
         """The same, where every training is told of with these parameters."""
         return replace(self, training_log=LabelledLog(self.training_log, parameters))
 

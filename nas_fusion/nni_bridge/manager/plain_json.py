@@ -24,7 +24,7 @@ def load_plain(text: str | bytes) -> Any:
     return value
 
 
-def check_plain(value: Any) -> None:
+def check_plain(value: object) -> None:
     """Look for marks that NNI would make an object of.
 
     Raises:

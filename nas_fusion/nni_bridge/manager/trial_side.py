@@ -35,7 +35,7 @@ class PlainChannel(Protocol):
     def receive_parameter(self) -> Any:
         """The record with the trial's parameters, as the manager sent it."""
 
-    def send_metric(self, type: str, parameter_id: int | None, trial_job_id: str, sequence: int, value: Any) -> None:
+    def send_metric(self, type: str, parameter_id: int | None, trial_job_id: str, sequence: int, value: object) -> None:
         """Report a metric."""
 
 
@@ -61,12 +61,12 @@ class TrialChannel:
         self.parameters: dict[str, Any] = record["parameters"]
         self._id, self._sequence = record.get("parameter_id"), 0
 
-    def intermediate(self, value: Any) -> None:
+    def intermediate(self, value: object) -> None:
         """Report a point of the curve."""
         self._channel.send_metric("PERIODICAL", self._id, nni.get_trial_id(), self._sequence, value)
         self._sequence += 1
 
-    def final(self, value: Any) -> None:
+    def final(self, value: object) -> None:
         """Report the result."""
         self._channel.send_metric("FINAL", self._id, nni.get_trial_id(), 0, value)
 
@@ -97,7 +97,7 @@ class HttpChannel:
                 if error.code != HTTPStatus.REQUEST_TIMEOUT:  # nothing yet
                     raise
 
-    def send_metric(self, type: str, parameter_id: int | None, trial_job_id: str, sequence: int, value: Any) -> None:
+    def send_metric(self, type: str, parameter_id: int | None, trial_job_id: str, sequence: int, value: object) -> None:
         """Report a metric.
 
         Raises:

@@ -15,7 +15,7 @@ from torch import nn
 from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
-from nas_fusion.nni_bridge import TrainingServiceRun, TrialEnd
+from nas_fusion.nni_bridge import ExecutableModelSpace, TrainingServiceRun, TrialEnd
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import TrainingService
 from nas_fusion.search.multitrial.budget_shares import TimeShares
@@ -38,10 +38,10 @@ class TrainedCandidate(NamedTuple):
 class CandidateTraining(Protocol):
     """A way to train candidates: a wave is started, then each of its candidates is asked for, in the same order."""
 
-    def start(self, wave: Sequence[Any]) -> None:
+    def start(self, wave: Sequence[ExecutableModelSpace]) -> None:
         """Start training these candidates."""
 
-    def train(self, candidate: Any, label: str, place: int) -> TrainedCandidate:
+    def train(self, candidate: ExecutableModelSpace, label: str, place: int) -> TrainedCandidate:
         """The next candidate's result; the search's trace has `place` points before it.
 
         Raises:
@@ -119,10 +119,10 @@ class TrainingHere:
     config: TrainConfig
     shares: TimeShares
 
-    def start(self, wave: Sequence[Any]) -> None:
+    def start(self, wave: Sequence[ExecutableModelSpace]) -> None:
         """Nothing yet."""
 
-    def train(self, candidate: Any, label: str, place: int) -> TrainedCandidate:
+    def train(self, candidate: ExecutableModelSpace, label: str, place: int) -> TrainedCandidate:
         """See `CandidateTraining`.
 
         Raises:
@@ -174,7 +174,7 @@ class TrainingAsTrials:
     until: ExitStack
     _wave: list[_Sent] = field(default_factory=list)
 
-    def start(self, wave: Sequence[Any]) -> None:
+    def start(self, wave: Sequence[ExecutableModelSpace]) -> None:
         """Train all of them; returns when the last one has ended."""
         designs = [FusionDesign.from_sample(candidate.sample) for candidate in wave]
         with self.shares.round() as limit:
@@ -189,7 +189,7 @@ class TrainingAsTrials:
         for sent, end in zip(self._wave, ends, strict=True):
             sent.end = end
 
-    def train(self, candidate: Any, label: str, place: int) -> TrainedCandidate:
+    def train(self, candidate: ExecutableModelSpace, label: str, place: int) -> TrainedCandidate:
         """See `CandidateTraining`."""
         sent = self._wave.pop(0)
         with sent.told:

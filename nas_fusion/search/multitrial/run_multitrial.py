@@ -10,7 +10,15 @@ from typing import Any
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
-from nas_fusion.nni_bridge import BudgetedEngine, CandidateSpace, FunctionalEvaluator, ModelStatus, nni
+from nas_fusion.nni_bridge import (
+    BudgetedEngine,
+    CandidateSpace,
+    ExecutableModelSpace,
+    FunctionalEvaluator,
+    ModelStatus,
+    Strategy,
+    nni,
+)
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import InProcess
 from nas_fusion.search.multitrial.budget_shares import OutOfTimeError, TimeShares, samples_per_candidate
@@ -45,7 +53,7 @@ class CandidateTrainer:
     trace: list[TracePoint] = field(default_factory=list)
     problem: str = ""
 
-    def __call__(self, candidate: Any) -> None:
+    def __call__(self, candidate: ExecutableModelSpace) -> None:
         """Train one candidate and report to NNI."""
         self.tried.append(candidate)
         label = f"{self.task.label} {len(self.tried)}/{self.task.candidates}"
@@ -69,7 +77,7 @@ class CandidateTrainer:
         return len(self.tried) < self.task.candidates and self.shares.fits()
 
 
-def run_multitrial(strategy: Any, task: SearchTask) -> SearchOutcome:
+def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
     """Let the strategy propose candidates until the budget is spent; return the best on validation data.
 
     Candidates get equal shares of the budget; of a budget in seconds see `TimeShares`.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+
+from torch import nn
 
 from nas_fusion.architecture import Architecture, Found
 from nas_fusion.errors import TrainingError
+from nas_fusion.nni_bridge import Strategy
 from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
@@ -15,7 +17,7 @@ from nas_fusion.training import EpochRecord, evaluate, seeded
 
 
 def measure_derived(
-    outcome: SearchOutcome, strategy: Any, final: EpochRecord | None, task: SearchTask
+    outcome: SearchOutcome, strategy: Strategy, final: EpochRecord | None, task: SearchTask
 ) -> SearchOutcome:
     """Add `supernet_valid_auc` and `derived_valid_auc` to a search's details.
 
@@ -46,7 +48,7 @@ def measure_derived(
     )
 
 
-def derived_valid_auc(supernet: Any, design: Found, task: SearchTask) -> float | None:
+def derived_valid_auc(supernet: nn.Module, design: Found, task: SearchTask) -> float | None:
     """Validation AUC of a design with a supernet's weights.
 
     None where the supernet has no weights for single designs, or where these give predictions that are not finite.

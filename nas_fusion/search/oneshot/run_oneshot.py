@@ -13,7 +13,7 @@ from torch import nn
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StrategyError
-from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine, learners
+from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine, Strategy, learners
 from nas_fusion.records import TracePoint
 from nas_fusion.search.oneshot.choices_over_epochs import ChoiceRecorder
 from nas_fusion.search.oneshot.discretisation_gap import measure_derived
@@ -38,7 +38,7 @@ from nas_fusion.training import EpochRecord, OneShotRun, TrainConfig, oneshot_ev
 from nas_fusion.training_log import Training
 
 
-def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> SearchOutcome:
+def run_oneshot(entry: StrategyEntry, strategy: Strategy, task: SearchTask) -> SearchOutcome:
     """Train the strategy's supernet within the budget and derive its design.
 
     Raises:
@@ -58,7 +58,7 @@ def run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask) -> Search
     return outcome
 
 
-def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, training: Training) -> SearchOutcome:
+def _run_oneshot(entry: StrategyEntry, strategy: Strategy, task: SearchTask, training: Training) -> SearchOutcome:
     choices = ChoiceRecorder()
     run = _evaluator(entry, strategy, task, training, choices)
     space: ModelSpace = task.make_space()
@@ -93,7 +93,7 @@ def _run_oneshot(entry: StrategyEntry, strategy: Any, task: SearchTask, training
     return _refined(outcome, strategy, task) if refines else outcome
 
 
-def _derived(entry: StrategyEntry, strategy: Any) -> Any:
+def _derived(entry: StrategyEntry, strategy: Strategy) -> Any:
     derived: list[Any] = []
     ended = current_allowance().run(lambda: derived.extend(islice(strategy.list_models(), 1)))
     if ended is not None:
@@ -127,7 +127,7 @@ RESERVED_SHARE = 0.5
 
 
 def _evaluator(
-    entry: StrategyEntry, strategy: Any, task: SearchTask, training: Training, choices: ChoiceRecorder
+    entry: StrategyEntry, strategy: Strategy, task: SearchTask, training: Training, choices: ChoiceRecorder
 ) -> OneShotRun:
     shares = strategy if isinstance(strategy, SharesBudget) else None
     samples, left = task.budget.samples, None if task.watch.limit is None else task.watch.left
@@ -157,7 +157,7 @@ def _keep_supernet(task: SearchTask, supernet: nn.Module, record: EpochRecord) -
     task.keep(supernet, trace_of([record])[0], record.epoch - 1)
 
 
-def _reserve(strategy: Any, config: TrainConfig) -> Callable[[float | None], float]:
+def _reserve(strategy: Strategy, config: TrainConfig) -> Callable[[float | None], float]:
     passes, seconds = strategy.derive_passes if isinstance(strategy, SharesBudget) else 0, config.max_seconds
     if not passes or seconds is None:
         return lambda validation_seconds: 0.0
@@ -171,7 +171,7 @@ def _by_rank(ranked: Sequence[RankedDesign]) -> tuple[FusionDesign, ...]:
     return tuple(r.design for r in sorted(usable, key=lambda r: r.valid_auc, reverse=True))
 
 
-def _scores(strategy: Any) -> Scores | None:
+def _scores(strategy: Strategy) -> Scores | None:
     """What a supernet that learns its architecture thinks of every choice."""
     nodes = [m for m in learners(strategy.supernet) if isinstance(m, SupernetNode)]
     return scores_of(nodes) if nodes else None
@@ -186,7 +186,9 @@ def _ranking_trace(ranked: Sequence[RankedDesign], trained: int, task: SearchTas
     )
 
 
-def _keep_ranked(strategy: Any, ranked: Sequence[RankedDesign], trace: Sequence[TracePoint], task: SearchTask) -> None:
+def _keep_ranked(
+    strategy: Strategy, ranked: Sequence[RankedDesign], trace: Sequence[TracePoint], task: SearchTask
+) -> None:
     """Tell the incumbents of the ranked designs, each as it is in the supernet, whose weights are still the same."""
     finite = [r for r in ranked if math.isfinite(r.valid_auc)]
     best = -math.inf
@@ -198,7 +200,7 @@ def _keep_ranked(strategy: Any, ranked: Sequence[RankedDesign], trace: Sequence[
             task.keep(model, point, place)
 
 
-def _soft_start(entry: StrategyEntry, strategy: Any) -> SoftStart | None:
+def _soft_start(entry: StrategyEntry, strategy: Strategy) -> SoftStart | None:
     if not isinstance(strategy, LeavesSoftStart):
         return None
     start = strategy.soft_start()
