@@ -11,12 +11,29 @@ import pytest
 
 from nas_fusion.nni_bridge import web_ui
 from nas_fusion.studies import StudyFolder, dashboard
-from tests.command_process import PATIENCE_SECONDS, CommandProcess
+from tests.command_process import NASFUSION, PATIENCE_SECONDS, CommandProcess
 
 COMMAND = (
-    "compare --data synthetic:20000 --levels 1 --emb-dim 4 --budget 3x --candidates 3 --epochs 25 --patience 0 "
+    "compare --data synthetic:2000 --levels 1 --emb-dim 4 --budget 1x --candidates 3 --epochs 2 --patience 0 "
     "--seeds 2 --device cpu --strategies random,optfusion-hard --study apples"
 )
+GO = "go on"
+AFTER_A_CELL_WAIT = f"""
+import time
+from itertools import count
+from pathlib import Path
+from nas_fusion.studies.queue import cell_loop
+
+run_cell, calls = cell_loop.run_cell, count()
+
+def run_when_told(*arguments, **named):
+    while next(calls) and not Path({GO!r}).exists():
+        time.sleep(0.05)
+    return run_cell(*arguments, **named)
+
+cell_loop.run_cell = run_when_told
+{NASFUSION}
+"""
 CELLS = 2 * 4
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -24,16 +41,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CommandProcess, StudyFolder]]:
-    """A comparison that goes on while the first test looks at it."""
+    """A comparison that has finished a cell and has begun the next while the first test looks at it."""
     folder = tmp_path_factory.mktemp("pages")
-    found = CommandProcess(COMMAND.split(), folder, {"NASFUSION_CACHE": str(folder / "cache")})
+    environment = {"NASFUSION_CACHE": str(folder / "cache")}
+    found = CommandProcess(COMMAND.split(), folder, environment, code=AFTER_A_CELL_WAIT)
     yield found, StudyFolder(folder / "apples")
     found.kill()
 
 
 @pytest.fixture(scope="module")
 def finished(process: tuple[CommandProcess, StudyFolder]) -> StudyFolder:
-    assert process[0].wait(2 * PATIENCE_SECONDS) == 0
+    (process[0].folder / GO).touch()
+    assert process[0].wait(2 * PATIENCE_SECONDS) == 0, process[0].said()
     return process[1]
 
 
