@@ -290,7 +290,8 @@ class CellBook:
         return {cell for cell in found if cell in self._known}
 
     def _cell(self, trial: FrozenTrial) -> Cell | None:
-        params = trial.params or trial.system_attrs.get("fixed_params", {})
+        # A process may have died when it had said only half of what it claimed.
+        params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
         return _cell_of(params) if {"strategy", "seed"} <= set(params) else None
 
 

@@ -250,6 +250,28 @@ def test_a_process_that_dies_while_it_claims_has_said_who_it_was(
     assert trial.system_attrs[OWNER] == this_process().to_dict()
 
 
+def test_a_process_that_dies_when_it_has_said_half_of_what_it_claims_loses_no_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = book(tmp_path, cells=CELLS[:1])
+
+    def killed(claimed: CellBook, trial_id: int) -> None:
+        optuna.Trial(claimed.study, trial_id).suggest_categorical("strategy", [CELLS[0].strategy])
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CellBook, "_claim_of", killed)
+        patch.setattr("nas_fusion.studies.queue.cell_book.give_back", lambda *_: False)
+        with pytest.raises(SystemExit):
+            found.claim()
+    trial_id = found.study.trials[0]._trial_id
+    found._storage.set_trial_system_attr(trial_id, OWNER, this_process().to_dict() | GONE)
+    assert found.revive() == [CELLS[0]]
+    again = found.claim()
+    assert again is not None
+    assert again.cell == CELLS[0]
+
+
 def test_two_coordinators_make_no_cell_twice(tmp_path: Path) -> None:
     first = book(tmp_path)
     for cell in CELLS:
