@@ -35,6 +35,7 @@ LINK = re.compile(r"\]\(([^)#]+)\)")
 BLOCKS = [
     pytest.param(document, block, id=f"{document.stem}-{number}")
     for document in DOCUMENTS
+    if document.parent.name != "contributing"  # recipes register what they make: tests/examples runs them
     for number, block in enumerate(BLOCK.findall(document.read_text("utf-8")))
     if "compare(" not in block  # has a test of its own
 ]
@@ -75,6 +76,7 @@ def test_python_blocks_run(
     assert bool(printed) == ("print(" in block)
 
 
+@pytest.mark.slow
 def test_the_readme_compares_a_frame(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     module = run_block(block_with("README.md", "compare("), monkeypatch)
     lines = [line for line in capsys.readouterr().out.splitlines() if "test AUC" in line]
