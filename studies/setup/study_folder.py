@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nas_fusion.errors import DamagedFileError, StudyError
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import SYNTHETIC, ComparisonSettings
 from nas_fusion.settings.study_toml import differences, read_settings, write_settings
 from nas_fusion.studies.setup.announcements import find_announced
 from nas_fusion.studies.setup.strangers import FOLDERS, plain_name, refuse_links
@@ -17,6 +17,9 @@ from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.system.files import LockedError, lock_file, sweep
 
 logger = logging.getLogger("nas_fusion")
+
+EARLIER_LOG = "synthetic:100000"
+"""What ``synthetic`` alone meant in studies of before; its rows are drawn as they were."""
 
 
 def _name(strategy: str, seed: int) -> str:
@@ -128,6 +131,8 @@ class StudyFolder:
         found = differences(settings.to_dict(), theirs)
         if not found and fingerprint is not None and their_fingerprint != fingerprint:
             found = [f"the log's content has changed (fingerprint {their_fingerprint[:12]}, now {fingerprint[:12]})"]
+            if settings.source == SYNTHETIC:
+                found.append(f"the built-in log had other rows in an earlier version: name them, --data {EARLIER_LOG}")
         if found:
             raise StudyError(
                 f"{self.path} was made with other settings; choose another --study, or the same settings. "

@@ -51,6 +51,14 @@ def test_a_study_notices_another_log(tmp_path: Path) -> None:
         folder.check(settings(), "abd")
 
 
+def test_a_study_of_the_earlier_built_in_log_says_how_to_go_on(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path)
+    built_in = replace(settings(), source="synthetic")
+    write_settings(built_in, folder.settings, "abc")
+    with pytest.raises(StudyError, match=r"content has changed .* --data synthetic:100000"):
+        folder.check(built_in, "abd")
+
+
 def test_a_study_of_an_older_version_has_the_defaults_of_newer_settings(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path)
     write_settings(settings(), folder.settings, "abc")
