@@ -13,8 +13,10 @@ from nas_fusion.studies.cells.failures import Failure, clear_up, stops_the_run
 from nas_fusion.studies.queue.cell_book import Cell, CellBook, Claim
 from nas_fusion.studies.queue.tuning_loop import Tuned
 from nas_fusion.studies.queue.workplace import POLL_SECONDS, Workplace
+from nas_fusion.studies.storage.holds import at_work
 
 
+@at_work()
 def run_cells(
     place: Workplace,
     book: CellBook,

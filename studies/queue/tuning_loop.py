@@ -13,6 +13,7 @@ from nas_fusion.studies.queue.tuning_trials import Tuning, TuningClaim
 from nas_fusion.studies.queue.workplace import POLL_SECONDS, Workplace
 from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import make_job
+from nas_fusion.studies.storage.holds import at_work
 from nas_fusion.training_log import StoppedEarly
 
 TuningListener = Callable[[str, int, int, str], None]
@@ -22,6 +23,7 @@ Tuned = TuningResult | str
 """What a tuning found, or, where none of its trials could be trained, why."""
 
 
+@at_work()
 def run_tunings(place: Workplace, tunings: Sequence[Tuning], listener: TuningListener | None = None) -> None:
     """Do tuning trials until every tuning has all of its own, those of other processes included.
 

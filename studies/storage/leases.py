@@ -9,7 +9,6 @@ that clocks need not agree.
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,10 +22,10 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.errors import StorageError, WriteError
+from nas_fusion.studies.storage.holds import fate_of_owner, holding, owner_now
 from nas_fusion.studies.storage.patience import at_once
 from nas_fusion.studies.storage.patient_storage import OWNER
 from nas_fusion.system.files import lock_file
-from nas_fusion.system.processes import Fate, fate, this_process
 
 BEAT, DIED = "nas-fusion:beat", "nas-fusion:died"
 BEAT_SECONDS = 10.0
@@ -40,25 +39,19 @@ def storage_id(storage: BaseStorage, study: optuna.Study, number: int) -> int:
     return storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study.study_name), number)
 
 
-_holds: set[str] = set()
-"""What this process runs now: a notebook may have given a trial up and live on."""
-
-
 @contextmanager
 def held(storage: BaseStorage, trial_id: int, beat_seconds: float = BEAT_SECONDS) -> Iterator[None]:
     """Say that this process runs the trial, and go on saying so until the block ends."""
-    hold = secrets.token_hex(8)
-    _holds.add(hold)
     ended = threading.Event()
     thread = threading.Thread(
         target=_beat, args=(storage, trial_id, beat_seconds, ended), name="nas-fusion heartbeat", daemon=True
     )
     try:
-        storage.set_trial_system_attr(trial_id, OWNER, this_process().to_dict() | {"hold": hold})
-        thread.start()
-        yield
+        with holding() as owner:
+            storage.set_trial_system_attr(trial_id, OWNER, owner)
+            thread.start()
+            yield
     finally:
-        _holds.discard(hold)
         ended.set()
         if thread.is_alive():
             thread.join(JOIN_SECONDS)
@@ -111,7 +104,7 @@ class Watch:
 
     def _is_dead(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         owner = trial.system_attrs.get(OWNER)
-        found = _fate_of_owner(owner) if isinstance(owner, Mapping) else "unknown"
+        found = fate_of_owner(owner) if isinstance(owner, Mapping) else "unknown"
         return found == "gone" if found != "unknown" else self._stands_still(study, trial)
 
     def _stands_still(self, study: optuna.Study, trial: FrozenTrial) -> bool:
@@ -127,15 +120,9 @@ class Watch:
         return seen.still >= self.grace_seconds
 
 
-def _fate_of_owner(owner: Mapping[str, Any]) -> Fate:
-    if owner.get("token") == this_process().token and "hold" in owner:
-        return "lives" if owner["hold"] in _holds else "gone"
-    return fate(owner)
-
-
 def take(storage: BaseStorage, trial_id: int) -> bool:
     """Start a waiting trial; False if another process was faster."""
-    owner = this_process().to_dict()
+    owner = owner_now()
     with _alone(storage) as alone:
         try:
             if alone:  # a process that is killed in the next moment has said who it was

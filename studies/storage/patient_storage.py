@@ -21,9 +21,9 @@ from optuna.storages import BaseStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nas_fusion.errors import StorageError
+from nas_fusion.studies.storage.holds import owner_now
 from nas_fusion.studies.storage.patience import PATIENCE_SECONDS, is_hurried
 from nas_fusion.studies.storage.storage_errors import why_away
-from nas_fusion.system.processes import this_process
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
@@ -140,7 +140,7 @@ class PatientStorage(BaseStorage):
         """See `optuna.storages.BaseStorage`; makes one trial, however often it is tried."""
         template = copy.deepcopy(template_trial)
         if template is None:  # it runs at once, and says from the beginning who runs it
-            template = create_trial(state=TrialState.RUNNING, system_attrs={OWNER: this_process().to_dict()})
+            template = create_trial(state=TrialState.RUNNING, system_attrs={OWNER: owner_now()})
         token = secrets.token_hex(8)
         template.system_attrs = {**template.system_attrs, MADE: token}
 

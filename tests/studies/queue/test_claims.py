@@ -19,6 +19,7 @@ from nas_fusion.studies import open_storage
 from nas_fusion.studies.cells.failures import Failure
 from nas_fusion.studies.queue.cell_book import MAX_DEATHS, Cell, CellBook
 from nas_fusion.studies.setup.announcements import announce, find_announced
+from nas_fusion.studies.storage.holds import at_work
 from nas_fusion.studies.storage.leases import BEAT, Watch, declare_dead, held, storage_id, take
 from nas_fusion.studies.storage.optuna_storage import open_study, without_password
 from nas_fusion.studies.storage.patient_storage import OWNER
@@ -137,6 +138,25 @@ def test_a_cell_that_this_process_gave_up_is_free_though_it_lives(tmp_path: Path
     with held(found._storage, claim.trial_id):
         assert found.revive() == []
     assert found.revive() == [claim.cell]
+
+
+def test_a_cell_that_was_taken_and_never_held_is_free_when_the_command_is_over(tmp_path: Path) -> None:
+    """In a notebook, say: the disk was full, so that the cell could neither be held nor given back."""
+    found = book(tmp_path, cells=CELLS[:1])
+    with at_work():
+        claim = found.claim()
+        assert claim is not None
+        assert found.revive() == []
+    assert found.revive() == [claim.cell]
+
+
+def test_a_tuning_trial_that_was_begun_and_never_held_is_free_when_the_command_is_over(tmp_path: Path) -> None:
+    found = book(tmp_path, cells=())
+    with at_work():
+        found.study.ask()
+        assert found._watch.dead(found.study) == []
+    (trial,) = found._watch.dead(found.study)
+    assert trial.state == TrialState.RUNNING
 
 
 def test_another_machine_is_dead_when_its_heartbeat_stands_still(tmp_path: Path) -> None:
