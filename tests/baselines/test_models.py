@@ -20,6 +20,7 @@ from nas_fusion.baselines.models import MODELS, HandMade, ModelShape, XDeepFM
 from nas_fusion.baselines.models.model_parts import LinearPart
 from nas_fusion.data import SearchData, prepare
 from nas_fusion.errors import OptionError
+from nas_fusion.nn import Fields
 from nas_fusion.search_spaces import SPACES, DesignSet, FusionSpace
 from nas_fusion.training import TrainConfig, fit, parameter_groups
 from tests.baselines.model_oracle import Formulas
@@ -299,14 +300,6 @@ def test_distributions_are_of_parameters_and_hold_their_defaults(name: str) -> N
         assert distribution._contains(distribution.to_internal_repr(entry.parameters[parameter]))
 
 
-@dataclass(frozen=True)
-class Fields:
-    """What a model reads of a schema."""
-
-    field_sizes: tuple[int, ...] = SCALED.field_sizes
-    value_fields: tuple[int, ...] = SCALED.value_fields
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_models_are_built_at_the_ends_of_every_distribution(name: str) -> None:
     entry = MODELS[name]
@@ -314,7 +307,7 @@ def test_models_are_built_at_the_ends_of_every_distribution(name: str) -> None:
     assert values is not None
     for parameter, distribution in entry.distributions().items():
         for value in ends(distribution):
-            model = entry.for_schema(Fields(), 2, **{parameter: value})
+            model = entry.for_fields(Fields(SCALED.field_sizes, SCALED.value_fields, 2), **{parameter: value})
             assert model(ids, values.float()).isfinite().all(), (parameter, value)
 
 
@@ -340,7 +333,10 @@ def test_shape_takes_the_tower_from_the_parameters() -> None:
     ("wrong", "message"),
     [
         (lambda: MODELS["fnn"].build(SHAPE, cross_layers=2), "parameter of fnn must be one of: none"),
-        (lambda: MODELS["dcn"].for_schema(Fields(), layers=2), "parameter of dcn must be one of: hidden_layers"),
+        (
+            lambda: MODELS["dcn"].for_fields(Fields(SCALED.field_sizes), layers=2),
+            "parameter of dcn must be one of: hidden_layers",
+        ),
         (lambda: MODELS["edcn"].shape((3,), hidden_width=2), "parameter of edcn must be one of: batch_norm, dropout"),
         (lambda: MODELS["dcn"].build(SHAPE, cross_layers=0), "cross_layers must be a positive integer, got 0"),
         (lambda: MODELS["dcnv2-stacked"].build(SHAPE, rank=13), "rank must be an integer from 1 to 12, got 13"),

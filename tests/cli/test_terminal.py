@@ -152,6 +152,7 @@ def test_a_file_s_name_that_is_not_utf_8(tmp_path: Path) -> None:
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["presets", "compare --help", "version"])
 def test_a_reader_that_has_gone(arguments: str, tmp_path: Path) -> None:
     reading, writing = os.pipe()

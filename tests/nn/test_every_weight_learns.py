@@ -22,6 +22,8 @@ from nas_fusion.search_spaces import DCNv2LowRankSpace, DCNv2Space, FusionSpace,
 from nas_fusion.search_spaces.interaction import InteractionNetwork, InteractionSpace
 from nas_fusion.search_spaces.nasrec import NasRecNetwork, NasRecSpace
 
+pytestmark = pytest.mark.slow
+
 FIELDS = Fields((4, 3, 5), (1,), emb_dim=2)
 BATCHES, ROWS = 3, 24
 

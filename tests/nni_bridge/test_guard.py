@@ -31,6 +31,8 @@ from nas_fusion.nni_bridge.manager.guarded_manager import authorization
 from nas_fusion.nni_bridge.manager.plain_json import load_plain
 from tests.command_process import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.slow
+
 API = "/api/v1/nni"
 UPGRADE = {
     "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",

@@ -14,6 +14,8 @@ from nas_fusion.search.multitrial.budget_shares import samples_per_candidate
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing.small_task import BATCH_SIZE, tiny_data, tiny_task
 
+pytestmark = pytest.mark.slow
+
 SEARCHED = [name for name, entry in STRATEGIES if entry.kind != "reference" and entry.mode == "hard"]
 
 

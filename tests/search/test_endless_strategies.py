@@ -19,6 +19,8 @@ from nas_fusion.system.allowance import SIGNAL, Allowance, SearchStopped, allowi
 from nas_fusion.testing import tiny_data, tiny_task
 from tests.fixtures import bad_strategies as bad
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> SearchData:

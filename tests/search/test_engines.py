@@ -40,6 +40,8 @@ from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.testing import tiny_data, tiny_task
 from nas_fusion.training_log import Training
 
+pytestmark = pytest.mark.slow
+
 
 class Notes:
     """A training log that writes down what it is told."""
@@ -94,7 +96,6 @@ def numbers(outcome: SearchOutcome) -> dict[str, Any]:
     }
 
 
-@pytest.mark.slow
 def test_nnis_local_service_finds_the_same_as_this_process(data: SearchData, tmp_path: Path) -> None:
     service = TrainingService(tmp_path / "nni", concurrency=2)
     with service.running() as run:
@@ -134,7 +135,6 @@ nni.report_final_result({"default": auc, "samples": 512})
 """
 
 
-@pytest.mark.slow
 def test_a_trial_that_returns_nan_failed_and_spent_its_share(data: SearchData, tmp_path: Path) -> None:
     (tmp_path / "fake.py").write_text(FAKE_TRIAL)
     command = join([sys.executable, "-W", "ignore", str(tmp_path / "fake.py")])
@@ -295,7 +295,6 @@ def test_a_strategy_that_a_trial_cannot_find_is_refused_before_anything_starts(
         run_search(entry, replace(task(data), engine=TrainingService(tmp_path)))
 
 
-@pytest.mark.slow
 def test_a_trial_without_its_data_ends_the_search_and_says_so(tmp_path: Path) -> None:
     search = task(prepare("synthetic:2000", cache=tmp_path / "cache").search_view())
     search.make_space()

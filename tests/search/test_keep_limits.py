@@ -25,6 +25,8 @@ from nas_fusion.search_spaces import FusionSpace, Scores, multiply_add_table, pa
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
 
+pytestmark = pytest.mark.slow
+
 ALL_OPEN = FusionDesign.build(2, candidate_connections(2), "attention")
 
 

@@ -20,6 +20,8 @@ from nas_fusion.search_spaces import DesignSet
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import tiny_data, tiny_task
 
+pytestmark = pytest.mark.slow
+
 CANDIDATES = 6
 
 

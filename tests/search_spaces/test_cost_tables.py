@@ -26,6 +26,8 @@ from nas_fusion.search_spaces import (
     timing_designs,
 )
 
+pytestmark = pytest.mark.slow
+
 SIZES = [4, 3, 5]
 
 

@@ -18,6 +18,8 @@ from nas_fusion.studies import Comparison, ComparisonSettings, ModelSettings, Re
 from nas_fusion.system.files import load_tensors
 from nas_fusion.training import evaluate
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ComparisonSettings(
     source="synthetic:3000",
     data=DataOptions(),
@@ -107,7 +109,6 @@ def test_test_auc_is_that_of_the_kept_weights(finished: Comparison, dataset: Enc
     assert metrics.auc == pytest.approx(record.test_auc, abs=1e-9)
 
 
-@pytest.mark.slow
 def test_the_same_comparison_again_gives_the_same_numbers(
     finished: Comparison, dataset: EncodedDataset, tmp_path: Path
 ) -> None:
@@ -124,7 +125,6 @@ def test_a_finished_comparison_runs_nothing_again(finished: Comparison, dataset:
     assert [(p, p.stat().st_mtime_ns) for p in cells] == before
 
 
-@pytest.mark.slow
 def test_a_lost_cell_is_run_again(dataset: EncodedDataset, tmp_path: Path) -> None:
     first = compare(SETTINGS, dataset, tmp_path / "study")
     lost = first.folder.cell("stacked", 0) / "cell.json"

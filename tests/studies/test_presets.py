@@ -14,6 +14,8 @@ from nas_fusion.settings.study_toml import read_settings
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import ComparisonSettings, load_preset, preset_names
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 PUBLISHED = {

@@ -14,6 +14,8 @@ from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.testing import StrategyContract, designs_in_fresh_process, resolve_entry, tiny_data, tiny_task
 from nas_fusion.testing.contract import SEED
 
+pytestmark = pytest.mark.slow
+
 BUILT_IN = [
     "optfusion-hard",
     "optfusion-soft",
@@ -78,7 +80,6 @@ class TestEveryStrategy(StrategyContract):
     def fresh_design(cls, entry: StrategyEntry, fresh_designs: dict[str, Found]) -> Found:
         return fresh_designs[entry.name]
 
-    @pytest.mark.slow
     def test_a_fresh_process_finds_the_same_design(self, fresh_design: Found, outcome: SearchOutcome) -> None:
         super().test_a_fresh_process_finds_the_same_design(fresh_design, outcome)
 
@@ -87,7 +88,6 @@ def test_nothing_built_in_is_left_out() -> None:
     assert set(BUILT_IN) <= set(STRATEGIES.names())
 
 
-@pytest.mark.slow
 def test_a_design_that_depends_on_the_hash_seed_is_caught(
     fresh_designs: dict[str, Found], small_log: SearchData
 ) -> None:

@@ -29,6 +29,8 @@ from tests.report.page_reader import Page
 from tests.report.report_fakes import cell, comparison_model, comparison_records
 from tests.report.suite_fakes import DATA, kinds, large_comparison, suite
 
+pytestmark = pytest.mark.slow
+
 LARGEST_PAGE = 8_000_000
 
 
@@ -39,7 +41,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.slow
 def test_three_data_sets_fit_on_one_page(written: Path) -> None:
     html = written.read_text("utf-8")
     assert len(html.encode()) < LARGEST_PAGE

@@ -27,6 +27,8 @@ from nas_fusion.system.processes import this_process
 from tests.command_process import PATIENCE_SECONDS, forks
 from tests.studies.test_compare import SETTINGS
 
+pytestmark = pytest.mark.slow
+
 CELLS = [Cell("random", 0), Cell("darts", 0)]
 ELSEWHERE: dict[str, Any] = {"machine": "another machine", "space": "another", "pid": 1, "started": 0, "token": "x"}
 GONE: dict[str, Any] = {"pid": 2**22 + 1, "token": "x"}  # above Linux's largest process number
@@ -80,7 +82,6 @@ def take_what_is_free(url: str, ids: list[int], all_ready: Barrier, won: Connect
     won.send([number for number in ids if take(storage, number)])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_every_trial_has_one_winner(tmp_path: Path, kind: str) -> None:
     storage = open_storage(storage_url(tmp_path, kind))
@@ -151,7 +152,7 @@ def test_a_cell_that_was_taken_and_never_held_is_free_when_the_command_is_over(t
 
 
 def test_a_tuning_trial_that_was_begun_and_never_held_is_free_when_the_command_is_over(tmp_path: Path) -> None:
-    found = book(tmp_path, cells=())
+    found = book(tmp_path, cells=[])
     with at_work():
         found.study.ask()
         assert found._watch.dead(found.study) == []
