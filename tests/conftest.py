@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -17,6 +18,9 @@ from tests.command_process import PATIENCE_SECONDS, ROUND_SECONDS
 # processes with two threads each take many times as long as soon as a core is busy.
 os.environ["OMP_NUM_THREADS"] = "1"
 check_shapes()
+# A shell that starts the tests in the background, or nohup, has both ignored, and every process of the tests with them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 WAIT_MS = 1000 * PATIENCE_SECONDS
 SLOW_SECONDS = 3.0
