@@ -94,6 +94,6 @@ def test_sigterm_says_how_to_go_on(tmp_path: Path, undisturbed: Path) -> None:
         error = end_when(process, tmp_path, cells, delay, signal.SIGTERM)
         assert process.returncode == 143, error
         assert "terminated (SIGTERM); what is finished is kept, the same command goes on: nasfusion compare" in error
-        assert "Traceback" not in error
+        assert "Traceback" not in error, error
         assert not list((tmp_path / "study").glob("worker-*.log")), "workers ended in order"
     goes_on_to_the_same_results(tmp_path, undisturbed)
