@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from nas_fusion.errors import OptionError
+from nas_fusion.field_shapes import FieldForm, FieldShape
 
 SPLITS = ("train", "valid", "test")
 """The splits of a data set, in the order of their codes."""
@@ -62,6 +63,11 @@ class Field:
         if self.size < 1:
             raise OptionError("size", "a positive integer", self.size)
 
+    @property
+    def shape(self) -> FieldShape:
+        """What a model has to know about it."""
+        return FieldShape(self.size, FieldForm.SCALED if self.kind is FieldKind.SCALED else FieldForm.ID)
+
     def to_dict(self) -> dict[str, Any]:
         """The field as plain values, for JSON."""
         return {**asdict(self), "kind": str(self.kind), "edges": list(self.edges)}
@@ -88,6 +94,11 @@ class Schema:
     def value_fields(self) -> tuple[int, ...]:
         """The positions of the scaled fields, in the order of the columns of the values."""
         return tuple(i for i, f in enumerate(self.fields) if f.kind is FieldKind.SCALED)
+
+    @property
+    def field_shapes(self) -> tuple[FieldShape, ...]:
+        """What a model has to know about every field."""
+        return tuple(f.shape for f in self.fields)
 
     @property
     def num_features(self) -> int:

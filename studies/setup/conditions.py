@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from nas_fusion.data import EncodedDataset
-from nas_fusion.provenance import cells_in_words, changes, facts
 from nas_fusion.records import CellRecord
+from nas_fusion.report.provenance import cells_in_words, changes, facts
 from nas_fusion.training import TrainConfig, torch_device
 
 PACKAGES = ("nas-fusion", "torch", "nni", "pytorch-lightning", "optuna", "numpy")

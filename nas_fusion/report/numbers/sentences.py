@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nas_fusion.provenance import cells_in_words, differences
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report.number_words import listed
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Decision, Standings
 from nas_fusion.report.numbers.summaries import StrategySummary
+from nas_fusion.report.provenance import cells_in_words, differences
 from nas_fusion.statistics import PairedComparison
 
 _COUNTED = {"better": "better", "tie": "tied", "worse": "worse", "unknown": "not comparable"}

@@ -12,6 +12,7 @@ import pytest
 
 from nas_fusion.data import MISSING_ID, UNKNOWN_ID, DataOptions, EncodedDataset, FieldKind, prepare
 from nas_fusion.data.encoding.numeric import log_bucket
+from nas_fusion.field_shapes import value_fields_of
 
 
 def split_log(train: Sequence[object], valid: Sequence[object], test: Sequence[object]) -> pd.DataFrame:
@@ -85,7 +86,7 @@ def test_scaled_field(cache: Path) -> None:
 def test_values_follow_the_order_of_scaled_fields(clicks: pd.DataFrame, cache: Path) -> None:
     options = DataOptions(numeric={"day": "scale", "user": "scale"}, split="time:day", fields=("day", "site", "user"))
     data = prepare(clicks, options, cache=cache)
-    assert data.schema.value_fields == (0, 2)
+    assert data.schema.value_fields == value_fields_of(data.schema.field_shapes) == (0, 2)
     assert data.train.values is not None
     # In the order of the log; the oldest 40 days of 50 train.
     old = clicks[clicks["day"] < 40]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from nas_fusion.provenance import UNRECORDED, Difference, changes, differences, facts
 from nas_fusion.records import CellRecord
+from nas_fusion.report.provenance import UNRECORDED, Difference, changes, differences, facts
 from tests.report.report_fakes import comparison_records
 
 HERE = {"versions": {"torch": "2.13.0", "numpy": "2.4"}, "device": "cpu", "threads": 2, "precision": "32"}
