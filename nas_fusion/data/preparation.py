@@ -58,7 +58,7 @@ def prepare(
         DataError: the log cannot be used; says file, line and column.
         OSError: the cache cannot be written, a full disk for instance.
     """
-    log = open_source(source, options.format)
+    log = open_source(source, options)
     plan = plan_reading(log, options)
     fingerprint = _fingerprint(log.digest(), log.kind, options)
     target = (cache or default_cache()) / f"{_file_name(log.name)}-{fingerprint[:16]}"
@@ -79,7 +79,7 @@ def check_log(source: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_
         DataError: there is no such file, or no such column.
         OptionError: a synthetic log of another form.
     """
-    log = open_source(source, options.format)
+    log = open_source(source, options)
     plan_reading(log, options)
     return log
 

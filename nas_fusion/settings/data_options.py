@@ -37,6 +37,13 @@ def _rules(given: object, label: str | None, split_column: str | None) -> tuple[
     return tuple(rules.items())
 
 
+def _marks(given: object) -> tuple[str, ...]:
+    marks = tuple(given) if isinstance(given, list | tuple) else ()
+    if not isinstance(given, list | tuple) or not all(isinstance(m, str) and m.strip() for m in marks):
+        raise OptionError("missing", "texts that are not empty", given)
+    return tuple(dict.fromkeys(m.strip() for m in marks))
+
+
 def _columns(given: object) -> tuple[str, ...]:
     fields = tuple(given) if isinstance(given, list | tuple) else ()
     if not fields or not all(isinstance(f, str) and f for f in fields) or len(set(fields)) < len(fields):
@@ -50,6 +57,8 @@ class DataOptions:
 
     Args:
         format: one of `nas_fusion.log_formats`; "auto" goes by the file's extension and its first lines.
+        missing: texts that are missing values, beside those that are in every text
+            (`nas_fusion.data.sources.cells.COMMON_MARKS`).
         label: the column with the label; None takes the format's own, or the first column that is called label,
             click, y or target.
         split_column: a column that says the split of every row: train, valid (also validation, val) or test, or
@@ -71,6 +80,14 @@ class DataOptions:
     """
 
     format: str = word(AUTO, FORMAT_NAMES, f"{', '.join(FORMATS)}, or a plugin's.", panel=Panel.DATA)
+    missing: tuple[str, ...] = text(
+        (),
+        "A text that means that there is no value, beside the common ones (NA, NULL, \\N …); may be repeated.",
+        panel=Panel.DATA,
+        metavar="MARK",
+        read=str,
+        repeated=True,
+    )
     label: str | None = text(
         None,
         "Column with the 0/1 label.",
@@ -120,6 +137,7 @@ class DataOptions:
         check_fields(self)
         self._check_split()
         object.__setattr__(self, "numeric", _rules(self.numeric, self.label, self.split_column))
+        object.__setattr__(self, "missing", _marks(self.missing))
         if self.fields is not None:
             object.__setattr__(self, "fields", _columns(self.fields))
 

@@ -23,7 +23,7 @@ import pyarrow.parquet
 from nas_fusion.data.encoding.vocabulary import Vocabulary
 from nas_fusion.errors import DataError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of the folder. Raise it when encoding changes: older folders are then made anew."""
 
 SCHEMA_FILE = "schema.json"

@@ -14,7 +14,8 @@ import pyarrow as pa
 from nas_fusion.data.encoding.numeric import log_bucket, quantile_bucket
 from nas_fusion.data.encoding.vocabulary import Vocabulary
 from nas_fusion.data.schema import FIRST_ID, MISSING_ID, Field, FieldKind, Schema
-from nas_fusion.data.sources.chunk import Categories, Chunk, categories
+from nas_fusion.data.sources.cells import Categories, categories
+from nas_fusion.data.sources.chunk import Chunk
 
 CATEGORY, SCALE, LOG, LOG_PUBLISHED, QUANTILE = "category", "scale", "log", "log-published", "quantile"
 """The rules by which a field is encoded; of a bucketed field, they are its `buckets`."""

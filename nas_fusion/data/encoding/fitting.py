@@ -16,7 +16,8 @@ from nas_fusion.data.encoding.numeric import Moments, QuantileSketch
 from nas_fusion.data.encoding.scan import Progress, Scan
 from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
 from nas_fusion.data.schema import FIRST_ID, Field, FieldKind, Schema
-from nas_fusion.data.sources.chunk import Categories, Chunk, FloatArray, chunks_of
+from nas_fusion.data.sources.cells import Categories, FloatArray
+from nas_fusion.data.sources.chunk import Chunk, chunks_of
 from nas_fusion.data.sources.source import Source
 from nas_fusion.settings import DataOptions
 

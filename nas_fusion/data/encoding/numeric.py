@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from nas_fusion.data.sources.chunk import FloatArray, IntArray
+from nas_fusion.data.sources.cells import FloatArray, IntArray
 
 QUANTILE_BUCKETS = 64
 """Enough to follow a curve, few enough that each bucket of a small log still holds hundreds of rows."""

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from nas_fusion.data.encoding.reading_plan import ReadingPlan
 from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
 from nas_fusion.data.schema import FIRST_ID, SPLITS
-from nas_fusion.data.sources.chunk import Categories, FloatArray, IntArray, chunks_of
+from nas_fusion.data.sources.cells import Categories, FloatArray, IntArray
+from nas_fusion.data.sources.chunk import chunks_of
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import shown
 from nas_fusion.settings import SplitRule

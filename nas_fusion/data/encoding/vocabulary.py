@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nas_fusion.data.schema import FIRST_ID, UNKNOWN_ID
-from nas_fusion.data.sources.chunk import NUMBER, Categories, IntArray
+from nas_fusion.data.sources.cells import NUMBER, Categories, IntArray
 
 KEY_BYTES = 8
 """Of the texts that are looked up as integers."""

@@ -3,14 +3,16 @@
 `open_source` gives a `Source`, `chunks_of` reads it. Nothing here knows what becomes of the rows.
 """
 
-from nas_fusion.data.sources.chunk import Categories, Chunk, chunks_of
+from nas_fusion.data.sources.cells import ArrowRows, Categories, CellRules
+from nas_fusion.data.sources.chunk import Chunk, chunks_of
 from nas_fusion.data.sources.log_files import FileHead
 from nas_fusion.data.sources.readers import open_source
-from nas_fusion.data.sources.source import ArrowRows, FileSource, Source
+from nas_fusion.data.sources.source import FileSource, Source
 
 __all__ = [
     "ArrowRows",
     "Categories",
+    "CellRules",
     "Chunk",
     "FileHead",
     "FileSource",

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from nas_fusion.data.sources.source import ArrowColumn, ArrowRows, Source
+from nas_fusion.data.sources.cells import (
+    COMMON_RULES,
+    ArrowColumn,
+    ArrowRows,
+    Categories,
+    CellError,
+    CellRules,
+    FloatArray,
+    Mask,
+    categories,
+    numbers,
+    shown,
+)
+from nas_fusion.data.sources.notes import INFINITE, ODD, Notes
+from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
-from nas_fusion.errors import shown as quoted
-
-NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
-"""A finite decimal number as text."""
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 LABEL_FORM = "a label must be 0 or 1"
 CLICKS_FORM = "a number of clicks must be a non-negative integer"
-
-
-class CellError(Exception):
-    """A cell cannot be used; a `Chunk` knows where it stands and turns this into a `DataError`.
-
-    Args:
-        message: what is wrong.
-        index: 0-based position of the first bad cell in the column, or None if the whole column is to blame.
-    """
-
-    def __init__(self, message: str, index: int | None = None) -> None:
-        super().__init__(message)
-        self.index = index
 
 
 class Complain(Protocol):
@@ -51,38 +43,31 @@ def about_rows(message: str, *, row: int | None = None, column: str | None = Non
     return DataError(message, row=None if row is None else row + 1, column=column)
 
 
-class Categories(NamedTuple):
-    """A column as its different values and, per row, the position of its value.
-
-    `values` is an Arrow array of large_string, ``[values]``; `codes` is int64 ``[rows]``, -1 where the cell is missing.
-    """
-
-    values: pa.Array
-    codes: IntArray
-
-    def take(self, rows: npt.NDArray[np.bool_]) -> Categories:
-        """The rows where the mask, bool ``[rows]``, is true."""
-        return Categories(self.values, self.codes[rows])
-
-    def counts(self) -> IntArray:
-        """How often every value occurs, int64 ``[values]``."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values)).astype(np.int64)
-
-
 class Chunk:
     """Consecutive rows of a log.
 
-    Null, NaN and the empty text are missing. Whoever reads a column gets an error that names the log, the row and the
-    column, and need not know where the rows come from: a chunk is also what new rows are handed over as.
+    Null, NaN, the empty text and the marks of missing values are missing. Whoever reads a column gets an error that
+    names the log, the row and the column, and need not know where the rows come from: a chunk is also what new rows are
+    handed over as.
 
     Args:
         rows: an Arrow table or record batch.
         first_row: 0-based position of the first row in the log.
         complain: makes the errors.
+        rules: how cells that are text are read.
+        notes: where cells are noted that are read otherwise than they stand.
     """
 
-    def __init__(self, rows: ArrowRows, first_row: int = 0, complain: Complain = about_rows) -> None:
-        self.rows, self.first_row, self._complain = rows, first_row, complain
+    def __init__(
+        self,
+        rows: ArrowRows,
+        first_row: int = 0,
+        complain: Complain = about_rows,
+        rules: CellRules = COMMON_RULES,
+        notes: Notes | None = None,
+    ) -> None:
+        self.rows, self.first_row, self._complain, self.rules = rows, first_row, complain, rules
+        self._notes = notes or Notes()
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -95,7 +80,7 @@ class Chunk:
 
     def head(self, rows: int) -> Chunk:
         """The first rows, at most so many."""
-        return Chunk(self.rows.slice(0, rows), self.first_row, self._complain)
+        return Chunk(self.rows.slice(0, rows), self.first_row, self._complain, self.rules, self._notes)
 
     def column(self, name: str) -> ArrowColumn:
         """The cells of a column as they are.
@@ -119,19 +104,31 @@ class Chunk:
                 may not be.
         """
         with self.naming(name):
-            found = categories(self.column(name))
+            found = categories(self.column(name), self.rules)
             if none_missing and (found.codes < 0).any():
                 raise CellError(f"{none_missing} is missing", int((found.codes < 0).argmax()))
         return found
 
-    def numbers(self, name: str) -> FloatArray:
-        """A column as numbers, float64 ``[rows]``; missing becomes NaN.
+    def numbers(self, name: str, *, odd_is_missing: bool = False) -> FloatArray:
+        """A column as numbers, float64 ``[rows]``; missing and infinite becomes NaN, the latter with a note.
+
+        Args:
+            name: of the column.
+            odd_is_missing: whether a cell that is no number is missing, with a note, as in a column that is only
+                guessed to hold numbers; else it is an error.
 
         Raises:
-            DataError: there is no such column, or a cell is not a finite number.
+            DataError: there is no such column, or a cell is no number.
         """
         with self.naming(name):
-            return numbers(self.column(name))
+            column = self.column(name)
+            found = numbers(column, self.rules)
+            if found.odd.any() and not odd_is_missing:
+                index = int(found.odd.argmax())
+                raise CellError(f"expected a number, found {shown(column[index])}", index)
+        self._note(name, ODD, found.odd)
+        self._note(name, INFINITE, found.infinite)
+        return found.values
 
     def labels(self, name: str, *, counts_clicks: bool = False) -> npt.NDArray[np.int8]:
         """A column of labels as 0 and 1, int8 ``[rows]``.
@@ -143,15 +140,20 @@ class Chunk:
         Raises:
             DataError: there is no such column, or a cell is no label.
         """
+        form = CLICKS_FORM if counts_clicks else LABEL_FORM
         with self.naming(name):
             column = self.column(name)
-            found = numbers(column.cast("int8") if pa.types.is_boolean(column.type) else column)
+            found, _, _ = numbers(column.cast("int8") if pa.types.is_boolean(column.type) else column, self.rules)
             good = (found >= 0) & (found == np.floor(found)) if counts_clicks else (found == 0) | (found == 1)
             if not good.all():
                 index = int(good.argmin())
-                form = CLICKS_FORM if counts_clicks else LABEL_FORM
                 raise CellError(f"{form}, found {shown(column[index])}", index)
         return (found > 0).astype(np.int8)
+
+    def _note(self, name: str, what: str, rows: Mask) -> None:
+        if rows.any():
+            column = self.column(name)
+            self._notes.add(name, what, self.first_row, np.flatnonzero(rows), lambda index: shown(column[index]))
 
     @contextmanager
     def naming(self, column: str) -> Iterator[None]:
@@ -168,7 +170,7 @@ class Chunk:
 
 
 def chunks_of(source: Source, columns: Sequence[str], *, most: int | None = None) -> Iterator[Chunk]:
-    """Read a log once, front to back, yielding chunks with these columns.
+    """Read a log once, front to back, yielding chunks with these columns; what was noted is warned of at the end.
 
     Args:
         source: the log.
@@ -178,87 +180,17 @@ def chunks_of(source: Source, columns: Sequence[str], *, most: int | None = None
     Raises:
         DataError: a part of the log cannot be read, or there are more rows than before.
     """
-    for chunk in numbered(source, source.batches(columns)):
+    notes = Notes()
+    for chunk in numbered(source, source.batches(columns), notes):
         if most is not None and chunk.span.stop > most:
             raise source.error(f"the log grew while it was read: more than {most} rows")
         yield chunk
+    notes.tell(source)
 
 
-def numbered(source: Source, batches: Iterable[ArrowRows]) -> Iterator[Chunk]:
+def numbered(source: Source, batches: Iterable[ArrowRows], notes: Notes | None = None) -> Iterator[Chunk]:
     """The batches of one reading as chunks that know where their rows stand."""
     row = 0
     for batch in batches:
-        yield Chunk(batch, row, source.error)
+        yield Chunk(batch, row, source.error, source.rules, notes)
         row += batch.num_rows
-
-
-def shown(cell: pa.Scalar) -> str:
-    """A cell of an Arrow array as a message shows it."""
-    value = cell.as_py()
-    return "an empty cell" if value is None or value == "" else quoted(value)
-
-
-def plain(column: ArrowColumn) -> pa.Array:
-    """A column as one array, whether it was one or chunked; NaN becomes null."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_floating(array.type):
-        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
-    return array
-
-
-def categories(column: ArrowColumn) -> Categories:
-    """The different values of a column, as text, and every row's position among them.
-
-    Raises:
-        CellError: the column's type (a list, a struct) has no text form.
-    """
-    array = plain(column)
-    try:
-        encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-        values = encoded.dictionary.cast(pa.large_string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise CellError(f"a column of type {array.type} cannot be a field") from error
-    codes = np.asarray(encoded.indices.cast(pa.int64()).fill_null(-1)).astype(np.int64)
-    # A dictionary may hold null or the empty text as a value: cells that point there are missing, too.
-    absent = np.asarray(pc.fill_null(pc.equal(values, ""), True))
-    if absent.any():
-        codes = np.where(codes >= 0, np.where(absent[codes], -1, codes), -1)
-    return Categories(values, codes)
-
-
-def numbers(column: ArrowColumn) -> FloatArray:
-    """A column as numbers, float64 ``[rows]``; missing becomes NaN.
-
-    Raises:
-        CellError: a cell is not a finite number.
-    """
-    array = plain(column)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if is_text(array.type):
-        array = pc.if_else(pc.equal(array, ""), pa.scalar(None, array.type), array)
-    try:
-        cast = array.cast(pa.float64(), safe=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise _bad_number(array) from error
-    found = np.asarray(cast.to_numpy(zero_copy_only=False), dtype=np.float64)
-    present = np.asarray(array.is_valid())
-    # Arrow reads "inf" and "nan" as numbers; no model can.
-    bad = present & ~np.isfinite(found)
-    if bad.any():
-        index = int(bad.argmax())
-        raise CellError(f"expected a finite number, found {shown(array[index])}", index)
-    return found
-
-
-def _bad_number(array: pa.Array) -> CellError:
-    if not is_text(array.type):
-        return CellError(f"expected numbers, found a column of type {array.type}")
-    good = pc.match_substring_regex(array, NUMBER.pattern)
-    index = int(np.asarray(pc.fill_null(good, True)).argmin())
-    return CellError(f"expected a number, found {shown(array[index])}", index)
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Whether an Arrow type is one of the text types."""
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from nas_fusion.data.sources.source import ArrowRows, Source
+from nas_fusion.data.sources.arrow_types import plain_type
+from nas_fusion.data.sources.cells import ArrowRows, CellRules
+from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
+from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 class FrameSource(Source):
     """A pandas frame; its index is not used.
 
+    Args:
+        frame: the rows.
+        options: say which texts are missing values.
+
     Raises:
         DataError: names of columns are no texts, or not all different.
     """
@@ -25,12 +32,13 @@ class FrameSource(Source):
     kind = "frame"
     name = "frame"
 
-    def __init__(self, frame: pd.DataFrame) -> None:
+    def __init__(self, frame: pd.DataFrame, options: DataOptions = DEFAULT_OPTIONS) -> None:
         if not all(isinstance(c, str) for c in frame.columns) or not frame.columns.is_unique:
             raise DataError("the columns of a frame must have different names, all of them text", path=self.name)
         self._frame = frame
         self.columns = tuple(frame.columns)
         self.expected_rows = len(frame)
+        self.rules = CellRules((*self.marks, *options.missing))
 
     def digest(self) -> str:
         """A hash of column names, types and cells.
@@ -63,7 +71,7 @@ class FrameSource(Source):
             arrays = {}
             for column in columns:
                 try:
-                    arrays[column] = pa.array(part[column], from_pandas=True)
+                    arrays[column] = plain_type(pa.array(part[column], from_pandas=True))
                 except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
                     raise self.error(f"mixed types ({str(error).splitlines()[0]})", column=column) from error
             yield pa.table(arrays)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from nas_fusion.errors import DataError
+from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 
 READ_BYTES = 1 << 20
 SNIFF_BYTES = 1 << 18
@@ -27,12 +28,14 @@ class FileHead:
 
     Args:
         path: the file.
+        options: say how its text is read.
 
     Raises:
         DataError: there is no such file, or nothing in it.
     """
 
     path: Path
+    options: DataOptions = DEFAULT_OPTIONS
 
     def __post_init__(self) -> None:
         if not self.path.exists():

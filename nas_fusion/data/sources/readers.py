@@ -16,17 +16,19 @@ from nas_fusion.data.sources.source import FileSource, Source
 from nas_fusion.data.sources.synthetic import SYNTHETIC, SyntheticSource
 from nas_fusion.errors import DataError
 from nas_fusion.log_formats import AUTO, LOG_FORMATS
+from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def open_source(log: str | Path | pd.DataFrame, format: str = AUTO) -> Source:
+def open_source(log: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_OPTIONS) -> Source:
     """The reader of a log; only the beginning of a file is read.
 
     Args:
         log: a file; a pandas frame; or "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED".
-        format: of a file, one of `LOG_FORMATS`; "auto" asks every format whether the file looks like it.
+        options: name the format of a file ("auto" asks every format whether the file looks like it), and say how its
+            text is read.
 
     Raises:
         DataError: no such file, an empty one, or one of another format.
@@ -34,11 +36,11 @@ def open_source(log: str | Path | pd.DataFrame, format: str = AUTO) -> Source:
         UnknownNameError: no such format.
     """
     if not isinstance(log, str | Path):
-        return FrameSource(log)
+        return FrameSource(log, options)
     if isinstance(log, str) and SYNTHETIC.match(log):
         return SyntheticSource.named(log)
-    head = FileHead(Path(log).expanduser())
-    reader = recognise(head) if format == AUTO else reader_of(format)
+    head = FileHead(Path(log).expanduser(), options)
+    reader = recognise(head) if options.format == AUTO else reader_of(options.format)
     return reader(head)
 
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, TypeAlias, Union
+from typing import ClassVar, NamedTuple
 
-import pyarrow as pa
-
+from nas_fusion.data.sources.cells import COMMON_MARKS, COMMON_RULES, ArrowRows, CellRules
 from nas_fusion.data.sources.log_files import FileHead, file_digest
 from nas_fusion.errors import DataError
 
-# Mypy knows no Arrow, and takes no `|` between what it does not know.
-ArrowColumn: TypeAlias = Union[pa.Array, pa.ChunkedArray]  # noqa: UP007
-ArrowRows: TypeAlias = Union[pa.Table, pa.RecordBatch]  # noqa: UP007
+
+class Guess(NamedTuple):
+    """Something that nobody told, so that it was guessed.
+
+    Args:
+        what: was taken: "delimiter ';'".
+        why: what speaks for it.
+        option: says otherwise; empty if none does.
+    """
+
+    what: str
+    why: str
+    option: str
 
 
 class Source(ABC):
@@ -43,6 +53,9 @@ class Source(ABC):
     columns: tuple[str, ...]
     """Every column that `batches` can deliver."""
 
+    guesses: tuple[Guess, ...] = ()
+    """What was guessed about how the log is read, for a reading plan."""
+
     expected_rows: int = 0
     """About how many rows there are, for progress; 0 if that cannot be told."""
 
@@ -57,6 +70,12 @@ class Source(ABC):
 
     typed: bool = True
     """Whether cells have types; else all are text, in which numbers have to be looked for."""
+
+    marks: ClassVar[tuple[str, ...]] = COMMON_MARKS
+    """Texts that are missing values in this format, beside the user's; none where a setting was published."""
+
+    rules: CellRules = COMMON_RULES
+    """How cells that are text are read."""
 
     infer_numbers: bool = True
     """Whether undeclared columns with fractional numbers become buckets."""
@@ -78,6 +97,15 @@ class Source(ABC):
         Raises:
             DataError: a part of the log cannot be read.
         """
+
+    @cached_property
+    def told(self) -> set[tuple[str, str]]:
+        """What was warned of already; a log is read several times."""
+        return set()
+
+    def place(self, row: int) -> str:
+        """Where a user finds the 0-based `row`, in words."""
+        return f"line {self.position(row)}"
 
     def position(self, row: int) -> int:
         """Where a user finds the 0-based `row`: a 1-based line of a text file, a 1-based row of anything else."""
@@ -107,6 +135,7 @@ class FileSource(Source):
 
     def __init__(self, head: FileHead) -> None:
         self.path: Path = head.path
+        self.rules = CellRules((*self.marks, *head.options.missing))
         self.name = head.plain_stem
 
     @classmethod

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from nas_fusion import bounds
 from nas_fusion.data.click_model import DEFAULT_FIELDS, DEFAULT_ROWS, column_names, synthetic_blocks
-from nas_fusion.data.sources.source import ArrowRows, Source
+from nas_fusion.data.sources.cells import ArrowRows
+from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import OptionError
 
 GENERATOR_VERSION = 1

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nas_fusion.data import MISSING_ID, UNKNOWN_ID, DataOptions, prepare
 from nas_fusion.data.encoding.numeric import Moments, QuantileSketch, quantile_bucket
 from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
-from nas_fusion.data.sources.chunk import categories
+from nas_fusion.data.sources.cells import BLANKS, COMMON_MARKS, categories
 
 # Short and long texts, zero bytes, several bytes per character, prefixes of each other.
 TEXTS = st.one_of(
@@ -47,9 +47,10 @@ def test_counting_in_chunks_equals_counting_at_once(chunks: list[list[str | None
     for chunk in chunks:
         counter.add(categories(pa.array(chunk, pa.string())))
     values, counts = counter.result()
-    expected = Counter(text for chunk in chunks for text in chunk if text)
+    cells = [(text or "").strip(BLANKS) for chunk in chunks for text in chunk]
+    expected = Counter(cell for cell in cells if cell and cell not in COMMON_MARKS)
     assert dict(zip(values.to_pylist(), counts.tolist(), strict=True)) == expected
-    assert counter.missing == sum(not text for chunk in chunks for text in chunk)
+    assert counter.missing == len(cells) - expected.total()
     kept = Vocabulary.fit(values, counts, min_count).values.to_pylist()
     assert set(kept) == {text for text, count in expected.items() if count >= min_count}
     assert [expected[text] for text in kept] == sorted((expected[text] for text in kept), reverse=True)
@@ -65,12 +66,13 @@ def test_ids_decode_to_the_values(tmp_path_factory: object, column: list[str | N
     words = dict(enumerate(data.vocabulary("x"), start=2))
     for name, texts in (("train", column[:-8]), ("valid", column[-8:-4]), ("test", column[-4:])):
         for found, text in zip(getattr(data, name).ids[:, 0].tolist(), texts, strict=True):
-            if not text:
+            cell = (text or "").strip(BLANKS)
+            if not cell or cell in COMMON_MARKS:
                 assert found == MISSING_ID
             elif found == UNKNOWN_ID:
-                assert text not in column[:-8]
+                assert cell not in {(t or "").strip(BLANKS) for t in column[:-8]}
             else:
-                assert words[found] == text
+                assert words[found] == cell
 
 
 NUMBERS = st.floats(-1e30, 1e30, allow_nan=False)

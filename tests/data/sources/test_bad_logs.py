@@ -119,12 +119,6 @@ def test_bad_byte_far_into_a_file(tmp_path: Path, cache: Path) -> None:
         prepare(path, cache=cache)
 
 
-def test_infinite_number(cache: Path) -> None:
-    frame = pd.DataFrame({"x": [1.5, np.inf] * 20, "label": [0, 1] * 20})
-    with pytest.raises(DataError, match="line 2, column 'x': expected a finite number"):
-        prepare(frame, DataOptions(numeric={"x": "scale"}), cache=cache)
-
-
 def test_columns_that_cannot_be_fields(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "log.parquet"
     pd.DataFrame({"x": [[1], [2]] * 20, "label": [0, 1] * 20}).to_parquet(path)

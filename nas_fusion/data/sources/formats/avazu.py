@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data.sources.chunk import CellError, categories, numbered
+from nas_fusion.data.sources.cells import ArrowColumn, ArrowRows, CellError, categories
+from nas_fusion.data.sources.chunk import numbered
 from nas_fusion.data.sources.formats.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead
-from nas_fusion.data.sources.source import ArrowColumn, ArrowRows
 from nas_fusion.errors import listed, shown
 
 AVAZU_HEADER = "id,click,hour,"
@@ -34,6 +34,7 @@ class AvazuSource(DelimitedSource):
     """
 
     kind = "avazu"
+    marks = ()
     label = "click"
     infer_numbers = False
     not_fields = frozenset({"id", "hour"})

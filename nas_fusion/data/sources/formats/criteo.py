@@ -15,6 +15,7 @@ class CriteoSource(DelimitedSource):
     """Criteo Display Advertising: tab-separated, no header: label, I1–I13 (numbers), C1–C26 (hashes)."""
 
     kind = "criteo"
+    marks = ()
     label = "label"
     infer_numbers = False
     log_buckets = frozenset(CRITEO_NUMBERS)

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.csv
 
+from nas_fusion.data.sources.cells import ArrowRows
 from nas_fusion.data.sources.log_files import FileHead
-from nas_fusion.data.sources.source import ArrowRows, FileSource
+from nas_fusion.data.sources.source import FileSource
 from nas_fusion.errors import DataError, shortened, shown
 
 

@@ -17,6 +17,7 @@ class Kdd12Source(DelimitedSource):
     """KDD Cup 2012 track 2: tab-separated, no header: clicks, impressions and ten ids; label = clicks > 0."""
 
     kind = "kdd12"
+    marks = ()
     label = "click"
     counts_clicks = True
     infer_numbers = False

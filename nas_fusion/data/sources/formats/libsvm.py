@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data.sources.chunk import Categories, CellError, categories, numbered, plain, shown
+from nas_fusion.data.sources.cells import ArrowColumn, ArrowRows, Categories, CellError, categories, plain, shown
+from nas_fusion.data.sources.chunk import numbered
 from nas_fusion.data.sources.formats.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead, most
-from nas_fusion.data.sources.source import ArrowColumn, ArrowRows
 
 TOKEN = re.compile(r"^(?P<index>\d+):(?P<value>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$")
 ONE = r"^1(\.0*)?$"
@@ -34,6 +34,7 @@ class LibsvmSource(DelimitedSource):
     """
 
     kind = "libsvm"
+    marks = ()
     suffixes = (".libsvm", ".svm", ".libfm")
     label = LABEL
 

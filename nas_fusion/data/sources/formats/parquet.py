@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet
 
+from nas_fusion.data.sources.arrow_types import PlainColumns, formless_columns
+from nas_fusion.data.sources.cells import ArrowRows
 from nas_fusion.data.sources.log_files import FileHead
-from nas_fusion.data.sources.source import ArrowRows, FileSource
-from nas_fusion.errors import DataError
+from nas_fusion.data.sources.source import FileSource
+from nas_fusion.errors import DataError, shown
 
 
 class ParquetSource(FileSource):
-    """A Parquet file; null, NaN and the empty text are missing.
+    """A Parquet file; null, NaN, the empty text and the marks of missing values are missing.
 
     Raises:
         DataError: not Parquet.
@@ -28,10 +30,14 @@ class ParquetSource(FileSource):
         self.name = self.path.stem  # compression is inside the file, no second extension
         try:
             with pyarrow.parquet.ParquetFile(self.path) as file:
-                self.columns = tuple(file.schema_arrow.names)
+                self._plain = PlainColumns(file.schema_arrow)
                 self.expected_rows = file.metadata.num_rows
         except (pa.ArrowInvalid, OSError) as error:
             raise self._unreadable(error) from error
+        if self._plain.doubled:
+            raise self.error(f"two columns are called {shown(self._plain.doubled)}")
+        self.columns = self._plain.names
+        self.guesses = formless_columns(self._plain)
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once; row groups are decoded piece by piece.
@@ -41,7 +47,9 @@ class ParquetSource(FileSource):
         """
         try:
             with pyarrow.parquet.ParquetFile(self.path) as file:
-                yield from file.iter_batches(batch_size=self.chunk_rows, columns=list(columns), use_threads=False)
+                roots = self._plain.roots(columns)
+                for rows in file.iter_batches(batch_size=self.chunk_rows, columns=roots, use_threads=False):
+                    yield self._plain.take(rows, columns)
         except (pa.ArrowInvalid, OSError) as error:
             raise self._unreadable(error) from error
 
