@@ -114,16 +114,26 @@ def _read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def _run(code: str, arguments: list[str], folder: Path, environment: dict[str, str], path: str) -> None:
+def become(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], streams: list[int]) -> None:
+    """Let this process, which was forked, have the folder, environment, arguments and streams of another.
+
+    Args:
+        streams: file descriptors that become standard output and standard error.
+    """
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    if path:
-        sys.path.insert(0, path)
-    for number, name in ((1, OUTPUT), (2, ERRORS)):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    for number, stream in enumerate(streams, start=1):
+        os.dup2(stream, number)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
     sys.argv = ["-c", *arguments]
+
+
+def _run(code: str, arguments: list[str], folder: Path, environment: dict[str, str], path: str) -> None:
+    files = [os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for name in (OUTPUT, ERRORS)]
+    become(arguments, folder, environment, files)
+    if path:
+        sys.path.insert(0, path)
     from nas_fusion.measures import latency
 
     latency.ROUND_SECONDS = ROUND_SECONDS

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from shlex import join
 from threading import Thread
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +29,7 @@ from nas_fusion.nni_bridge.manager.channel import ManagerChannel
 from nas_fusion.nni_bridge.manager.guarded_manager import authorization
 from nas_fusion.nni_bridge.manager.plain_json import load_plain
 from tests.command_process import PATIENCE_SECONDS
+from tests.trial_process import trial_commands
 
 pytestmark = pytest.mark.slow
 
@@ -62,9 +62,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(seen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainingServiceRun]:
-    command = join([sys.executable, "-W", "ignore", "-c", TRIAL, str(seen)])
-    with training_service(ServiceSettings(tmp_path_factory.mktemp("nni"), command)) as found:
-        yield found
+    with trial_commands() as trials:
+        settings = ServiceSettings(tmp_path_factory.mktemp("nni"), trials.command(TRIAL, str(seen)))
+        with training_service(settings) as found:
+            yield found
 
 
 def address_of(run: TrainingServiceRun) -> tuple[str, int]:

@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from shlex import join, quote
+from shlex import quote
 from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -40,6 +41,7 @@ from nas_fusion.nni_bridge.manager.channel import Ended, Reported, parse
 from nas_fusion.nni_bridge.manager.guarded_manager import GUARD, Manager, ask_manager
 from nas_fusion.search_spaces import FusionSpace
 from tests.command_process import PATIENCE_SECONDS, CommandProcess
+from tests.trial_process import TrialCommands, trial_commands
 
 pytestmark = pytest.mark.slow
 
@@ -54,9 +56,10 @@ nni.report_final_result(x)
 """
 
 
-def command(folder: Path, *dying: str) -> str:
-    (folder / "trial.py").write_text(TRIAL)
-    return join([sys.executable, "-W", "ignore", str(folder / "trial.py"), *dying])
+@pytest.fixture(scope="module")
+def trials() -> Iterator[TrialCommands]:
+    with trial_commands() as found:
+        yield found
 
 
 def jobs(run: TrainingServiceRun) -> list[dict[str, Any]]:
@@ -75,12 +78,12 @@ def shown_metric(job: dict[str, Any]) -> float:
 # Every trial has its own parameters -------------------------------------------------------------------------------
 
 
-def test_twelve_trials_four_at_once_are_shown_with_their_own_parameters(tmp_path: Path) -> None:
+def test_twelve_trials_four_at_once_are_shown_with_their_own_parameters(trials: TrialCommands, tmp_path: Path) -> None:
     """Three waves, and in each one that dies: at its beginning, at its end, and two in a row."""
     xs = [i / 64 for i in range(12)]
     dying = {0, 3, 6, 7, 10}
     metrics: list[tuple[int, float]] = []
-    settings = ServiceSettings(tmp_path / "nni", command(tmp_path, *map(str, dying)), concurrency=4)
+    settings = ServiceSettings(tmp_path / "nni", trials.command(TRIAL, *map(str, dying)), concurrency=4)
     with training_service(settings) as run:
         ends = run.run([{"x": x} for x in xs], lambda position, value: metrics.append((position, value)))
         found = jobs(run)
@@ -95,13 +98,15 @@ def test_twelve_trials_four_at_once_are_shown_with_their_own_parameters(tmp_path
     ]
 
 
-def test_nni_alone_hands_a_dead_trials_parameters_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nni_alone_hands_a_dead_trials_parameters_to_the_next(
+    trials: TrialCommands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If this fails, the guard need not look after parameters any more (microsoft/nni#5726)."""
     without = re.sub(r"(?s)// microsoft/nni#5726.*?\n};\n", "", GUARD.read_text())
     assert "V3asV1" not in without
     (tmp_path / "guard.js").write_text(without)
     monkeypatch.setattr(guarded_manager, "GUARD", tmp_path / "guard.js")
-    with training_service(ServiceSettings(tmp_path / "nni", command(tmp_path, "0"))) as run:
+    with training_service(ServiceSettings(tmp_path / "nni", trials.command(TRIAL, "0"))) as run:
         run.run([{"x": 0.25}, {"x": 0.5}])
         found = jobs(run)
     assert [shown_metric(job) for job in found if job["status"] == "SUCCEEDED"] == [0.25]
@@ -217,9 +222,9 @@ def wait_for_text(path: Path) -> str:
     raise AssertionError(f"{path} was not written")
 
 
-def test_an_interrupted_wait_cancels_the_trials(tmp_path: Path) -> None:
+def test_an_interrupted_wait_cancels_the_trials(trials: TrialCommands, tmp_path: Path) -> None:
     script = "import nni, time; nni.get_next_parameter(); nni.report_intermediate_result(.5); time.sleep(600)"
-    settings = ServiceSettings(tmp_path, join([sys.executable, "-W", "ignore", "-c", script]))
+    settings = ServiceSettings(tmp_path, trials.command(script))
 
     def interrupt(position: int, value: Any) -> None:
         raise KeyboardInterrupt

@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import math
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from shlex import join
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from nas_fusion.errors import DataError, OptionError, StrategyError, StudyError,
 from nas_fusion.nni_bridge import CandidateSpace, TrialEnd, nni
 from nas_fusion.nni_bridge.manager.guarded_manager import ask_manager
 from nas_fusion.search import InProcess, SearchOutcome, SearchTask, TrainingService, run_search
+from nas_fusion.search.engines import TRIAL_MODULE
 from nas_fusion.search.multitrial.budget_shares import TimeShares
 from nas_fusion.search.multitrial.candidates import TrainingHere
 from nas_fusion.search.service.orders import (
@@ -39,6 +38,7 @@ from nas_fusion.strategy import STRATEGIES
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.testing import tiny_data, tiny_task
 from nas_fusion.training_log import Training
+from tests.trial_process import TrialCommands, trial_commands
 
 pytestmark = pytest.mark.slow
 
@@ -96,10 +96,22 @@ def numbers(outcome: SearchOutcome) -> dict[str, Any]:
     }
 
 
-def test_nnis_local_service_finds_the_same_as_this_process(data: SearchData, tmp_path: Path) -> None:
-    service = TrainingService(tmp_path / "nni", concurrency=2)
+def service_of(folder: Path, command: str, concurrency: int) -> TrainingService:
+    (folder / "nni.yml").write_text(f"trialCommand: {json.dumps(command)}\n")
+    return TrainingService(folder / "nni", concurrency=concurrency, config_file=folder / "nni.yml")
+
+
+@pytest.fixture(scope="module")
+def trials() -> Iterator[TrialCommands]:
+    with trial_commands() as found:
+        yield found
+
+
+def test_nnis_local_service_finds_the_same_as_this_process(
+    data: SearchData, trials: TrialCommands, tmp_path: Path
+) -> None:
+    service = service_of(tmp_path, trials.module(TRIAL_MODULE), concurrency=2)
     with service.running() as run:
-        # Every trial is a new Python process of six seconds; `tests/studies/test_engines.py` compares random search.
         for name, candidates in (("evolution", 4), ("optfusion-hard", 1)):
             here, there = Notes(), Notes()
             search = replace(task(data), candidates=candidates)
@@ -135,11 +147,10 @@ nni.report_final_result({"default": auc, "samples": 512})
 """
 
 
-def test_a_trial_that_returns_nan_failed_and_spent_its_share(data: SearchData, tmp_path: Path) -> None:
-    (tmp_path / "fake.py").write_text(FAKE_TRIAL)
-    command = join([sys.executable, "-W", "ignore", str(tmp_path / "fake.py")])
-    (tmp_path / "nni.yml").write_text(f"trialCommand: {json.dumps(command)}\n")
-    service = TrainingService(tmp_path / "nni", concurrency=4, config_file=tmp_path / "nni.yml")
+def test_a_trial_that_returns_nan_failed_and_spent_its_share(
+    data: SearchData, trials: TrialCommands, tmp_path: Path
+) -> None:
+    service = service_of(tmp_path, trials.command(FAKE_TRIAL), concurrency=4)
     service.check()
     notes = Notes()
     search = replace(task(data), engine=service, training_log=notes)
@@ -296,6 +307,7 @@ def test_a_strategy_that_a_trial_cannot_find_is_refused_before_anything_starts(
 
 
 def test_a_trial_without_its_data_ends_the_search_and_says_so(tmp_path: Path) -> None:
+    """With the command of the package: an interpreter that starts from nothing."""
     search = task(prepare("synthetic:2000", cache=tmp_path / "cache").search_view())
     search.make_space()
     (search.data.folder / "schema.json").unlink()
