@@ -15,8 +15,10 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from unittest.mock import patch
 
 IMPORTED = ["nas_fusion.cli", "nas_fusion.studies", "nas_fusion.report", "nas_fusion.optfusion", "nas_fusion.baselines"]
 NASFUSION = "import sys; from nas_fusion.cli import main; main(sys.argv[1:])"
@@ -104,9 +106,11 @@ class CommandProcess:
 
 
 def forks() -> ForkServerContext:
-    """Where processes come from that have imported everything."""
+    """Where processes come from that have imported everything; they have a hash seed of their own."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(IMPORTED)
+    with patch.dict(os.environ, PYTHONHASHSEED="random"):
+        forkserver.ensure_running()
     return context
 
 

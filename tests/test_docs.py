@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +20,7 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.search import run_search
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
+from tests.command_process import CommandProcess
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -126,9 +126,8 @@ def test_the_first_steps_can_be_taken(tmp_path: Path) -> None:
     lines = re.findall(r"^\$ nasfusion (.+)$", text, re.MULTILINE)
     assert len(lines) == 3
     for line in lines:
-        command = [sys.executable, "-m", "nas_fusion", *shlex.split(line)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{line}: {done.stderr}"
+        done = CommandProcess(shlex.split(line), tmp_path)
+        assert done.wait() == 0, f"{line}: {done.stderr}"
     assert (tmp_path / "first" / "report.html").stat().st_size > 0
 
 

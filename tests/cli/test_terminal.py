@@ -153,7 +153,7 @@ def test_a_file_s_name_that_is_not_utf_8(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", ["presets", "compare --help", "version"])
+@pytest.mark.parametrize("arguments", ["data --data synthetic:500", "compare --help", "version"])
 def test_a_reader_that_has_gone(arguments: str, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)

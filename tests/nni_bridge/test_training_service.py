@@ -106,6 +106,7 @@ def test_nni_alone_hands_a_dead_trials_parameters_to_the_next(
     assert "V3asV1" not in without
     (tmp_path / "guard.js").write_text(without)
     monkeypatch.setattr(guarded_manager, "GUARD", tmp_path / "guard.js")
+    monkeypatch.setattr(training_service_module, "_LATE_SECONDS", 0.0)  # the second trial's metric is not its own
     with training_service(ServiceSettings(tmp_path / "nni", trials.command(TRIAL, "0"))) as run:
         run.run([{"x": 0.25}, {"x": 0.5}])
         found = jobs(run)

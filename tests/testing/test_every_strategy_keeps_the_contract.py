@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nas_fusion.architecture import Found
+from nas_fusion.architecture import Found, found_from_json
 from nas_fusion.data import SearchData
 from nas_fusion.search import SearchOutcome, run_search
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
-from nas_fusion.testing import StrategyContract, designs_in_fresh_process, resolve_entry, tiny_data, tiny_task
+from nas_fusion.testing import StrategyContract, resolve_entry, tiny_data, tiny_task
 from nas_fusion.testing.contract import SEED
+from tests.command_process import CommandProcess
 
 pytestmark = pytest.mark.slow
 
@@ -47,14 +49,19 @@ BUILT_IN = [
 
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+SEARCHES = "from nas_fusion.testing.__main__ import main; main()"
 HASH_DEPENDENT = "hash_dependent:ENTRY"
 
 
 @pytest.fixture(scope="module")
-def fresh_designs() -> Iterator[dict[str, Found]]:
+def fresh_designs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Found]]:
+    names = [*STRATEGIES.names(), HASH_DEPENDENT]
+    folder = tmp_path_factory.mktemp("fresh")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(FIXTURES)
-        yield designs_in_fresh_process([*STRATEGIES.names(), HASH_DEPENDENT], seed=SEED)
+        fresh = CommandProcess(["--seed", str(SEED), *names], folder, path=str(FIXTURES), code=SEARCHES)
+        assert fresh.wait() == 0, fresh.said()
+        yield {name: found_from_json(text) for name, text in json.loads(fresh.stdout.splitlines()[-1]).items()}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +70,7 @@ def small_log(tmp_path_factory: pytest.TempPathFactory) -> SearchData:
 
 
 class TestEveryStrategy(StrategyContract):
-    """One fresh process for all of them: most of its time is spent on imports."""
+    """One fresh process for all of them; `test_strategy_from_another_package.py` has the published one."""
 
     @pytest.fixture(scope="class")
     @classmethod

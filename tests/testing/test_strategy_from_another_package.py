@@ -14,13 +14,20 @@ from nas_fusion.records import CellRecord
 from nas_fusion.registry import Registry, RegistryError
 from nas_fusion.strategy import STRATEGIES, StrategyEntry, select_strategies
 from nas_fusion.system.files import load_tensors
+from nas_fusion.testing.contract import SEED
 from tests.command_process import NASFUSION, CommandProcess
 
 PLUGIN = Path(__file__).resolve().parents[1] / "fixtures" / "strategy_plugin"
 
 PYTEST = "import sys; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
+SEARCHES = "from nas_fusion.testing.__main__ import main; main()"
+
 AUTHORS_TEST = """
+import json
+from pathlib import Path
+import pytest
+from nas_fusion.architecture import found_from_json
 from nas_fusion.strategy import select_strategies
 from nas_fusion.testing import StrategyContract
 
@@ -41,6 +48,11 @@ class TestBlendSoft(StrategyContract):
 
 class TestBlend(StrategyContract):
     strategy_name = "blend"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def fresh_design(cls):
+        return found_from_json(json.loads(Path("fresh.json").read_text())["blend"])
 
 def test_all_includes_it():
     assert "hillclimb" in [entry.name for entry in select_strategies("all")]
@@ -77,6 +89,8 @@ def test_it_is_listed(site: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_it_keeps_the_contract_by_the_published_tests(site: Path, tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(AUTHORS_TEST)
+    fresh = nasfusion(site, "--seed", str(SEED), "blend", cwd=tmp_path / "fresh", code=SEARCHES)
+    (tmp_path / "fresh.json").write_text(fresh.stdout.splitlines()[-1])
     done = nasfusion(site, "-q", "-p", "no:cacheprovider", "-W", "ignore", "test_mine.py", cwd=tmp_path, code=PYTEST)
     assert " passed" in done.stdout
 

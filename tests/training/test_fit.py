@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from nas_fusion.nn import FieldEmbedding
 from nas_fusion.system.files import load_tensors
 from nas_fusion.system.interrupts import Terminated, interruptible
 from nas_fusion.training import TrainConfig, auc_and_logloss, evaluate, fit, parameter_groups, predict_logits
+from tests.command_process import CommandProcess
 
 CONFIG = TrainConfig(learning_rate=0.02, batch_size=256, max_epochs=2, patience=0, device="cpu", precision="64")
 
@@ -217,8 +216,8 @@ def test_a_training_leaves_no_file(data: SearchData, tmp_path: Path, monkeypatch
 AGAIN = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
 from test_fit import train_once
+print(hash("hash seed"))
 print(train_once(Path(sys.argv[1])))
 """
 
@@ -233,10 +232,11 @@ def train_once(cache: Path) -> str:
 @pytest.mark.slow
 def test_a_fresh_process_trains_the_same(tmp_path: Path) -> None:
     """With another hash seed, and without what the tests before this one have left behind."""
-    command = [sys.executable, "-c", AGAIN, str(tmp_path), str(Path(__file__).parent)]
-    environment = {**os.environ, "PYTHONHASHSEED": "1"}
-    fresh = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert fresh.strip() == train_once(tmp_path)
+    fresh = CommandProcess([str(tmp_path)], tmp_path / "fresh", path=str(Path(__file__).parent), code=AGAIN)
+    assert fresh.wait() == 0, fresh.said()
+    hash_seed, again = fresh.stdout.splitlines()
+    assert hash_seed != str(hash("hash seed"))
+    assert again == train_once(tmp_path)
 
 
 def test_metrics_against_their_definitions() -> None:
