@@ -19,6 +19,9 @@ CELL_FORMAT, UNSEALED_FORMAT = 2, 1
 
 COMPARISON_FORMAT = 1
 
+TEST_METRICS = ("normalised_entropy", "calibration_ratio", "calibration_error", "pr_auc", "gauc")
+"""What a record may hold of its model's test predictions beside AUC and logloss (`CellRecord.test_metrics`)."""
+
 
 @dataclass(frozen=True)
 class TracePoint:
@@ -36,6 +39,21 @@ class TracePoint:
     samples: int
     valid_auc: float
     test_auc: float | None = None
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Rows with about the same prediction.
+
+    Args:
+        predicted: their mean probability of a click.
+        observed: their share of clicks.
+        weight: how much they count together: their number, or the sum of their sample weights.
+    """
+
+    predicted: float
+    observed: float
+    weight: float
 
 
 @dataclass(frozen=True, order=True)
@@ -89,6 +107,9 @@ class CellRecord:
         tuning_seconds, tuning_samples: of the strategy's tuning, which is done once for all its seeds.
         provenance: what computed it: ``versions`` (package to version), ``device``, ``threads``, ``precision``, and
             ``data``, which says on what; empty in records that are older than this.
+        test_metrics: what else was measured on the test rows, by name: any of `TEST_METRICS`; ``gauc`` only where the
+            log has groups. Empty in records that are older than this.
+        reliability: mean prediction and share of clicks on the test rows, bin by bin; empty in older records.
 
     Raises:
         OptionError: `kind` or `mode` is unknown.
@@ -120,6 +141,8 @@ class CellRecord:
     tuning_seconds: float = 0.0
     tuning_samples: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    test_metrics: Mapping[str, float] = field(default_factory=dict)
+    reliability: tuple[ReliabilityBin, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -136,8 +159,9 @@ class CellRecord:
         content = {f.name: getattr(self, f.name) for f in fields(self)}
         content["design"] = json.loads(self.design.to_json())
         content["trace"] = [asdict(p) for p in self.trace]
-        content["retrain_history"] = [asdict(p) for p in self.retrain_history]
-        for name in ("cost", "details", "provenance"):
+        for name in ("retrain_history", "reliability"):
+            content[name] = [asdict(p) for p in getattr(self, name)]
+        for name in ("cost", "details", "provenance", "test_metrics"):
             content[name] = dict(content[name])
         return sealed({"format": CELL_FORMAT, **content, "files": dict(files or {})})
 
@@ -168,6 +192,7 @@ class CellRecord:
             content["design"] = found_from_json(json.dumps(content["design"]))
             for name in ("trace", "retrain_history"):
                 content[name] = tuple(TracePoint(**p) for p in content[name])
+            content["reliability"] = tuple(ReliabilityBin(**b) for b in content.get("reliability", ()))
             return cls(**content), files
         except StudyError:
             raise

@@ -3,7 +3,7 @@
 from nas_fusion.settings import TrainConfig
 from nas_fusion.training.ctr_module import CTRModule
 from nas_fusion.training.fit import FitResult, Metrics, evaluate, evaluating, fit, predict, predict_logits
-from nas_fusion.training.metrics import METRICS, AucLogloss, Metric, auc_and_logloss
+from nas_fusion.training.metrics import METRICS, AucLogloss, Metric, Quality, auc_and_logloss, quality_of
 from nas_fusion.training.oneshot_evaluator import OneShotRun, oneshot_evaluator
 from nas_fusion.training.optimizers import TouchedRowsAdam, parameter_groups
 from nas_fusion.training.progress_bar import ProgressBar
@@ -22,6 +22,7 @@ __all__ = [
     "Metrics",
     "OneShotRun",
     "ProgressBar",
+    "Quality",
     "SampleMeter",
     "TouchedRowsAdam",
     "TrainConfig",
@@ -35,6 +36,7 @@ __all__ = [
     "parameter_groups",
     "predict",
     "predict_logits",
+    "quality_of",
     "seeded",
     "torch_device",
 ]

@@ -12,7 +12,8 @@ from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.registry import Registry
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.training import METRICS, Metric, TrainConfig, evaluate, predict_logits, seeded
-from nas_fusion.training.metrics import FloatArray
+from nas_fusion.training.metrics import FloatArray, further_metrics
+from nas_fusion.training.quality import IntArray
 
 ROWS, SIZES = 40, (5, 3)
 CONFIG = TrainConfig(batch_size=16)
@@ -56,13 +57,23 @@ def test_a_metric_gets_logits_and_labels_of_every_row(monkeypatch: pytest.Monkey
     assert (measured.auc, measured.logloss, measured.rows) == (plain.auc, plain.logloss, ROWS)
 
 
+def test_a_weighted_metric_gets_weights_and_groups_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def share(logits: FloatArray, labels: FloatArray, weights: FloatArray | None, groups: IntArray | None) -> float:
+        assert groups is not None, "given"
+        return float(np.average(labels, weights=weights)) + 10 * len(set(groups.tolist()))
+
+    use(Metric("share", share, weighted=True), monkeypatch)
+    told = further_metrics([0.5, 0.5, -1.0], [1, 0, 1], [1.0, 2.0, 1.0], [7, 7, 9])
+    assert told == {"share": 20.5}
+
+
 def test_a_metric_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     use(Metric("broken", lambda logits, labels: 1 / 0), monkeypatch)
     with pytest.raises(TrainingError, match=r"the metric broken failed: .*division by zero"):
         evaluate(model(), split(), CONFIG)
 
 
-@pytest.mark.parametrize("name", ["auc", "logloss", "", "Two words", "test-me", "1st"])
+@pytest.mark.parametrize("name", ["auc", "logloss", "gauc", "calibration_error", "", "Two words", "test-me", "1st"])
 def test_a_name_is_that_of_a_column(name: str) -> None:
     with pytest.raises(OptionError, match="name of a metric"):
         Metric(name, bias)

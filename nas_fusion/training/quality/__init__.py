@@ -1,0 +1,30 @@
+"""How good predictions are: pure functions of logits, labels, sample weights and groups."""
+
+from nas_fusion.training.quality.calibration import (
+    BINS,
+    base_rate_logloss,
+    calibration_error,
+    calibration_ratio,
+    logloss,
+    normalised_entropy,
+    reliability,
+)
+from nas_fusion.training.quality.predictions import FloatArray, IntArray, Predictions, probabilities
+from nas_fusion.training.quality.ranking import auc, grouped_auc, pr_auc
+
+__all__ = [
+    "BINS",
+    "FloatArray",
+    "IntArray",
+    "Predictions",
+    "auc",
+    "base_rate_logloss",
+    "calibration_error",
+    "calibration_ratio",
+    "grouped_auc",
+    "logloss",
+    "normalised_entropy",
+    "pr_auc",
+    "probabilities",
+    "reliability",
+]
