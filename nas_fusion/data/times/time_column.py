@@ -10,8 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from nas_fusion.data.sources.chunk import Categories, CellError, categories, plain
-from nas_fusion.data.sources.source import ArrowColumn
+from nas_fusion.data.sources.cells import (
+    COMMON_RULES,
+    ArrowColumn,
+    Categories,
+    CellError,
+    CellRules,
+    categories,
+    plain,
+)
 from nas_fusion.data.times.time_numbers import EPOCHS, LAYOUTS, Numbers, from_digits, from_epoch, in_epoch, read_numbers
 from nas_fusion.data.times.time_texts import NO_TIME, ORDERS, BoolArray, IntArray, read_clocks, read_dates
 from nas_fusion.errors import shown
@@ -87,10 +94,11 @@ class TimeEvidence:
 
     Args:
         dates: "ymd", "mdy" or "dmy", the order of year, month and day, where the user said it.
+        rules: how cells that are text are read.
     """
 
-    def __init__(self, dates: str | None = None) -> None:
-        self._dates = dates
+    def __init__(self, dates: str | None = None, rules: CellRules = COMMON_RULES) -> None:
+        self._dates, self._rules = dates, rules
         self._rows = 0
         self._is_typed = False
         self._misfits: Counter[TimeForm] = Counter()
@@ -108,7 +116,7 @@ class TimeEvidence:
         if _is_typed(column.type):
             self._is_typed = True
             return
-        found = categories(column)
+        found = categories(column, self._rules)
         counts = found.counts()
         self._rows += int(counts.sum())
         numbers = read_numbers(found.values)
@@ -207,7 +215,7 @@ def _two_ways(text: str) -> str:
     )
 
 
-def read_times(column: ArrowColumn, form: TimeForm) -> IntArray:
+def read_times(column: ArrowColumn, form: TimeForm, rules: CellRules = COMMON_RULES) -> IntArray:
     """A column's times in microseconds since 1970, UTC, int64 ``[rows]``; `NO_TIME` where the cell is missing.
 
     A clock counts from midnight. Times without a zone are taken as UTC.
@@ -215,14 +223,15 @@ def read_times(column: ArrowColumn, form: TimeForm) -> IntArray:
     Args:
         column: the cells.
         form: how they are written; not `TimeForm.NUMBER`, whose unit nobody knows.
+        rules: how cells that are text are read.
 
     Raises:
         CellError: a cell is no time of this form.
     """
-    return order_keys(column, form).astype(np.int64)
+    return order_keys(column, form, rules).astype(np.int64)
 
 
-def order_keys(column: ArrowColumn, form: TimeForm) -> npt.NDArray[np.number]:
+def order_keys(column: ArrowColumn, form: TimeForm, rules: CellRules = COMMON_RULES) -> npt.NDArray[np.number]:
     """What puts a column's cells in order, ``[rows]``: `read_times`, or the numbers themselves of `TimeForm.NUMBER`.
 
     Raises:
@@ -230,7 +239,7 @@ def order_keys(column: ArrowColumn, form: TimeForm) -> npt.NDArray[np.number]:
     """
     if form is TimeForm.TIMESTAMP:
         return _from_type(column)
-    found = categories(column)
+    found = categories(column, rules)
     keys, good = _keys(found.values, form)
     bad = (found.codes >= 0) & ~np.append(good, True)[found.codes]
     if bad.any():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas_fusion.data.sources.chunk import CellError
+from nas_fusion.data.sources.cells import CellError
 from nas_fusion.data.times import NO_TIME, TimeEvidence, TimeForm, order_keys, read_times
 
 EPOCH = datetime(1970, 1, 1)
