@@ -11,6 +11,10 @@ PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
 .PHONY: compare check test lint types fast-tests all-tests bench docs format setup clean
 
+# Compiled files are kept, whatever the environment says: without them each of the tests' many processes compiles the
+# package, and each worker every test, anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # One process per core, each with one thread: two with two threads each take many times as long as soon as a core is
 # busy. A file stays in one process, which makes its studies once.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder

@@ -28,13 +28,18 @@ class PairedTest(NamedTuple):
     interval: Interval
 
 
+def standard_deviation(values: np.ndarray) -> float:
+    """Return the sample's standard deviation, of at least two values: `numpy.std` without what it does beside."""
+    return math.sqrt(float(values.var(ddof=1)))
+
+
 def paired_t(differences: np.ndarray, level: float) -> PairedTest:
     """Student's paired t-test of at least two finite differences; the interval covers ``1 - level``.
 
     Differences that are all the same leave no noise: their p-value is 0, or 1 where they are all zero.
     """
     n = len(differences)
-    mean, sd = float(np.mean(differences)), float(np.std(differences, ddof=1))
+    mean, sd = float(differences.mean()), standard_deviation(differences)
     error = sd / math.sqrt(n)
     if error == 0:
         return PairedTest(mean, sd, 1.0 if mean == 0 else 0.0, Interval(mean, mean))
@@ -71,7 +76,7 @@ def spread_of_runs(a: np.ndarray, b: np.ndarray) -> Spread:
     together: the lower 99 % limit of their correlation over the pairs (Fisher's z), at least 0. (The correlation itself
     would give the standard deviation of the differences.) Degrees of freedom by Welch and Satterthwaite.
     """
-    sa, sb = float(np.std(a, ddof=1)), float(np.std(b, ddof=1))
+    sa, sb = standard_deviation(a), standard_deviation(b)
     if sa == 0 and sb == 0:
         return Spread(0.0, 2.0 * (len(a) - 1))
     variance = sa**2 + sb**2 - 2 * _sure_correlation(a, b, sa, sb) * sa * sb
@@ -83,7 +88,7 @@ def unpaired_p(a: np.ndarray, b: np.ndarray) -> float:
 
     Welch's t-test, unless the runs provably belong together.
     """
-    mean, (sd, freedom) = float(np.mean(a - b)), spread_of_runs(a, b)
+    mean, (sd, freedom) = float((a - b).mean()), spread_of_runs(a, b)
     if sd == 0:
         return 1.0 if mean == 0 else 0.0
     return 2 * float(stdtr(freedom, -abs(mean) / sd * math.sqrt(len(a))))

@@ -12,7 +12,14 @@ import numpy as np
 
 from nas_fusion.errors import OptionError, UnknownNameError
 from nas_fusion.statistics.paired_comparison import SMALLEST_DIFFERENCE, Call, PairedComparison
-from nas_fusion.statistics.paired_tests import holm, paired_t, pairs_needed, spread_of_runs, unpaired_p
+from nas_fusion.statistics.paired_tests import (
+    holm,
+    paired_t,
+    pairs_needed,
+    spread_of_runs,
+    standard_deviation,
+    unpaired_p,
+)
 
 Block = TypeVar("Block", bound=Hashable)
 
@@ -50,7 +57,7 @@ def compare_with_reference(
     unshown = unshown_pairs(rest, chosen_from)
     family = correct([*shown, *(_compare(scores, a, b, level, smallest_difference) for a, b in unshown)])
     counted = sum(c.p_value is not None for c in family)
-    return [judge(c, _sd(scores, c), counted) for c in family[: len(rest)]]
+    return [judge(c, math.nan if c.is_significant else _sd(scores, c), counted) for c in family[: len(rest)]]
 
 
 def unshown_pairs(rest: Sequence[str], chosen_from: Collection[str] | None) -> list[tuple[str, str]]:
@@ -92,7 +99,7 @@ def _compare(
     known = PairedComparison(
         name=name,
         reference=reference,
-        difference=float(np.mean(a - b)) if len(a) else math.nan,
+        difference=float((a - b).mean()) if len(a) else math.nan,
         interval=None,
         p_value=None,
         p_corrected=None,
@@ -113,7 +120,7 @@ def _compare(
 def _sd(scores: Mapping[str, Mapping[Block, float]], comparison: PairedComparison) -> float:
     """Of a pair's difference, the larger of the two estimates that the two tests use."""
     a, b, _ = paired_values(scores[comparison.name], scores[comparison.reference])
-    return max(float(np.std(a - b, ddof=1)), spread_of_runs(a, b).sd) if len(a) > 1 else math.nan
+    return max(standard_deviation(a - b), spread_of_runs(a, b).sd) if len(a) > 1 else math.nan
 
 
 def correct(comparisons: list[PairedComparison]) -> list[PairedComparison]:
@@ -127,7 +134,7 @@ def judge(comparison: PairedComparison, sd: float, family: int) -> PairedCompari
 
     Args:
         comparison: with a corrected p-value, or None.
-        sd: of a pair's difference; NaN where the number of pairs needed is not to be told.
+        sd: of a pair's difference; NaN where the number of pairs needed is not to be told, as of a significant one.
         family: how many comparisons the correction counted.
     """
     if comparison.p_corrected is None:

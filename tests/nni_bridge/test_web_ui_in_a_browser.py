@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from nas_fusion.design import FusionDesign, candidate_connections, connection_label, operation_label
 from nas_fusion.nni_bridge import ExperimentRecorder, web_ui
@@ -32,23 +35,36 @@ def record(log: ExperimentRecorder) -> None:
         training.result(0.7)
 
 
-def test_a_finished_study(page: Any, tmp_path: Path) -> None:
-    with ExperimentRecorder(tmp_path, "finished", AXES) as log:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a finished study's pages."""
+    folder = tmp_path_factory.mktemp("finished")
+    with ExperimentRecorder(folder, "finished", AXES) as log:
         record(log)
-    with web_ui(tmp_path) as address:
-        page.goto(f"{address}/oview")
-        page.get_by_text("Best metric").wait_for()
-        text = " ".join(page.inner_text("body").split())
-        assert "0.740000 Best metric" in text
-        assert "Succeeded 2 2/99999" in text
+    with web_ui(folder) as address:
+        yield address
 
-        page.goto(f"{address}/detail")
-        page.get_by_text("Hyper-parameter", exact=True).click()
-        page.locator("canvas").first.wait_for()
-        page.get_by_text("Intermediate result", exact=True).click()
-        page.locator("canvas").first.wait_for()
-        chart = page.evaluate(_INTERMEDIATE)
-        assert [list(CURVE)] == [values for values in chart if values]
+
+def test_a_finished_study(page: Any, finished: str) -> None:
+    page.goto(f"{finished}/oview")
+    page.get_by_text("Best metric").wait_for()
+    text = " ".join(page.inner_text("body").split())
+    assert "0.740000 Best metric" in text
+    assert "Succeeded 2 2/99999" in text
+
+
+def test_a_finished_study_has_its_curves_and_an_axis_for_every_connection_and_operation(
+    page: Any, finished: str
+) -> None:
+    page.goto(f"{finished}/detail")
+    page.get_by_text("Hyper-parameter", exact=True).click()
+    page.locator("canvas").first.wait_for()
+    page.locator("text=cross1/operation").first.wait_for()
+    assert set(AXES) <= set(page.locator("svg text").all_text_contents())
+    page.get_by_text("Intermediate result", exact=True).click()
+    page.locator("canvas").first.wait_for()
+    chart = page.evaluate(_INTERMEDIATE)
+    assert [list(CURVE)] == [values for values in chart if values]
 
 
 _INTERMEDIATE = """async () => {
@@ -58,17 +74,6 @@ _INTERMEDIATE = """async () => {
     for (const m of metrics) (trials[m.trialJobId] ||= []).push(JSON.parse(JSON.parse(m.data)));
     return Object.values(trials);
 }"""
-
-
-def test_the_graph_has_an_axis_for_every_connection_and_operation(page: Any, tmp_path: Path) -> None:
-    with ExperimentRecorder(tmp_path, "axes", AXES) as log:
-        record(log)
-    with web_ui(tmp_path) as address:
-        page.goto(f"{address}/detail")
-        page.get_by_text("Hyper-parameter", exact=True).click()
-        page.locator("text=cross1/operation").first.wait_for()
-        axes = page.locator("svg text").all_text_contents()
-        assert set(AXES) <= set(axes)
 
 
 def test_a_running_study(page: Any, tmp_path: Path) -> None:
