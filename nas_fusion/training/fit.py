@@ -20,6 +20,7 @@ from nas_fusion.data import BatchLoader, EncodedSplit, SearchData
 from nas_fusion.errors import TrainingError
 from nas_fusion.settings import TrainConfig
 from nas_fusion.system.files import save_tensors
+from nas_fusion.training.batch_norm import FreshStatistics
 from nas_fusion.training.ctr_module import CTRModule, full_precision
 from nas_fusion.training.metrics import auc_and_logloss, further_metrics
 from nas_fusion.training.progress_bar import ProgressBar
@@ -85,7 +86,8 @@ def fit(
 ) -> FitResult:
     """Train `model` on the training rows; it ends with the weights of the epoch with the best validation AUC.
 
-    With `max_samples` or `max_seconds` the number of epochs follows from it, and `max_epochs` is not looked at.
+    With `max_samples` or `max_seconds` the number of epochs follows from it, and `max_epochs` is not looked at. Batch
+    norm is validated, and left, with statistics of the weights as they are (`FreshStatistics`).
 
     Args:
         model: called with ids and values, returns logits ``[batch]``.
@@ -109,7 +111,7 @@ def fit(
         config, meter, keep_best=keep_best, report=False, on_validation=on_validation, on_model=on_model, clock=clock
     )
     epochs = epochs_for(config, len(data.train))
-    callbacks: list[Any] = [meter, monitor]
+    callbacks: list[Any] = [meter, FreshStatistics(), monitor]
     if console is not None:
         callbacks.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
     module = CTRModule(config)

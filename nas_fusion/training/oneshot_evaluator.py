@@ -14,6 +14,7 @@ from rich.console import Console
 from nas_fusion.data import SearchData
 from nas_fusion.nni_bridge import Lightning
 from nas_fusion.settings import TrainConfig
+from nas_fusion.training.batch_norm import FirstBatchesCount
 from nas_fusion.training.ctr_module import CTRModule
 from nas_fusion.training.fit import epochs_for, loaders
 from nas_fusion.training.progress_bar import ProgressBar
@@ -71,7 +72,7 @@ def oneshot_evaluator(
         config, meter, keep_best=keep_best, on_validation=on_validation, on_model=on_model, clock=clock
     )
     epochs = epochs_for(config, len(data.train))
-    watching: list[Any] = [meter, monitor, *callbacks]
+    watching: list[Any] = [meter, FirstBatchesCount(), monitor, *callbacks]
     if console is not None:
         watching.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
     train, valid = loaders(data, config)
