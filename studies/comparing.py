@@ -137,8 +137,9 @@ def compare(
         info = replace(info, failures=failures, ended=True)
         write_text(study.comparison, info.to_json() + "\n")
         model = report_model(records, info)
-        write_reports(study, model, latex)
-        book.publish(comparison_figures(model), decision_in_words(model.decision))
+        figures = comparison_figures(model)
+        write_reports(study, model, latex, figures)
+        book.publish(figures, decision_in_words(model.decision))
         if not records:
             raise NothingFinishedError(failures)
     return Comparison(model, study)

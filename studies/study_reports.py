@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.design_file import CONTEXT, design_text
@@ -30,16 +31,25 @@ from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.study_info import info_from_cells, known_info
 from nas_fusion.system.files import write_text
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 logger = logging.getLogger("nas_fusion")
 
 
-def write_reports(study: StudyFolder, model: ReportModel, latex: Path | None = None) -> None:
+def write_reports(
+    study: StudyFolder,
+    model: ReportModel,
+    latex: Path | None = None,
+    figures: Mapping[str, go.Figure] | None = None,
+) -> None:
     """Write everything that a study folder says about its cells.
 
     Args:
         study: the folder.
         model: the report.
         latex: a file for the table in LaTeX, if one is wanted.
+        figures: its `comparison_figures`, where they are drawn already.
 
     Raises:
         StudyError: a file cannot be written.
@@ -48,7 +58,7 @@ def write_reports(study: StudyFolder, model: ReportModel, latex: Path | None = N
     _write_design(model.decision.best_found, study.best_json, study.best_svg)
     write_results_csv(model.records, model.info, study.results)
     write_summary_csv(model, study.summary)
-    write_report(model, study.report)
+    write_report(model, study.report, figures)
     write_markdown_report(model, study.report_markdown, lambda cell: _drawing(study, cell))
     if latex is not None:
         write_text(latex, latex_table(model))

@@ -20,14 +20,13 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from unittest.mock import patch
 
+from tests.short_timings import shorten
+
 IMPORTED = ["nas_fusion.cli", "nas_fusion.studies", "nas_fusion.report", "nas_fusion.optfusion", "nas_fusion.baselines"]
 NASFUSION = "import sys; from nas_fusion.cli import main; main(sys.argv[1:])"
 OUTPUT, ERRORS = "stdout", "stderr"
 PATIENCE_SECONDS = 120.0
 """A machine that has other things to do needs long for what takes a moment; only a failure waits to the end."""
-
-ROUND_SECONDS = 0.002
-"""Of the measurement of latency: see `tests/conftest.py`."""
 
 
 class CommandProcess:
@@ -138,7 +137,5 @@ def _run(code: str, arguments: list[str], folder: Path, environment: dict[str, s
     become(arguments, folder, environment, files)
     if path:
         sys.path.insert(0, path)
-    from nas_fusion.measures import latency
-
-    latency.ROUND_SECONDS = ROUND_SECONDS
+    shorten()
     exec(compile(code, "-c", "exec"), {"__name__": "__main__"})

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.checked_shapes import check_shapes
-from tests.command_process import PATIENCE_SECONDS, ROUND_SECONDS
+from tests.command_process import PATIENCE_SECONDS
+from tests.short_timings import shorten
 
 # Before torch is imported, and for child processes: the tests' models are too small for more threads, and several
 # processes with two threads each take many times as long as soon as a core is busy.
@@ -81,11 +82,8 @@ def unmarked(terminalreporter: Any) -> list[tuple[float, str]]:
 
 @pytest.fixture(scope="session", autouse=True)
 def short_timings() -> Iterator[None]:
-    """Every cell measures its model's latency: a third of a small comparison, and no test is about its digits."""
-    from nas_fusion.measures import latency
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "ROUND_SECONDS", ROUND_SECONDS)
+        shorten(patch.setattr)
         yield
 
 

@@ -20,7 +20,7 @@ _WARM_UP, _FEWEST, _MOST = 3, 3, 100
 ROUND_SECONDS = 0.05
 """A round, and the warm-up, end early when so much time is over."""
 
-_ROUNDS = 5
+ROUNDS = 5
 
 LatencyClock = Callable[[nn.Module, Fields, int, TrainConfig], float]
 """Measures milliseconds per batch of a model, as `latency_ms` does; tests bring their own."""
@@ -52,7 +52,7 @@ def latency_ms(model: nn.Module, fields: Fields, batch: int, config: TrainConfig
 def _median_seconds(call: Callable[[], object], device: torch.device) -> float:
     _repeat(call, device, 1, _WARM_UP)
     # The median drops hiccups within a round, the minimum whole rounds in which the machine was busy.
-    return min(statistics.median(_repeat(call, device, _FEWEST, _MOST)) for _ in range(_ROUNDS))
+    return min(statistics.median(_repeat(call, device, _FEWEST, _MOST)) for _ in range(ROUNDS))
 
 
 def _repeat(call: Callable[[], object], device: torch.device, fewest: int, most: int) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import optuna
@@ -14,7 +15,15 @@ from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.records import CellRecord
 from nas_fusion.report import CLOCK
-from nas_fusion.studies import Comparison, ComparisonSettings, ModelSettings, RecipeSettings, compare, make_space
+from nas_fusion.studies import (
+    Comparison,
+    ComparisonSettings,
+    ModelSettings,
+    RecipeSettings,
+    StudyFolder,
+    compare,
+    make_space,
+)
 from nas_fusion.system.files import load_tensors
 from nas_fusion.training import evaluate
 
@@ -125,9 +134,9 @@ def test_a_finished_comparison_runs_nothing_again(finished: Comparison, dataset:
     assert [(p, p.stat().st_mtime_ns) for p in cells] == before
 
 
-def test_a_lost_cell_is_run_again(dataset: EncodedDataset, tmp_path: Path) -> None:
-    first = compare(SETTINGS, dataset, tmp_path / "study")
-    lost = first.folder.cell("stacked", 0) / "cell.json"
+def test_a_lost_cell_is_run_again(finished: Comparison, dataset: EncodedDataset, tmp_path: Path) -> None:
+    study = StudyFolder(shutil.copytree(finished.folder.path, tmp_path / "study"))
+    lost = study.cell("stacked", 0) / "cell.json"
     expected = json.loads(lost.read_text())
     lost.unlink()
     compare(SETTINGS, dataset, tmp_path / "study")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from nas_fusion.studies import (
     ModelSettings,
     Part,
     RecipeSettings,
+    Suite,
     compare,
     compare_suite,
     part_names,
@@ -39,38 +42,78 @@ SETTINGS = ComparisonSettings(
 )
 
 
-@pytest.fixture
-def parts(tmp_path: Path) -> list[Part]:
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def parts(cache: Path) -> list[Part]:
     logs = ("synthetic:1000", "synthetic:1000:1")
-    cache = tmp_path / "cache"
     return [
         Part(name, replace(SETTINGS, source=log), prepare(log, cache=cache))
         for name, log in zip(("first", "second"), logs, strict=True)
     ]
 
 
-def test_every_data_set_has_the_study_that_it_has_alone(parts: list[Part], tmp_path: Path) -> None:
-    begun: list[tuple[str, Path]] = []
-    suite = compare_suite(parts, tmp_path / "suite", part_listener=lambda p, folder: begun.append((p.name, folder)))
-    assert begun == [(name, tmp_path / "suite" / name) for name in ("first", "second")]
+@pytest.fixture(scope="module")
+def begun() -> list[tuple[str, Path]]:
+    """What a finished suite has told while it ran."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def finished(parts: list[Part], begun: list[tuple[str, Path]], tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    folder = tmp_path_factory.mktemp("finished") / "suite"
+    return compare_suite(parts, folder, part_listener=lambda p, place: begun.append((p.name, place)))
+
+
+@pytest.fixture
+def again(finished: Suite, tmp_path: Path) -> Path:
+    """A finished suite's folder, to be changed."""
+    return Path(shutil.copytree(finished.folder, tmp_path / "suite"))
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pages are not what a test is about, nothing is drawn on them."""
+    for place in ("studies.comparing", "report.pages.html_page"):
+        monkeypatch.setattr(f"nas_fusion.{place}.comparison_figures", lambda model: {})
+
+
+def stop_at(name: str) -> Callable[[Part, Path], None]:
+    """Ends a suite before the comparison of a part."""
+
+    def stop(part: Part, folder: Path) -> None:
+        if part.name == name:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def test_every_data_set_has_the_study_that_it_has_alone(
+    parts: list[Part], finished: Suite, begun: list[tuple[str, Path]], tmp_path: Path
+) -> None:
+    suite = finished
+    assert begun == [(name, suite.folder / name) for name in ("first", "second")]
     assert [report.info.data for report in suite.reports] == ["synthetic:1000", "synthetic:1000:1"]
     for part, report in zip(parts, suite.reports, strict=True):
         alone = compare(part.settings, part.dataset, tmp_path / "alone" / part.name)
         assert [r.test_auc for r in report.records] == [r.test_auc for r in alone.records]
-        frame = pd.read_csv(tmp_path / "suite" / part.name / "results.csv")
+        frame = pd.read_csv(suite.folder / part.name / "results.csv")
         assert list(frame["strategy"]) == ["random", "stacked"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_suite_goes_on_where_it_stopped(parts: list[Part], tmp_path: Path) -> None:
     begun: list[str] = []
 
-    def stop_at_the_second(part: Part, folder: Path) -> None:
+    def listen(part: Part, folder: Path) -> None:
         begun.append(part.name)
-        if part.name == "second":
-            raise KeyboardInterrupt
+        stop_at("second")(part, folder)
 
     with pytest.raises(KeyboardInterrupt):
-        compare_suite(parts, tmp_path / "suite", part_listener=stop_at_the_second)
+        compare_suite(parts, tmp_path / "suite", part_listener=listen)
     assert begun == ["first", "second"]
     cell = tmp_path / "suite" / "first" / "cells" / "random-0" / "cell.json"
     before = cell.stat().st_mtime_ns
@@ -79,22 +122,14 @@ def test_a_suite_goes_on_where_it_stopped(parts: list[Part], tmp_path: Path) -> 
     assert [len(report.records) for report in suite.reports] == [2, 2]
 
 
-def test_a_shared_storage_has_a_study_per_data_set(parts: list[Part], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("undrawn")
+def test_a_worker_helps_with_every_data_set(
+    parts: list[Part], finished: Suite, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NASFUSION_CACHE", str(cache))
     storage = f"sqlite:///{tmp_path}/shared.db"
-    compare_suite(parts, tmp_path / "suite", storage=storage)
-    names = [s.study_name for s in optuna.get_all_study_summaries(storage)]
-    assert sorted(names) == ["suite/first", "suite/second"]
-
-
-def test_a_worker_helps_with_every_data_set(parts: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NASFUSION_CACHE", str(tmp_path / "cache"))
-    storage = f"sqlite:///{tmp_path}/shared.db"
-
-    def stop(part: Part, folder: Path) -> None:
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        compare_suite(parts, tmp_path / "suite", storage=storage, part_listener=stop)
+        compare_suite(parts, tmp_path / "suite", storage=storage, part_listener=stop_at("first"))
     given = ["worker", "--storage", storage, "--study", "suite", "--folder", str(tmp_path / "worker")]
     with pytest.raises(SystemExit) as refused:
         main([*given, "--data", "synthetic:1000"])
@@ -105,16 +140,16 @@ def test_a_worker_helps_with_every_data_set(parts: list[Part], tmp_path: Path, m
     cells = {str(path.parent.relative_to(tmp_path)) for path in (tmp_path / "worker").glob("*/cells/*/cell.json")}
     assert cells == {f"worker/{p.name}/cells/{s}-0" for p in parts for s in SETTINGS.strategies}
     suite = compare_suite(parts, tmp_path / "suite", storage=storage)
-    alone = compare_suite(parts, tmp_path / "alone")
     assert [[r.test_auc for r in report.records] for report in suite.reports] == [
-        [r.test_auc for r in report.records] for report in alone.reports
+        [r.test_auc for r in report.records] for report in finished.reports
     ]
+    names = [s.study_name for s in optuna.get_all_study_summaries(storage)]
+    assert sorted(names) == ["suite/first", "suite/second"], "a shared storage has a study per data set"
 
 
-def test_what_is_no_suite_is_refused(parts: list[Part], tmp_path: Path) -> None:
-    compare(parts[0].settings, parts[0].dataset, tmp_path / "single")
+def test_what_is_no_suite_is_refused(parts: list[Part], finished: Suite, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="holds the study of a single log"):
-        compare_suite(parts, tmp_path / "single")
+        compare_suite(parts, finished.folder / "first")
     with pytest.raises(OptionError, match="different names"):
         compare_suite([parts[0], parts[0]], tmp_path / "suite")
     with pytest.raises(OptionError, match="at least one"):
@@ -124,29 +159,28 @@ def test_what_is_no_suite_is_refused(parts: list[Part], tmp_path: Path) -> None:
         compare_suite(parts, tmp_path / "file")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_over_all_data_sets_gets_every_result(
-    parts: list[Part], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parts: list[Part], again: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     got: list[Any] = []
     monkeypatch.setattr("nas_fusion.studies.suites.write_suite_report", lambda *given: got.append(given))
-    suite = compare_suite(parts, tmp_path / "suite")
-    assert got == [(suite.reports, tmp_path / "suite" / "report.html")]
-    assert suite.written == (tmp_path / "suite" / "report.html", tmp_path / "suite" / "report.md")
+    suite = compare_suite(parts, again)
+    assert [len(report.records) for report in suite.reports] == [2, 2]
+    assert got == [(suite.reports, again / "report.html")]
+    assert suite.written == (again / "report.html", again / "report.md")
 
 
 def test_a_suite_is_reported_while_it_runs(
-    parts: list[Part], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    parts: list[Part], again: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "suite"
-
-    def stop_at_the_second(part: Part, place: Path) -> None:
-        if part.name == "second":
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        compare_suite(parts, folder, part_listener=stop_at_the_second)
-    assert [c.folder.path.name for c in rewrite_suite(folder).comparisons] == ["first"]
-    compare_suite(parts, folder)
+    folder, running = again, shutil.copytree(again, tmp_path / "running")
+    for path in (running / "report.html", running / "report.md"):
+        path.unlink()
+    shutil.rmtree(running / "second")
+    with pytest.raises(KeyboardInterrupt):  # it goes on with a first part that is finished
+        compare_suite(parts, running, part_listener=stop_at("second"))
+    assert [c.folder.path.name for c in rewrite_suite(running).comparisons] == ["first"]
     written = [*(folder / name for name in ("report.html", "report.md")), folder / "second" / "results.csv"]
     for path in written:
         path.unlink()

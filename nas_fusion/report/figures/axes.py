@@ -33,9 +33,11 @@ def new_figure(height: int, **layout: object) -> go.Figure:
     """An empty figure without legend; its axes make room for their labels."""
     import plotly.graph_objects as go
 
-    figure = go.Figure()
-    figure.update_layout(
-        **{
+    # A title with a standoff is moved out of the way of long labels; one without stays where it is.
+    axis = {"automargin": True, "gridcolor": GRID, "zeroline": False, "linecolor": MUTED, "title": {"standoff": 10}}
+    # All at once: plotly takes ten times as long to change a figure as to make it.
+    return go.Figure(
+        layout={
             "template": "none",
             "height": height,
             "font": {"family": FONT, "size": 13, "color": INK},
@@ -45,14 +47,11 @@ def new_figure(height: int, **layout: object) -> go.Figure:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "hoverlabel": {"font": {"family": FONT}},
             "showlegend": False,
+            "xaxis": axis,
+            "yaxis": axis,
             **layout,
         }
     )
-    # A title with a standoff is moved out of the way of long labels; one without stays where it is.
-    axis = {"automargin": True, "gridcolor": GRID, "zeroline": False, "linecolor": MUTED, "title": {"standoff": 10}}
-    figure.update_xaxes(axis)
-    figure.update_yaxes(axis)
-    return figure
 
 
 def rows_axis(figure: go.Figure, title: str) -> None:

@@ -70,7 +70,7 @@ class Part(NamedTuple):
         return [plot for name, plot in self.plots.items() if name.startswith(start)]
 
 
-def write_report(model: ReportModel, path: str | Path) -> None:
+def write_report(model: ReportModel, path: str | Path, figures: Mapping[str, go.Figure] | None = None) -> None:
     """Write the report as one self-contained HTML file, atomically.
 
     It may be written at any time: what is not finished is left out, and the page says so.
@@ -78,11 +78,12 @@ def write_report(model: ReportModel, path: str | Path) -> None:
     Args:
         model: the report.
         path: the file; its folder must exist.
+        figures: its `comparison_figures`, where they are drawn already.
 
     Raises:
         StudyError: the file cannot be written.
     """
-    write_text(path, report_html(model))
+    write_text(path, report_html(model, figures))
 
 
 def write_suite_report(models: Sequence[ReportModel], path: str | Path) -> None:
@@ -99,9 +100,10 @@ def write_suite_report(models: Sequence[ReportModel], path: str | Path) -> None:
     write_text(path, suite_html(models))
 
 
-def report_html(model: ReportModel) -> str:
+def report_html(model: ReportModel, figures: Mapping[str, go.Figure] | None = None) -> str:
     """The page that `write_report` writes."""
-    return _page("comparison.html", model.info.data_name, part=_part(model))
+    drawn = comparison_figures(model) if figures is None else figures
+    return _page("comparison.html", model.info.data_name, part=_part(model, drawn))
 
 
 def suite_html(models: Sequence[ReportModel]) -> str:
@@ -109,15 +111,15 @@ def suite_html(models: Sequence[ReportModel]) -> str:
     suite = SuiteModel(tuple(models))
     if len(models) == 1:
         return report_html(models[0])
-    parts = [_part(model, f"data-{i}-") for i, model in enumerate(models)]
+    parts = [_part(model, comparison_figures(model), f"data-{i}-") for i, model in enumerate(models)]
     ranks = None if suite.diagram is None else _plot("overall-ranks", ranks_figure(suite.diagram))
     return _page("suite.html", ", ".join(suite.data), suite=suite, parts=parts, ranks=ranks)
 
 
-def _part(model: ReportModel, prefix: str = "") -> Part:
-    """Draw the figures of a data set; `prefix` keeps the ids of several apart."""
+def _part(model: ReportModel, drawn: Mapping[str, go.Figure], prefix: str = "") -> Part:
+    """The figures of a data set, those of its best designs added; `prefix` keeps the ids of several apart."""
     fronts = {figure_name(quality): quality.front_words for quality in model.quality_by_cost}
-    figures = {**comparison_figures(model), **found_figures(model)}
+    figures = {**drawn, **found_figures(model)}
     plots = {name: _plot(f"{prefix}{name}", figure, fronts.get(name, "")) for name, figure in figures.items()}
     return Part(model, plots, styles(model.families))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,13 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
     return install
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the report is not what a test is about, nothing is drawn on it."""
+    for place in ("studies.comparing", "report.pages.html_page"):
+        monkeypatch.setattr(f"nas_fusion.{place}.comparison_figures", lambda model: {})
+
+
 # Nothing finished is missing --------------------------------------------------------------------------------------
 
 
@@ -72,6 +80,7 @@ def finished(dataset: EncodedDataset, tmp_path_factory: pytest.TempPathFactory) 
     return compare(SMALL, dataset, tmp_path_factory.mktemp("finished") / "study")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_worker_that_finishes_between_the_last_collection_and_the_last_look_loses_nothing(
     finished: Comparison, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +110,7 @@ def test_a_worker_that_finishes_between_the_last_collection_and_the_last_look_lo
     assert result.failures == ()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_finished_cell_whose_result_is_gone_is_named(
     finished: Comparison, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,9 +163,9 @@ def run(*arguments: str) -> int:
 # A failing cell fails alone ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("entry", "reason"),
-    [
+REASONS = {
+    entry.name: reason
+    for entry, reason in [
         (bad.RAISES, "RuntimeError: a plugin's own fault"),
         (bad.RAISES_IN_BUILD, "KeyError: 'no such setting'"),
         (bad.ILLEGAL, "SampleValidationError: the output has no open input"),
@@ -165,27 +175,53 @@ def run(*arguments: str) -> int:
         (bad.LEAVES, "it called sys.exit(0)"),
         (bad.NO_STRATEGY, "its build must return an NNI strategy, got NoneType"),
         (bad.NO_DESIGN, "its build must return a FusionDesign, got dict"),
-    ],
-    ids=lambda value: value.name if isinstance(value, StrategyEntry) else "",
-)
-def test_it_fails_alone(
-    entry: StrategyEntry, reason: str, dataset: EncodedDataset, installed: Any, tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
-    result = compare(installed(entry), dataset, tmp_path / "study")
+    ]
+}
+BAD = [entry for entry in vars(bad).values() if isinstance(entry, StrategyEntry) and entry.name in REASONS]
+
+
+@pytest.fixture(scope="module")
+def told() -> list[str]:
+    """What the comparison of bad strategies has logged."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def many_failed(dataset: EncodedDataset, told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    """One good strategy behind every bad one."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.getMessage())
+
+    handler = Handler()
+    STRATEGIES.names()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(STRATEGIES, "_entries", dict(STRATEGIES))
+        for entry in BAD:
+            STRATEGIES.register(entry.name, entry)
+        patch.setattr(logging.getLogger("nas_fusion"), "handlers", [handler])
+        settings = replace(SMALL, strategies=(*REASONS, "stacked"))
+        return compare(settings, dataset, tmp_path_factory.mktemp("bad") / "study")
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_it_fails_alone(name: str, many_failed: Comparison, told: list[str]) -> None:
+    result = many_failed
     assert [r.strategy for r in result.records] == ["stacked"]
-    (failed,) = result.failures
-    assert (failed.strategy, failed.seed) == (entry.name, 0)
-    assert reason in failed.reason
-    log = f"failures/{entry.name}-0.log"
+    assert [(failed.strategy, failed.seed) for failed in result.failures] == [(bad_one, 0) for bad_one in REASONS]
+    failed = next(failed for failed in result.failures if failed.strategy == name)
+    assert REASONS[name] in failed.reason
+    log = f"failures/{name}-0.log"
     assert log in failed.reason
     assert "Traceback" in (result.folder.path / log).read_text()
-    assert f"{entry.name}, seed 0 failed: {failed.reason}" in caplog.messages
+    assert f"{name}, seed 0 failed: {failed.reason}" in told
     written = ComparisonInfo.from_json(result.folder.comparison.read_text())
     assert written.failures == result.failures
     assert result.folder.report.is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_both_cells_of_a_shared_search_that_fails_name_it(
     dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +275,7 @@ def test_a_comparison_without_any_cell_says_why(dataset: EncodedDataset, install
         rewrite_reports(study, reference="rises")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_ended_comparison_whose_files_are_gone_has_no_report(
     dataset: EncodedDataset, installed: Any, tmp_path: Path
 ) -> None:
@@ -248,6 +285,7 @@ def test_an_ended_comparison_whose_files_are_gone_has_no_report(
         rewrite_reports(study)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_data_set_without_any_result_does_not_stop_the_others(
     dataset: EncodedDataset, installed: Any, tmp_path: Path
 ) -> None:
@@ -280,6 +318,7 @@ def test_the_command_line_names_it_and_ends_with_3(
     assert (study / "report.html").is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_device_that_is_lost_costs_one_cell_and_the_run(
     dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,6 +342,7 @@ def test_a_device_that_is_lost_costs_one_cell_and_the_run(
     assert result.failures == ()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_failure_in_another_process_is_told_here(
     dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -340,6 +380,7 @@ def test_a_worker_goes_on_behind_a_failed_cell_and_says_so(
     assert (tmp_path / "worker" / "failures" / "raises-0.log").is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_strategy_that_cannot_be_tuned_fails_alone(
     dataset: EncodedDataset, installed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,6 +405,7 @@ def test_a_tuning_alone_names_the_plugins_own_words(dataset: EncodedDataset, ins
     assert told == ["failed: RuntimeError: a plugin's own fault (failures/raises-tuning-0.log)"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_next_start_tries_again(
     dataset: EncodedDataset, installed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,6 +420,7 @@ def test_the_next_start_tries_again(
     assert not after.folder.failure("raises-0").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "error",
     [

@@ -15,7 +15,7 @@ import torch
 
 from nas_fusion.cli import main
 from nas_fusion.data import prepare
-from nas_fusion.report import CLOCK
+from nas_fusion.report import CLOCK, ReportModel, comparison_figures
 from nas_fusion.system import files
 
 COMMAND = (
@@ -95,6 +95,17 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     return found
 
 
+def drawn_once() -> Callable[[ReportModel], dict[str, Any]]:
+    """Figures are written again and again, and drawn once: that computes, and writes nothing."""
+    drawn: dict[str, Any] = {}
+
+    def figures(model: ReportModel) -> dict[str, Any]:
+        drawn.update(drawn or comparison_figures(model))
+        return drawn
+
+    return figures
+
+
 def run(folder: Path) -> int:
     with pytest.raises(SystemExit) as stopped:
         main([*COMMAND.split(), str(folder)])
@@ -111,6 +122,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NASFUSION_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("nas_fusion.studies.comparing.comparison_figures", drawn_once())
     prepare("synthetic:1000", cache=tmp_path / "cache")  # once, and not among the writes that are counted
     disk.writes = 0
     assert run(tmp_path / "whole") == 0

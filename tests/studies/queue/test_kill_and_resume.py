@@ -14,7 +14,7 @@ from nas_fusion.report import CLOCK
 from tests.command_process import PATIENCE_SECONDS, CommandProcess
 
 COMMAND = (
-    "compare --data synthetic:3000 --levels 1 --emb-dim 2 --budget 1x --candidates 3 --epochs 3 --seeds 2 --device cpu "
+    "compare --data synthetic:1500 --levels 1 --emb-dim 2 --budget 1x --candidates 3 --epochs 2 --seeds 2 --device cpu "
     "--strategies random,evolution,optfusion-hard,optfusion-soft,darts --study study"
 )
 CELLS = 2 * 7  # five strategies and two references

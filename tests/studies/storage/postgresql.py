@@ -42,6 +42,14 @@ class PostgreSQL:
         self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         self._process: subprocess.Popen[bytes] | None = None
 
+    def database(self, name: str) -> str:
+        """The URL of a new database."""
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return f"{self.url.removesuffix('/postgres')}/{name}"
+
     @staticmethod
     def missing() -> bool:
         """Whether this machine has no server."""

@@ -21,7 +21,7 @@ from tests.command_process import CommandProcess
 from tests.studies.storage.postgresql import PostgreSQL
 
 COMMAND = (
-    "compare --data synthetic:6000 --levels 1 --emb-dim 4 --budget 2x --candidates 3 --epochs 4 --patience 0 "
+    "compare --data synthetic:3000 --levels 1 --emb-dim 4 --budget 2x --candidates 3 --epochs 2 --patience 0 "
     "--no-importance --no-anytime-test --seeds 3 --device cpu --strategies random,optfusion-hard --study study"
 )
 CELLS = 12
@@ -37,7 +37,7 @@ def results(folder: Path) -> pd.DataFrame:
     return frame.drop(columns=list(CLOCK))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def postgresql() -> Iterator[PostgreSQL]:
     pytest.importorskip("psycopg")
     if PostgreSQL.missing():
@@ -146,10 +146,22 @@ def every_cell_once(comparison: Shared, alone: Path) -> list[optuna.trial.Frozen
     return trials
 
 
+def a_busy_worker_stands_still(comparison: Shared) -> bool:
+    """Stop a worker inside a cell; between a look and a signal it may have finished a short one."""
+    name = comparison.busy_worker()
+    if name is None:
+        return False
+    comparison.processes[name].send_signal(signal.SIGSTOP)
+    if comparison.processes[name].pid in running(comparison.storage):
+        return True
+    comparison.processes[name].send_signal(signal.SIGCONT)
+    return False
+
+
 def a_worker_is_killed(tmp_path: Path, url: str, alone: Path) -> None:
     with shared(tmp_path, url, alone) as comparison:
         comparison.start(3)
-        comparison.wait_for(lambda: comparison.busy_worker() is not None, "no worker took a cell")
+        comparison.wait_for(lambda: a_busy_worker_stands_still(comparison), "no worker took a cell")
         victim = comparison.processes.pop(str(comparison.busy_worker()))
         victim.send_signal(signal.SIGKILL)
         victim.wait()
@@ -162,18 +174,19 @@ def a_worker_is_killed(tmp_path: Path, url: str, alone: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_workers_share_a_comparison_through_postgresql(tmp_path: Path, postgresql: PostgreSQL, alone: Path) -> None:
-    a_worker_is_killed(tmp_path, postgresql.url, alone)
+    a_worker_is_killed(tmp_path, postgresql.database("killed"), alone)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_database_that_is_away_for_a_while_is_waited_for(tmp_path: Path, postgresql: PostgreSQL, alone: Path) -> None:
-    with shared(tmp_path, postgresql.url, alone) as comparison:
+    url = postgresql.database("away")
+    with shared(tmp_path, url, alone) as comparison:
         comparison.start(2)
         comparison.wait_for(lambda: comparison.busy_worker() is not None, "no worker took a cell")
         postgresql.stop()
         comparison.processes["late"] = start(
-            tmp_path / "late", alone / "cache", f"worker --storage {postgresql.url} --study study --folder cells"
+            tmp_path / "late", alone / "cache", f"worker --storage {url} --study study --folder cells"
         )
         away = "the storage cannot be reached"
         comparison.wait_for(
