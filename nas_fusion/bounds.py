@@ -176,6 +176,10 @@ SEED = Bound(0, 2**32 - 1)
 MANY_SEEDS = Bound(1, 1000)
 """How many seeds a comparison may have."""
 
+HASH_SIZE = Bound(1, 1 << 30)
+"""Of a hashed column: ids are 32 bits."""
+
+LIST_LENGTH = Bound(1, 10_000)
 MIN_COUNT = Bound(1, 1_000_000_000)
 """Of a value of the vocabulary."""
 

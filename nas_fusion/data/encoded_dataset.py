@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nas_fusion.data.encoding.column_plans import ColumnPlan
 from nas_fusion.data.encoding.encoded_files import (
     FORMAT_VERSION,
     SCHEMA_FILE,
@@ -28,16 +29,19 @@ class EncodedSplit:
     """The rows of one split, memory-mapped and read-only.
 
     Args:
-        ids: int32 ``[rows, fields]``; each field counts its ids from 0.
-        values: float32 ``[rows, scaled fields]``, or None if no field is scaled.
+        ids: int32 ``[rows, id columns]``; each field counts its ids from 0.
+        values: float32 ``[rows, value columns]``, or None if no field has values.
         labels: float32 ``[rows]``, 0 or 1.
         positives: number of labels that are 1.
+        numbers: float32 ``[rows, number columns]`` (`Schema.number_columns`), the numbers as they stand in the log, NaN
+            where missing; None if no field is a number.
     """
 
     ids: np.memmap[Any, Any]
     values: np.memmap[Any, Any] | None
     labels: np.memmap[Any, Any]
     positives: int
+    numbers: np.memmap[Any, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -96,6 +100,7 @@ class EncodedDataset:
         valid: the rows that choose.
         test: the rows that nothing has seen.
         statistics: what `describe` tells, as plain values.
+        columns: what the columns of the log were read as, and why.
         attainable_aucs: per split, the AUC of the true probabilities; only a synthetic log has them.
     """
 
@@ -107,6 +112,7 @@ class EncodedDataset:
     valid: EncodedSplit
     test: EncodedSplit
     statistics: Mapping[str, Any]
+    columns: tuple[ColumnPlan, ...]
     attainable_aucs: Mapping[str, float] | None = None
 
     @classmethod
@@ -143,6 +149,7 @@ class EncodedDataset:
             schema=Schema.from_dict(content["schema"]),
             fingerprint=content["fingerprint"],
             statistics=content["statistics"],
+            columns=tuple(ColumnPlan.from_dict(column) for column in content["columns"]),
             attainable_aucs=content["attainable_auc"],
             **splits,
         )
@@ -181,4 +188,6 @@ def _open_split(folder: Path, name: str, content: Mapping[str, Any], *, verify: 
         array: open_array(array_file(folder, name, array), record, verify=verify)
         for array, record in content["arrays"].items()
     }
-    return EncodedSplit(arrays["ids"], arrays.get("values"), arrays["labels"], content["positives"])
+    return EncodedSplit(
+        arrays["ids"], arrays.get("values"), arrays["labels"], content["positives"], arrays.get("numbers")
+    )

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from nas_fusion.data.encoded_dataset import EncodedDataset
 from nas_fusion.data.encoding.dataset_writer import write_dataset
-from nas_fusion.data.encoding.encoded_files import FORMAT_VERSION
 from nas_fusion.data.encoding.fitting import fit_encoding
+from nas_fusion.data.encoding.kind_guesses import plan_columns
 from nas_fusion.data.encoding.reading_plan import plan_reading
 from nas_fusion.data.encoding.scan import Progress, scan_rows
 from nas_fusion.data.sources.readers import open_source
@@ -60,15 +60,16 @@ def prepare(
     """
     log = open_source(source, options)
     plan = plan_reading(log, options)
-    fingerprint = _fingerprint(log.digest(), log.kind, options)
+    fingerprint = _fingerprint(log, options)
     target = (cache or default_cache()) / f"{_file_name(log.name)}-{fingerprint[:16]}"
     if (found := _open_existing(target)) is not None:
         return found
     tell = progress or _no_progress
     with _made_in_its_place(target) as folder:
         scan = scan_rows(log, plan, tell)
-        fit = fit_encoding(log, scan, options, tell)
-        write_dataset(log, scan, fit, folder, fingerprint=fingerprint, options=options, progress=tell)
+        columns = plan_columns(log, options, scan.reserved)
+        fit = fit_encoding(log, scan, columns, options, tell)
+        write_dataset(log, scan, columns, fit, folder, fingerprint=fingerprint, options=options, progress=tell)
     return EncodedDataset.open(target, verify=False)
 
 
@@ -84,9 +85,20 @@ def check_log(source: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_
     return log
 
 
-def _fingerprint(digest: str, kind: str, options: DataOptions) -> str:
+FIRST_OPTIONS = frozenset(
+    (
+        "format", "label", "split_column", "split", "seed", "min_count", "numeric", "vocabulary_rows",
+        "reproduce_criteo_buckets", "fields",
+    )
+)  # fmt: skip
+"""What fingerprints always held. A later option counts where it is not as usual, so that older studies go on."""
+
+
+def _fingerprint(log: Source, options: DataOptions) -> str:
     """Equal for equal content, format and options. Any change here makes every cached data set anew."""
-    content = {"version": FORMAT_VERSION, "source": digest, "options": {**options.to_dict(), "format": kind}}
+    usual = DEFAULT_OPTIONS.to_dict()
+    given = {name: v for name, v in options.to_dict().items() if name in FIRST_OPTIONS or v != usual[name]}
+    content = {"version": log.encoding_version, "source": log.digest(), "options": {**given, "format": log.kind}}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

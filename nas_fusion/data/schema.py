@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from nas_fusion.errors import OptionError
-from nas_fusion.field_shapes import FieldForm, FieldShape
+from nas_fusion.field_shapes import FieldForm, FieldShape, id_column_count, value_fields_of
 
 SPLITS = ("train", "valid", "test")
 """The splits of a data set, in the order of their codes."""
@@ -24,58 +24,146 @@ FIRST_ID = 2
 
 
 class FieldKind(StrEnum):
-    """How a column becomes ids."""
+    """How cells become ids."""
 
     CATEGORICAL = "categorical"
     """One id per value of the vocabulary."""
 
+    HASHED = "hashed"
+    """One id per hash of the value; needs no vocabulary."""
+
     BUCKETED = "bucketed"
     """A number; one id per bucket."""
+
+    INTERPOLATED = "interpolated"
+    """A number; the id of the knot below it, and how far it is towards the knot above."""
 
     SCALED = "scaled"
     """A number; one id, and the standardised number next to it."""
 
+    LIST = "list"
+    """Several values at once; one id per item of the vocabulary."""
+
+    @property
+    def form(self) -> FieldForm:
+        """How ids and value become a vector."""
+        return _FORMS.get(self, FieldForm.ID)
+
+
+_FORMS = {
+    FieldKind.INTERPOLATED: FieldForm.INTERPOLATED,
+    FieldKind.SCALED: FieldForm.SCALED,
+    FieldKind.LIST: FieldForm.LIST,
+}
+
+
+class CellPart(StrEnum):
+    """What of a cell a field is about."""
+
+    WHOLE = "whole"
+    HOUR = "hour"
+    """Of a time, 0 to 23."""
+
+    WEEKDAY = "weekday"
+    """Of a time; Monday is 0."""
+
+    DAY = "day"
+    """Of a time, days since the first training row, with fractions."""
+
+    LENGTH = "length"
+    """Of a list, its number of items."""
+
+
+@dataclass(frozen=True)
+class CellForm:
+    """How the cells of a column are read.
+
+    Args:
+        delimiter: of a list in a text; empty if cells are lists by their type.
+        time: of a time, how it is written (`nas_fusion.data.times.TimeForm`).
+        start: of a time, where days are counted from, in microseconds since 1970.
+        odd_allowed: whether a cell that is no number is missing, and not an error.
+        whole: whether 7.0 is the same value as 7.
+    """
+
+    delimiter: str = ""
+    time: str = ""
+    start: int = 0
+    odd_allowed: bool = False
+    whole: bool = False
+
+
+AS_THEY_ARE = CellForm()
+"""Cells that need no further word."""
+
 
 @dataclass(frozen=True)
 class Field:
-    """One column of an encoded data set.
+    """One field of an encoded data set.
 
     Args:
-        name: the column's name.
+        name: of the field.
         kind: how it is encoded.
         size: number of ids that an embedding needs. Id 0 stands for a missing value and id 1 for one out of the
             vocabulary, except in a scaled field, where 0 stands for missing and 1 for present.
-        buckets: of a bucketed field, "log" (Criteo's rule), "log-published" (the same as published) or "quantile".
-        edges: of quantile buckets, their inner edges in ascending order; an edge belongs to the bucket above it.
+        column: of the log; called like the field if not given.
+        part: what of the column's cells it is about.
+        cells: how they are read.
+        buckets: of a bucketed field, "log" (Criteo's rule), "log-published" (the same as published) or "bins".
+        knots: of numbers, ascending: `nas_fusion.data.encoding.bins.Bins`.
+        exact: of numbers, ascending: those that have an id of their own.
         mean: of a scaled field, its mean over the training rows.
         std: of a scaled field, its standard deviation over the training rows.
+        columns: of a list, how many items are kept, the last ones.
     """
 
     name: str
     kind: FieldKind
     size: int
+    column: str = ""
+    part: CellPart = CellPart.WHOLE
+    cells: CellForm = AS_THEY_ARE
     buckets: str = ""
-    edges: tuple[float, ...] = ()
+    knots: tuple[float, ...] = ()
+    exact: tuple[float, ...] = ()
     mean: float = 0.0
     std: float = 1.0
+    columns: int = 1
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise OptionError("size", "a positive integer", self.size)
+        if not self.column:
+            object.__setattr__(self, "column", self.name)
 
     @property
     def shape(self) -> FieldShape:
         """What a model has to know about it."""
-        return FieldShape(self.size, FieldForm.SCALED if self.kind is FieldKind.SCALED else FieldForm.ID)
+        return FieldShape(self.size, self.kind.form, self.columns)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its cells are read as numbers."""
+        return self.kind in (FieldKind.BUCKETED, FieldKind.INTERPOLATED, FieldKind.SCALED)
 
     def to_dict(self) -> dict[str, Any]:
-        """The field as plain values, for JSON."""
-        return {**asdict(self), "kind": str(self.kind), "edges": list(self.edges)}
+        """The field as plain values, for JSON; what is as it usually is, is left out."""
+        usual = asdict(Field(self.name, self.kind, self.size))
+        return {key: value for key, value in asdict(self).items() if key in _ALWAYS or value != usual[key]}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Field:
         """What `to_dict` made."""
-        return cls(**{**content, "kind": FieldKind(content["kind"]), "edges": tuple(content["edges"])})
+        read = dict(content)
+        read["kind"] = FieldKind(read["kind"])
+        read["part"] = CellPart(read.get("part", CellPart.WHOLE))
+        read["cells"] = CellForm(**read.get("cells", {}))
+        for numbers in ("knots", "exact"):
+            read[numbers] = tuple(read.get(numbers, ()))
+        return cls(**read)
+
+
+_ALWAYS = ("name", "kind", "size")
 
 
 @dataclass(frozen=True)
@@ -91,14 +179,38 @@ class Schema:
         return tuple(f.size for f in self.fields)
 
     @property
-    def value_fields(self) -> tuple[int, ...]:
-        """The positions of the scaled fields, in the order of the columns of the values."""
-        return tuple(i for i, f in enumerate(self.fields) if f.kind is FieldKind.SCALED)
-
-    @property
     def field_shapes(self) -> tuple[FieldShape, ...]:
         """What a model has to know about every field."""
         return tuple(f.shape for f in self.fields)
+
+    @property
+    def value_fields(self) -> tuple[int, ...]:
+        """The positions of the fields with a value, in the order of the columns of the values."""
+        return value_fields_of(self.field_shapes)
+
+    @property
+    def id_columns(self) -> int:
+        """The number of columns of the ids: one per field, and of a list as many as it keeps items."""
+        return id_column_count(self.field_shapes)
+
+    @property
+    def number_fields(self) -> tuple[int, ...]:
+        """The positions of the fields whose numbers are kept as they are; the first one where a column has two."""
+        found: dict[tuple[str, CellPart], int] = {}
+        for position, field in enumerate(self.fields):
+            if field.is_number:
+                found.setdefault((field.column, field.part), position)
+        return tuple(found.values())
+
+    @property
+    def number_columns(self) -> tuple[str, ...]:
+        """The names of the fields whose numbers are kept as they are, in the order of the columns of the numbers."""
+        return tuple(self.fields[position].name for position in self.number_fields)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the log that the fields are made of."""
+        return tuple(dict.fromkeys(f.column for f in self.fields))
 
     @property
     def num_features(self) -> int:

@@ -5,6 +5,7 @@ of docs/reference/settings.md and defaults in Python are made from it.
 Nothing slow is imported here: no torch, NNI or pandas.
 """
 
+from nas_fusion.settings.columns import ColumnKind
 from nas_fusion.settings.comparison_settings import SYNTHETIC, ComparisonSettings, check_seeds, is_built_in
 from nas_fusion.settings.data_options import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.settings.limit_settings import LimitSettings
@@ -21,6 +22,7 @@ __all__ = [
     "DEFAULT_EMB_DIM",
     "DEFAULT_OPTIONS",
     "SYNTHETIC",
+    "ColumnKind",
     "ComparisonSettings",
     "DataOptions",
     "EngineName",

@@ -7,34 +7,26 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nas_fusion import bounds
-from nas_fusion.errors import OptionError, UnknownNameError, shown
+from nas_fusion.errors import OptionError, UnknownNameError
 from nas_fusion.log_formats import AUTO, FORMAT_NAMES, FORMATS
+from nas_fusion.settings.columns import (
+    HASH_FORM,
+    KIND_FORM,
+    NUMBER_KINDS,
+    NUMERIC_FORM,
+    NUMERIC_RULES,
+    ColumnKind,
+    declared_kinds,
+    has_column,
+    pair,
+    read_pairs,
+    read_sizes,
+)
 from nas_fusion.settings.option import Panel, check_fields, flag, number, text, word
 from nas_fusion.settings.split_rule import SplitRule
 
-NUMERIC_RULES = ("bucket", "scale", "category")
-"""What a column may be declared as by `DataOptions.numeric`."""
-
-NUMERIC_FORM = "COLUMN=bucket, COLUMN=scale or COLUMN=category"
-
 PRESETS_ONLY = "for presets and Python: it reproduces a published setting"
 """Why the command line has no such option."""
-
-
-def _rules(given: object, label: str | None, split_column: str | None) -> tuple[tuple[str, str], ...]:
-    pairs = list(given.items()) if isinstance(given, Mapping) else given
-    if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
-        raise OptionError("numeric", f"columns with their rules ({', '.join(NUMERIC_RULES)})", given)
-    rules: dict[str, str] = {}
-    for column, rule in pairs:
-        bounds.check_text("numeric", column)
-        if rule not in NUMERIC_RULES:
-            raise OptionError(f"numeric[{shown(column)}]", "bucket, scale or category", rule)
-        if rules.setdefault(column, rule) != rule:
-            raise OptionError(f"numeric[{shown(column)}]", f"one rule, {rules[column]} or {rule}", list(pairs))
-        if column in (label, split_column):
-            raise OptionError("numeric", "of a field, not of the label or the split column", column)
-    return tuple(rules.items())
 
 
 def _marks(given: object) -> tuple[str, ...]:
@@ -44,11 +36,11 @@ def _marks(given: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(m.strip() for m in marks))
 
 
-def _columns(given: object) -> tuple[str, ...]:
-    fields = tuple(given) if isinstance(given, list | tuple) else ()
-    if not fields or not all(isinstance(f, str) and f for f in fields) or len(set(fields)) < len(fields):
-        raise OptionError("fields", "different column names, at least one", given)
-    return fields
+def _columns(option: str, given: object) -> tuple[str, ...]:
+    names = tuple(given) if isinstance(given, list | tuple) else ()
+    if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+        raise OptionError(option, "different column names, at least one", given)
+    return names
 
 
 @dataclass(frozen=True)
@@ -67,9 +59,13 @@ class DataOptions:
             rows train; equal times stay in the file's order).
         seed: of the random split, independent of every training seed.
         min_count: values seen less often in the training rows share the out-of-vocabulary id (published: 2).
-        numeric: column → "bucket", "scale" or "category". By default Criteo's I1 … I13 are bucketed by the published
-            rule, and so is, by quantiles of the training rows, every column of CSV, Parquet or a frame that holds
-            fractional numbers with more than 100 different values; everything else is a category.
+        kinds: column → what it is (`ColumnKind`); what is not named is guessed, by its type and its cells.
+        numeric: column → "bucket", "scale" or "category"; the same for numbers alone.
+        numbers: how a column of numbers is read for which nothing is said.
+        hash: column → number of ids that its values are hashed to.
+        drop: columns that are no fields.
+        list_length: how many items of a list are kept, the last ones.
+        list_delimiter: what stands between the items of a list in a text; guessed if None.
         vocabulary_rows: "train", or "all" to reproduce published feature counts (validation and test leak in).
         reproduce_criteo_buckets: let 3 and 4 share bucket 1 with 1, and 5 bucket 2 with 2, as published.
         fields: use only these columns, in this order.
@@ -110,15 +106,45 @@ class DataOptions:
     min_count: int = number(
         2, bounds.MIN_COUNT, "Values seen less often in training rows share one id.", panel=Panel.DATA
     )
+    kinds: Mapping[str, str] | tuple[tuple[str, str], ...] = text(
+        (),
+        f"What a column is; may be repeated. KIND: {', '.join(ColumnKind)}.",
+        panel=Panel.DATA,
+        name="kind",
+        metavar="COLUMN=KIND",
+        form=KIND_FORM,
+        allows=has_column,
+        read=pair,
+        repeated=True,
+        shown="guessed from types and cells, and said",
+    )
     numeric: Mapping[str, str] | tuple[tuple[str, str], ...] = text(
         (),
         "COLUMN=bucket, COLUMN=scale or COLUMN=category; may be repeated.",
         panel=Panel.DATA,
         metavar="COLUMN=RULE",
         form=NUMERIC_FORM,
-        allows=lambda given: given.rpartition("=")[0] != "",
-        read=lambda given: (given.rpartition("=")[0], given.rpartition("=")[2]),
+        allows=has_column,
+        read=pair,
         repeated=True,
+    )
+    numbers: str = word("interpolate", NUMBER_KINDS, "What columns of numbers are read as.", panel=Panel.DATA)
+    hash: Mapping[str, str] | tuple[tuple[str, str], ...] = text(
+        (),
+        "Hash a column's values to so many ids, 2^20 for instance; may be repeated.",
+        panel=Panel.DATA,
+        metavar="COLUMN=SIZE",
+        form=HASH_FORM,
+        allows=has_column,
+        read=pair,
+        repeated=True,
+    )
+    drop: tuple[str, ...] = text(
+        (), "A column that is no field; may be repeated.", panel=Panel.DATA, metavar="COLUMN", read=str, repeated=True
+    )
+    list_length: int = number(50, bounds.LIST_LENGTH, "Items of a list that are kept, the last ones.", panel=Panel.DATA)
+    list_delimiter: str | None = text(
+        None, "What stands between a list's items.", panel=Panel.DATA, metavar="TEXT", shown="guessed"
     )
     vocabulary_rows: str = word(
         "train", ("train", "all"), "Rows whose values have ids.", panel=Panel.DATA, hidden=PRESETS_ONLY
@@ -127,7 +153,12 @@ class DataOptions:
         False, "Criteo's buckets as published.", panel=Panel.DATA, hidden=PRESETS_ONLY
     )
     fields: tuple[str, ...] | None = text(
-        None, "Columns in use.", panel=Panel.DATA, read=str, repeated=True, hidden=PRESETS_ONLY
+        None,
+        "Use only these columns, in this order: A,B,C.",
+        panel=Panel.DATA,
+        metavar="COLUMNS",
+        read=lambda given: tuple(given.split(",")),
+        shown="all but label and split",
     )
 
     def __post_init__(self) -> None:
@@ -136,10 +167,11 @@ class DataOptions:
             raise UnknownNameError("format", self.format, FORMAT_NAMES)
         check_fields(self)
         self._check_split()
-        object.__setattr__(self, "numeric", _rules(self.numeric, self.label, self.split_column))
+        self._check_kinds()
         object.__setattr__(self, "missing", _marks(self.missing))
         if self.fields is not None:
-            object.__setattr__(self, "fields", _columns(self.fields))
+            object.__setattr__(self, "fields", _columns("fields", self.fields))
+        object.__setattr__(self, "drop", _columns("drop", self.drop) if self.drop else ())
 
     def _check_split(self) -> None:
         SplitRule.parse(self.split)
@@ -150,10 +182,28 @@ class DataOptions:
         if self.split_column == self.label:
             raise OptionError("split_column", "another column than the label's", self.split_column)
 
+    def _check_kinds(self) -> None:
+        read = {
+            "kinds": read_pairs("kinds", self.kinds, tuple(ColumnKind), f"one of {', '.join(ColumnKind)}"),
+            "numeric": read_pairs("numeric", self.numeric, NUMERIC_RULES, "bucket, scale or category"),
+            "hash": read_sizes("hash", self.hash),
+        }
+        for option, pairs in read.items():
+            object.__setattr__(self, option, pairs)
+            for column, rule in pairs:
+                if rule != ColumnKind.IGNORE and column in (self.label, self.split_column):
+                    raise OptionError(option, "of a field, not of the label or the split column", column)
+        _ = self.declared_kinds
+
     @property
-    def numeric_rules(self) -> dict[str, str]:
-        """`numeric` as a dictionary."""
-        return dict(self.numeric)
+    def declared_kinds(self) -> dict[str, ColumnKind]:
+        """Column → kind, where an option says it."""
+        return declared_kinds(dict(self.numeric), dict(self.hash), dict(self.kinds), self.drop)
+
+    @property
+    def hash_sizes(self) -> dict[str, int]:
+        """Column → number of hashes."""
+        return {column: int(size) for column, size in dict(self.hash).items()}
 
     @property
     def split_rule(self) -> SplitRule:
@@ -162,7 +212,8 @@ class DataOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """The options as plain values, the same for equal options."""
-        return {**asdict(self), "numeric": dict(sorted(self.numeric_rules.items()))}
+        pairs = {name: dict(sorted(dict(getattr(self, name)).items())) for name in ("kinds", "numeric", "hash")}
+        return {**asdict(self), **pairs}
 
 
 DEFAULT_OPTIONS = DataOptions()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nas_fusion.data.encoding.column_plans import ColumnPlan
 from nas_fusion.data.encoding.encoded_files import (
     FORMAT_VERSION,
     ArrayWriter,
@@ -16,18 +17,22 @@ from nas_fusion.data.encoding.encoded_files import (
     write_schema,
     write_vocabulary,
 )
-from nas_fusion.data.encoding.fitted_encoding import EncodedRows
-from nas_fusion.data.encoding.fitting import FieldCounts, Fit
+from nas_fusion.data.encoding.fitted_encoding import EncodedRows, Ids
+from nas_fusion.data.encoding.fitting import Fit
+from nas_fusion.data.encoding.kinds import FieldCounts
 from nas_fusion.data.encoding.scan import Codes, Progress, Scan
 from nas_fusion.data.schema import MISSING_ID, SPLITS, UNKNOWN_ID, FieldKind, Schema
+from nas_fusion.data.sources.cells import IntArray
 from nas_fusion.data.sources.chunk import chunks_of
 from nas_fusion.data.sources.source import Source
+from nas_fusion.field_shapes import PAD
 from nas_fusion.settings import DataOptions
 
 
 def write_dataset(
     source: Source,
     scan: Scan,
+    columns: Sequence[ColumnPlan],
     fit: Fit,
     folder: Path,
     *,
@@ -40,6 +45,7 @@ def write_dataset(
     Args:
         source: the log.
         scan: says which split every row belongs to.
+        columns: what they are read as.
         fit: the encoding, with what was counted.
         folder: where to.
         fingerprint: of the log's content and the options.
@@ -65,6 +71,7 @@ def write_dataset(
         "options": options.to_dict(),
         "split_column": scan.split_column,
         "schema": schema.to_dict(),
+        "columns": [column.to_dict() for column in columns],
         "splits": writers.records,
         "vocabularies": dict(vocabularies),
         "attainable_auc": scan.attainable_auc,
@@ -86,7 +93,8 @@ class SplitWriters:
     """
 
     def __init__(self, folder: Path, schema: Schema, scan: Scan) -> None:
-        fields, scaled = len(schema.fields), len(schema.value_fields)
+        fields = len(schema.fields)
+        widths = {"values": len(schema.value_fields), "numbers": len(schema.number_fields)}
         self.records: dict[str, Any] = {}
         self._writers: dict[str, dict[str, ArrayWriter]] = {}
         self._positives = {name: int(scan.labels[scan.codes == code].sum()) for code, name in enumerate(SPLITS)}
@@ -95,11 +103,17 @@ class SplitWriters:
         self._unknown = {name: np.zeros(fields, np.int64) for name in SPLITS}
         # Id 1 of a scaled field stands for a number that is there.
         self._has_unknown = np.array([f.kind is not FieldKind.SCALED for f in schema.fields])
+        widths_of = [shape.columns for shape in schema.field_shapes]
+        self._first_columns = np.cumsum([0, *widths_of[:-1]])
+        self._lists = {
+            field: slice(int(first), int(first) + width)
+            for field, (first, width) in enumerate(zip(self._first_columns, widths_of, strict=True))
+            if width > 1
+        }
         with ExitStack() as stack:  # closes what is open already if one cannot be made
             for name, rows in self._rows.items():
-                arrays = {"ids": (np.int32, (rows, fields)), "labels": (np.float32, (rows,))}
-                if scaled:
-                    arrays["values"] = (np.float32, (rows, scaled))
+                arrays = {"ids": (np.int32, (rows, schema.id_columns)), "labels": (np.float32, (rows,))}
+                arrays.update({array: (np.float32, (rows, width)) for array, width in widths.items() if width})
                 self._writers[name] = {
                     array: stack.enter_context(ArrayWriter(array_file(folder, name, array), dtype, shape))
                     for array, (dtype, shape) in arrays.items()
@@ -111,7 +125,7 @@ class SplitWriters:
 
         Args:
             codes: the split of every row, int8 ``[rows]``.
-            rows: ids ``[rows, fields]`` and values ``[rows, scaled fields]``.
+            rows: encoded.
             labels: 0 or 1, int8 ``[rows]``.
 
         Raises:
@@ -122,10 +136,19 @@ class SplitWriters:
             writers, ids = self._writers[name], rows.ids[chosen]
             writers["ids"].append(ids)
             writers["labels"].append(labels[chosen])
-            if rows.values is not None:
-                writers["values"].append(rows.values[chosen])
-            self._missing[name] += (ids == MISSING_ID).sum(axis=0)
-            self._unknown[name] += (ids == UNKNOWN_ID).sum(axis=0) * self._has_unknown
+            for array, found in (("values", rows.values), ("numbers", rows.numbers)):
+                if found is not None:
+                    writers[array].append(found[chosen])
+            first = ids[:, self._first_columns]
+            self._missing[name] += (first == MISSING_ID).sum(axis=0)
+            self._unknown[name] += self._unknown_rows(ids, first)
+
+    def _unknown_rows(self, ids: Ids, first: Ids) -> IntArray:
+        """How many rows of every field hold nothing that is known, int64 ``[fields]``; of a list, all items count."""
+        unknown = (first == UNKNOWN_ID).sum(axis=0) * self._has_unknown
+        for field, columns in self._lists.items():
+            unknown[field] = ((ids[:, columns] == UNKNOWN_ID) | (ids[:, columns] == PAD)).all(axis=1).sum()
+        return unknown
 
     def statistics(self, counts: Sequence[FieldCounts]) -> list[dict[str, Any]]:
         """What ``schema.json`` says about every field."""

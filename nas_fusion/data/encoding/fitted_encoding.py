@@ -2,137 +2,33 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from nas_fusion.data.encoding.numeric import log_bucket, quantile_bucket
+from nas_fusion.data.encoding.kinds import FieldEncoder, field_encoder
+from nas_fusion.data.encoding.numeric import within_float32
 from nas_fusion.data.encoding.vocabulary import Vocabulary
-from nas_fusion.data.schema import FIRST_ID, MISSING_ID, Field, FieldKind, Schema
-from nas_fusion.data.sources.cells import Categories, categories
+from nas_fusion.data.schema import Schema
 from nas_fusion.data.sources.chunk import Chunk
-
-CATEGORY, SCALE, LOG, LOG_PUBLISHED, QUANTILE = "category", "scale", "log", "log-published", "quantile"
-"""The rules by which a field is encoded; of a bucketed field, they are its `buckets`."""
-
-PRESENT_ID = 1
-"""Id of a number that is not missing, in a scaled field."""
 
 Ids = npt.NDArray[np.int32]
 Values = npt.NDArray[np.float32]
 
 
-class EncodedColumn(NamedTuple):
-    """A column as ids, int32 ``[rows]``, and, if it is scaled, as numbers, float32 ``[rows]``."""
+class EncodedRows(NamedTuple):
+    """Rows, encoded.
+
+    `ids` is int32 ``[rows, id columns]``; `values` float32 ``[rows, value columns]`` if any field has values; `numbers`
+    float32 ``[rows, number columns]``, NaN where missing, if any field is a number.
+    """
 
     ids: Ids
     values: Values | None = None
-
-
-class EncodedRows(NamedTuple):
-    """Rows as ids, int32 ``[rows, fields]``, and, if any field is scaled, values, float32 ``[rows, scaled fields]``."""
-
-    ids: Ids
-    values: Values | None
-
-
-@dataclass(frozen=True, eq=False)
-class FieldEncoder(ABC):
-    """One fitted field.
-
-    Args:
-        field: what was learnt about it.
-        vocabulary: the values that have ids, if the rule has a vocabulary.
-    """
-
-    field: Field
-    vocabulary: Vocabulary | None = None
-
-    @abstractmethod
-    def encode(self, chunk: Chunk) -> EncodedColumn:
-        """The field's column of a chunk as ids and values.
-
-        Raises:
-            DataError: there is no such column, or a cell cannot be used.
-        """
-
-
-class CategoryEncoder(FieldEncoder):
-    """One id per value of the vocabulary."""
-
-    def encode(self, chunk: Chunk) -> EncodedColumn:
-        """Look up every value."""
-        assert self.vocabulary is not None
-        found = self._categories(chunk)
-        ids = np.append(self.vocabulary.ids(found.values), np.int32(MISSING_ID))  # code -1 picks the last
-        return EncodedColumn(ids[found.codes])
-
-    def _categories(self, chunk: Chunk) -> Categories:
-        return chunk.categories(self.field.name)
-
-
-class LogBucketEncoder(CategoryEncoder):
-    """Criteo's logarithmic buckets; a bucket is then treated as a category."""
-
-    def _categories(self, chunk: Chunk) -> Categories:
-        return log_buckets(chunk, self.field.name, self.field.buckets)
-
-
-class QuantileEncoder(FieldEncoder):
-    """One id per bucket, edges at quantiles of the training rows."""
-
-    def encode(self, chunk: Chunk) -> EncodedColumn:
-        """The bucket of every number."""
-        x = chunk.numbers(self.field.name)
-        missing = np.isnan(x)
-        ids = quantile_bucket(np.where(missing, 0.0, x), self.field.edges) + FIRST_ID
-        return EncodedColumn(np.where(missing, MISSING_ID, ids).astype(np.int32))
-
-
-class ScaleEncoder(FieldEncoder):
-    """Standardised by the training rows; a missing value gets id 0 and the value 1, so that its vector counts."""
-
-    def encode(self, chunk: Chunk) -> EncodedColumn:
-        """Ids 0 (missing) and 1 (present), and the standardised numbers."""
-        x = chunk.numbers(self.field.name)
-        missing = np.isnan(x)
-        scaled = (x - self.field.mean) / self.field.std
-        return EncodedColumn(
-            np.where(missing, MISSING_ID, PRESENT_ID).astype(np.int32),
-            np.where(missing, 1.0, scaled).astype(np.float32),
-        )
-
-
-def log_buckets(chunk: Chunk, name: str, rule: str) -> Categories:
-    """A column of numbers as Criteo's buckets, each a category named by its number.
-
-    Raises:
-        DataError: a cell is not a finite number.
-    """
-    x = chunk.numbers(name)
-    missing = np.isnan(x)
-    buckets = log_bucket(np.where(missing, 0.0, x), published=rule == LOG_PUBLISHED)
-    return categories(pa.array(buckets, mask=missing))
-
-
-ENCODERS: dict[str, type[FieldEncoder]] = {
-    CATEGORY: CategoryEncoder,
-    LOG: LogBucketEncoder,
-    LOG_PUBLISHED: LogBucketEncoder,
-    QUANTILE: QuantileEncoder,
-    SCALE: ScaleEncoder,
-}
-
-
-def field_encoder(field: Field, vocabulary: Vocabulary | None) -> FieldEncoder:
-    """The encoder of a fitted field."""
-    rule = {FieldKind.CATEGORICAL: CATEGORY, FieldKind.SCALED: SCALE}.get(field.kind, field.buckets)
-    return ENCODERS[rule](field, vocabulary)
+    numbers: Values | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +54,7 @@ class FittedEncoding:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that `encode` needs."""
-        return tuple(field.name for field in self.schema.fields)
+        return self.schema.columns
 
     @property
     def vocabularies(self) -> tuple[Vocabulary | None, ...]:
@@ -166,15 +62,32 @@ class FittedEncoding:
         return tuple(encoder.vocabulary for encoder in self.encoders)
 
     def encode(self, chunk: Chunk) -> EncodedRows:
-        """Rows as ids, int32 ``[rows, fields]``, and values, float32 ``[rows, scaled fields]`` (None without any).
+        """Rows as ids, values and numbers.
 
         Raises:
             DataError: a column is missing, or a cell of a numeric field is not a finite number; names row and column.
         """
-        ids = np.empty((len(chunk), len(self.encoders)), np.int32)
-        values = []
+        schema = self.schema
+        ids = np.empty((len(chunk), schema.id_columns), np.int32)
+        values = np.empty((len(chunk), len(schema.value_fields)), np.float32)
+        numbers = np.empty((len(chunk), len(schema.number_fields)), np.float32)
+        places = _Places(schema)
         for position, encoder in enumerate(self.encoders):
-            ids[:, position], scaled = encoder.encode(chunk)
-            if scaled is not None:
-                values.append(scaled)
-        return EncodedRows(ids, np.stack(values, axis=1) if values else None)
+            found = encoder.encode(chunk)
+            ids[:, places.ids[position]] = found.ids.reshape(len(chunk), -1)
+            if found.values is not None:
+                values[:, places.values[position]] = found.values
+            if position in places.numbers and found.numbers is not None:
+                numbers[:, places.numbers[position]] = within_float32(found.numbers)
+        return EncodedRows(ids, values if values.shape[1] else None, numbers if numbers.shape[1] else None)
+
+
+class _Places:
+    """Which columns of the arrays belong to which field."""
+
+    def __init__(self, schema: Schema) -> None:
+        stops = np.cumsum([shape.columns for shape in schema.field_shapes])
+        widths = [shape.columns for shape in schema.field_shapes]
+        self.ids = [slice(stop - width, stop) for stop, width in zip(stops.tolist(), widths, strict=True)]
+        self.values = {position: column for column, position in enumerate(schema.value_fields)}
+        self.numbers = {position: column for column, position in enumerate(schema.number_fields)}

@@ -1,19 +1,20 @@
-"""Numbers: Criteo's logarithmic buckets, quantile buckets, mean and standard deviation, all chunk by chunk."""
+"""Numbers: Criteo's logarithmic buckets, their distribution, mean and standard deviation, all chunk by chunk."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nas_fusion.data.sources.cells import FloatArray, IntArray
 
-QUANTILE_BUCKETS = 64
-"""Enough to follow a curve, few enough that each bucket of a small log still holds hundreds of rows."""
-
 DROPPED_BITS = 8
 """Numbers are told apart to 2^-15 of their size when quantiles are taken: float32's 23 bits less these."""
+
+MIN_PENDING = 1 << 18
+"""Below this many waiting keys a merge is not worth its while."""
 
 
 def log_bucket(x: FloatArray, *, published: bool) -> IntArray:
@@ -69,62 +70,78 @@ class Moments:
 class QuantileSketch:
     """The distribution of numbers that come in chunks, by counting them at reduced precision.
 
-    Memory is bounded by the 2^24 numbers that can still be told apart, whatever the number of rows.
+    Numbers that agree to 2^-15 of their size share a key, and the smallest of them stands for all. Memory is bounded by
+    the 2^24 keys that there are, whatever the number of rows. Chunks wait until there are as many waiting keys as
+    merged ones, so that all merging together costs a small multiple of what was added.
     """
 
     def __init__(self) -> None:
-        self._keys: npt.NDArray[np.uint32] = np.zeros(0, np.uint32)
-        self._counts: IntArray = np.zeros(0, np.int64)
+        self._parts: list[_Counted] = []
+        self._merged, self._waiting = 0, 0
 
     def add(self, x: FloatArray) -> None:
         """Take in finite numbers, float64 ``[rows]``."""
-        keys, counts = np.unique(_ordered_keys(x), return_counts=True)
-        merged, position = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)
-        weights = np.concatenate([self._counts, counts])
-        self._counts = np.bincount(position, weights=weights, minlength=len(merged)).astype(np.int64)
-        self._keys = merged
+        ascending = np.sort(x) + 0.0  # -0.0 becomes 0.0
+        part = _merge(_Counted(ordered_keys(ascending), ascending, np.ones(len(x), np.int64)))
+        self._parts.append(part)
+        self._waiting += len(part.keys)
+        if self._waiting > max(self._merged, MIN_PENDING):
+            self._result()
 
     @property
     def distinct(self) -> int:
         """How many different numbers there are, at reduced precision."""
-        return len(self._keys)
+        return len(self._result().keys)
 
     @property
     def top_count(self) -> int:
         """How often the most frequent number occurs."""
-        return int(self._counts.max(initial=0))
+        return int(self._result().counts.max(initial=0))
 
-    def edges(self, buckets: int = QUANTILE_BUCKETS) -> tuple[float, ...]:
-        """The inner edges of at most `buckets` buckets with as equal counts as the numbers allow."""
-        if not len(self._keys):
-            return ()
-        total = np.cumsum(self._counts)
-        targets = total[-1] * np.arange(1, buckets) / buckets
-        places = np.unique(np.searchsorted(total, targets, side="right"))
-        places = places[(places > 0) & (places < len(self._keys))]
-        return tuple(float(e) for e in _from_keys(self._keys[places]))
+    def counted(self) -> tuple[FloatArray, IntArray]:
+        """The different numbers, ascending, float64 ``[numbers]``, and their counts, int64 ``[numbers]``."""
+        found = self._result()
+        return found.smallest, found.counts
 
-
-def quantile_bucket(x: FloatArray, edges: tuple[float, ...]) -> IntArray:
-    """The position of each number among the edges, int64, the shape of `x`; one equal to an edge goes above it."""
-    return np.searchsorted(np.asarray(edges, np.float32), _float32(x), side="right").astype(np.int64)
+    def _result(self) -> _Counted:
+        if self._waiting:
+            keys, smallest, counts = (np.concatenate(arrays) for arrays in zip(*self._parts, strict=True))
+            order = np.argsort(keys, kind="stable")
+            self._parts = [_merge(_Counted(keys[order], smallest[order], counts[order]))]
+            self._merged, self._waiting = len(self._parts[0].keys), 0
+        return self._parts[0] if self._parts else _Counted.none()
 
 
-def _float32(x: FloatArray) -> npt.NDArray[np.float32]:
+class _Counted(NamedTuple):
+    """Keys, uint32, with the smallest number and the count of each, float64 and int64, all ``[keys]``."""
+
+    keys: npt.NDArray[np.uint32]
+    smallest: FloatArray
+    counts: IntArray
+
+    @classmethod
+    def none(cls) -> _Counted:
+        return cls(np.zeros(0, np.uint32), np.zeros(0), np.zeros(0, np.int64))
+
+
+def _merge(counted: _Counted) -> _Counted:
+    """Equal neighbours as one."""
+    keys, smallest, counts = counted
+    if not len(keys):
+        return counted
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+    return _Counted(keys[starts], np.minimum.reduceat(smallest, starts), np.add.reduceat(counts, starts))
+
+
+def within_float32(x: FloatArray) -> npt.NDArray[np.float32]:
+    """Numbers as float32 of the same shape; what is too large for it becomes its largest number."""
     limit = float(np.finfo(np.float32).max)
     return x.clip(-limit, limit).astype(np.float32) + np.float32(0)  # -0.0 becomes 0.0
 
 
-def _ordered_keys(x: FloatArray) -> npt.NDArray[np.uint32]:
+def ordered_keys(x: FloatArray) -> npt.NDArray[np.uint32]:
     """Integers in the order of the numbers, coarse: numbers that share a key are not told apart."""
-    bits = _float32(x).view(np.uint32)
+    bits = within_float32(x).view(np.uint32)
     sign = np.uint32(1 << 31)
     ordered = np.where(bits & sign, ~bits, bits | sign)
     return ordered >> np.uint32(DROPPED_BITS)
-
-
-def _from_keys(keys: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
-    """The smallest number of every key."""
-    ordered = (keys << np.uint32(DROPPED_BITS)).astype(np.uint32)
-    sign = np.uint32(1 << 31)
-    return np.where(ordered & sign, ordered ^ sign, ~ordered).astype(np.uint32).view(np.float32)

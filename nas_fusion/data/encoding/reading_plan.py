@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import LONGEST_QUOTE, listed, shown
-from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions, SplitRule
+from nas_fusion.settings import DEFAULT_OPTIONS, ColumnKind, DataOptions, SplitRule
 
 LABEL_NAMES = ("label", "click", "y", "target")
 """Columns that are taken as the label where none is named."""
@@ -75,9 +75,10 @@ def plan_reading(source: Source, options: DataOptions) -> ReadingPlan:
         split_column = next((c for c in source.columns if c.lower() == AUTO_SPLIT_COLUMN and c != label), None)
     elif split_column == label:
         raise source.error("the label cannot be the split column", column=label)
-    taken = [name for name in options.numeric_rules if name in (label, options.split_column)]
+    kinds = options.declared_kinds.items()
+    taken = [name for name, kind in kinds if kind is not ColumnKind.IGNORE and name in (label, options.split_column)]
     if taken:
-        raise source.error("the label or split column cannot be a field with a numeric rule", column=taken[0])
+        raise source.error("the label or split column cannot be a field with a kind", column=taken[0])
     return ReadingPlan(label, split_column, time, options)
 
 
@@ -93,7 +94,9 @@ def _lack(columns: Sequence[str], options: DataOptions, label: str, time: str | 
     if not label:
         return _Lack(f"no label is named and no column is called {', '.join(LABEL_NAMES)}", LABEL_NAMES)
     asked = [("label", options.label), ("split", options.split_column), ("time", time)]
-    asked += [("numeric", name) for name in options.numeric_rules] + [("field", name) for name in options.fields or ()]
+    numeric = dict(options.numeric)
+    asked += [("numeric" if name in numeric else "such", name) for name in options.declared_kinds]
+    asked += [("field", name) for name in options.fields or ()]
     for role, name in asked:
         if name is not None and name not in columns:
             return _Lack(f"no {role} column {shown(name)}", [name])

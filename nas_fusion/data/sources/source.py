@@ -44,6 +44,9 @@ class Source(ABC):
     kind: ClassVar[str]
     """The format's name. It is part of the fingerprint: another name means that cached logs are not found again."""
 
+    encoding_version: ClassVar[int] = 2
+    """Raise it when the same options give other ids or values: a study of the earlier ones is then another study."""
+
     name: str
     """What the data set is called."""
 

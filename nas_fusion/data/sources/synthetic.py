@@ -34,6 +34,7 @@ class SyntheticSource(Source):
     """
 
     kind = "synthetic"
+    encoding_version = 1  # its categories are encoded as they ever were
     name = "synthetic"
     label = "click"
     infer_numbers = False

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nas_fusion.data import MISSING_ID, UNKNOWN_ID, DataOptions, prepare
-from nas_fusion.data.encoding.numeric import Moments, QuantileSketch, quantile_bucket
+from nas_fusion.data.encoding.numeric import Moments, QuantileSketch, ordered_keys
 from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
 from nas_fusion.data.sources.cells import BLANKS, COMMON_MARKS, categories
 
@@ -100,15 +100,16 @@ def test_moments_of_large_numbers_that_differ_little() -> None:
 
 
 @RELAXED
-@given(st.lists(NUMBERS, min_size=1, max_size=200), st.integers(2, 10))
-def test_quantile_buckets_are_monotone_and_none_is_empty(numbers: list[float], buckets: int) -> None:
-    x = np.sort(np.array(numbers))
+@given(st.lists(st.lists(NUMBERS, max_size=40), max_size=6))
+def test_a_sketch_counts_what_can_be_told_apart(chunks: list[list[float]]) -> None:
     sketch = QuantileSketch()
-    for part in np.array_split(x, 3):
-        sketch.add(part)
-    edges = sketch.edges(buckets)
-    found = quantile_bucket(x, edges)
-    assert list(edges) == sorted(set(edges))
-    assert len(edges) < buckets
-    assert (np.diff(found) >= 0).all()
-    assert set(found.tolist()) == set(range(len(edges) + 1))
+    for chunk in chunks:
+        sketch.add(np.array(chunk, np.float64))
+    together = np.sort(np.array([x for chunk in chunks for x in chunk], np.float64))
+    smallest, counts = sketch.counted()
+    assert counts.sum() == len(together)
+    assert sketch.distinct == len(smallest) == len(set(ordered_keys(together).tolist()))
+    assert sketch.top_count == max(counts.tolist(), default=0)
+    places = np.searchsorted(together, smallest)
+    np.testing.assert_array_equal(together[places], smallest)  # every one was seen
+    np.testing.assert_array_equal(np.diff(np.append(places, len(together))), counts)

@@ -55,7 +55,9 @@ def test_frappe_uses_its_split_column(sample: Sample, cache: Path) -> None:
 
 
 def test_criteo_numbers_are_bucketed(sample: Sample, cache: Path) -> None:
-    apart = prepare(sample("criteo_10k.txt"), cache=cache)
+    numbers = prepare(sample("criteo_10k.txt"), cache=cache)
+    assert [f.kind for f in numbers.schema.fields] == [FieldKind.INTERPOLATED] * 13 + [FieldKind.CATEGORICAL] * 26
+    apart = prepare(sample("criteo_10k.txt"), DataOptions(numbers="log"), cache=cache)
     kinds = [f.kind for f in apart.schema.fields]
     assert kinds == [FieldKind.BUCKETED] * 13 + [FieldKind.CATEGORICAL] * 26
     published = prepare(sample("criteo_10k.txt"), DataOptions(reproduce_criteo_buckets=True), cache=cache)
@@ -93,7 +95,7 @@ def test_frame_parquet_and_csv_give_the_same(clicks: pd.DataFrame, tmp_path: Pat
     sources: list[Path | pd.DataFrame] = [clicks]
     sources += [tmp_path / f"log.{suffix}" for suffix in ("parquet", "csv", "csv.gz", "tsv")]
     first, *others = [prepare(s, cache=cache) for s in sources]
-    assert [f.kind for f in first.schema.fields] == ["categorical", "categorical", "bucketed", "categorical"]
+    assert [f.kind for f in first.schema.fields] == ["categorical", "categorical", "interpolated", "categorical"]
     for other in others:
         assert other.schema == first.schema
         for split in ("train", "valid", "test"):
@@ -152,7 +154,7 @@ def test_libsvm_categories_and_numbers(end: str, write: Write, cache: Path) -> N
     lines = [f"{i % 2} {i % 5}:1 {10 + i % 3}:1.0 20:{i / 7:.3f} {i % 2 + 30}:{i % 4 + 1}" for i in range(300)]
     data = prepare(write("log.svm", end.join(lines) + end), cache=cache)
     assert [f.name for f in data.schema.fields] == ["field1", "field2", "field3", "field4"]
-    assert [f.kind for f in data.schema.fields] == ["categorical", "categorical", "bucketed", "categorical"]
+    assert [f.kind for f in data.schema.fields] == ["categorical", "categorical", "interpolated", "categorical"]
     assert set(data.vocabulary("field2")) == {"10", "11", "12"}
     assert set(data.vocabulary("field4")) == {"30", "31:2", "30:3", "31:4"}
 

@@ -1,16 +1,16 @@
-"""Which columns are fields, and by which rule each is encoded."""
+"""What the columns of a log are: declared by options or by the format, or guessed from types and cells."""
 
 from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
 
-from nas_fusion.data.encoding.fitted_encoding import CATEGORY, LOG, LOG_PUBLISHED, QUANTILE, SCALE
+from nas_fusion.data.encoding.column_plans import ColumnPlan
 from nas_fusion.data.encoding.vocabulary import ValueCounter, all_numbers
 from nas_fusion.data.sources.chunk import chunks_of
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import listed
-from nas_fusion.settings import DataOptions
+from nas_fusion.settings import ColumnKind, DataOptions
 
 SAMPLE_ROWS = 100_000
 """Rows by which undeclared columns are judged; a fixed number, so that the size of the chunks does not show."""
@@ -19,8 +19,8 @@ MOST_CATEGORIES = 100
 """A column of fractional numbers with more different values than this is bucketed."""
 
 
-def field_rules(source: Source, options: DataOptions, reserved: frozenset[str]) -> dict[str, str]:
-    """The fields in order, each with its rule.
+def plan_columns(source: Source, options: DataOptions, reserved: frozenset[str]) -> tuple[ColumnPlan, ...]:
+    """The columns that may be fields, in order, each with what it is.
 
     Args:
         source: the log.
@@ -31,15 +31,24 @@ def field_rules(source: Source, options: DataOptions, reserved: frozenset[str]) 
         DataError: a chosen column is reserved; no field is left; a column can be no field.
     """
     names = _names(source, options, reserved)
-    log = LOG_PUBLISHED if options.reproduce_criteo_buckets else LOG
-    rules = {}
+    numbers = ColumnKind.LOG if options.reproduce_criteo_buckets else ColumnKind(options.numbers)
+    plans = {}
     for name in names:
-        own = log if name in source.log_buckets else ""
-        declared = {"bucket": own or QUANTILE, "scale": SCALE, "category": CATEGORY}
-        rules[name] = declared.get(options.numeric_rules.get(name, ""), own)
-    undecided = [name for name, rule in rules.items() if not rule]
-    fractional = _fractional(source, undecided) if source.infer_numbers and undecided else set()
-    return {name: rule or (QUANTILE if name in fractional else CATEGORY) for name, rule in rules.items()}
+        declared = options.declared_kinds.get(name)
+        if declared is ColumnKind.BUCKET and name in source.log_buckets:
+            declared = ColumnKind.LOG
+        if declared is not None:
+            plans[name] = ColumnPlan(name, declared, "as you said", is_declared=True)
+        elif name in source.log_buckets:
+            plans[name] = ColumnPlan(name, numbers, f"a number of the format {source.kind}", is_declared=True)
+        elif not source.infer_numbers:
+            plans[name] = ColumnPlan(name, ColumnKind.CATEGORY, f"of the format {source.kind}", is_declared=True)
+    undecided = [name for name in names if name not in plans]
+    fractional = _fractional(source, undecided) if undecided else set()
+    for name in undecided:
+        kind = numbers if name in fractional else ColumnKind.CATEGORY
+        plans[name] = ColumnPlan(name, kind)
+    return tuple(plans[name] for name in names)
 
 
 def _names(source: Source, options: DataOptions, reserved: frozenset[str]) -> tuple[str, ...]:
@@ -51,6 +60,7 @@ def _names(source: Source, options: DataOptions, reserved: frozenset[str]) -> tu
         taken = [name for name in names if name in reserved or name == source.probability]
         if taken:
             raise source.error("the label or split column cannot be a field", column=taken[0])
+    names = tuple(name for name in names if options.declared_kinds.get(name) is not ColumnKind.IGNORE)
     if not names:
         raise source.error(f"no column is left to be a field; columns are {listed(source.columns)}")
     return names

@@ -1,0 +1,118 @@
+"""`Bins`: a number as one of a few points, or as a place between two of them, as boosted trees and piecewise-linear
+encodings see it.
+
+A value that is frequent stands for itself, zero and missing above all: a column that is mostly zero would otherwise
+have nothing but edges in its zeros. What is left is cut at equal counts, and a number between two cuts lies between
+them (Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular deep learning", NeurIPS 2022).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nas_fusion.data.encoding.numeric import ordered_keys
+from nas_fusion.data.schema import FIRST_ID, MISSING_ID
+from nas_fusion.data.sources.cells import FloatArray, IntArray
+
+MOST_BINS = 255
+"""What boosted trees allow, LightGBM for one: one byte."""
+
+MOST_KNOTS = 32
+"""Of the numbers between the frequent values: enough to follow a curve, few enough that each has its share of rows."""
+
+ROWS_PER_KNOT = 32
+"""A knot of fewer training rows would learn their labels by heart."""
+
+
+class Located(NamedTuple):
+    """Numbers among bins: ids, int32 ``[rows]``, and how far towards the next id, float32 ``[rows]`` in 0 … 1."""
+
+    ids: npt.NDArray[np.int32]
+    fractions: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Where numbers may stand. Ids: 0 missing, 1 unknown (no number is), then knots and exact values, each in order.
+
+    Args:
+        knots: ascending; a number between two of them lies between their ids, one beyond them at the outer one.
+        exact: ascending; numbers that have an id of their own and no neighbours.
+    """
+
+    knots: tuple[float, ...]
+    exact: tuple[float, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of ids."""
+        return FIRST_ID + len(self.knots) + len(self.exact)
+
+    def locate(self, x: FloatArray) -> Located:
+        """Numbers, float64 ``[rows]``, NaN where missing, as ids and fractions."""
+        missing = np.isnan(x)
+        present = np.where(missing, 0.0, x)
+        ids, fractions = self._between(present)
+        if self.exact:
+            exact = ordered_keys(np.asarray(self.exact))
+            keys = ordered_keys(present)
+            place = np.searchsorted(exact, keys).clip(max=len(exact) - 1)
+            hit = exact[place] == keys
+            ids = np.where(hit, FIRST_ID + len(self.knots) + place, ids)
+            fractions = np.where(hit, 0.0, fractions)
+        ids, fractions = np.where(missing, MISSING_ID, ids), np.where(missing, 0.0, fractions)
+        return Located(ids.astype(np.int32), fractions.astype(np.float32))
+
+    def _between(self, x: FloatArray) -> tuple[IntArray, FloatArray]:
+        """Ids of the knots below, and how far each number is towards the knot above."""
+        if not self.knots:  # all values are exact, and this one is none of them: the nearest will do
+            exact = np.asarray(self.exact or (0.0,))
+            middles = (exact[1:] + exact[:-1]) / 2
+            return FIRST_ID + np.searchsorted(middles, x), np.zeros(len(x))
+        knots = np.asarray(self.knots)
+        inside = x.clip(knots[0], knots[-1])
+        below = np.searchsorted(knots, inside, side="right") - 1
+        gaps = np.append(np.diff(knots), 1.0)  # beyond the last knot there is nothing: its numbers equal it
+        return FIRST_ID + below, (inside - knots[below]) / gaps[below]
+
+
+def fit_bins(values: FloatArray, counts: IntArray, *, centred: bool) -> Bins:
+    """The bins of numbers.
+
+    Args:
+        values: different numbers, ascending, float64 ``[values]``.
+        counts: how often each occurs, int64 ``[values]``.
+        centred: put a knot in the middle of its equal share of the rows, which interpolation needs; else at the
+            lower end, which plain bins need.
+    """
+    if len(values) <= MOST_KNOTS:
+        return Bins(tuple(values.tolist()) or (0.0,))
+    frequent = _frequent(counts)
+    knots = _knots(values[~frequent], counts[~frequent], centred=centred)
+    return Bins(tuple(knots.tolist()), tuple(values[frequent].tolist()))
+
+
+def _frequent(counts: IntArray) -> npt.NDArray[np.bool_]:
+    """Which values fill more than their share of the bins that the more frequent ones leave, as in LightGBM."""
+    order = np.argsort(-counts, kind="stable")
+    ahead = np.cumsum(counts[order]) - counts[order]
+    left = MOST_KNOTS - np.arange(len(counts))
+    share = (counts.sum() - ahead) / np.maximum(left, 1)
+    fills = (counts[order] > share) & (left > 1) & (counts[order] >= ROWS_PER_KNOT)
+    frequent = np.zeros(len(counts), np.bool_)
+    frequent[order[: len(fills) if fills.all() else int(fills.argmin())]] = True
+    return frequent
+
+
+def _knots(values: FloatArray, counts: IntArray, *, centred: bool) -> FloatArray:
+    """Values at equal distances in counts."""
+    if not len(values):
+        return values
+    total = np.cumsum(counts)
+    number = int(min(MOST_KNOTS, len(values), max(total[-1] // ROWS_PER_KNOT, 1)))
+    targets = total[-1] * (np.arange(number) + centred / 2) / number
+    return values[np.unique(np.searchsorted(total, targets, side="right").clip(max=len(values) - 1))]

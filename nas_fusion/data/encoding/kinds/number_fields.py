@@ -1,0 +1,114 @@
+"""Fields that are numbers: bins, plain or interpolated, and standardised values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nas_fusion.data.encoding.bins import Bins, fit_bins
+from nas_fusion.data.encoding.kinds.column_cells import number_cells
+from nas_fusion.data.encoding.kinds.field_coding import (
+    EncodedColumn,
+    FieldCounts,
+    FieldEncoder,
+    FieldPlan,
+    FittedField,
+    Fitter,
+    RowMask,
+    Rule,
+)
+from nas_fusion.data.encoding.numeric import Moments, QuantileSketch
+from nas_fusion.data.schema import MISSING_ID, Field, FieldKind
+from nas_fusion.data.sources.cells import FloatArray
+from nas_fusion.data.sources.chunk import Chunk
+
+PRESENT_ID = 1
+"""Id of a number that is not missing, in a scaled field."""
+
+SCALED_IDS = 2
+
+
+class BinsFitter(Fitter):
+    """Sketches the distribution of the numbers, from which bins are made."""
+
+    def __init__(self, plan: FieldPlan) -> None:
+        super().__init__(plan)
+        self._sketch = QuantileSketch()
+        self._missing, self._rows = 0, 0
+
+    def observe(self, chunk: Chunk, rows: RowMask) -> None:
+        """Take in the chosen rows."""
+        plan = self.plan
+        x = number_cells(chunk, plan.column, plan.part, plan.cells)[rows]
+        present = x[~np.isnan(x)]
+        self._missing += len(x) - len(present)
+        self._rows += len(x)
+        self._sketch.add(present)
+        self._take(present)
+
+    def finish(self) -> FittedField:
+        """The field, without a vocabulary; different numbers are counted at the sketch's precision."""
+        counts = FieldCounts(self._sketch.distinct, self._sketch.top_count, self._missing, self._rows)
+        return FittedField(self._field(), None, counts)
+
+    def _take(self, present: FloatArray) -> None:
+        """What a rule needs beyond the sketch."""
+
+    def _field(self) -> Field:
+        return self._binned(FieldKind.BUCKETED, centred=False, buckets=Rule.BINS.value)
+
+    def _binned(self, kind: FieldKind, *, centred: bool, buckets: str = "") -> Field:
+        plan, bins = self.plan, fit_bins(*self._sketch.counted(), centred=centred)
+        return Field(
+            plan.name, kind, bins.size, plan.column, plan.part, plan.cells, buckets, knots=bins.knots, exact=bins.exact
+        )  # fmt: skip
+
+
+class InterpolateFitter(BinsFitter):
+    """The same with knots to interpolate between."""
+
+    def _field(self) -> Field:
+        return self._binned(FieldKind.INTERPOLATED, centred=True)
+
+
+class BinsEncoder(FieldEncoder):
+    """The bin of every number; of an interpolated field also how far it is towards the next knot."""
+
+    def encode(self, chunk: Chunk) -> EncodedColumn:
+        """Ids and fractions."""
+        field = self.field
+        x = number_cells(chunk, field.column, field.part, field.cells)
+        found = Bins(field.knots, field.exact).locate(x)
+        fractions = found.fractions if field.kind is FieldKind.INTERPOLATED else None
+        return EncodedColumn(found.ids, fractions, x)
+
+
+class ScaleFitter(BinsFitter):
+    """Mean and standard deviation; the sketch serves the statistics only."""
+
+    def __init__(self, plan: FieldPlan) -> None:
+        super().__init__(plan)
+        self._moments = Moments()
+
+    def _take(self, present: FloatArray) -> None:
+        self._moments.add(present)
+
+    def _field(self) -> Field:
+        plan, found = self.plan, self._moments
+        return Field(
+            plan.name, FieldKind.SCALED, SCALED_IDS, plan.column, plan.part, plan.cells, mean=found.mean, std=found.std
+        )  # fmt: skip
+
+
+class ScaleEncoder(FieldEncoder):
+    """Standardised by the training rows; a missing value gets id 0 and the value 1, so that its vector counts."""
+
+    def encode(self, chunk: Chunk) -> EncodedColumn:
+        """Ids 0 (missing) and 1 (present), and the standardised numbers."""
+        x = number_cells(chunk, self.field.column, self.field.part, self.field.cells)
+        missing = np.isnan(x)
+        scaled = (x - self.field.mean) / self.field.std
+        return EncodedColumn(
+            np.where(missing, MISSING_ID, PRESENT_ID).astype(np.int32),
+            np.where(missing, 1.0, scaled).astype(np.float32),
+            x,
+        )
