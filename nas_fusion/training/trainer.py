@@ -14,7 +14,7 @@ from nas_fusion.bounds import PRECISIONS
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import nni
 from nas_fusion.settings import TrainConfig
-from nas_fusion.training.single_rows import spare_single_rows
+from nas_fusion.training.batch_norm import spare_single_rows
 
 # "GPU available: …", "max_epochs reached" and the like say nothing that the progress bar does not.
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
