@@ -29,6 +29,7 @@ class LogFormat:
 BUILT_IN = {
     "csv": "nas_fusion.data.sources.formats.delimited:DelimitedSource",
     "libsvm": "nas_fusion.data.sources.formats.libsvm:LibsvmSource",
+    "libffm": "nas_fusion.data.sources.formats.libffm:LibffmSource",
     "kdd12": "nas_fusion.data.sources.formats.kdd12:Kdd12Source",
     "criteo": "nas_fusion.data.sources.formats.criteo:CriteoSource",
     "avazu": "nas_fusion.data.sources.formats.avazu:AvazuSource",

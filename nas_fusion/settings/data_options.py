@@ -22,6 +22,7 @@ from nas_fusion.settings.columns import (
     read_pairs,
     read_sizes,
 )
+from nas_fusion.settings.columns.text_forms import DELIMITER_FORM, checked_delimiter, is_encoding, read_delimiter
 from nas_fusion.settings.option import Panel, check_fields, flag, number, text, word
 from nas_fusion.settings.split_rule import SplitRule
 
@@ -49,6 +50,11 @@ class DataOptions:
 
     Args:
         format: one of `nas_fusion.log_formats`; "auto" goes by the file's extension and its first lines.
+        encoding: of a text file; None goes by its bytes (byte-order marks, zeros), else UTF-8.
+        delimiter: one ASCII character between the cells of a text file; None goes by its first lines.
+        quote: "double": cells may stand in double quotes, even where their lines look like rows; "none": quotes are
+            plain text; None: double quotes, but rows are never swallowed.
+        decimal: "." or ","; None goes by the first lines.
         missing: texts that are missing values, beside those that are in every text
             (`nas_fusion.data.sources.cells.COMMON_MARKS`).
         label: the column with the label; None takes the format's own, or the first column that is called label,
@@ -76,6 +82,29 @@ class DataOptions:
     """
 
     format: str = word(AUTO, FORMAT_NAMES, f"{', '.join(FORMATS)}, or a plugin's.", panel=Panel.DATA)
+    encoding: str | None = text(
+        None,
+        "Encoding of a text file, latin-1 for instance.",
+        panel=Panel.DATA,
+        metavar="NAME",
+        form="an encoding that Python knows, like utf-8, utf-16, latin-1 or cp1251",
+        allows=is_encoding,
+        shown="utf-8, or utf-16 and utf-32 where the bytes tell",
+    )
+    delimiter: str | None = text(
+        None,
+        "What stands between the cells of a text file: one character, or tab, space, \\x01.",
+        panel=Panel.DATA,
+        metavar="CHARACTER",
+        read=read_delimiter,
+        form=DELIMITER_FORM,
+        allows=lambda given: read_delimiter(given) != "",
+        shown="what cuts the first lines into equally many cells",
+    )
+    quote: str | None = word(
+        None, ("double", "none"), "Whether cells of a text file may stand in double quotes.", panel=Panel.DATA
+    )
+    decimal: str | None = word(None, (".", ","), "The decimal mark of numbers in a text file.", panel=Panel.DATA)
     missing: tuple[str, ...] = text(
         (),
         "A text that means that there is no value, beside the common ones (NA, NULL, \\N …); may be repeated.",
@@ -168,6 +197,8 @@ class DataOptions:
         check_fields(self)
         self._check_split()
         self._check_kinds()
+        if self.delimiter is not None:
+            object.__setattr__(self, "delimiter", checked_delimiter(self.delimiter))
         object.__setattr__(self, "missing", _marks(self.missing))
         if self.fields is not None:
             object.__setattr__(self, "fields", _columns("fields", self.fields))

@@ -39,7 +39,7 @@ def open_source(log: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_O
         return FrameSource(log, options)
     if isinstance(log, str) and SYNTHETIC.match(log):
         return SyntheticSource.named(log)
-    head = FileHead(Path(log).expanduser(), options)
+    head = FileHead(Path(log), options)
     reader = recognise(head) if options.format == AUTO else reader_of(options.format)
     return reader(head)
 
@@ -53,7 +53,7 @@ def recognise(head: FileHead) -> type[FileSource]:
     for name in reversed(LOG_FORMATS.names()):
         if (reader := reader_of(name)).recognises(head):
             return reader
-    raise DataError("a file of no known format", path=head.path)
+    raise DataError("a file of no known format", path=head.file.name)
 
 
 def reader_of(format: str) -> type[FileSource]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from nas_fusion.data.sources.cells import COMMON_MARKS, COMMON_RULES, ArrowRows, CellRules
-from nas_fusion.data.sources.log_files import FileHead, file_digest
+from nas_fusion.data.sources.log_files import FileHead, PartRules
 from nas_fusion.errors import DataError
+from nas_fusion.log_formats import AUTO
+
+ANY_TEXT = "csv"
+"""The format that any text may be of, so that taking a text for it is no guess worth mentioning."""
 
 
 class Guess(NamedTuple):
@@ -49,9 +52,6 @@ class Source(ABC):
 
     name: str
     """What the data set is called."""
-
-    path: Path | None = None
-    """The file, if there is one."""
 
     columns: tuple[str, ...]
     """Every column that `batches` can deliver."""
@@ -117,11 +117,11 @@ class Source(ABC):
     def error(self, message: str, *, row: int | None = None, column: str | None = None) -> DataError:
         """A `DataError` that names this log, and the place of the 0-based `row`."""
         place = None if row is None else self.position(row)
-        return DataError(message, path=self.path or self.name, row=place, column=column)
+        return DataError(message, path=self.name, row=place, column=column)
 
 
 class FileSource(Source):
-    """A log in one file: what a format is registered with (`nas_fusion.data.sources.readers`).
+    """A log in one file, or one part of a log: what a format is registered with (`nas_fusion.data.sources.readers`).
 
     Args:
         head: the file and its beginning.
@@ -137,9 +137,13 @@ class FileSource(Source):
     """The mark at the beginning of its files, if the format has one."""
 
     def __init__(self, head: FileHead) -> None:
-        self.path: Path = head.path
-        self.rules = CellRules((*self.marks, *head.options.missing))
+        self.file = head.file
         self.name = head.plain_stem
+        self.rules = CellRules((*self.marks, *head.options.missing))
+        named = head.options.format != AUTO or self.magic or head.plain_suffix in self.suffixes
+        self._is_guess = not named and self.kind != ANY_TEXT
+        if self._is_guess:
+            self.guesses = (Guess(f"format {self.kind}", "the first lines look like it", "--format"),)
 
     @classmethod
     def recognises(cls, head: FileHead) -> bool:
@@ -149,9 +153,23 @@ class FileSource(Source):
             DataError: the file cannot be read, as text for instance.
         """
         if cls.magic:  # a file with a mark is read as it lies on the disk, never decompressed
-            return head.path.suffix.lower() in cls.suffixes or head.magic.startswith(cls.magic)
+            return head.suffix in cls.suffixes or head.magic.startswith(cls.magic)
         return head.plain_suffix in cls.suffixes
+
+    @property
+    def for_parts(self) -> PartRules:
+        """What holds for the other parts of a log of which this is the first."""
+        return PartRules()
 
     def digest(self) -> str:
         """A hash of the file's content and size."""
-        return file_digest(self.path)
+        return self.file.digest()
+
+    def error(self, message: str, *, row: int | None = None, column: str | None = None) -> DataError:
+        """A `DataError` that names the file, the place of the 0-based `row`, and a format that was guessed."""
+        return self.error_at(message, None if row is None else self.position(row), column=column)
+
+    def error_at(self, message: str, line: int | None, *, column: str | None = None) -> DataError:
+        """The same about a 1-based line."""
+        guess = f"; taken for {self.kind} by its first lines, --format names another one" if self._is_guess else ""
+        return DataError(f"{message}{guess}", path=self.file.name, row=line, column=column)

@@ -39,7 +39,7 @@ def values(column: pa.Array, rules: CellRules) -> list[str | None]:
 def test_common_marks_are_missing_and_the_column_stays_one_of_numbers(mark: str, write: Write, cache: Path) -> None:
     prices = [mark if k % 10 == 3 else price for k, price in enumerate(PRICES)]
     data = prepare(write("log.csv", csv(prices)), DataOptions(split="random:8:1:1"), cache=cache)
-    assert [str(f.kind) for f in data.schema.fields] == ["categorical", "bucketed"]
+    assert [str(f.kind) for f in data.schema.fields] == ["categorical", "interpolated"]
     parts = (data.train, data.valid, data.test)
     assert sum(int((part.ids[:, 1] == MISSING_ID).sum()) for part in parts) == 100
     assert sum(data.statistics["fields"][1]["unknown"].values()) == 0
@@ -117,7 +117,7 @@ def test_infinity_is_missing_with_a_warning(
     prices = [word if k in (3, 8) else price for k, price in enumerate(PRICES)]
     with caplog.at_level(logging.WARNING, "nas_fusion"):
         data = prepare(write("log.csv", csv(prices)), cache=cache)
-    assert str(data.schema.fields[1].kind) == "bucketed"
+    assert str(data.schema.fields[1].kind) == "interpolated"
     assert sum(data.statistics["fields"][1]["missing"].values()) == 2
     (message,) = [r.getMessage() for r in caplog.records if "infinite" in r.getMessage()]
     assert "column 'price': 2 cells infinite" in message
@@ -192,7 +192,7 @@ def test_decimals_are_numbers(tmp_path: Path, cache: Path) -> None:
     prices = pa.array([D(price) for price in PRICES], pa.decimal128(12, 3))
     pq.write_table(pa.table({"click": np.arange(1000) % 2, "price": prices}), tmp_path / "log.parquet")
     data = prepare(tmp_path / "log.parquet", cache=cache)
-    assert str(data.schema.fields[0].kind) == "bucketed"
+    assert str(data.schema.fields[0].kind) == "interpolated"
     frame = pd.DataFrame({"click": np.arange(1000) % 2, "price": [D(price) for price in PRICES]})
     assert prepare(frame, cache=cache).schema == data.schema
 

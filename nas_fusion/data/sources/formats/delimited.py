@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import logging
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.csv
 
-from nas_fusion.data.sources.cells import ArrowRows
-from nas_fusion.data.sources.log_files import FileHead
-from nas_fusion.data.sources.source import FileSource
-from nas_fusion.errors import DataError, shortened, shown
+from nas_fusion.data.sources.cells import NUMBER, ArrowRows, CellRules
+from nas_fusion.data.sources.formats.row_blocks import DOUBLE, NONE, QUOTE_HINT, Dialect, Ragged, RowBlocks
+from nas_fusion.data.sources.formats.text_guesses import DECIMAL_LINES, cells_of, guess_delimiter, has_decimal_commas
+from nas_fusion.data.sources.log_files import FileHead, PartRules
+from nas_fusion.data.sources.source import FileSource, Guess
+from nas_fusion.data.sources.text_encoding import bad_bytes
+from nas_fusion.errors import DataError, listed, shortened, shown
+
+logger = logging.getLogger("nas_fusion")
 
 
 class DelimitedSource(FileSource):
     """A delimited text file, comma-separated values for instance. An empty cell is missing.
 
     Args:
-        head: the file and its first lines; ``.gz`` and the like are decompressed on the fly.
+        head: the file and its first lines; what is compressed is decompressed on the fly.
         names: the columns of a file without header; None reads them from the first line.
-        delimiter: one character; None goes by the header.
-        quotes: whether cells may stand in double quotes.
+        delimiter: one character; None takes the user's, or goes by the first lines.
+        quotes: whether cells may stand in double quotes, if the user does not say it.
 
     Raises:
-        DataError: nothing in it, two columns of one name.
+        DataError: nothing in it, two columns of one name, or a header that is not that of the log's first part.
     """
 
     kind = "csv"
@@ -40,18 +46,23 @@ class DelimitedSource(FileSource):
         quotes: bool = True,
     ) -> None:
         super().__init__(head)
-        lines = head.lines
+        self._head_options = head.options
+        self._text = head.text
         self.has_header = names is None
-        self.delimiter = delimiter or guess_delimiter(head.sniffed[0])
-        self.quotes = quotes
+        self.quotes = head.options.quote == DOUBLE or (quotes and head.options.quote != NONE)
+        told = head.first.delimiter if head.first else head.options.delimiter
+        self.delimiter = delimiter or told or guess_delimiter(head.lines, quotes=self.quotes)
         self._skip = 0
-        self.raw_columns = tuple(names) if names is not None else self._header(lines)
+        self.raw_columns = tuple(names) if names is not None else self._header(head)
         self.columns = self.raw_columns
         if len(set(self.columns)) < len(self.columns):
-            double = next(c for c in self.columns if self.columns.count(c) > 1)
-            raise self.error(f"two columns are called {shown(double)}")
-        length = sum(len(line) + 1 for line in lines) / len(lines)
-        self.expected_rows = int(self.path.stat().st_size / length)
+            raise self._double()
+        decimal = head.options.decimal or (head.first.decimal if head.first else self._decimal(head))
+        self.rules = CellRules(self.rules.marks, decimal)
+        self.guesses = (*self.guesses, *self._guessed(head, told=bool(delimiter or told), decimal=decimal))
+        length = sum(len(line) + 1 for line in head.lines) / len(head.lines)
+        self.expected_rows = int(self.file.size / length)
+        self._starts: list[tuple[int, int]] = []  # of the plain blocks seen: first row, first line
 
     @classmethod
     def recognises(cls, head: FileHead) -> bool:
@@ -67,12 +78,69 @@ class DelimitedSource(FileSource):
         """
         return True
 
+    @property
+    def for_parts(self) -> PartRules:
+        """What holds for the other parts of a log of which this is the first."""
+        return PartRules(self.raw_columns if self.has_header else (), self.delimiter, self.rules.decimal)
+
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once, front to back.
 
         Raises:
-            DataError: a line with too few or too many cells, or text that is not UTF-8.
+            DataError: a line with too few or too many cells, a quote that swallows rows, or text of another encoding.
         """
+        spans, first_line = 0, 0
+        self._starts = []
+        for block in self._blocks(columns):
+            if block.spans and not spans:
+                first_line = block.first_line + block.text.count(b"\n", 0, block.spans[0].start)
+            spans += len(block.spans)
+            self._starts.append((block.first_row, block.first_line if block.plain else 0))
+            yield block.rows
+        if spans and ("", QUOTE_HINT) not in self.told:
+            self.told.add(("", QUOTE_HINT))
+            logger.warning(
+                "%s, line %d: a cell in quotes holds line ends (so do %s in all); --quote none reads quotes as text",
+                self.file.name, first_line, f"{spans:,}",
+            )  # fmt: skip
+
+    def position(self, row: int) -> int:
+        """The 1-based line of the 0-based row; blank lines, and line ends in quotes, make it necessary to look."""
+        place = bisect_right(self._starts, row, key=lambda start: start[0]) - 1
+        if place >= 0 and self._starts[place][1]:
+            return self._starts[place][1] + row - self._starts[place][0]
+        if place >= 0:
+            for block in self._blocks(self.raw_columns[:1]):
+                if row < block.first_row + block.rows.num_rows:
+                    return block.line(row)
+        seen = -1 - int(self.has_header)
+        with self._text.lines() as lines:
+            for number, line in enumerate(lines, start=1):
+                seen += bool(line.rstrip("\n"))
+                if seen == row:
+                    return number
+        return row + 1
+
+    def _blocks(self, columns: Sequence[str]) -> RowBlocks:
+        return RowBlocks(
+            self._text, self._dialect, lambda text: self._parse(text, columns), skip=self._skip, size=self.chunk_bytes,
+            error=self.error_at,
+        )  # fmt: skip
+
+    @cached_property
+    def _dialect(self) -> Dialect:
+        trusted = self._head_options.quote == DOUBLE
+        return Dialect(self.delimiter.encode(), len(self.raw_columns), self.quotes, trusted)
+
+    def _parse(self, text: bytes, columns: Sequence[str]) -> pa.Table:
+        """The rows of a text, with these columns, all of them text.
+
+        Raises:
+            Ragged: a row has too few or too many cells.
+            UnicodeDecodeError: bytes are not UTF-8.
+        """
+        if not text.strip(b"\r\n"):
+            return pa.table({name: pa.array([], pa.string()) for name in columns})
         ragged: list[pa.csv.InvalidRow] = []
 
         def on_ragged(row: pa.csv.InvalidRow) -> str:
@@ -80,21 +148,19 @@ class DelimitedSource(FileSource):
             return "error"
 
         try:
-            yield from pyarrow.csv.open_csv(
-                str(self.path),
+            return pyarrow.csv.read_csv(
+                pa.BufferReader(text),
                 read_options=pyarrow.csv.ReadOptions(
-                    use_threads=False,
-                    block_size=self.chunk_bytes,
-                    column_names=self.raw_columns,
-                    skip_rows=self._skip,
+                    use_threads=False, block_size=len(text) + 1, column_names=self.raw_columns
                 ),
                 parse_options=pyarrow.csv.ParseOptions(
                     delimiter=self.delimiter,
                     quote_char='"' if self.quotes else False,
+                    newlines_in_values=self.quotes,
                     invalid_row_handler=on_ragged,
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(
-                    # Numbers stay text: "007" and "7" are two values, and Arrow need not guess from the first block.
+                    # Numbers stay text: "007" and "7" are two values, and Arrow need not guess.
                     column_types=dict.fromkeys(self.raw_columns, pa.string()),
                     include_columns=list(columns),
                     null_values=[""],
@@ -103,35 +169,63 @@ class DelimitedSource(FileSource):
             )
         except pa.ArrowInvalid as error:
             if ragged:
-                raise self._ragged_error(ragged[0]) from error
+                found = f"expected {ragged[0].expected_columns} columns, found {ragged[0].actual_columns}"
+                raise Ragged(found, (ragged[0].number or 1) - 1) from error
+            if problem := _undecodable(text):
+                raise problem from error
             raise self.error(shortened(str(error).splitlines()[0])) from error
 
-    def position(self, row: int) -> int:
-        """The 1-based line of the 0-based row; blank lines make it necessary to count."""
-        seen = -1 - int(self.has_header)
-        with pa.input_stream(str(self.path), compression="detect") as stream:
-            for number, line in enumerate(io.TextIOWrapper(stream, "utf-8", errors="replace"), start=1):
-                seen += bool(line.rstrip("\r\n"))
-                if seen == row:
-                    return number
-        return row + 1
-
-    def _ragged_error(self, row: pa.csv.InvalidRow) -> DataError:
-        message = f"expected {row.expected_columns} columns, found {row.actual_columns}"
-        # Arrow numbers the lines that are not blank, the header among them.
-        return self.error(message, row=None if row.number is None else row.number - 1 - int(self.has_header))
-
-    def _header(self, lines: Sequence[str]) -> tuple[str, ...]:
+    def _header(self, head: FileHead) -> tuple[str, ...]:
+        lines = head.lines
         first = next(i for i, line in enumerate(lines) if line.strip())
-        if not any(line.strip() for line in lines[first + 1 :]):
+        cells = cells_of(lines[first], self.delimiter, quotes=self.quotes)
+        if head.first and head.first.columns and self._is_row(cells, head.first.columns):
+            self.has_header = False
+            return head.first.columns
+        if not any(line.strip() for line in lines[first + 1 :]) and not head.first:
             raise self.error("there is a header but no row")
         self._skip = first + 1
-        cells = next(csv.reader([lines[first]], delimiter=self.delimiter))
-        return tuple(cell.strip() for cell in cells)
+        return tuple(cell or f"column{number}" for number, cell in enumerate(cells, start=1))
+
+    def _is_row(self, cells: Sequence[str], columns: Sequence[str]) -> bool:
+        """Whether the first line of a part is a row, since it is not the header that the first part has."""
+        if sorted(cells) == sorted(columns):
+            return False
+        if len(cells) != len(columns) or set(cells) & set(columns):
+            lack = [c for c in columns if c not in cells]
+            more = [c for c in cells if c not in columns]
+            found = f"it lacks {listed(lack)}" + (f" and has {listed(more)}" if more else "")
+            raise self.error(f"a part of a log must have the columns of its first part; {found}")
+        return True
+
+    def _double(self) -> DataError:
+        double = next(c for c in self.columns if self.columns.count(c) > 1)
+        if NUMBER.match(double):
+            return self.error(f"the first line is no header: {shown(double)} stands there twice")
+        return self.error(f"two columns are called {shown(double)}")
+
+    def _decimal(self, head: FileHead) -> str:
+        if self.kind != DelimitedSource.kind or self.delimiter == ",":
+            return "."
+        lines = [line for line in head.lines[self._skip :] if line.strip()][:DECIMAL_LINES]
+        return (
+            "," if has_decimal_commas([cells_of(line, self.delimiter, quotes=self.quotes) for line in lines]) else "."
+        )
+
+    def _guessed(self, head: FileHead, *, told: bool, decimal: str) -> Iterator[Guess]:
+        if head.encoding.why:
+            yield Guess(f"encoding {head.encoding.name}", head.encoding.why, "--encoding")
+        if not told and self.delimiter != ",":
+            yield Guess(
+                f"delimiter {self.delimiter!r}", "it cuts the first lines into equally many cells", "--delimiter"
+            )
+        if decimal != "." and not head.options.decimal:
+            yield Guess(f"decimal mark {decimal!r}", "columns of the first lines hold nothing else", "--decimal")
 
 
-def guess_delimiter(header: str) -> str:
-    """The delimiter of a header: a comma, or whichever of tab, semicolon and bar there is instead."""
-    if "," in header:
-        return ","
-    return next((d for d in "\t;|" if d in header), ",")
+def _undecodable(text: bytes) -> UnicodeDecodeError | None:
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return UnicodeDecodeError("utf-8", error.object, error.start, error.end, bad_bytes("utf-8", error))
+    return None

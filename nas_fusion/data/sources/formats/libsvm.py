@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data.sources.cells import ArrowColumn, ArrowRows, Categories, CellError, categories, plain, shown
+from nas_fusion.data.sources.cells import (
+    NUMBER,
+    ArrowColumn,
+    ArrowRows,
+    Categories,
+    CellError,
+    categories,
+    plain,
+    shown,
+)
 from nas_fusion.data.sources.chunk import numbered
 from nas_fusion.data.sources.formats.delimited import DelimitedSource
-from nas_fusion.data.sources.log_files import FileHead, most
+from nas_fusion.data.sources.log_files import FileHead, PartRules, most
 
-TOKEN = re.compile(r"^(?P<index>\d+):(?P<value>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$")
+VALUE = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 ONE = r"^1(\.0*)?$"
 LABEL = "label"
 
@@ -35,8 +45,13 @@ class LibsvmSource(DelimitedSource):
 
     kind = "libsvm"
     marks = ()
-    suffixes = (".libsvm", ".svm", ".libfm")
+    suffixes: ClassVar[tuple[str, ...]] = (".libsvm", ".svm", ".libfm")
     label = LABEL
+    token: ClassVar[re.Pattern[str]] = re.compile(rf"^(?P<index>\d+):(?P<value>{VALUE})$")
+    """A feature."""
+
+    form: ClassVar[str] = "index:value"
+    """The same, for messages."""
 
     def __init__(self, head: FileHead) -> None:
         first = head.sniffed[0]
@@ -47,15 +62,25 @@ class LibsvmSource(DelimitedSource):
         padding = ["_end"] * (len(first.split(delimiter)) - len(names))
         super().__init__(head, names=names + padding, delimiter=delimiter, quotes=False)
         self.columns = tuple(names)
-        if self._width == 0 or not _are_pairs(first.split()[1:]):
-            raise self.error("expected 'label index:value index:value …'", row=0)
-        self._constant = self._number_fields(head.lines)
+        if self._width == 0 or not self.are_features(first.split()[1:]):
+            raise self.error(f"expected 'label {self.form} {self.form} …'", row=0)
+        self._constant = dict(head.first.numbers) if head.first else self._number_fields(head.lines)
+
+    @property
+    def for_parts(self) -> PartRules:
+        """What holds for the other parts of a log of which this is the first."""
+        return PartRules(delimiter=self.delimiter, numbers=self._constant)
 
     @classmethod
     def looks_like(cls, lines: Sequence[str]) -> bool:
-        """Most lines are a label and pairs."""
+        """Most lines are a label and pairs; a time of day is no pair, and a name no label."""
         tokens = [line.split() for line in lines]
-        return most([len(t) > 1 and _are_pairs(t[1:]) for t in tokens])
+        return most([len(t) > 1 and bool(NUMBER.match(t[0])) and cls.are_features(t[1:]) for t in tokens])
+
+    @classmethod
+    def are_features(cls, tokens: Sequence[str]) -> bool:
+        """Whether every text is a feature."""
+        return all(map(cls.token.match, tokens))
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once, turning ``index:value`` into categories or numbers.
@@ -76,26 +101,22 @@ class LibsvmSource(DelimitedSource):
         rows = [line.split() for line in lines[:JUDGED_LINES] if line.strip()]
         found = {}
         for k in range(1, self._width + 1):
-            pairs = [m for m in (TOKEN.match(r[k]) for r in rows if len(r) > k) if m]
+            pairs = [m for m in (self.token.match(r[k]) for r in rows if len(r) > k) if m]
             if len({m["index"] for m in pairs}) == 1 and any(float(m["value"]) != 1 for m in pairs):
                 found[f"field{k}"] = pairs[0]["index"]
         return found
 
     def _field(self, column: ArrowColumn, name: str) -> pa.Array:
         pairs = categories(plain(column))
-        parts = pc.extract_regex(pairs.values, TOKEN.pattern)
-        _check(pairs, np.asarray(parts.is_valid()), "index:value")
-        index, value = pc.struct_field(parts, [0]), pc.struct_field(parts, [1])
+        parts = pc.extract_regex(pairs.values, self.token.pattern)
+        _check(pairs, np.asarray(parts.is_valid()), self.form)
+        index, value = pc.struct_field(parts, "index"), pc.struct_field(parts, "value")
         if name in self._constant:
             _check(pairs, np.asarray(pc.equal(index, self._constant[name])), f"index {self._constant[name]}")
             result = value
         else:
             result = pc.if_else(pc.match_substring_regex(value, ONE), index, pairs.values)
         return result.take(pa.array(pairs.codes, mask=pairs.codes < 0))
-
-
-def _are_pairs(tokens: Sequence[str]) -> bool:
-    return all(map(TOKEN.match, tokens))
 
 
 def _check(pairs: Categories, good: npt.NDArray[np.bool_], expected: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -27,9 +28,9 @@ class ParquetSource(FileSource):
 
     def __init__(self, head: FileHead) -> None:
         super().__init__(head)
-        self.name = self.path.stem  # compression is inside the file, no second extension
+        self.name = PurePosixPath(self.file.path).stem  # compression is inside the file, no second extension
         try:
-            with pyarrow.parquet.ParquetFile(self.path) as file:
+            with self.file.open() as data, pyarrow.parquet.ParquetFile(data) as file:
                 self._plain = PlainColumns(file.schema_arrow)
                 self.expected_rows = file.metadata.num_rows
         except (pa.ArrowInvalid, OSError) as error:
@@ -37,7 +38,7 @@ class ParquetSource(FileSource):
         if self._plain.doubled:
             raise self.error(f"two columns are called {shown(self._plain.doubled)}")
         self.columns = self._plain.names
-        self.guesses = formless_columns(self._plain)
+        self.guesses += formless_columns(self._plain)
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once; row groups are decoded piece by piece.
@@ -46,7 +47,7 @@ class ParquetSource(FileSource):
             DataError: a part of it cannot be read.
         """
         try:
-            with pyarrow.parquet.ParquetFile(self.path) as file:
+            with self.file.open() as data, pyarrow.parquet.ParquetFile(data) as file:
                 roots = self._plain.roots(columns)
                 for rows in file.iter_batches(batch_size=self.chunk_rows, columns=roots, use_threads=False):
                     yield self._plain.take(rows, columns)

@@ -1,0 +1,287 @@
+"""`RowBlocks`: a delimited text, cut into blocks of whole rows, none of which is swallowed by a quote.
+
+Arrow parses a block. What is done here is what its streaming reader does not: a row may be larger than a block, every
+row's line is known, and the rows are compared with the lines. A cell in quotes may hold line ends, so rows can be fewer
+than lines. Only blocks where they are get a closer look, by regular expressions; in others nothing costs time per cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from nas_fusion.data.sources.log_files import LogText
+from nas_fusion.data.sources.text_encoding import bad_bytes
+from nas_fusion.errors import DataError
+
+LONGEST_ROW = 1 << 26
+"""Bytes; a cell that goes on for longer is one whose quote was never closed."""
+
+BLANK_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
+
+LIKE_ROWS = 0.5
+"""Where more than this share of the lines within a cell look like rows, they are rows that a lone quote swallowed."""
+
+SURELY_ROWS = 1000
+"""So many lines within a cell that is still open are enough to judge by."""
+
+DOUBLE, NONE = "double", "none"
+"""What quotes do: stand around cells, where two are one; or nothing."""
+
+
+QUOTE_HINT = "; if quotes are plain text in this file, say --quote none, and if they are not, --quote double"
+
+
+class Span(NamedTuple):
+    """A cell in quotes that holds line ends, or is not closed: where it begins and ends, by bytes of its block."""
+
+    start: int
+    end: int
+    closed: bool
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a line is cut into cells.
+
+    Args:
+        delimiter: one byte.
+        width: cells per row.
+        quotes: whether cells may stand in double quotes.
+        trusted: whether somebody said that they do, so that even lines that look like rows may be in a cell.
+    """
+
+    delimiter: bytes
+    width: int
+    quotes: bool
+    trusted: bool = False
+
+    @cached_property
+    def _quoted(self) -> re.Pattern[bytes]:
+        """A cell that begins with a quote, as Arrow reads it; quotes anywhere else in a cell mean nothing."""
+        around = re.escape(self.delimiter)
+        return re.compile(rb'(?<![^%b\r\n])"[^"]*+(?:""[^"]*+)*+("?)' % around)
+
+    def spans(self, text: bytes) -> list[Span]:
+        """The cells of a block that hold line ends, and the one that is open at its end."""
+        found = (Span(m.start(), m.end(), bool(m[1])) for m in self._quoted.finditer(text))
+        return [span for span in found if not span.closed or b"\n" in text[span.start : span.end]]
+
+    def is_row(self, line: bytes) -> bool:
+        """Whether a line has as many cells as a row, if quotes mean nothing."""
+        return line.count(self.delimiter) + 1 == self.width
+
+    def problem(self, text: bytes, span: Span, *, last: bool) -> str:
+        """Why a cell in quotes cannot be right; empty if it can.
+
+        Args:
+            text: the block.
+            span: the cell.
+            last: whether nothing comes after the block.
+        """
+        begin = text.rfind(b"\n", 0, span.start) + 1
+        end = text.find(b"\n", span.end) if span.closed else len(text)
+        first, *inner = text[begin : end if end >= 0 else len(text)].split(b"\n")
+        if not span.closed and last:
+            return "a quote begins a cell here and nothing ends it"
+        if self.trusted:
+            return ""
+        if span.closed and text[span.end : span.end + 1] not in (self.delimiter, b"\r", b"\n", b""):
+            return f"a quoted cell begins here, holds {len(inner):,} line ends, and goes on after its closing quote"
+        if not inner or (not span.closed and len(inner) < SURELY_ROWS):
+            return ""
+        rows = [self.is_row(line) for line in (inner if span.closed else inner[:-1])]
+        if self.is_row(first) and (rows[-1] or not span.closed) and sum(rows) > LIKE_ROWS * len(rows):
+            return f"a quoted cell begins here and holds {len(inner):,} lines that look like rows"
+        return ""
+
+
+class Ragged(Exception):
+    """A row with too few or too many cells.
+
+    Args:
+        message: says how many.
+        row: its 0-based position in the block.
+    """
+
+    def __init__(self, message: str, row: int) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+class Block(NamedTuple):
+    """Whole rows.
+
+    Args:
+        rows: parsed.
+        first_row: 0-based position in the log.
+        first_line: 1-based line of the file.
+        text: the same as text.
+        spans: cells with line ends; without any, and without blank lines, every line is a row.
+        plain: whether every line is a row.
+    """
+
+    rows: pa.Table
+    first_row: int
+    first_line: int
+    text: bytes
+    spans: list[Span]
+    plain: bool
+
+    def line(self, row: int) -> int:
+        """The 1-based line of the file where a 0-based row of the log begins."""
+        if self.plain:
+            return self.first_line + row - self.first_row
+        return self.first_line + row_lines(self.text, self.spans)[row - self.first_row]
+
+
+def row_lines(text: bytes, spans: list[Span]) -> list[int]:
+    """For every row of a block, the 0-based line of the block where it begins."""
+    within = {place for span in spans for place in _line_ends(text, span)}
+    found, begin, line = [], 0, 0
+    for number, place in enumerate(_line_ends(text, Span(0, len(text), closed=True)), start=1):
+        if place not in within:
+            if text[begin:place].strip(b"\r"):
+                found.append(line)
+            begin, line = place + 1, number
+    return [*found, line] if begin < len(text) else found
+
+
+def _line_ends(text: bytes, span: Span) -> Iterator[int]:
+    place = text.find(b"\n", span.start, span.end)
+    while place >= 0:
+        yield place
+        place = text.find(b"\n", place + 1, span.end)
+
+
+class RowBlocks:
+    """The blocks of a text, front to back.
+
+    Args:
+        text: the file's.
+        dialect: how a line is cut.
+        parse: makes a table of whole rows; raises `Ragged` or a `UnicodeDecodeError`.
+        skip: lines before the first row.
+        size: bytes of a block.
+        error: makes an error of a message and a 1-based line.
+    """
+
+    def __init__(
+        self,
+        text: LogText,
+        dialect: Dialect,
+        parse: Callable[[bytes], pa.Table],
+        *,
+        skip: int,
+        size: int,
+        error: Callable[[str, int], DataError],
+    ) -> None:
+        self._text, self._dialect, self._parse = text, dialect, parse
+        self._skip, self._size, self._error = skip, size, error
+        self._row, self._line = 0, 1 + skip
+
+    def __iter__(self) -> Iterator[Block]:
+        """Read the file once.
+
+        Raises:
+            DataError: a row has too few or too many cells, a cell in quotes has swallowed rows, or bytes are no text.
+        """
+        buffer = b""
+        with self._text.open() as stream:
+            skip = self._skip
+            while True:
+                piece = self._read(stream, max(self._size, len(buffer)))
+                buffer += piece
+                while skip and (end := buffer.find(b"\n")) >= 0:
+                    buffer, skip = buffer[end + 1 :], skip - 1
+                if skip and piece:
+                    continue
+                end = buffer.rfind(b"\n") + 1 if piece else len(buffer)
+                block = self._block(buffer[:end], last=not piece) if end else None
+                if block is not None:
+                    yield block
+                    self._row += block.rows.num_rows
+                    self._line += block.text.count(b"\n")
+                    buffer = buffer[len(block.text) :]
+                elif len(buffer) > LONGEST_ROW:
+                    raise self._error(f"a row goes on for more than {LONGEST_ROW >> 20} MiB{QUOTE_HINT}", self._line)
+                if not piece:
+                    return
+
+    def _read(self, stream: pa.NativeFile, size: int) -> bytes:
+        """So many bytes; fewer only at the end, where a decompressor may return fewer at any time."""
+        pieces: list[bytes] = []
+        found = 0
+        try:
+            while found < size and (piece := stream.read(size - found)):
+                pieces.append(piece)
+                found += len(piece)
+        except UnicodeError as error:
+            raise self._error(bad_bytes(self._text.encoding, error), self._line) from error
+        except (OSError, pa.ArrowInvalid) as error:
+            raise self._error(f"cannot be read from here on ({str(error).splitlines()[0]})", self._line) from error
+        return b"".join(pieces)
+
+    def _block(self, text: bytes, *, last: bool) -> Block | None:
+        """The rows of a text; None if the first of them goes on after it."""
+        may_span = self._dialect.quotes and b'"' in text
+        try:
+            rows = self._parse(text)
+        except Ragged as error:
+            spans = self._spans(text, last=last) if may_span else []
+            if not spans or spans[-1].closed:
+                line = row_lines(text, spans)[error.row]
+                quoted = may_span and b'"' in text.split(b"\n")[line]
+                raise self._error(f"{error}{QUOTE_HINT if quoted else ''}", self._line + line) from error
+        except UnicodeDecodeError as error:
+            raise self._error(error.reason, self._line + text.count(b"\n", 0, error.start)) from error
+        else:
+            lines = text.count(b"\n") + (not text.endswith(b"\n"))
+            if rows.num_rows == lines and not (may_span and self._opens(text)):
+                return Block(rows, self._row, self._line, text, [], plain=True)
+            spans = self._spans(text, last=last) if may_span else []
+            if not spans or spans[-1].closed:
+                return self._compared(Block(rows, self._row, self._line, text, spans, plain=False))
+        begin = _row_start(text, spans)
+        return self._block(text[:begin], last=False) if begin else None
+
+    def _opens(self, text: bytes) -> bool:
+        """Whether the last line of a block, each line of which is a row, begins a cell that it does not end."""
+        line = text[text.rfind(b"\n", 0, len(text) - 1) + 1 :]
+        spans = self._dialect.spans(line) if b'"' in line else []
+        return bool(spans)
+
+    def _spans(self, text: bytes, *, last: bool) -> list[Span]:
+        """The cells with line ends, all of them credible."""
+        spans = self._dialect.spans(text)
+        for span in spans:
+            if problem := self._dialect.problem(text, span, last=last):
+                raise self._error(f"{problem}{QUOTE_HINT}", self._line + text.count(b"\n", 0, span.start))
+        return spans
+
+    def _compared(self, block: Block) -> Block:
+        """The block, if its rows and its lines agree."""
+        outside, begin = [], 0
+        for span in block.spans:
+            outside += [block.text[begin : span.start], b"x"]
+            begin = span.end
+        text = b"".join([*outside, block.text[begin:]])
+        lines = text.count(b"\n") + (bool(text) and not text.endswith(b"\n")) - len(BLANK_LINE.findall(text))
+        if lines != block.rows.num_rows:
+            found = f"{lines:,} lines from here on are {block.rows.num_rows:,} rows"
+            raise self._error(f"{found}: is there a carriage return within a line?", block.first_line)
+        return block
+
+
+def _row_start(text: bytes, spans: list[Span]) -> int:
+    """Where the row of the last cell begins."""
+    begin = text.rfind(b"\n", 0, spans[-1].start) + 1
+    for span in reversed(spans[:-1]):
+        if span.start < begin <= span.end:
+            begin = text.rfind(b"\n", 0, span.start) + 1
+    return begin

@@ -1,0 +1,69 @@
+"""What the first lines of a delimited text tell: its delimiter, and whether its numbers have decimal commas."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+
+from nas_fusion.data.sources.cells import COMMA_NUMBER, NUMBER
+
+DELIMITERS = (",", "\t", ";", "|", "\x01", " ")
+"""In this order where several would do; a blank only if nothing else does."""
+
+JUDGED_LINES = 20
+"""For the delimiter; a few may be ragged, or the middle of a cell."""
+
+DECIMAL_LINES = 1000
+POINT_NUMBER = re.compile(r"^[+-]?\d*\.\d+$")
+COMMA = re.compile(COMMA_NUMBER)
+
+
+def cells_of(line: str, delimiter: str, *, quotes: bool) -> list[str]:
+    """The cells of a line, trimmed."""
+    cells = next(
+        csv.reader(
+            [line],
+            delimiter=delimiter,
+            quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+            skipinitialspace=delimiter != " ",
+        ),
+        [],
+    )
+    return [cell.strip() for cell in cells]
+
+
+def guess_delimiter(lines: Sequence[str], *, quotes: bool) -> str:
+    """The delimiter of a text, by its header and the lines below it.
+
+    It is what cuts most of the lines into as many cells as the header, at least half of them; or else a comma, if the
+    header has one, or whichever of the others there is instead.
+    """
+    judged = [line for line in lines if line.strip()][:JUDGED_LINES]
+    shares = {}
+    for delimiter in DELIMITERS:
+        width, *others = [len(cells_of(line, delimiter, quotes=quotes)) for line in judged]
+        agreeing = sum(other == width for other in others)
+        if width > 1 and agreeing * 2 >= len(others):
+            shares[delimiter] = agreeing
+    best = max(shares, key=lambda delimiter: shares[delimiter], default="")  # the first of equal ones
+    return best or next((d for d in DELIMITERS[:-1] if d in judged[0]), ",")
+
+
+def has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether cells are numbers with decimal commas.
+
+    So it is where a column holds nothing but such numbers and whole ones, and no column holds nothing but numbers with
+    points and whole ones.
+
+    Args:
+        rows: the cells of some rows.
+    """
+    columns = [[cell for cell in column if cell] for column in zip(*rows, strict=False)]
+    with_comma = [column for column in columns if any("," in cell for cell in column) and all(map(_comma, column))]
+    with_point = [c for c in columns if any(map(POINT_NUMBER.match, c)) and all(map(NUMBER.match, c))]
+    return bool(with_comma) and not with_point
+
+
+def _comma(cell: str) -> bool:
+    return bool(COMMA.match(cell) or cell.lstrip("+-").isdigit())
