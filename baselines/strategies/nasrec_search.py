@@ -184,10 +184,11 @@ class NasRecSearch:
 
 
 def _valid_auc(supernet: NasRecSupernet, task: SearchTask) -> float | None:
-    logits = predict_logits(supernet, task.data.valid, task.config)
+    valid = task.data.valid
+    logits = predict_logits(supernet, valid, task.config)
     if not np.isfinite(logits).all():
         return None
-    return auc_and_logloss(logits, np.asarray(task.data.valid.labels)).auc
+    return auc_and_logloss(logits, np.asarray(valid.labels), valid.weights).auc
 
 
 def _tracked(steps: int, description: str, console: Console | None) -> Iterator[int]:

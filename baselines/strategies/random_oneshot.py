@@ -127,15 +127,17 @@ def _shared_weight_auc(space: FusionSpace, design: FusionDesign, loader: BatchLo
     for node in space.modules():
         if isinstance(node, SampledNode):
             node.sample = {m.label: sample[m.label] for m in node.own_mutables()}
-    logits, labels = [], []
+    logits, labels, weights = [], [], []
     for batch in loader:
         values = None if batch.values is None else batch.values.to(device)
         logits.append(space(batch.ids.to(device), values).float().cpu())
         labels.append(batch.labels)
+        weights += [] if batch.weights is None else [batch.weights]
     together = torch.cat(logits)
     if not torch.isfinite(together).all():
         return float("nan")
-    return auc_and_logloss(together.numpy(), torch.cat(labels).numpy()).auc
+    counting = torch.cat(weights).numpy() if weights else None
+    return auc_and_logloss(together.numpy(), torch.cat(labels).numpy(), counting).auc
 
 
 def _random_oneshot(context: BuildContext, designs: int) -> FusionRandomOneShot:

@@ -22,11 +22,16 @@ CHUNKS_PER_WINDOW = 32
 
 
 class Batch(NamedTuple):
-    """Rows of an encoded split; `values` is None if no field is scaled."""
+    """Rows of an encoded split; `values` is None if no field is scaled.
+
+    `weights` say how much a row counts beside the split's others: their mean over the split is 1. None if all count
+    alike.
+    """
 
     ids: Int[Tensor, "batch field"]
     values: Float[Tensor, "batch value"] | None
     labels: Float[Tensor, " batch"]
+    weights: Float[Tensor, " batch"] | None = None
 
 
 class _Rows(NamedTuple):
@@ -35,6 +40,7 @@ class _Rows(NamedTuple):
     ids: npt.NDArray[np.int32]
     values: npt.NDArray[np.float32] | None
     labels: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32] | None
 
 
 class BatchLoader:
@@ -80,6 +86,7 @@ class BatchLoader:
         self.drop_last, self.pin_memory = drop_last, pin_memory
         self.epoch, self.smallest = 0, 1
         width = 1 + split.ids.shape[1] + (split.values.shape[1] if split.values is not None else 0)
+        width += split.weights is not None
         self.window_rows = window_rows or max(1, WINDOW_BYTES // (4 * width))
 
     def __len__(self) -> int:
@@ -146,11 +153,16 @@ class BatchLoader:
         """Neighbouring rows where they lie: read-only, in the file."""
         split = self.split
         values = None if split.values is None else split.values[start:stop]
-        return _Rows(split.ids[start:stop], values, split.labels[start:stop])
+        weights = None if split.weights is None else split.weights[start:stop]
+        return _Rows(split.ids[start:stop], values, split.labels[start:stop], weights)
 
     def _to_batch(self, rows: _Rows) -> Batch:
         ids, labels = self._tensor(rows.ids), self._tensor(rows.labels)
-        return Batch(ids, None if rows.values is None else self._tensor(rows.values), labels)
+        values = None if rows.values is None else self._tensor(rows.values)
+        if rows.weights is None:
+            return Batch(ids, values, labels)
+        relative = (rows.weights / self.split.mean_weight).astype(np.float32)
+        return Batch(ids, values, labels, self._tensor(relative))
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(array)
@@ -168,18 +180,22 @@ def _last_two_joined(pieces: Iterator[_Rows]) -> Iterator[_Rows]:
 
 def _copied(rows: _Rows) -> _Rows:
     values = None if rows.values is None else np.array(rows.values)
-    return _Rows(np.array(rows.ids), values, np.array(rows.labels))
+    weights = None if rows.weights is None else np.array(rows.weights)
+    return _Rows(np.array(rows.ids), values, np.array(rows.labels), weights)
 
 
 def _take(rows: EncodedSplit | _Rows, index: npt.NDArray[np.int64]) -> _Rows:
     values = None if rows.values is None else np.asarray(rows.values[index])
-    return _Rows(np.asarray(rows.ids[index]), values, np.asarray(rows.labels[index]))
+    weights = None if rows.weights is None else np.asarray(rows.weights[index])
+    return _Rows(np.asarray(rows.ids[index]), values, np.asarray(rows.labels[index]), weights)
 
 
 def _concatenate(parts: list[_Rows]) -> _Rows:
     values = [p.values for p in parts if p.values is not None]
+    weights = [p.weights for p in parts if p.weights is not None]
     return _Rows(
         np.concatenate([p.ids for p in parts]),
         np.concatenate(values) if values else None,
         np.concatenate([p.labels for p in parts]),
+        np.concatenate(weights) if weights else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ class EncodedSplit:
         positives: number of labels that are 1.
         numbers: float32 ``[rows, number columns]`` (`Schema.number_columns`), the numbers as they stand in the log, NaN
             where missing; None if no field is a number.
+        weights: float32 ``[rows]``, how much every row counts, as the log says it; None if all count alike.
+        groups: int32 ``[rows]``, the number of every row's group (a user, say); None without groups.
     """
 
     ids: np.memmap[Any, Any]
@@ -42,6 +45,8 @@ class EncodedSplit:
     labels: np.memmap[Any, Any]
     positives: int
     numbers: np.memmap[Any, Any] | None = None
+    weights: np.memmap[Any, Any] | None = None
+    groups: np.memmap[Any, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,6 +55,11 @@ class EncodedSplit:
     def label_rate(self) -> float:
         """The share of positives."""
         return self.positives / len(self)
+
+    @cached_property
+    def mean_weight(self) -> float:
+        """The mean of the weights; 1 without any."""
+        return 1.0 if self.weights is None else float(np.mean(self.weights, dtype=np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,5 +199,8 @@ def _open_split(folder: Path, name: str, content: Mapping[str, Any], *, verify: 
         for array, record in content["arrays"].items()
     }
     return EncodedSplit(
-        arrays["ids"], arrays.get("values"), arrays["labels"], content["positives"], arrays.get("numbers")
+        **{name: arrays.get(name) for name in ("values", "numbers", "weights", "groups")},
+        ids=arrays["ids"],
+        labels=arrays["labels"],
+        positives=content["positives"],
     )

@@ -47,11 +47,11 @@ def connection_importance(
     some = spaced(split, rows)
     each = _EachClosed(model)
     logits, labels = predict_logits(each, some, config), np.asarray(some.labels)
-    whole = auc_and_logloss(logits[:, 0], labels).auc
+    whole = auc_and_logloss(logits[:, 0], labels, some.weights).auc
     losses = {}
     for column, (source, target) in enumerate(each.connections, start=1):
         if np.isfinite(logits[:, column]).all():
-            losses[f"{source} -> {target}"] = whole - auc_and_logloss(logits[:, column], labels).auc
+            losses[f"{source} -> {target}"] = whole - auc_and_logloss(logits[:, column], labels, some.weights).auc
     return losses
 
 
@@ -60,8 +60,10 @@ def spaced(split: EncodedSplit, rows: int) -> EncodedSplit:
     if len(split) <= rows:
         return split
     chosen = np.linspace(0, len(split) - 1, rows).round().astype(np.int64)
-    arrays: list[Any] = [None if array is None else array[chosen] for array in (split.ids, split.values, split.labels)]
-    return EncodedSplit(arrays[0], arrays[1], arrays[2], int(arrays[2].sum()))
+    names = ("ids", "values", "labels", "numbers", "weights", "groups")
+    arrays = {name: getattr(split, name) for name in names}
+    taken: dict[str, Any] = {name: None if array is None else array[chosen] for name, array in arrays.items()}
+    return EncodedSplit(**taken, positives=int(taken["labels"].sum()))
 
 
 @contextmanager

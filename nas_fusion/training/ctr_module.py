@@ -21,6 +21,17 @@ def full_precision(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
+def mean_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Binary cross-entropy of logits ``[batch]`` in nats a row; every row counts by its weight, if there are weights.
+
+    Weights have the mean 1 over the split and not over each batch: the mean of all batches' losses is then that of the
+    rows, and a batch of light rows moves the model less.
+    """
+    labels = batch.labels.to(logits.dtype)
+    weights = None if batch.weights is None else batch.weights.to(logits.dtype)
+    return functional.binary_cross_entropy_with_logits(logits, labels, weights)
+
+
 @nni.trace
 class CTRModule(LightningModule):
     """Binary cross-entropy on whole batches; nothing is logged per step.
@@ -49,8 +60,7 @@ class CTRModule(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean loss of a batch."""
-        logits = full_precision(self(batch.ids, batch.values))
-        return functional.binary_cross_entropy_with_logits(logits, batch.labels.to(logits.dtype))
+        return mean_loss(full_precision(self(batch.ids, batch.values)), batch)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Logits and labels, for `ValidationMonitor`."""
