@@ -7,12 +7,15 @@ import pty
 import signal
 import subprocess
 import sys
+import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from nas_fusion import cli
 from nas_fusion.cli import Command
@@ -40,6 +43,56 @@ def test_a_signal_is_an_exception_and_the_handlers_come_back(number: signal.Sign
     if isinstance(caught.value, Terminated):
         assert caught.value.code == 128 + number
     assert [signal.getsignal(n) for n in SIGNALS] == before
+
+
+class Swallowed:
+    """What its finaliser, or a weak reference's callback, raises is printed, and nobody catches it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        send(self.number)
+        assert sorted(range(100))  # it goes on for a while
+
+
+def in_a_finaliser(number: int) -> None:
+    Swallowed(number)
+
+
+def in_a_callback_of_a_weak_reference(number: int) -> None:
+    value = type("Value", (), {})()
+    kept = weakref.ref(value, lambda _: send(number))
+    del value
+    assert kept() is None
+
+
+def in_a_pool_of_connections(number: int) -> None:
+    engine = sqlalchemy.create_engine("sqlite://")
+    sqlalchemy.event.listen(engine, "reset", lambda *told: send(number))
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("select 1"))
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("where", [in_a_finaliser, in_a_callback_of_a_weak_reference, in_a_pool_of_connections])
+def test_a_signal_is_heard_where_its_exception_is_not_swallowed_or_told_of_as_an_error(
+    where: Callable[[int], None],
+    number: signal.Signals,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    swallowed: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", swallowed.append)
+
+    def go_on() -> None:
+        where(number)
+        time.sleep(10)  # until it is heard
+
+    with pytest.raises(expected(number)), interruptible():
+        go_on()
+    assert swallowed == []
+    assert caplog.records == []
 
 
 def test_a_handler_of_the_users_and_an_ignored_signal_stay() -> None:

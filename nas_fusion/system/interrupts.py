@@ -8,13 +8,15 @@ for them.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import NoReturn
 
 PARENT = "NASFUSION_PARENT"
@@ -23,6 +25,12 @@ PARENT = "NASFUSION_PARENT"
 PARENT_POLL_SECONDS = 0.5
 ENDING_SECONDS = 10.0
 """A process whose parent is gone has so long to give back what it claimed."""
+
+AGAIN_SECONDS = 0.05
+"""A signal whose exception nobody could catch is sent again so much later."""
+
+CONNECTIONS = "sqlalchemy.pool"
+"""The logger that prints the traceback of whatever is raised while a connection goes back; it is then raised on."""
 
 _SHOW_CURSOR = b"\x1b[?25h"
 
@@ -72,9 +80,14 @@ def interruptible(*, last: bool = False) -> Iterator[None]:
     _Asked.number = None
     for number in ours:
         signal.signal(number, _end)
+    told, connections = sys.unraisablehook, logging.getLogger(CONNECTIONS)
+    level = connections.level
+    sys.unraisablehook = partial(_uncaught, told)
     try:
         yield
     finally:
+        sys.unraisablehook = told
+        connections.setLevel(level)
         for number, handler in ours.items():
             late = signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN
             signal.signal(number, late if last else handler)
@@ -106,9 +119,22 @@ def _number(code: int) -> int:
 def _end(number: int, frame: object) -> None:
     if _Asked.number is None:
         _Asked.number = number
+        logging.getLogger(CONNECTIONS).setLevel(logging.CRITICAL)
         _raise(number)
     if number == signal.SIGINT:
         _leave(_Asked.number)
+
+
+def _uncaught(told: Callable[[sys.UnraisableHookArgs], object], found: sys.UnraisableHookArgs) -> None:
+    """Ask again where a finaliser or a callback was interrupted, in which nobody can catch an exception."""
+    number = _Asked.number
+    if number is None or not isinstance(found.exc_value, KeyboardInterrupt | Terminated):
+        told(found)
+        return
+    _Asked.number = None
+    timer = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()
 
 
 def _raise(number: int) -> NoReturn:
