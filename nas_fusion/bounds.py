@@ -152,6 +152,9 @@ EMB_DIM = Bound(1, 4096)
 BATCH_SIZE = Bound(1, 1 << 20)
 """Rows of a batch."""
 
+SWEEP_PASSES = Bound(0, 100_000, integer=False, above=True)
+"""Passes over the training rows."""
+
 EPOCHS = Bound(1, 100_000)
 """Of a re-training."""
 

@@ -203,6 +203,73 @@ class CellRecord:
 
 
 @dataclass(frozen=True)
+class TriedRecipe:
+    """One training of the sweep that chooses a comparison's recipe.
+
+    Args:
+        values: what was swept, by name.
+        valid_auc: the best validation AUC of its epochs; None if it could not be trained.
+        epochs: how many it was trained for.
+        samples: rows seen, every pass counted.
+        seconds: wall-clock.
+        ended: ``"end"`` (as every training ends), ``"behind"`` (stopped: it could not reach the best any more),
+            ``"spent"`` (the sweep's passes were spent) or ``"failed"``.
+    """
+
+    values: Mapping[str, Any]
+    valid_auc: float | None
+    epochs: int
+    samples: int
+    seconds: float
+    ended: str
+
+
+@dataclass(frozen=True)
+class ChosenRecipe:
+    """What a sweep has chosen for all strategies of a comparison, and what that has cost.
+
+    Args:
+        reference: the hand-made design or model on which recipes were tried.
+        values: the chosen ones by name (``embedding_l2``, ``dropout``, …), of what was swept.
+        tried: every training, the comparison's own values first; empty where the passes were too few for a choice.
+        allowed: passes over the training rows that the sweep might take.
+        train_rows: of the log.
+        note: why nothing was tried; empty otherwise.
+    """
+
+    reference: str
+    values: Mapping[str, Any]
+    tried: tuple[TriedRecipe, ...]
+    allowed: float
+    train_rows: int
+    note: str = ""
+
+    @property
+    def samples(self) -> int:
+        """Rows seen by all trainings."""
+        return sum(one.samples for one in self.tried)
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock of all trainings."""
+        return sum(one.seconds for one in self.tried)
+
+    @property
+    def passes(self) -> float:
+        """Passes over the training rows of all trainings."""
+        return self.samples / self.train_rows
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ChosenRecipe:
+        """Read what `dataclasses.asdict` gave.
+
+        Raises:
+            TypeError, KeyError: it is something else.
+        """
+        return cls(**{**content, "tried": tuple(TriedRecipe(**one) for one in content["tried"])})
+
+
+@dataclass(frozen=True)
 class ComparisonInfo:
     """What was compared on what, for the table and the report.
 
@@ -222,6 +289,7 @@ class ComparisonInfo:
         named_beforehand: whether the reference was named before there were results.
         failures: the cells that have no record because they failed.
         ended: whether the comparison has come to its end; a cell without a record then has failed, or its file is gone.
+        recipe: how the recipe was chosen; None where it was given.
     """
 
     data: str
@@ -239,6 +307,7 @@ class ComparisonInfo:
     named_beforehand: bool = True
     failures: tuple[FailedCell, ...] = ()
     ended: bool = False
+    recipe: ChosenRecipe | None = None
 
     @property
     def fixed_reference(self) -> str | None:
@@ -268,7 +337,11 @@ class ComparisonInfo:
                 raise StudyError(f"the comparison's format must be {COMPARISON_FORMAT}, got {version!r}")
             train, valid, test = content.pop("rows")
             failures = tuple(FailedCell(**failed) for failed in content.pop("failures", ()))
-            return cls(rows=(train, valid, test), seeds=tuple(content.pop("seeds")), failures=failures, **content)
+            recipe = content.pop("recipe", None)
+            return cls(
+                rows=(train, valid, test), seeds=tuple(content.pop("seeds")), failures=failures,
+                recipe=None if recipe is None else ChosenRecipe.from_dict(recipe), **content,
+            )  # fmt: skip
         except StudyError:
             raise
         except SealError as error:

@@ -13,7 +13,7 @@ from rich.console import Console
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NothingFinishedError
 from nas_fusion.nni_bridge import ExperimentRecorder
-from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
+from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo, FailedCell
 from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model
 from nas_fusion.settings import ComparisonSettings, EngineName, RunSettings
 from nas_fusion.studies.finished_cells import CellListener, FinishedCells
@@ -23,6 +23,14 @@ from nas_fusion.studies.queue.cell_loop import run_cells
 from nas_fusion.studies.queue.local_workers import local_workers
 from nas_fusion.studies.queue.tuning_loop import TuningListener, results_of, run_tunings
 from nas_fusion.studies.queue.workplace import Workplace, cell_book, coordinating, tunings
+from nas_fusion.studies.recipe.sweeping import (
+    SweepListener,
+    choose_recipe,
+    prepare_sweep,
+    recipe_sweep,
+    record_recipe,
+    settled,
+)
 from nas_fusion.studies.setup.announcements import announce
 from nas_fusion.studies.setup.assembly import Assembly, assemble
 from nas_fusion.studies.setup.conditions import provenance, warning_of_changes
@@ -76,6 +84,7 @@ def compare(
     console: Console | None = None,
     listener: CellListener | None = None,
     tuning_listener: TuningListener | None = None,
+    sweep_listener: SweepListener | None = None,
     command: str | None = None,
     reference: str | None = None,
     latex: Path | None = None,
@@ -98,6 +107,7 @@ def compare(
         console: where progress bars appear; None for none.
         listener: told of every cell, those that were done before included.
         tuning_listener: told of every tuning trial of this process.
+        sweep_listener: told of every training of this process that chooses the recipe (``recipe.choice``).
         command: the command that repeats the comparison, for the report.
         reference: the strategy with which the reports compare the others; the one that validation chooses if not given.
         latex: a file for the table in LaTeX, if one is wanted.
@@ -116,25 +126,40 @@ def compare(
         processes=processes,
     )  # fmt: skip
     processes = processes_for(processes)
-    info = comparison_info(settings, dataset, command, reference)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
     assembly = assemble(settings, dataset, study.latency, processes=processes)
     _warn_of_the_clock(assembly)
     with coordinating(assembly, study, storage, name) as unwatched:
-        info = replace(info, named_beforehand=is_named_beforehand(study, settings, reference))
-        write_text(study.comparison, info.to_json() + "\n")
+        beforehand = is_named_beforehand(study, settings, reference)
+        sweep = recipe_sweep(unwatched, processes)
+
+        def described(settings: ComparisonSettings, recipe: ChosenRecipe | None) -> ComparisonInfo:
+            info = comparison_info(settings, dataset, command, reference, recipe)
+            info = replace(info, named_beforehand=beforehand)
+            write_text(study.comparison, info.to_json() + "\n")
+            return info
+
+        prepare_sweep(unwatched, sweep)
+        info = described(settings, None)
         with _watched(unwatched, console, engine, nni_config) as (place, recorder):
 
             def helped(waiting: int) -> AbstractContextManager[None]:
                 url = storage or study.storage_url
                 return local_workers(min(processes, waiting) - 1, url, place.name, study.path)
 
+            def chosen() -> Workplace:
+                recipe = choose_recipe(place, sweep, sweep_listener)
+                record_recipe(place, recipe)
+                now = settled(place, sweep, recipe, processes)
+                table.place, table.info = now, described(now.assembly.settings, recipe)
+                return now
+
             book = cell_book(place)
             table = FinishedCells(place, info, book, recorder, listener or (lambda record, done, total: None))
-            _run(place, book, table, tuning_listener, helped)
+            _run(place, book, table, chosen, tuning_listener, helped)
         records, failures = table.in_order(), table.without_record()
-        info = replace(info, failures=failures, ended=True)
+        info = replace(table.info, failures=failures, ended=True)
         write_text(study.comparison, info.to_json() + "\n")
         model = report_model(records, info)
         figures = comparison_figures(model)
@@ -160,6 +185,7 @@ def offer(settings: ComparisonSettings, dataset: EncodedDataset, folder: str | P
     assembly = assemble(settings, dataset, study.latency)
     with coordinating(assembly, study, storage, name) as place:
         book = cell_book(place)
+        prepare_sweep(place, recipe_sweep(place))
         announce(book.study, settings, dataset.fingerprint)
         book.enqueue_missing()
 
@@ -182,6 +208,7 @@ def _run(
     place: Workplace,
     book: CellBook,
     table: FinishedCells,
+    chosen: Callable[[], Workplace],
     tuning_listener: TuningListener | None,
     helped: Callable[[int], AbstractContextManager[None]],
 ) -> None:
@@ -190,12 +217,13 @@ def _run(
     table.collect()
     for cell in table.lost():
         book.repeat(cell)
-    to_tune = tunings(place)
-    for tuning in to_tune:
+    for tuning in tunings(place):
         tuning.reopen()
     book.enqueue_missing()  # before the tuning, so that workers know that there will be something to do
     with helped(len(book.pending())):  # which may change the number of threads
         _warn_of_changes(place, table, book)
+        place = chosen()
+        to_tune = tunings(place)
         run_tunings(place, to_tune, tuning_listener)
         run_cells(place, book, results_of(to_tune), lambda words: table.collect())
 

@@ -18,6 +18,9 @@ from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.dotted_names import flat, setting_names, settings_from
 from nas_fusion.settings.study_toml import complete, read_settings
 from nas_fusion.strategy import STRATEGIES
+from nas_fusion.studies.recipe.recipe_file import read_recipe
+from nas_fusion.studies.recipe.swept_values import SweptValues
+from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import read_text
 from nas_fusion.system.places import is_file
 from nas_fusion.system.seals import read_sealed
@@ -120,7 +123,17 @@ def _is_study(text: str) -> bool:
 
 
 def _of_study(path: Path) -> Preset:
-    return preset_of(ComparisonSettings.from_dict(read_settings(path)[0]), path.resolve().parent.name, str(path))
+    settings = ComparisonSettings.from_dict(read_settings(path)[0])
+    if settings.recipe.choice == "auto":
+        settings = _chosen(settings, StudyFolder(path.parent))
+    return preset_of(settings, path.resolve().parent.name, str(path))
+
+
+def _chosen(settings: ComparisonSettings, study: StudyFolder) -> ComparisonSettings:
+    recipe = read_recipe(study)
+    if recipe is None:
+        raise StudyError(f"{study.path}: its recipe is not chosen yet (no {study.recipe.name}), so it is no preset yet")
+    return SweptValues(settings, recipe.train_rows).apply(recipe.values)
 
 
 def _read_tuned(path: Path) -> Preset:

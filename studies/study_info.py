@@ -8,9 +8,11 @@ from typing import Any
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import DamagedFileError, StudyError
-from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo
 from nas_fusion.search import Budget
 from nas_fusion.settings import ComparisonSettings
+from nas_fusion.studies.recipe.recipe_file import kept_recipe
+from nas_fusion.studies.recipe.swept_values import SweptValues
 from nas_fusion.studies.setup.conditions import data_facts, versions
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import read_text, write_text
@@ -19,10 +21,22 @@ logger = logging.getLogger("nas_fusion")
 
 
 def comparison_info(
-    settings: ComparisonSettings, dataset: EncodedDataset, command: str | None, reference: str | None = None
+    settings: ComparisonSettings,
+    dataset: EncodedDataset,
+    command: str | None,
+    reference: str | None = None,
+    recipe: ChosenRecipe | None = None,
 ) -> ComparisonInfo:
-    """What the table and the report say about the comparison as a whole."""
-    return _info(settings, data_facts(dataset), command=command, reference=reference)
+    """What the table and the report say about the comparison as a whole.
+
+    Args:
+        settings: with what a sweep has chosen, if there was one.
+        dataset: the encoded log.
+        command: the command that repeats the comparison.
+        reference: the strategy with which the others are compared, if one was named.
+        recipe: what the sweep has chosen, and what it has cost.
+    """
+    return _info(settings, data_facts(dataset), command=command, reference=reference, recipe=recipe)
 
 
 def read_info(study: StudyFolder) -> ComparisonInfo | None:
@@ -61,7 +75,10 @@ def info_from_cells(study: StudyFolder, settings: ComparisonSettings, records: S
     data = next((record.provenance["data"] for record in records if "data" in record.provenance), None)
     if data is None:
         raise StudyError(f"{study.comparison} is missing or damaged; the command that made the study writes it anew")
-    info = _info(settings, data, named_beforehand=False)
+    recipe = kept_recipe(study)
+    if recipe is not None:
+        settings = SweptValues(settings, recipe.train_rows).apply(recipe.values)
+    info = _info(settings, data, named_beforehand=False, recipe=recipe)
     write_text(study.comparison, info.to_json() + "\n")
     logger.warning(
         "%s is made anew from the cells; which reference was named beforehand, and the command, is not known any more",
@@ -83,6 +100,8 @@ def _info(settings: ComparisonSettings, data: Mapping[str, Any], **more: Any) ->
     content["recipe"]["batch_size"] = settings.batch_size(train)
     content["model"]["emb_dim"] = settings.emb_dim
     content["candidates"] = budget.candidates or settings.candidates
+    if more.get("recipe") is not None:
+        content["recipe"]["choice"] = "auto"
     return ComparisonInfo(
         data=settings.source,
         rows=(train, valid, test),

@@ -17,6 +17,7 @@ from nas_fusion.settings.study_toml import FORMAT_VERSION, MADE_ANEW
 from nas_fusion.studies.comparing import Comparison, compare, offer
 from nas_fusion.studies.finished_cells import CellListener
 from nas_fusion.studies.queue.tuning_loop import TuningListener
+from nas_fusion.studies.recipe.sweeping import SweepListener
 from nas_fusion.studies.setup.strangers import plain_name, refuse_links
 from nas_fusion.studies.setup.study_checks import check_comparison, check_size
 from nas_fusion.studies.setup.study_folder import StudyFolder
@@ -94,6 +95,7 @@ def compare_suite(
     console: Console | None = None,
     listener: CellListener | None = None,
     tuning_listener: TuningListener | None = None,
+    sweep_listener: SweepListener | None = None,
     part_listener: PartListener | None = None,
     command: str | None = None,
     reference: str | None = None,
@@ -110,7 +112,8 @@ def compare_suite(
         folder: the suite's.
         storage: URL of Optuna's storage, which workers may share: the studies are called ``<folder's name>/<name>``
             there, and the cells of all of them wait there from the beginning. In each study folder if not given.
-        engine, nni_config, console, listener, tuning_listener, command, reference, processes: as of `compare`.
+        engine, nni_config, console, listener, tuning_listener, sweep_listener, command, reference, processes: as of
+            `compare`.
         latex: a file for the table over all data sets in LaTeX.
         part_listener: told of each data set before its comparison begins.
 
@@ -153,8 +156,8 @@ def compare_suite(
             result = compare(
                 part.settings, part.dataset, root / part.name, storage=storage, name=shared.get(part.name),
                 engine=engine, nni_config=nni_config, console=console,
-                listener=listener, tuning_listener=tuning_listener, command=command, reference=reference,
-                processes=processes,
+                listener=listener, tuning_listener=tuning_listener, sweep_listener=sweep_listener, command=command,
+                reference=reference, processes=processes,
             )  # fmt: skip
         except NothingFinishedError as error:
             failures.append((part.name, str(error)))

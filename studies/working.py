@@ -14,6 +14,7 @@ from nas_fusion.records import FailedCell
 from nas_fusion.studies.queue.cell_loop import run_cells
 from nas_fusion.studies.queue.tuning_loop import TuningListener, results_of, run_tunings
 from nas_fusion.studies.queue.workplace import Workplace, cell_book, tunings
+from nas_fusion.studies.recipe.sweeping import SweepListener, choose_recipe, recipe_sweep, settled
 from nas_fusion.studies.setup.announcements import COMPARISON, Announced
 from nas_fusion.studies.setup.assembly import assemble
 from nas_fusion.studies.setup.jobs import Surroundings
@@ -29,6 +30,7 @@ def work_on(
     console: Console | None = None,
     cell_listener: Callable[[str], None] | None = None,
     tuning_listener: TuningListener | None = None,
+    sweep_listener: SweepListener | None = None,
 ) -> tuple[FailedCell, ...]:
     """Claim and do what waits, until nothing waits or runs any more.
 
@@ -42,6 +44,7 @@ def work_on(
         console: where progress bars appear; None for none.
         cell_listener: told of every cell of this worker that was done or could not be done, in words.
         tuning_listener: told of every tuning trial of this worker.
+        sweep_listener: told of every training of this worker that chooses the recipe.
 
     Returns:
         The cells of the study that have failed, whoever tried them.
@@ -59,6 +62,9 @@ def work_on(
     assembly = assemble(study.settings, dataset, home.latency)
     assembly.limits.remember_in(home.latency)
     place = Workplace(assembly, home, storage, study.name, Surroundings(console))
+    if study.purpose == COMPARISON:
+        sweep = recipe_sweep(place)
+        place = settled(place, sweep, choose_recipe(place, sweep, sweep_listener))
     to_tune = tunings(place)
     run_tunings(place, to_tune, tuning_listener)
     if study.purpose != COMPARISON:

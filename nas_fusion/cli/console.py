@@ -8,10 +8,14 @@ import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from nas_fusion.errors import harmless
+
+if TYPE_CHECKING:
+    from nas_fusion.records import TriedRecipe
 
 PIPED_WIDTH = 120
 
@@ -73,6 +77,14 @@ def print_tuning(console: Console, strategy: str, done: int, total: int, outcome
     """A line about a tuning trial."""
     line = f"[{done:>{len(str(total))}}/{total}] tuning of {strategy:<16} {outcome}"
     print_plain(console, line)
+
+
+def print_tried(console: Console, tried: TriedRecipe, number: int, spent: float, allowed: float) -> None:
+    """A line about a training that chooses the recipe."""
+    values = ", ".join(f"{name} {value:.3g}" for name, value in tried.values.items())
+    outcome = "failed" if tried.valid_auc is None else f"valid {tried.valid_auc:.4f}"
+    behind = ", stopped" if tried.ended == "behind" else ""
+    print_plain(console, f"[{spent:.0f}/{allowed:.0f} passes] recipe {number}: {values}: {outcome}{behind}")
 
 
 def shown_command(arguments: Sequence[str]) -> str:

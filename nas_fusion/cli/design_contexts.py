@@ -29,7 +29,7 @@ logger = logging.getLogger("nas_fusion")
 _THE_DESIGNS = "what the design's file says, else"
 OVERRIDE = "--override lets the command win"
 
-_NO_MATTER = ("recipe.soft_learning_rate",)
+_NO_MATTER = ("recipe.soft_learning_rate", "recipe.choice", "recipe.sweep_passes", "recipe.kept")
 """Settings that change nothing of a re-training from scratch."""
 
 _IN_DATA = ("source", "options", "fields", "schema")

@@ -176,7 +176,8 @@ class ComparisonSettings:
                 "strategies": tuple(content["strategies"]),
                 "seeds": tuple(content["seeds"]),
                 "model": ModelSettings(**content["model"]),
-                "recipe": RecipeSettings(**content["recipe"]),
+                # What was written before there was a choice had none.
+                "recipe": RecipeSettings(**{"choice": "defaults", **content["recipe"]}),
                 "limits": LimitSettings(**content.get("limits", {})),
             }
         )

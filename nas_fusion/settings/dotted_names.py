@@ -12,7 +12,7 @@ from nas_fusion.settings.data_options import DataOptions
 from nas_fusion.settings.limit_settings import LimitSettings
 from nas_fusion.settings.model_settings import ModelSettings
 from nas_fusion.settings.option import DataclassInstance, Option, options_of
-from nas_fusion.settings.recipe_settings import RecipeSettings
+from nas_fusion.settings.recipe_settings import SWEPT, RecipeSettings
 
 SECTIONS: Mapping[str, type[DataclassInstance]] = MappingProxyType(
     {"data": DataOptions, "model": ModelSettings, "recipe": RecipeSettings, "limits": LimitSettings}
@@ -65,7 +65,7 @@ def settings_from(
     seeds: tuple[int, ...] = ComparisonSettings.seeds,
     parameters: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> ComparisonSettings:
-    """The settings that dotted names say; others have their defaults.
+    """The settings that dotted names say; others have their defaults, or are left to a sweep (``recipe.choice``).
 
     Args:
         values: by dotted name.
@@ -78,9 +78,23 @@ def settings_from(
         OptionError: a value is not allowed.
         TypeError: there is no such setting.
     """
+    values = _with_kept(values)
     plain: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
     for section, kind in SECTIONS.items():
         prefix = f"{section}."
         plain[section] = kind(**{n.removeprefix(prefix): v for n, v in values.items() if n.startswith(prefix)})
     plain.update(source=source, strategies=strategies, seeds=seeds, parameters=dict(parameters))
     return ComparisonSettings(**plain)
+
+
+def _with_kept(values: Mapping[str, object]) -> Mapping[str, object]:
+    """What was given is kept by a sweep, also where it equals the default."""
+    if values.get("recipe.choice", RecipeSettings.choice) != "auto":
+        return values
+    given = [name for name in SWEPT if name in values]
+    before = values.get("recipe.kept", ())
+    return {**values, "recipe.kept": tuple(dict.fromkeys([*_texts(before), *given]))}
+
+
+def _texts(given: object) -> tuple[str, ...]:
+    return tuple(given) if isinstance(given, list | tuple) else ()

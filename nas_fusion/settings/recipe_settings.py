@@ -5,13 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nas_fusion import bounds
-from nas_fusion.settings.option import Panel, check_fields, number, word
+from nas_fusion.errors import OptionError
+from nas_fusion.settings.option import Panel, check_fields, number, text, word
 
 STEPS_PER_EPOCH = 40
 """``batch_size = 0`` aims at this many steps an epoch: enough for Adam to move the gates, few enough to be quick."""
 
 SMALLEST_BATCH, LARGEST_BATCH = 128, 4096
 """Bounds of the automatic batch size; 4096 is the published one."""
+
+
+CHOICES = ("auto", "defaults")
+"""How a recipe comes about: by a sweep on validation rows, or as it is given."""
+
+SWEPT = (
+    "recipe.embedding_l2",
+    "recipe.learning_rate",
+    "recipe.batch_size",
+    "model.batch_norm",
+    "model.dropout",
+    "model.emb_dim",
+)
+"""The settings that a sweep chooses, by dotted name."""
 
 
 def automatic_batch_size(train_rows: int) -> int:
@@ -27,6 +42,10 @@ class RecipeSettings:
     """How models are trained: supernets and candidates while searching, and the found designs for good.
 
     Args:
+        choice: ``auto``: before a comparison, a short sweep on validation rows chooses what is in `SWEPT`, as far as
+            nothing fixes it, for all strategies alike; ``defaults``: everything is as it is here.
+        sweep_passes: so many passes over the training rows may the sweep take; 0: a tenth of the comparison's.
+        kept: names from `SWEPT` that are kept as they are; values other than the defaults are kept anyway.
         learning_rate: Adam's.
         retrain_learning_rate: Adam's when re-training a hard model or training a hand-made one; 0: `learning_rate`.
         embedding_optimizer: ``adam`` or ``touched-rows-adam``.
@@ -42,6 +61,30 @@ class RecipeSettings:
         OptionError: a value is out of its range (`nas_fusion.bounds`).
     """
 
+    choice: str = word(
+        "defaults",
+        CHOICES,
+        "auto: a short sweep on validation rows chooses embedding L2, dropout, batch norm, embedding width, learning "
+        "rate and batch size, unless they are given; defaults: as they are here.",
+        panel=Panel.RECIPE,
+        name="recipe",
+    )
+    sweep_passes: float = number(
+        0.0,
+        bounds.SWEEP_PASSES,
+        "Passes over the training rows that --recipe auto may take.",
+        panel=Panel.RECIPE,
+        name="recipe-passes",
+        zero="a tenth of the comparison's",
+    )
+    kept: tuple[str, ...] = text(
+        (),
+        "Settings that --recipe auto keeps as they are.",
+        panel=Panel.RECIPE,
+        hidden="it is known from what the user gives",
+        read=lambda given: given,
+        repeated=True,
+    )
     learning_rate: float = number(1e-3, bounds.LEARNING_RATE, "Adam's learning rate.", panel=Panel.RECIPE, name="lr")
     retrain_learning_rate: float = number(
         0.0,
@@ -89,3 +132,7 @@ class RecipeSettings:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        object.__setattr__(self, "kept", tuple(self.kept))  # TOML and JSON bring lists
+        for name in self.kept:
+            if name not in SWEPT:
+                raise OptionError("recipe.kept", f"names out of {', '.join(SWEPT)}", name)

@@ -104,7 +104,7 @@ class Tuning:
             give_back(self.storage, trial_id)
             return None
         self.study.sampler = self._sampler(slot)
-        values = {name: _suggest(trial, name, where) for name, where in self.distributions.items()}
+        values = {name: suggest(trial, name, where) for name, where in self.distributions.items()}
         return TuningClaim(trial, trial_id, slot, values)
 
     def holding(self, claim: TuningClaim) -> AbstractContextManager[None]:
@@ -211,7 +211,8 @@ def _seal(slot: Any, params: Mapping[str, Any], value: float | None) -> str:
     return digest({"slot": slot, "params": dict(params), "value": value})
 
 
-def _suggest(trial: optuna.Trial, name: str, where: BaseDistribution) -> Any:
+def suggest(trial: optuna.Trial, name: str, where: BaseDistribution) -> Any:
+    """A trial's value for a hyperparameter."""
     if isinstance(where, FloatDistribution):
         return trial.suggest_float(name, where.low, where.high, step=where.step, log=where.log)
     if isinstance(where, IntDistribution):

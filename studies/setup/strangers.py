@@ -20,9 +20,9 @@ OPEN_FOLDERS = ("nni-service",)
 """Below these NNI's manager writes, under names of its own that nobody can foresee."""
 
 FILES = (
-    "study.toml", "optuna.db", "comparison.json", "tuned.json", "latency.json", "results.csv", "summary.csv",
-    "report.html", "report.md", "best_design.json", "best_design.svg", "best_model.json", "best_model.svg",
-    "suite.json", ".lock", ".latency.json.lock",
+    "study.toml", "optuna.db", "comparison.json", "tuned.json", "recipe.json", "latency.json", "results.csv",
+    "summary.csv", "report.html", "report.md", "best_design.json", "best_design.svg", "best_model.json",
+    "best_model.svg", "suite.json", ".lock", ".latency.json.lock",
 )  # fmt: skip
 _PREFIXES = ("worker-", "optuna.db", ".incumbents")
 

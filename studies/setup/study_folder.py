@@ -37,8 +37,8 @@ class StudyFolder:
     ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``: what the reports
     say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``, ``report.md``,
     ``best_model.*`` (whatever made it) and ``best_design.*`` (the best that a search found): the outcome;
-    ``latency.json``: what was measured for a limit on latency; ``nni/`` and ``artifacts/``: what NNI's web UI and
-    Optuna's dashboard show.
+    ``recipe.json``: the recipe that a sweep has chosen; ``latency.json``: what was measured for a limit on latency;
+    ``nni/`` and ``artifacts/``: what NNI's web UI and Optuna's dashboard show.
 
     Args:
         path: the folder.
@@ -57,6 +57,7 @@ class StudyFolder:
         self.artifacts = self.path / "artifacts"
         self.latency = self.path / "latency.json"
         self.tuned = self.path / "tuned.json"
+        self.recipe = self.path / "recipe.json"
         self.best_model_json = self.path / "best_model.json"
         self.best_model_svg = self.path / "best_model.svg"
         self.best_json = self.path / "best_design.json"

@@ -15,14 +15,14 @@ from nas_fusion.cli.asked_settings import strategy_parameters, with_preset
 from nas_fusion.cli.command import Command, GivenSettings
 from nas_fusion.cli.common_options import Assignments, SeveralLogs
 from nas_fusion.cli.comparison_output import CellLines, exit_if_incomplete, print_cell, print_result, print_suite
-from nas_fusion.cli.console import for_progress, output, print_plain, print_tuning, shown_command
+from nas_fusion.cli.console import for_progress, output, print_plain, print_tried, print_tuning, shown_command
 from nas_fusion.cli.log_reading import DEFAULT_STUDIES, data_line, default_study, prepare_log
 from nas_fusion.errors import OptionError
 from nas_fusion.settings import ComparisonSettings, EngineName, OutputSettings, RunSettings
 from nas_fusion.settings.dotted_names import settings_from
 
 if TYPE_CHECKING:
-    from nas_fusion.records import CellRecord
+    from nas_fusion.records import CellRecord, TriedRecipe
     from nas_fusion.studies import Part
 
 
@@ -43,6 +43,7 @@ class _How(_Places):
     console: Console | None
     listener: Callable[[CellRecord, int, int], None]
     tuning_listener: Callable[[str, int, int, str], None]
+    sweep_listener: Callable[[TriedRecipe, int, float, float], None]
     command: str
 
 
@@ -98,6 +99,7 @@ class _Asked:
             "console": for_progress(console),
             "listener": partial(print_cell, console),
             "tuning_listener": partial(print_tuning, console),
+            "sweep_listener": partial(print_tried, console),
             "command": shown_command(sys.argv[1:]),
         }
 

@@ -48,6 +48,7 @@ RETRAIN = Command(
     without=(
         "budget", "candidates", "concurrency", "tune", "anytime_test", "importance", "limits.*",
         "model.levels", "model.product", "recipe.retrain_learning_rate", "recipe.soft_learning_rate",
+        "recipe.choice", "recipe.sweep_passes",
     ),
     goes_on=False,
 )  # fmt: skip

@@ -111,6 +111,6 @@ TUNE = Command(
     "nasfusion tune --strategy optfusion-hard --trials 20 --data clicks.parquet",
     without=(
         "concurrency", "tune", "anytime_test", "importance", "recipe.soft_learning_rate",
-        "RunSettings.engine", "RunSettings.nni_config", "RunSettings.processes",
+        "recipe.choice", "recipe.sweep_passes", "RunSettings.engine", "RunSettings.nni_config", "RunSettings.processes",
     ),
 )  # fmt: skip

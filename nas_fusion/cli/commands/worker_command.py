@@ -11,7 +11,7 @@ from rich.console import Console
 
 from nas_fusion import bounds
 from nas_fusion.cli.command import Command
-from nas_fusion.cli.console import EXIT_INCOMPLETE, for_progress, output, print_plain, print_tuning
+from nas_fusion.cli.console import EXIT_INCOMPLETE, for_progress, output, print_plain, print_tried, print_tuning
 from nas_fusion.cli.log_reading import DEFAULT_STUDIES
 from nas_fusion.errors import OptionError
 from nas_fusion.settings import Panel
@@ -90,6 +90,7 @@ def _help(console: Console, storage: BaseStorage, study: Announced, asked: Worke
         console=for_progress(console),
         cell_listener=lambda words: print_plain(console, words),
         tuning_listener=partial(print_tuning, console),
+        sweep_listener=partial(print_tried, console),
     )  # fmt: skip
 
 

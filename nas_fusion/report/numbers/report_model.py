@@ -105,6 +105,11 @@ class ReportModel:
         """Who is better, worse, or cannot be told from the reference: names by what is said of them."""
         return table_columns.calls(self.rows, self.reference)
 
+    @property
+    def recipe_note(self) -> list[str]:
+        """How the recipe was chosen, and what that cost; nothing where it was given."""
+        return [] if self.info.recipe is None else [sentences.recipe_words(self.info.recipe)]
+
     # Tables ------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -117,6 +122,12 @@ class ReportModel:
         """The highest mean test AUC; NaN where there is none."""
         means = [row.summary.test_auc.mean for row in self.rows]
         return max((mean for mean in means if math.isfinite(mean)), default=math.nan)
+
+    @cached_property
+    def recipe_table(self) -> TextTable | None:
+        """The recipes that were tried; None where none were."""
+        recipe = self.info.recipe
+        return None if recipe is None or not recipe.tried else table_columns.recipe_table(recipe)
 
     @cached_property
     def gap_table(self) -> TextTable:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nas_fusion.records import CellRecord, ComparisonInfo
-from nas_fusion.report.number_words import listed
+from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo
+from nas_fusion.report.number_words import listed, plain, seconds
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Decision, Standings
 from nas_fusion.report.numbers.summaries import StrategySummary
 from nas_fusion.report.provenance import cells_in_words, differences
@@ -145,12 +145,33 @@ def facts(info: ComparisonInfo, decision: Decision) -> dict[str, str]:
         **({} if known is None else {"Attainable test AUC": f"{known:.4f}, from the true probabilities"}),
         "Budget per strategy": info.budget,
         "Seeds": ", ".join(map(str, info.seeds)),
+        **({} if info.recipe is None else {"Recipe": recipe_words(info.recipe).removeprefix("Recipe: ")}),
     }
     for kind, words in _KINDS.items():
         names = [s.strategy for s in decision.summaries if kind in (s.kind, s.family)]
         told |= {words.capitalize(): ", ".join(names)} if names else {}
     missing = [*decision.absent, *decision.unstarted]
     return told | ({"Without a finished cell": ", ".join(missing)} if missing else {})
+
+
+def recipe_words(recipe: ChosenRecipe) -> str:
+    """What a sweep has chosen for all strategies, on what, and what that has cost."""
+    if recipe.note:
+        return f"Recipe: {recipe.note}."
+    changed = {name: value for name, value in recipe.values.items() if value != recipe.tried[0].values[name]}
+    chosen = ", ".join(f"{name} {plain(value)}" for name, value in changed.items())
+    ended = [one.ended for one in recipe.tried]
+    counts = {"stopped early": ended.count("behind"), "failed": ended.count("failed")}
+    odd = "".join(f", {number} {words}" for words, number in counts.items() if number)
+    what = chosen or "none of those tried was better than the own one"
+    tried = f"{len(recipe.tried)} tried{odd}"
+    cost = (
+        f"{recipe.passes:.1f} passes over the training rows (at most {recipe.allowed:.1f}), {seconds(recipe.seconds)} s"
+    )
+    return (
+        f"Recipe: {what}, the same for all strategies; by validation AUC of {recipe.reference} with one seed, {tried}. "
+        f"What that took is in no strategy's account: {cost}."
+    )
 
 
 def reference_note(decision: Decision) -> list[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from nas_fusion.records import ComparisonInfo
+from nas_fusion.records import ChosenRecipe, ComparisonInfo
 from nas_fusion.report.number_words import (
     MISSING,
     count,
     interval,
     milliseconds,
     p_value,
+    plain,
     seconds,
     share_of_attainable,
     short,
@@ -80,6 +81,25 @@ def table_columns(rows: Sequence[Row], absent: Sequence[Absent], info: Compariso
         return tuple(c for c in made if any(text not in (MISSING, "") for text in c.cells))
 
     return Columns(filled(_quality(info, reference)), filled(_model()), filled(_spent()))
+
+
+def recipe_table(recipe: ChosenRecipe) -> TextTable:
+    """Every recipe that a sweep tried, and how that ended; the chosen one has a mark."""
+    names = list(recipe.tried[0].values)
+    ended = {"end": "", "behind": "stopped: behind", "spent": "passes spent", "failed": "failed"}
+    best = next((i for i, one in enumerate(recipe.tried) if one.values == recipe.values), None)
+    rows = tuple(
+        (
+            f"{at + 1}{' *' if at == best else ''}",
+            *(plain(one.values[name]) for name in names),
+            MISSING if one.valid_auc is None else short(one.valid_auc),
+            str(one.epochs),
+            seconds(one.seconds),
+            ended[one.ended],
+        )
+        for at, one in enumerate(recipe.tried)
+    )
+    return TextTable(("tried", *names, "validation AUC", "epochs", "s", "ended"), rows)
 
 
 def agreement_table(found: Sequence[Agreement]) -> TextTable:

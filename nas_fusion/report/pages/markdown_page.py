@@ -73,6 +73,8 @@ def markdown_report(model: ReportModel, drawing: Drawing = lambda cell: None) ->
     ]
     if model.rows or model.absent:
         parts.append(_results(model))
+    if model.recipe_note:
+        parts.append(_recipe(model))
     if model.stages:
         parts.append(f"## Discretisation gap\n\nMean validation AUC over the seeds.\n\n{_table(model.gap_table)}")
     if model.agreements:
@@ -81,6 +83,11 @@ def markdown_report(model: ReportModel, drawing: Drawing = lambda cell: None) ->
         parts.append("## What was found\n\nOf every strategy the seed with the best validation AUC.")
         parts += [_design(design, drawing) for design in model.found]
     return "\n\n".join([*parts, _repeat(model)]) + "\n"
+
+
+def _recipe(model: ReportModel) -> str:
+    table = [] if model.recipe_table is None else [_table(model.recipe_table)]
+    return "\n\n".join(["## How the recipe was chosen", *map(markdown_text, model.recipe_note), *table])
 
 
 def _table(table: TextTable) -> str:

@@ -36,6 +36,7 @@ def comparison_caption(model: ReportModel) -> str:
         f"{info.data}: {train:,} / {valid:,} / {test:,} rows, {info.fields} fields, {info.features:,} features{known}",
         f"Budget per strategy: {info.budget}. Mean ± sd over seeds {', '.join(map(str, info.seeds))}; "
         "sorted by validation AUC.",
+        *model.recipe_note,
         *model.reference_note,
         *model.notes,
         *model.headline,

@@ -1,0 +1,254 @@
+"""A sweep in Optuna's storage: one training after the other, by whichever process comes first.
+
+The *slot* of a trial, 0, 1, …, is its place in the sweep; it decides on what is tried and on its random numbers. Slot 0
+is the comparison's own values. One process trains, the others wait; a trial whose process died leaves its slot to
+another, so that a sweep that was killed and goes on chooses what an undisturbed one would have chosen.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from nas_fusion.errors import StudyError
+from nas_fusion.records import ChosenRecipe, TriedRecipe
+from nas_fusion.studies.queue.tuning_trials import suggest
+from nas_fusion.studies.recipe.swept_values import SweptValues
+from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held, storage_id
+from nas_fusion.studies.storage.optuna_storage import open_study
+from nas_fusion.system.seals import digest
+
+MOST_TRIALS = 40
+"""Of a sweep, whatever its passes allow: the best of many trials is the luckiest one."""
+
+RUNG = 2
+"""Epochs between two looks at whether a training can still reach the best one."""
+
+_SLOT, _SEAL, _TRIED = "nas-fusion:slot", "nas-fusion:sha256", "tried"
+_WIDTHS, _CHOSEN = "nas-fusion:widths", "nas-fusion:chosen"
+
+
+def recipe_name(study: str) -> str:
+    """What a comparison's sweep is called in the storage."""
+    return f"{study} / recipe"
+
+
+def is_behind(aucs: Sequence[float], best: float, epochs: int) -> bool:
+    """Whether a training cannot reach the best one any more, going on as it did between the last two rungs.
+
+    Regularised models begin slowly and end high, so what counts is not where a training is but where it may end.
+
+    Args:
+        aucs: validation AUC after every epoch.
+        best: of the trainings that have ended.
+        epochs: the most that there will be.
+    """
+    if len(aucs) % RUNG or len(aucs) < 2 * RUNG or len(aucs) >= epochs:
+        return False
+    now, before = max(aucs), max(aucs[:-RUNG])
+    return now + (now - before) / RUNG * (epochs - len(aucs)) < best
+
+
+@dataclass
+class OutOfReach(BasePruner):
+    """Stops trainings that are behind (`is_behind`).
+
+    Args:
+        epochs: the most of a training.
+    """
+
+    epochs: int
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """See `optuna.pruners.BasePruner`."""
+        ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        best = max((t.value for t in ended if t.value is not None), default=None)
+        aucs = [trial.intermediate_values[step] for step in sorted(trial.intermediate_values)]
+        return best is not None and is_behind(aucs, best, self.epochs)
+
+
+@dataclass(frozen=True)
+class SweepClaim:
+    """A training that this process has taken.
+
+    Args:
+        trial: Optuna's.
+        trial_id: the storage's number of it.
+        slot: its place in the sweep.
+        values: what is tried.
+        epochs: the most that it may take.
+    """
+
+    trial: optuna.Trial
+    trial_id: int
+    slot: int
+    values: Mapping[str, Any]
+    epochs: int
+
+
+@dataclass
+class RecipeSweep:
+    """The trainings of one sweep in Optuna's storage.
+
+    Args:
+        storage: Optuna's storage.
+        study_name: the comparison's name.
+        reference: on what recipes are tried.
+        swept: what may be changed.
+        allowed: passes over the training rows.
+        note: why nothing is to be tried; empty if something is.
+        watch: notices dead processes.
+    """
+
+    storage: BaseStorage
+    study_name: str
+    reference: str
+    swept: SweptValues
+    allowed: float
+    note: str = ""
+    watch: Watch = field(default_factory=Watch)
+
+    def __post_init__(self) -> None:
+        self.study = open_study(self.storage, recipe_name(self.study_name))
+        self.study.pruner = OutOfReach(self.swept.settings.recipe.retrain_epochs)
+
+    def publish(self, known: ChosenRecipe | None) -> None:
+        """Say what every process has to know: which widths fit the coordinator, and what was chosen before, if it was.
+
+        Args:
+            known: what an earlier sweep of this comparison has chosen.
+        """
+        attributes = self.study.user_attrs
+        if _WIDTHS not in attributes:
+            self.study.set_user_attr(_WIDTHS, self.swept.widths())
+        if known is not None and _CHOSEN not in attributes:
+            self.study.set_user_attr(_CHOSEN, asdict(known))
+
+    def finished(self) -> bool:
+        """Whether there is nothing left to try."""
+        if self.note or not self.swept.names or _CHOSEN in self.study.user_attrs:
+            return True
+        ended = self._ended()
+        return len(ended) >= MOST_TRIALS or self._epochs_left(ended) < 1
+
+    def claim(self) -> SweepClaim | None:
+        """Start the next training; None if there is none, or another process trains."""
+        for dead in self.watch.dead(self.study):
+            declare_dead(self.storage, storage_id(self.storage, self.study, dead.number))
+        if self._running() or self.finished():
+            return None
+        trial = self.study.ask()
+        trial_id = storage_id(self.storage, self.study, trial.number)
+        # Of two processes that come at the same moment the first has the lower number.
+        if any(other.number < trial.number for other in self._running()) or self.finished():
+            give_back(self.storage, trial_id)
+            return None
+        ended = self._ended()
+        slot = len(ended)
+        self.storage.set_trial_system_attr(trial_id, _SLOT, slot)
+        self.study.sampler = self._sampler(slot)
+        where = self.swept.distributions(self.study.user_attrs.get(_WIDTHS, self.swept.widths()))
+        values = {name: suggest(trial, name, distribution) for name, distribution in where.items()}
+        return SweepClaim(trial, trial_id, slot, values, self._epochs_left(ended))
+
+    def holding(self, claim: SweepClaim) -> AbstractContextManager[None]:
+        """A context in which others see that this process trains."""
+        return held(self.storage, claim.trial_id)
+
+    def finish(self, claim: SweepClaim, tried: TriedRecipe, error: str = "") -> None:
+        """The training has ended, one way or another.
+
+        Args:
+            claim: which one.
+            tried: how.
+            error: why it could not be trained, if it could not.
+        """
+        state = {"behind": TrialState.PRUNED, "failed": TrialState.FAIL}.get(tried.ended, TrialState.COMPLETE)
+        try:
+            claim.trial.set_user_attr(_TRIED, asdict(tried))
+            claim.trial.set_user_attr(_SEAL, _seal(claim.slot, asdict(tried)))
+            if error:
+                claim.trial.set_user_attr("error", error)
+            self.study.tell(claim.trial, tried.valid_auc if state == TrialState.COMPLETE else None, state=state)
+        except UpdateFinishedTrialError:
+            return  # taken for dead meanwhile: another process has the slot now
+
+    def release(self, claim: SweepClaim) -> None:
+        """Give back a training that this process could not finish for reasons of its own."""
+        give_back(self.storage, claim.trial_id)
+
+    def passes(self) -> float:
+        """Passes over the training rows so far."""
+        return sum(self._tried(t).samples for t in self._ended()) / self.swept.train_rows
+
+    def chosen(self) -> ChosenRecipe:
+        """What has been found best so far; the comparison's own values where nothing could be trained.
+
+        Raises:
+            StudyError: a trial was changed in the storage since it ended.
+        """
+        known = self.study.user_attrs.get(_CHOSEN)
+        if known is not None:
+            return ChosenRecipe.from_dict(known)
+        tried = tuple(self._tried(trial) for trial in self._ended())
+        compared = [one for one in tried if one.valid_auc is not None and one.ended != "behind"]
+        best = max(compared, key=lambda one: one.valid_auc or 0.0, default=None)  # the first of equal ones
+        return ChosenRecipe(
+            reference=self.reference,
+            values=self.swept.own() if best is None else best.values,
+            tried=tried,
+            allowed=self.allowed,
+            train_rows=self.swept.train_rows,
+            note=self.note or self._why_own(tried, compared),
+        )
+
+    def _why_own(self, tried: Sequence[TriedRecipe], compared: Sequence[TriedRecipe]) -> str:
+        if not self.swept.names:
+            return "everything that a sweep chooses is given"
+        if tried and not compared:
+            return "nothing that was tried could be trained, so the comparison's own values are kept"
+        return ""
+
+    def _running(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    def _ended(self) -> list[FrozenTrial]:
+        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+        trials = self.study.get_trials(deepcopy=False, states=states)
+        return [t for t in trials if not t.system_attrs.get(DIED) and _TRIED in t.user_attrs]
+
+    def _epochs_left(self, ended: Sequence[FrozenTrial]) -> int:
+        spent = sum(self._tried(trial).samples for trial in ended) / self.swept.train_rows
+        return min(int(self.allowed - spent), self.swept.settings.recipe.retrain_epochs)
+
+    def _tried(self, trial: FrozenTrial) -> TriedRecipe:
+        content = trial.user_attrs[_TRIED]
+        if trial.user_attrs.get(_SEAL) != _seal(trial.system_attrs.get(_SLOT), content):
+            raise StudyError(
+                f"the storage is damaged: trial {trial.number} of {self.study.study_name!r} was changed since it ended"
+            )
+        return TriedRecipe(**content)
+
+    def _sampler(self, slot: int) -> BaseSampler:
+        starts = self.swept.starts()
+        seed = int(np.random.SeedSequence([self.swept.settings.seeds[0], slot]).generate_state(1)[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            if slot < len(starts):
+                return PartialFixedSampler(starts[slot], RandomSampler(seed=seed))
+            return TPESampler(seed=seed, n_startup_trials=1)
+
+
+def _seal(slot: Any, tried: Mapping[str, Any]) -> str:
+    return digest({"slot": slot, "tried": dict(tried)})

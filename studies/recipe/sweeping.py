@@ -1,0 +1,214 @@
+"""Choosing a comparison's recipe, together with other processes: one trains, the others wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from nas_fusion.errors import OptionError
+from nas_fusion.records import ChosenRecipe, TriedRecipe
+from nas_fusion.search import Budget, SearchTask, retrain, run_search
+from nas_fusion.settings import ComparisonSettings, RunSettings
+from nas_fusion.strategy import STRATEGIES
+from nas_fusion.studies.cells.failures import Failure, clear_up, stops_the_run
+from nas_fusion.studies.queue.workplace import POLL_SECONDS, Workplace
+from nas_fusion.studies.recipe.recipe_file import keep_recipe, kept_recipe
+from nas_fusion.studies.recipe.recipe_sweep import RecipeSweep, SweepClaim
+from nas_fusion.studies.recipe.sweep_passes import allowed_passes, too_few
+from nas_fusion.studies.recipe.swept_values import SweptValues
+from nas_fusion.studies.setup.assembly import Assembly, assemble
+from nas_fusion.studies.setup.jobs import Surroundings
+from nas_fusion.studies.setup.memory import check_memory
+from nas_fusion.studies.setup.study_space import make_space
+from nas_fusion.studies.storage.holds import at_work
+from nas_fusion.training import EpochRecord
+from nas_fusion.training_log import StoppedEarly
+
+REFERENCE = "parallel"
+"""On what recipes are tried: a design of the search space, so all that is swept acts on it as on what is searched; it
+has crosses and deep blocks; and every comparison has it."""
+
+SweepListener = Callable[[TriedRecipe, int, float, float], None]
+"""Called with each training of this process: how many there were, and how many passes of how many are spent."""
+
+
+def recipe_sweep(place: Workplace, processes: int = RunSettings.processes) -> RecipeSweep | None:
+    """The sweep that comes before a comparison's tunings and cells; None where its recipe is given.
+
+    Args:
+        place: where this process works.
+        processes: how many models are trained at once on this machine, whose memory they share.
+    """
+    assembly = place.assembly
+    settings, rows = assembly.settings, len(assembly.dataset.train)
+    if settings.recipe.choice != "auto":
+        return None
+    entries = tuple(assembly.entries.values())
+    allowed = allowed_passes(settings, entries, rows)
+    swept = SweptValues(settings, rows, partial(_fits, assembly, processes))
+    return RecipeSweep(place.storage, place.name, REFERENCE, swept, allowed, too_few(settings, allowed), place.watch)
+
+
+def prepare_sweep(place: Workplace, sweep: RecipeSweep | None) -> None:
+    """Let workers know what they need, before they look; a coordinator's part."""
+    if sweep is not None:
+        sweep.publish(kept_recipe(place.folder))
+
+
+@at_work()
+def choose_recipe(
+    place: Workplace, sweep: RecipeSweep | None, listener: SweepListener | None = None
+) -> ChosenRecipe | None:
+    """Sweep until a recipe is chosen, by this process or by another one; None where it is given.
+
+    Args:
+        place: where this process works.
+        sweep: of its study.
+        listener: told of every training of this process.
+
+    Raises:
+        StudyError: this process has lost its device.
+        WriteError, StorageError: the disk is full, or the storage is away.
+    """
+    if sweep is None:
+        return None
+    while not sweep.finished():
+        if not _run_next(place, sweep, listener):
+            time.sleep(POLL_SECONDS)
+    return sweep.chosen()
+
+
+def settled(
+    place: Workplace, sweep: RecipeSweep | None, recipe: ChosenRecipe | None, processes: int = RunSettings.processes
+) -> Workplace:
+    """The workplace of a comparison by its chosen recipe.
+
+    Args:
+        place: where this process works.
+        sweep: of its study.
+        recipe: what the sweep has chosen.
+        processes: as of `recipe_sweep`.
+
+    Raises:
+        OptionError: models by this recipe do not fit this machine.
+    """
+    if sweep is None or recipe is None:
+        return place
+    assembly = place.assembly
+    chosen = assemble(sweep.swept.apply(recipe.values), assembly.dataset, place.folder.latency, processes=processes)
+    chosen.limits.remember_in(place.folder.latency)
+    return replace(place, assembly=chosen)
+
+
+def _fits(assembly: Assembly, processes: int, width: int) -> bool:
+    settings = assembly.settings
+    wide = replace(settings, model=replace(settings.model, emb_dim=width))
+    try:
+        check_memory(wide, assembly.dataset, assembly.entries.values(), processes=processes)
+    except OptionError:
+        return False
+    return True
+
+
+def _run_next(place: Workplace, sweep: RecipeSweep, listener: SweepListener | None) -> bool:
+    claim = sweep.claim()
+    if claim is None:
+        return False
+    try:
+        with sweep.holding(claim):
+            tried = _try(place, sweep, claim)
+    except BaseException:
+        sweep.release(claim)
+        raise
+    if listener is not None:
+        listener(tried, claim.slot + 1, sweep.passes(), sweep.allowed)
+    return True
+
+
+@dataclass
+class _Watched:
+    """What is known of a training while it runs, also where it is ended early."""
+
+    claim: SweepClaim
+    start: float = field(default_factory=time.perf_counter)
+    epochs: int = 0
+    samples: int = 0
+    best: float | None = None
+
+    def validated(self, record: EpochRecord) -> None:
+        """An epoch has ended.
+
+        Raises:
+            StoppedEarly: the training is behind.
+        """
+        self.epochs, self.samples = record.epoch, record.samples
+        self.best = max(self.best or 0.0, record.valid_auc)
+        self.claim.trial.report(record.valid_auc, record.epoch)
+        if self.claim.trial.should_prune():
+            raise StoppedEarly("it cannot reach the best so far")
+
+    def tried(self, ended: str) -> TriedRecipe:
+        """How it has ended."""
+        best = None if ended == "failed" else self.best
+        seconds = time.perf_counter() - self.start
+        return TriedRecipe(dict(self.claim.values), best, self.epochs, self.samples, seconds, ended)
+
+
+def _try(place: Workplace, sweep: RecipeSweep, claim: SweepClaim) -> TriedRecipe:
+    watched = _Watched(claim)
+    try:
+        stopped = _train(place, sweep.swept.apply(claim.values), claim, watched, sweep)
+    except StoppedEarly:
+        tried = watched.tried("behind")
+    except BaseException as error:
+        if stops_the_run(error):
+            raise
+        failure, name = Failure.of(error), f"recipe-{claim.slot}"
+        tried = watched.tried("failed")
+        clear_up(place.folder, name, name, failure, lambda: sweep.finish(claim, tried, failure.reason))
+        return tried
+    else:
+        is_cut = stopped == "epochs" and claim.epochs < sweep.swept.settings.recipe.retrain_epochs
+        tried = watched.tried("spent" if is_cut else "end")
+    sweep.finish(claim, tried)
+    return tried
+
+
+def _train(
+    place: Workplace, settings: ComparisonSettings, claim: SweepClaim, watched: _Watched, sweep: RecipeSweep
+) -> str:
+    """Train the reference as the comparison's models will be trained; why it has ended."""
+    dataset, seed = place.assembly.dataset, settings.seeds[0]
+    entry = STRATEGIES.get(sweep.reference)
+    around: Surroundings = place.surroundings.labelled(strategy="recipe", seed=seed, trial=claim.slot)
+    config = settings.retrain_config(settings.train_config(len(dataset.train), seed))
+    task = SearchTask(
+        data=dataset.search_view(),
+        make_space=partial(make_space, settings, dataset),
+        config=config,
+        budget=Budget(samples=1),
+        label=f"recipe {claim.slot + 1}, {sweep.passes():.0f} of {sweep.allowed:.0f} passes,",
+        console=around.console,
+    )
+    outcome = run_search(entry, task)
+    with around.training_log.training("re-train", outcome.design) as training:
+
+        def validated(record: EpochRecord) -> None:
+            training.validated(record.valid_auc)
+            watched.validated(record)
+
+        retrained = retrain(entry, outcome, task, replace(config, max_epochs=claim.epochs), validated)
+        training.result(retrained.fit.best_valid_auc)
+    return retrained.fit.stopped
+
+
+def record_recipe(place: Workplace, recipe: ChosenRecipe | None) -> None:
+    """Keep the recipe in the study folder; a coordinator's part.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    if recipe is not None:
+        keep_recipe(place.folder, recipe)

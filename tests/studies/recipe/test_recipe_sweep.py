@@ -1,0 +1,211 @@
+"""A sweep's trials: in turn, the same after a kill, within their passes, and by whichever process comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+
+from nas_fusion.errors import StudyError
+from nas_fusion.records import TriedRecipe
+from nas_fusion.settings import ComparisonSettings, DataOptions, RecipeSettings
+from nas_fusion.studies import open_storage
+from nas_fusion.studies.recipe.recipe_sweep import RUNG, RecipeSweep, SweepClaim, is_behind
+from nas_fusion.studies.recipe.swept_values import SweptValues
+from nas_fusion.studies.storage.holds import at_work
+
+ROWS = 1000
+SETTINGS = ComparisonSettings(
+    "log.csv", DataOptions(), ("parallel",), recipe=RecipeSettings(choice="auto", retrain_epochs=4)
+)
+
+
+def storage_in(folder: Path) -> BaseStorage:
+    return open_storage(f"journal:///{folder}/journal")
+
+
+def sweep_in(storage: BaseStorage, allowed: float = 30.0, note: str = "") -> RecipeSweep:
+    swept = SweptValues(SETTINGS, ROWS)
+    return RecipeSweep(storage, "study", "parallel", swept, allowed, note)
+
+
+def quality(values: Mapping[str, Any]) -> float:
+    return 0.7 + 0.05 * values["batch_norm"] - abs(values["embedding_l2"] - 0.05) - abs(values["dropout"] - 0.1) / 10
+
+
+def ended(claim: SweepClaim, how: str = "end") -> TriedRecipe:
+    auc = None if how == "failed" else quality(claim.values)
+    return TriedRecipe(dict(claim.values), auc, 2, 2 * ROWS, 1.0, how)
+
+
+def run(sweep: RecipeSweep, trials: int | None = None) -> list[dict[str, Any]]:
+    tried: list[dict[str, Any]] = []
+    while (trials is None or len(tried) < trials) and (claim := sweep.claim()) is not None:
+        tried.append(dict(claim.values))
+        sweep.finish(claim, ended(claim))
+    return tried
+
+
+def test_its_own_values_come_first_and_the_best_is_chosen(tmp_path: Path) -> None:
+    sweep = sweep_in(storage_in(tmp_path))
+    tried = run(sweep)
+    starts = sweep.swept.starts()
+    assert tuple(tried[: len(starts)]) == starts
+    assert len(tried) == 15  # of two passes each, and there are thirty
+    chosen = sweep.chosen()
+    assert [one.values for one in chosen.tried] == tried
+    assert quality(chosen.values) == max(map(quality, tried))
+    assert (chosen.passes, chosen.samples, chosen.seconds) == (30.0, 30 * ROWS, 15.0)
+    assert sweep.finished()
+
+
+def test_it_never_takes_more_passes_than_it_may(tmp_path: Path) -> None:
+    sweep = sweep_in(storage_in(tmp_path), allowed=5.9)
+    epochs = []
+    while (claim := sweep.claim()) is not None:
+        epochs.append(claim.epochs)
+        sweep.finish(claim, replace(ended(claim), epochs=claim.epochs, samples=claim.epochs * ROWS))
+    assert epochs == [4, 1]
+    assert sweep.passes() == 5.0 < sweep.allowed
+
+
+def test_the_first_of_equal_ones_is_chosen(tmp_path: Path) -> None:
+    sweep = sweep_in(storage_in(tmp_path), allowed=6)
+    while (claim := sweep.claim()) is not None:
+        sweep.finish(claim, replace(ended(claim), valid_auc=0.7))
+    assert sweep.chosen().values == sweep.swept.own()
+
+
+def test_another_process_waits_while_one_trains(tmp_path: Path) -> None:
+    first, second = sweep_in(storage_in(tmp_path)), sweep_in(storage_in(tmp_path))
+    claim = first.claim()
+    assert claim is not None
+    with first.holding(claim):
+        assert second.claim() is None
+        assert not second.finished()
+        first.finish(claim, ended(claim))
+    after = second.claim()
+    assert after is not None
+    assert after.slot == 1
+
+
+def test_of_two_that_come_at_once_the_first_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = sweep_in(storage_in(tmp_path)), sweep_in(storage_in(tmp_path))
+    ask = second.study.ask
+    claims: list[SweepClaim | None] = []
+
+    def late(*arguments: Any, **named: Any) -> Any:
+        claims.append(first.claim())
+        return ask(*arguments, **named)
+
+    monkeypatch.setattr(second.study, "ask", late)
+    assert second.claim() is None
+    assert claims[0] is not None
+    assert claims[0].slot == 0
+    first.finish(claims[0], ended(claims[0]))
+    assert len(first.chosen().tried) == 1
+
+
+def test_a_sweep_that_was_killed_chooses_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    undisturbed = sweep_in(storage_in(tmp_path / "a"))
+    run(undisturbed)
+    storage = storage_in(tmp_path)
+    killed = sweep_in(storage)
+    run(killed, 9)
+    with at_work():
+        claim = killed.claim()
+    assert claim is not None  # it trains, and is gone
+    later = sweep_in(storage_in(tmp_path))
+    rest = run(later)
+    assert rest[0] == dict(claim.values)
+    assert later.chosen() == undisturbed.chosen()
+
+
+def test_one_that_cannot_be_trained_does_not_count_and_keeps_its_place(tmp_path: Path) -> None:
+    sweep = sweep_in(storage_in(tmp_path), allowed=8)
+    claim = sweep.claim()
+    assert claim is not None
+    sweep.finish(claim, ended(claim, "failed"), "the loss is nan")
+    after = sweep.claim()
+    assert after is not None
+    assert after.slot == 1
+    sweep.finish(after, ended(after))
+    chosen = sweep.chosen()
+    assert chosen.values == after.values
+    assert [one.ended for one in chosen.tried] == ["failed", "end"]
+    (failed,) = sweep.study.get_trials(states=(TrialState.FAIL,))
+    assert failed.user_attrs["error"] == "the loss is nan"
+
+
+def test_where_nothing_can_be_trained_its_own_values_are_kept(tmp_path: Path) -> None:
+    sweep = sweep_in(storage_in(tmp_path), allowed=4)
+    while (claim := sweep.claim()) is not None:
+        sweep.finish(claim, ended(claim, "failed"))
+    assert sweep.chosen().values == sweep.swept.own()
+    assert "could be trained" in sweep.chosen().note
+
+
+def test_with_a_note_nothing_is_tried(tmp_path: Path) -> None:
+    sweep = sweep_in(storage_in(tmp_path), note="too few passes")
+    assert sweep.finished()
+    assert sweep.claim() is None
+    assert (sweep.chosen().values, sweep.chosen().note) == (sweep.swept.own(), "too few passes")
+
+
+def test_what_was_chosen_before_is_kept_where_the_storage_is_new(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    old = sweep_in(storage_in(tmp_path / "old"))
+    run(old, 3)
+    known = old.chosen()
+    new = sweep_in(storage_in(tmp_path))
+    new.publish(known)
+    worker = sweep_in(storage_in(tmp_path))
+    assert worker.finished()
+    assert worker.chosen() == known
+
+
+def test_a_changed_trial_is_noticed(tmp_path: Path) -> None:
+    sweep = sweep_in(storage_in(tmp_path))
+    run(sweep, 2)
+    journal = tmp_path / "journal"
+    text = journal.read_text()
+    journal.write_text(text.replace('"samples":2000', '"samples":1000', 1))
+    assert journal.read_text() != text
+    with pytest.raises(StudyError, match="was changed since it ended"):
+        sweep_in(storage_in(tmp_path)).chosen()
+
+
+@pytest.mark.parametrize(
+    ("aucs", "behind"),
+    [
+        ([0.5, 0.6], False),  # too early
+        ([0.60, 0.62, 0.64, 0.66], False),  # .02 an epoch: .70 is two epochs away
+        ([0.64, 0.65, 0.65, 0.65], True),  # it stands still
+        ([0.60, 0.62, 0.64], False),  # no rung
+        ([0.70, 0.71, 0.69, 0.69], False),  # it was the best
+    ],
+)
+def test_a_training_is_behind_where_it_will_not_arrive(aucs: list[float], behind: bool) -> None:
+    assert is_behind(aucs, 0.70, 20) is behind
+    assert RUNG == 2
+
+
+def test_no_training_is_stopped_at_its_end() -> None:
+    assert not is_behind([0.5, 0.5, 0.5, 0.5], 0.7, 4)
+
+
+def test_the_pruner_goes_by_the_best_that_has_ended(tmp_path: Path) -> None:
+    sweep = sweep_in(storage_in(tmp_path))
+    run(sweep, 1)
+    claim = sweep.claim()
+    assert claim is not None
+    sweep.study.pruner = replace(sweep.study.pruner, epochs=20)
+    for epoch, auc in enumerate([0.60, 0.61, 0.61, 0.61], start=1):
+        claim.trial.report(auc, epoch)
+        assert claim.trial.should_prune() is (epoch == 4)

@@ -1,0 +1,128 @@
+"""What a sweep may change: what nothing fixes, around the comparison's own values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from optuna.distributions import CategoricalDistribution
+
+from nas_fusion.budget import Budget
+from nas_fusion.errors import OptionError
+from nas_fusion.settings import ComparisonSettings, DataOptions, ModelSettings, RecipeSettings
+from nas_fusion.settings.dotted_names import settings_from
+from nas_fusion.settings.recipe_settings import SWEPT
+from nas_fusion.strategy import STRATEGIES
+from nas_fusion.studies import load_preset
+from nas_fusion.studies.recipe.sweep_passes import FEWEST, MOST, allowed_passes, comparison_passes, too_few
+from nas_fusion.studies.recipe.swept_values import STARTS, SweptValues
+
+ROWS = 30_000
+AUTO = ComparisonSettings("log.csv", DataOptions(), ("random", "parallel"), recipe=RecipeSettings(choice="auto"))
+
+
+def asked(**values: object) -> ComparisonSettings:
+    dotted = {name.replace("__", "."): value for name, value in values.items()}
+    return settings_from({"recipe.choice": "auto", **dotted}, source="log.csv", strategies=("parallel",))
+
+
+def test_everything_is_swept_where_nothing_is_given() -> None:
+    swept = SweptValues(AUTO, ROWS)
+    assert {f"{name}" for name in swept.names} == {name.partition(".")[2] for name in SWEPT}
+    assert swept.own() == {
+        "embedding_l2": 0.0,
+        "learning_rate": 1e-3,
+        "batch_size": 512,
+        "batch_norm": False,
+        "dropout": 0.0,
+        "emb_dim": 10,
+    }
+    assert swept.starts()[0] == swept.own()
+
+
+def test_what_was_given_is_kept_also_where_it_is_the_default() -> None:
+    settings = asked(recipe__learning_rate=1e-3, model__dropout=0.2)
+    assert settings.recipe.kept == ("recipe.learning_rate", "model.dropout")
+    swept = SweptValues(settings, ROWS)
+    assert set(swept.names) == {"embedding_l2", "batch_size", "batch_norm", "emb_dim"}
+    chosen = swept.apply({"embedding_l2": 0.05, "batch_norm": True})
+    assert (chosen.recipe.learning_rate, chosen.model.dropout) == (1e-3, 0.2)
+    assert (chosen.recipe.embedding_l2, chosen.model.batch_norm) == (0.05, True)
+
+
+def test_values_other_than_the_defaults_are_given_ones() -> None:
+    settings = replace(AUTO, model=ModelSettings(emb_dim=6, batch_norm=True))
+    assert not {"emb_dim", "batch_norm"} & set(SweptValues(settings, ROWS).names)
+
+
+def test_a_published_preset_leaves_nothing_to_sweep() -> None:
+    settings = asked(**{n.replace(".", "__"): v for n, v in load_preset("optfusion-criteo").settings.items()})
+    assert SweptValues(settings, ROWS).names == ()
+
+
+def test_starts_differ_and_change_only_what_is_swept() -> None:
+    assert len(SweptValues(AUTO, ROWS).starts()) == len(STARTS)
+    starts = SweptValues(asked(recipe__embedding_l2=0.0, model__batch_norm=False), ROWS).starts()
+    assert all(set(start) == {"learning_rate", "batch_size", "dropout", "emb_dim"} for start in starts)
+    assert len({str(start) for start in starts}) == len(starts) < len(STARTS)
+
+
+def test_the_distributions_hold_every_start() -> None:
+    swept = SweptValues(AUTO, ROWS)
+    where = swept.distributions(swept.widths())
+    for start in swept.starts():
+        for name, value in start.items():
+            distribution = where[name]
+            assert distribution._contains(distribution.to_internal_repr(value)), (name, value)
+
+
+def test_widths_that_do_not_fit_are_not_tried() -> None:
+    swept = SweptValues(AUTO, ROWS, lambda width: width <= 10)
+    assert swept.widths() == [5, 10]
+    where = swept.distributions(swept.widths())["emb_dim"]
+    assert where == CategoricalDistribution([5, 10])
+
+
+def test_a_chosen_rate_keeps_the_ratio_of_the_others() -> None:
+    recipe = RecipeSettings(choice="auto", retrain_learning_rate=2e-3, soft_learning_rate=1e-4, kept=("model.dropout",))
+    chosen = SweptValues(replace(AUTO, recipe=recipe), ROWS).apply({"learning_rate": 3e-3}).recipe
+    assert chosen.retrain_learning_rate == pytest.approx(6e-3)
+    assert chosen.soft_learning_rate == pytest.approx(3e-4)
+    assert (chosen.choice, chosen.kept, chosen.sweep_passes) == ("defaults", (), 0)
+
+
+def test_kept_names_are_settings_that_a_sweep_knows() -> None:
+    with pytest.raises(OptionError, match="patience"):
+        RecipeSettings(kept=("recipe.patience",))
+
+
+def test_settings_written_before_there_was_a_choice_mean_the_defaults() -> None:
+    content = AUTO.to_dict()
+    for name in ("choice", "kept", "sweep_passes"):
+        del content["recipe"][name]
+    assert ComparisonSettings.from_dict(content).recipe.choice == "defaults"
+    assert ComparisonSettings.from_dict(AUTO.to_dict()) == AUTO
+
+
+def test_a_comparison_costs_its_searches_and_its_re_trainings() -> None:
+    entries = [STRATEGIES.get(name) for name in ("optfusion-hard", "optfusion-soft", "random", "parallel")]
+    settings = replace(AUTO, seeds=(0, 1, 2), budget="5x", recipe=replace(AUTO.recipe, patience=2, retrain_epochs=20))
+    # Two searches, one of which serves two strategies; four re-trainings of three epochs at the least.
+    assert comparison_passes(settings, entries, ROWS) == 3 * (2 * 5 + 4 * 3)
+    impatient = [replace(entry, patience=1) for entry in entries]  # searches may stop after two epochs
+    assert comparison_passes(settings, impatient, ROWS) == 3 * (2 * 2 + 4 * 3)
+    assert Budget.parse("5x", ROWS).samples == 5 * ROWS
+
+
+def test_a_tenth_of_the_comparison_or_what_the_user_says() -> None:
+    few, entries = replace(AUTO, seeds=(0,)), [STRATEGIES.get("random"), STRATEGIES.get("parallel")]
+    allowed = allowed_passes(few, entries, ROWS)
+    assert allowed == pytest.approx(0.1 * (5 + 2 * 3))
+    assert allowed < FEWEST
+    assert "1.1 passes" in too_few(few, allowed)
+    said = replace(few, recipe=replace(few.recipe, sweep_passes=3.0))
+    assert allowed_passes(said, entries, ROWS) == 3.0
+    assert too_few(said, 3.0) == ""
+    many = replace(AUTO, seeds=tuple(range(100)))
+    assert allowed_passes(many, entries, ROWS) == MOST
+    assert too_few(many, MOST) == ""
