@@ -15,7 +15,7 @@ from nas_fusion.errors import StudyError
 from nas_fusion.records import TriedRecipe
 from nas_fusion.settings import ComparisonSettings, DataOptions, RecipeSettings
 from nas_fusion.studies import open_storage
-from nas_fusion.studies.recipe.recipe_sweep import RUNG, RecipeSweep, SweepClaim, is_behind
+from nas_fusion.studies.recipe.recipe_sweep import RUNG, OutOfReach, RecipeSweep, SweepClaim, is_behind
 from nas_fusion.studies.recipe.swept_values import SweptValues
 from nas_fusion.studies.storage.holds import at_work
 
@@ -205,7 +205,7 @@ def test_the_pruner_goes_by_the_best_that_has_ended(tmp_path: Path) -> None:
     run(sweep, 1)
     claim = sweep.claim()
     assert claim is not None
-    sweep.study.pruner = replace(sweep.study.pruner, epochs=20)
+    sweep.study.pruner = OutOfReach(20)
     for epoch, auc in enumerate([0.60, 0.61, 0.61, 0.61], start=1):
         claim.trial.report(auc, epoch)
         assert claim.trial.should_prune() is (epoch == 4)

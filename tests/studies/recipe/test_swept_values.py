@@ -105,7 +105,8 @@ def test_settings_written_before_there_was_a_choice_mean_the_defaults() -> None:
 
 
 def test_a_comparison_costs_its_searches_and_its_re_trainings() -> None:
-    entries = [STRATEGIES.get(name) for name in ("optfusion-hard", "optfusion-soft", "random", "parallel")]
+    names = ("optfusion-hard", "optfusion-soft", "random", "parallel")
+    entries = [replace(STRATEGIES.get(name), patience=0) for name in names]
     settings = replace(AUTO, seeds=(0, 1, 2), budget="5x", recipe=replace(AUTO.recipe, patience=2, retrain_epochs=20))
     # Two searches, one of which serves two strategies; four re-trainings of three epochs at the least.
     assert comparison_passes(settings, entries, ROWS) == 3 * (2 * 5 + 4 * 3)
