@@ -44,7 +44,7 @@ def _text(model: HandMade, parameters: Mapping[str, Any], fields: Fields) -> str
     if design is None:
         return text
     space = f"the space {model.space}" if model.space else "every fusion space"
-    is_exact = parameters["hidden_width"] == len(fields.sizes) * fields.emb_dim
+    is_exact = parameters["hidden_width"] == fields.width
     return f"{text}; a design of {space} at {design.levels} levels" + ("" if is_exact else ", but for the width")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from nas_fusion.errors import OptionError
 
@@ -71,21 +72,63 @@ class FieldShape:
             raise OptionError("size", "at least 2 for an interpolated field", self.size)
 
 
-def field_shapes_of(fields: Iterable[int | FieldShape]) -> tuple[FieldShape, ...]:
-    """The shapes of fields; a number stands for a field of so many ids.
+PlainShape: TypeAlias = int | Sequence[int | str]
+"""A shape as JSON has it: the number of ids of a field of the form ID, else ``[size, form, columns]``."""
+
+FieldLike: TypeAlias = FieldShape | PlainShape
+"""What stands for a shape where one is asked for."""
+
+
+def field_shapes_of(fields: Iterable[FieldLike]) -> tuple[FieldShape, ...]:
+    """The shapes of fields.
 
     Raises:
-        OptionError: there is no field, or a number is below 1.
+        OptionError: there is no field, or one cannot be.
     """
-    shapes = tuple(field if isinstance(field, FieldShape) else FieldShape(int(field)) for field in fields)
+    shapes = tuple(field if isinstance(field, FieldShape) else _shape_of(field) for field in fields)
     if not shapes:
         raise OptionError("fields", "at least one field", [])
     return shapes
 
 
+def plain_shapes(shapes: Iterable[FieldShape]) -> list[PlainShape]:
+    """Shapes as plain values, of which `field_shapes_of` makes them again."""
+    return [
+        shape.size if shape.form is FieldForm.ID else [shape.size, str(shape.form), shape.columns] for shape in shapes
+    ]
+
+
+def _shape_of(plain: PlainShape) -> FieldShape:
+    if isinstance(plain, Sequence):
+        try:
+            size, form, columns = plain
+            return FieldShape(int(size), FieldForm(str(form)), int(columns))
+        except ValueError as error:
+            raise OptionError("field", "a number of ids, or [size, form, columns]", plain) from error
+    return FieldShape(int(plain))
+
+
 def id_column_count(shapes: Sequence[FieldShape]) -> int:
     """The number of columns of the ids of one row."""
     return sum(shape.columns for shape in shapes)
+
+
+def columns_of(shapes: Sequence[FieldShape], fields: Iterable[int]) -> tuple[list[int], list[int]]:
+    """The columns of the ids, and those of the values, that some of the fields have, field after field.
+
+    Args:
+        shapes: of all fields.
+        fields: positions of some of them, in any order.
+    """
+    ids, values = [0], [0]
+    for shape in shapes:
+        ids.append(ids[-1] + shape.columns)
+        values.append(values[-1] + shape.form.has_value)
+    chosen = list(fields)
+    return (
+        [column for f in chosen for column in range(ids[f], ids[f + 1])],
+        [column for f in chosen for column in range(values[f], values[f + 1])],
+    )
 
 
 def value_fields_of(shapes: Sequence[FieldShape]) -> tuple[int, ...]:

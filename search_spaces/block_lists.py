@@ -52,7 +52,7 @@ def widths_for(samples: int | None) -> tuple[int, ...]:
 
 def weight_limit(fields: Fields) -> int:
     """The most weights that a model may have after its embeddings."""
-    width, tower = len(fields.sizes) * fields.emb_dim, 0
+    width, tower = fields.width, 0
     # Weights and biases, layer by layer, the logit's last.
     for after in (*TOWER, 1):
         tower += width * after + after

@@ -115,7 +115,7 @@ def test_a_training_gives_what_the_cpu_gives_and_the_same_again(dataset: Encoded
 
 def test_latency_is_measured() -> None:
     space = FusionSpace(field_sizes=list(FIELDS), levels=2, emb_dim=3)
-    assert 0 < latency_ms(space, Fields(FIELDS, emb_dim=3), 64, TrainConfig(device="cuda")) < 1000
+    assert 0 < latency_ms(space, Fields.of(FIELDS, emb_dim=3), 64, TrainConfig(device="cuda")) < 1000
 
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])

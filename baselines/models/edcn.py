@@ -64,7 +64,7 @@ class Regulation(nn.Module):
             raise OptionError("temperature", "a positive number", temperature)
         self.temperature, self.emb_dim = temperature, shape.emb_dim
         # Equal gates share evenly: every field starts with ``1 / fields`` in both towers.
-        self.gates = nn.Parameter(torch.ones(2, shape.fields))
+        self.gates = nn.Parameter(torch.ones(2, shape.vectors))
         self.norms = nn.ModuleList(nn.BatchNorm1d(shape.width) if shape.batch_norm else nn.Identity() for _ in range(2))
 
     def forward(self, features: Features) -> tuple[Features, Features]:

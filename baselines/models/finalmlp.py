@@ -15,6 +15,7 @@ from nas_fusion.baselines.models.handmade_model import LAYERS, WIDTH, FrappeResu
 from nas_fusion.baselines.models.model_parts import Ids, Logits, Tower, Values, positive
 from nas_fusion.baselines.models.model_shape import ModelShape
 from nas_fusion.errors import OptionError
+from nas_fusion.field_shapes import columns_of
 from nas_fusion.nn import FieldEmbedding
 from nas_fusion.nn.blocks import Features
 
@@ -35,18 +36,17 @@ class Context(nn.Module):
 
     def __init__(self, shape: ModelShape, fields: Sequence[int]) -> None:
         super().__init__()
-        if any(not 0 <= f < shape.fields for f in fields) or len(set(fields)) < len(fields):
-            raise OptionError("context", f"different field indices below {shape.fields}", tuple(fields))
-        scaled = [f for f in shape.value_fields if f in fields]
-        self.register_buffer("columns", torch.tensor(list(fields), dtype=torch.long), persistent=False)
-        # Two numberings: of a field among the fields, and of its values among the columns of values.
-        value_columns = torch.tensor([shape.value_fields.index(f) for f in scaled], dtype=torch.long)
-        self.register_buffer("value_columns", value_columns, persistent=False)
+        shapes = shape.fields.shapes
+        if any(not 0 <= f < len(shapes) for f in fields) or len(set(fields)) < len(fields):
+            raise OptionError("context", f"different field indices below {len(shapes)}", tuple(fields))
+        # Three numberings: of a field among the fields, of its ids among their columns, and of its value among those.
+        id_columns, value_columns = columns_of(shapes, fields)
+        self.register_buffer("columns", torch.tensor(id_columns, dtype=torch.long), persistent=False)
+        self.register_buffer("value_columns", torch.tensor(value_columns, dtype=torch.long), persistent=False)
         self.embedding: FieldEmbedding | None = None
         self.width = max(1, len(fields)) * shape.emb_dim
         if fields:
-            sizes = [shape.field_sizes[f] for f in fields]
-            self.embedding = FieldEmbedding(sizes, shape.emb_dim, [list(fields).index(f) for f in scaled])
+            self.embedding = FieldEmbedding([shapes[f] for f in fields], shape.emb_dim)
         else:
             # One row, which broadcasts: without a context field the gate is the same for all rows.
             self.vector = nn.Parameter(torch.zeros(1, self.width))

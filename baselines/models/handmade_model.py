@@ -6,7 +6,7 @@ what is our choice is said at the entry. The training recipe around them is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -122,13 +122,11 @@ class HandMade:
         self._check(own, self.own)
         return self.make(shape, **{**self.own, **own})
 
-    def shape(
-        self, field_sizes: Sequence[int], value_fields: Sequence[int] = (), emb_dim: int = DEFAULT_EMB_DIM, **tower: Any
-    ) -> ModelShape:
+    def shape(self, fields: Fields, **tower: Any) -> ModelShape:
         """The shape with this model's tower.
 
         Args:
-            field_sizes, value_fields, emb_dim: as of `ModelShape`.
+            fields: as of `ModelShape`.
             tower: hyperparameters of the tower, where they differ from the default.
 
         Raises:
@@ -139,7 +137,7 @@ class HandMade:
         # Tuned as a number and a width, which are two independent numbers; built from one width a layer.
         if "hidden_layers" in options:
             options["hidden"] = (options.pop("hidden_width"),) * options.pop("hidden_layers")
-        return ModelShape(tuple(field_sizes), tuple(value_fields), emb_dim, **options)
+        return ModelShape(fields, **options)
 
     def for_fields(self, fields: Fields, **given: Any) -> nn.Module:
         """The model for the fields of a log, from any of its `parameters`.
@@ -150,11 +148,11 @@ class HandMade:
         self._check(given, self.parameters)
         tower = {name: value for name, value in given.items() if name in self.tower}
         own = {name: value for name, value in given.items() if name not in self.tower}
-        return self.build(self.shape(fields.sizes, fields.value_fields, fields.emb_dim, **tower), **own)
+        return self.build(self.shape(fields, **tower), **own)
 
     def for_schema(self, schema: Schema, emb_dim: int = DEFAULT_EMB_DIM, **given: Any) -> nn.Module:
         """The model for the fields of a `nas_fusion.data.Schema`; see `for_fields`."""
-        return self.for_fields(Fields(tuple(schema.field_sizes), tuple(schema.value_fields), emb_dim), **given)
+        return self.for_fields(Fields(schema.field_shapes, emb_dim), **given)
 
     def _check(self, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
         for name in given:

@@ -15,7 +15,7 @@ from nas_fusion.errors import OptionError
 from nas_fusion.nn import FieldEmbedding
 from nas_fusion.nn.blocks import Features
 
-Ids: TypeAlias = Int[Tensor, "batch field"]
+Ids: TypeAlias = Int[Tensor, "batch column"]
 Values: TypeAlias = Float[Tensor, "batch value"]
 Logits: TypeAlias = Float[Tensor, " batch"]
 Vectors: TypeAlias = Float[Tensor, "batch field dim"]
@@ -64,7 +64,7 @@ class TowerHead(nn.Module):
 
 
 class LinearPart(nn.Module):
-    """The first-order term ``Σ_f w_f[id_f]``, times the value in a scaled numeric field.
+    """The first-order term ``Σ_f w_f[id_f]``; where a field is more than one id, as its vector is made (`FieldForm`).
 
     The weights are an embedding of width 1, so they are in the optimiser's group of the embeddings. There is no bias:
     the models that have a linear part have one in their head.
@@ -72,11 +72,11 @@ class LinearPart(nn.Module):
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
-        # An embedding of width 1 already knows fields, ids and scaled values.
-        self.weights = FieldEmbedding(shape.field_sizes, 1, shape.value_fields)
+        # An embedding of width 1 already knows fields, ids and values.
+        self.weights = FieldEmbedding(shape.fields.shapes, 1)
 
     def forward(self, ids: Ids, values: Values | None = None) -> Logits:
-        """Return the sum of the weights, ``[batch]``, of ids ``[batch, field]`` and values ``[batch, value]``."""
+        """Return the sum of the weights, ``[batch]``, of ids ``[batch, id column]`` and values."""
         return self.weights(ids, values).sum(dim=1)
 
 
@@ -104,7 +104,7 @@ class CrossNetwork(nn.Module):
 
 def vectors_of(embedding: Features, shape: ModelShape) -> Vectors:
     """The concatenated vectors ``[batch, fields · emb_dim]``, one by one: ``[batch, fields, emb_dim]``."""
-    return embedding.unflatten(1, (shape.fields, shape.emb_dim))
+    return embedding.unflatten(1, (shape.vectors, shape.emb_dim))
 
 
 def fm_term(vectors: Vectors) -> Logits:

@@ -82,7 +82,7 @@ class XDeepFM(nn.Module):
         positive("number of cin_widths", len(cin_widths))
         self.linear = LinearPart(shape)
         self.embedding = shape.make_embedding()
-        self.interactions = CompressedInteractions(shape.fields, cin_widths)
+        self.interactions = CompressedInteractions(shape.vectors, cin_widths)
         # The logit's bias is the tower's.
         self.interactions_head = nn.Linear(self.interactions.width, 1, bias=False)
         self.deep = TowerHead(self.embedding.width, shape)

@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     alike.
     """
 
-    ids: Int[Tensor, "batch field"]
+    ids: Int[Tensor, "batch column"]
     values: Float[Tensor, "batch value"] | None
     labels: Float[Tensor, " batch"]
     weights: Float[Tensor, " batch"] | None = None

@@ -6,6 +6,9 @@ What counts, per row of the input:
   ``n · k · m``. Convolutions and attention kernels count alike.
 - A multiplication of two numbers that no sum follows counts too: the crosses, Hadamard products, attention weights,
   the gates of a mixture, the squares of a factorisation machine. So does a division.
+- Where a log has fields that are more than one id, a field's vector is a weighted sum of vectors, each of which counts
+  as many multiply-adds as it is wide: one of a field of ids or a scaled one, two of an interpolated one, and one for
+  each item of a list, which counts as full.
 - Embedding look-ups, sums alone (biases included), ReLU, the exponentials of softmax and sigmoid, and normalisations,
   which fold into the matrix before them once a model is trained, do not count.
 - Work that a batch needs once, however many rows it has (a softmax over learnt logits, say), does not count.
@@ -24,6 +27,7 @@ from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from nas_fusion.field_shapes import value_fields_of
 from nas_fusion.nn import Fields
 from nas_fusion.training import evaluating
 
@@ -54,12 +58,17 @@ def multiply_adds(model: nn.Module, fields: Fields) -> int:
 
 
 def inputs_for(fields: Fields, rows: int, device: torch.device, seed: int = 0) -> tuple[Tensor, Tensor | None]:
-    """Random ids ``[rows, field]`` and values ``[rows, value]`` (None without scaled fields), always the same."""
+    """Random ids ``[rows, id column]`` and values ``[rows, value column]`` from 0 to 1 (None where no field has one).
+
+    Always the same. Lists are full.
+    """
     generator = torch.Generator().manual_seed(seed)
-    ids = torch.stack([torch.randint(0, size, (rows,), generator=generator) for size in fields.sizes], dim=1)
-    if not fields.value_fields:
+    sizes = [shape.size for shape in fields.shapes for _ in range(shape.columns)]
+    ids = torch.stack([torch.randint(0, size, (rows,), generator=generator) for size in sizes], dim=1)
+    values = len(value_fields_of(fields.shapes))
+    if not values:
         return ids.to(device), None
-    return ids.to(device), torch.randn(rows, len(fields.value_fields), generator=generator).to(device)
+    return ids.to(device), torch.rand(rows, values, generator=generator).to(device)
 
 
 def count_module(module: nn.Module, make_inputs: MakeInputs) -> int:
@@ -101,7 +110,7 @@ class _Counter(TorchDispatchMode):
         kwargs = kwargs or {}
         packet = func._overloadpacket
         # An operation made of others (a linear layer, attention) is counted by its parts.
-        if packet not in _PRODUCTS and packet not in _ELEMENTWISE:
+        if packet not in _PRODUCTS and packet not in _ELEMENTWISE and packet not in _SUMS_OF_ROWS:
             with self:
                 parts = func.decompose(*args, **kwargs)
             if parts is not NotImplemented:
@@ -111,6 +120,8 @@ class _Counter(TorchDispatchMode):
             self.total += _PRODUCTS[packet](*args, **kwargs, out_val=result) // 2  # torch counts a multiply-add as two
         elif packet in _ELEMENTWISE:
             self.total += _ELEMENTWISE[packet](args) * result.numel()
+        elif packet in _SUMS_OF_ROWS:
+            self.total += args[1].numel() * args[0].shape[1]
         return result
 
 
@@ -139,3 +150,4 @@ _PRODUCTS: dict[Any, Callable[..., int]] = {
     **dict.fromkeys((_aten.mv, _aten.dot, _aten.addmv), _vector_product),
 }
 _ELEMENTWISE = _elementwise()
+_SUMS_OF_ROWS = (_aten._embedding_bag, _aten._embedding_bag_forward_only)

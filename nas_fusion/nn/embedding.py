@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nas_fusion.errors import OptionError
+from nas_fusion.field_shapes import FieldForm, FieldLike, FieldShape, field_shapes_of, id_column_count, value_fields_of
 from nas_fusion.nn.embedding_table import EmbeddingTable
+from nas_fusion.nn.field_terms import FieldTerms
 from nas_fusion.settings import DEFAULT_EMB_DIM
 
 EMBEDDING_STD = 1e-2
@@ -22,87 +24,99 @@ class Fields:
     """The fields of a log, and how wide their embeddings are: what the input of a model is made from.
 
     Args:
-        sizes: number of ids of each field (`Schema.field_sizes`).
-        value_fields: indices of the scaled numeric fields (`Schema.value_fields`).
+        shapes: of the fields (`Schema.field_shapes`).
         emb_dim: width of one field's vector.
     """
 
-    sizes: tuple[int, ...]
-    value_fields: tuple[int, ...] = ()
+    shapes: tuple[FieldShape, ...]
     emb_dim: int = DEFAULT_EMB_DIM
+
+    @classmethod
+    def of(cls, fields: Iterable[FieldLike], emb_dim: int = DEFAULT_EMB_DIM) -> Fields:
+        """The same, where numbers may stand for fields of so many ids."""
+        return cls(field_shapes_of(fields), emb_dim)
+
+    @property
+    def vectors(self) -> int:
+        """How many vectors of width `emb_dim` a row becomes."""
+        return len(self.shapes)
+
+    @property
+    def width(self) -> int:
+        """Number of features of all vectors together."""
+        return self.vectors * self.emb_dim
 
 
 class FieldEmbedding(nn.Module):
-    """Look up one vector per field and concatenate them.
+    """Make one vector per field and concatenate them.
 
-    All fields share one table; field f's ids start at the sum of the sizes of the fields before it. A scaled
-    numeric field is an ordinary field of two ids (0 missing, 1 present) whose vector is multiplied by the value.
+    All fields share one table; field f's ids start at the sum of the sizes of the fields before it. How a field's ids
+    and its value become its vector says `FieldForm`.
 
     Args:
-        field_sizes: number of ids of each field.
+        fields: their shapes; a number stands for a field of so many ids.
         emb_dim: width of one field's vector.
-        value_fields: indices of the scaled numeric fields, in the order of the columns of ``values``.
 
     Shapes:
-        ids ``[batch, field]``, each in ``0 … field_sizes[f] - 1``; values ``[batch, len(value_fields)]``;
-        output ``[batch, field · emb_dim]``.
+        ids ``[batch, id column]``, each in ``0 … size - 1`` of its field, or in a list `PAD`; values
+        ``[batch, value column]``; output ``[batch, field · emb_dim]``. Both have the fields' columns in their order.
 
     Raises:
-        OptionError: a field has no ids, `emb_dim` is below 1, or a value field is none of the fields.
+        OptionError: there is no field, or `emb_dim` is below 1.
     """
 
     offsets: Tensor
-    value_columns: Tensor
 
-    def __init__(self, field_sizes: Sequence[int], emb_dim: int, value_fields: Sequence[int] = ()) -> None:
+    def __init__(self, fields: Iterable[FieldLike], emb_dim: int) -> None:
         super().__init__()
-        if not field_sizes or any(size < 1 for size in field_sizes):
-            raise OptionError("field_sizes", "a non-empty sequence of positive integers", list(field_sizes))
         if emb_dim < 1:
             raise OptionError("emb_dim", "a positive integer", emb_dim)
-        if any(not 0 <= f < len(field_sizes) for f in value_fields):
-            raise OptionError("value_fields", f"indices below {len(field_sizes)}", list(value_fields))
-        self.emb_dim = emb_dim
-        self.field_sizes, self.value_fields = tuple(field_sizes), tuple(value_fields)
-        self.width = emb_dim * len(field_sizes)
+        self.fields = Fields.of(fields, emb_dim)
+        shapes = self.fields.shapes
+        self.width = self.fields.width
         # Where each field's ids begin in the shared table. Not persistent: it follows from the arguments.
-        sizes = torch.tensor(list(field_sizes))
+        sizes = torch.tensor([shape.size for shape in shapes])
         self.register_buffer("offsets", sizes.cumsum(0) - sizes, persistent=False)
-        self.register_buffer("value_columns", torch.tensor(list(value_fields), dtype=torch.long), persistent=False)
-        self.table = EmbeddingTable(sum(map(int, field_sizes)), emb_dim)
+        self.columns, self.values = id_column_count(shapes), len(value_fields_of(shapes))
+        self.terms = None if all(shape.form is FieldForm.ID for shape in shapes) else FieldTerms(shapes)
+        self.table = EmbeddingTable(sum(shape.size for shape in shapes), emb_dim)
         nn.init.normal_(self.table.weight, std=EMBEDDING_STD)
+
+    @classmethod
+    def of(cls, fields: Fields) -> FieldEmbedding:
+        """New vectors of fields."""
+        return cls(fields.shapes, fields.emb_dim)
 
     def like_new(self) -> FieldEmbedding:
         """An embedding of the same fields with new vectors, of the same type and on the same device."""
-        return FieldEmbedding(self.field_sizes, self.emb_dim, self.value_fields).to(self.table.weight)
-
-    @property
-    def fields(self) -> Fields:
-        """What it embeds."""
-        return Fields(self.field_sizes, self.value_fields, self.emb_dim)
+        return FieldEmbedding.of(self.fields).to(self.table.weight)
 
     def forward(
-        self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
+        self, ids: Int[Tensor, "batch column"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, "batch width"]:
         """Return the concatenated field vectors.
 
         Args:
-            ids: ``[batch, field]``, int32 or int64, each field's from 0 to below its size.
-            values: ``[batch, value]``, of the scaled numeric fields in their order; None where there are none.
+            ids: ``[batch, id column]``, int32 or int64.
+            values: ``[batch, value column]``; None where no field has a value.
 
         Returns:
             ``[batch, field · emb_dim]``, in the table's dtype.
 
         Raises:
-            OptionError: there are scaled numeric fields and no values.
+            OptionError: ids or values have another number of columns than the fields.
         """
-        # One look-up for all fields: one kernel, and one weight for the optimiser.
-        vectors = self.table(ids + self.offsets)
-        if len(self.value_columns):
-            if values is None:
-                raise OptionError("values", f"given for the {len(self.value_columns)} scaled numeric fields", None)
-            # A factor for every field, 1 where it has no value: a single multiplication for all of them.
-            factor = torch.ones(ids.shape, dtype=vectors.dtype, device=vectors.device)
-            factor = factor.index_copy(1, self.value_columns, values.to(vectors.dtype))
-            vectors = vectors * factor.unsqueeze(-1)
-        return vectors.flatten(1)
+        if self.terms is None:
+            # One look-up for all fields: one kernel, and one weight for the optimiser.
+            return self.table(ids + self.offsets).flatten(1)
+        self._check(ids, values)
+        vectors = self.table.sums(self.terms(ids, values, self.table.weight))
+        return vectors.view(len(ids), self.width)
+
+    def _check(self, ids: Tensor, values: Tensor | None) -> None:
+        # Columns are told apart by their place alone: a wrong number of them would be taken for other fields.
+        if ids.shape[1] != self.columns:
+            raise OptionError("ids", f"of {self.columns} columns for these fields", list(ids.shape))
+        if self.values and (values is None or values.shape[1] != self.values):
+            found = None if values is None else list(values.shape)
+            raise OptionError("values", f"given for the {self.values} fields with a value", found)

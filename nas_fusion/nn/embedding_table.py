@@ -1,4 +1,4 @@
-"""An embedding table whose gradient on a CPU takes a fifth of the time of torch's."""
+"""An embedding table whose gradient on a CPU takes a fifth of the time of torch's, also for sums of its rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from nas_fusion.nn.field_terms import Terms
+
 _SAME_SUMS = (torch.float32, torch.float64)
+
+_LONG_SUM = 8
+"""Rows per sum from which on torch's own gradient of sums, which sorts the rows first, is the faster one."""
 
 
 class EmbeddingTable(nn.Embedding):
@@ -24,11 +29,21 @@ class EmbeddingTable(nn.Embedding):
 
     def forward(self, input: Int[Tensor, " *place"]) -> Float[Tensor, "*place width"]:
         """The vectors of rows of the table."""
+        if self._has_own_gradient:
+            return _LookUp.apply(self.weight, input)  # type: ignore[no-untyped-call]
+        return super().forward(input)
+
+    def sums(self, terms: Terms) -> Float[Tensor, "vector width"]:
+        """Weighted sums of rows of the table; torch's `embedding_bag`."""
+        if self._has_own_gradient and len(terms.rows) < _LONG_SUM * len(terms.starts):
+            return _Sums.apply(self.weight, *terms)  # type: ignore[no-untyped-call]
+        return _bags(self.weight, *terms, sparse=self.sparse)
+
+    @property
+    def _has_own_gradient(self) -> bool:
         weight = self.weight
         learns = weight.requires_grad and torch.is_grad_enabled()
-        if learns and not self.sparse and weight.device.type == "cpu" and weight.dtype in _SAME_SUMS:
-            return _LookUp.apply(weight, input)  # type: ignore[no-untyped-call]
-        return super().forward(input)
+        return learns and not self.sparse and weight.device.type == "cpu" and weight.dtype in _SAME_SUMS
 
 
 class _LookUp(torch.autograd.Function):
@@ -50,3 +65,30 @@ class _LookUp(torch.autograd.Function):
         (ids,) = ctx.saved_tensors
         summed = gradient.new_zeros(ctx.table_shape)
         return summed.index_add_(0, ids.flatten(), gradient.reshape(-1, summed.shape[1])), None
+
+
+class _Sums(torch.autograd.Function):
+    """`_bags`; the gradient is dense, and that of the weights of the terms is not asked for."""
+
+    @staticmethod
+    def forward(table: Tensor, rows: Tensor, weights: Tensor, starts: Tensor) -> Tensor:
+        return _bags(table, rows, weights, starts)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Tensor], output: Tensor) -> None:
+        table, *terms = inputs
+        ctx.save_for_backward(*terms)
+        ctx.table_shape = table.shape
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        rows, weights, starts = ctx.saved_tensors
+        counts = torch.diff(starts, append=starts.new_tensor([len(rows)]))
+        vectors = torch.repeat_interleave(counts, output_size=len(rows))
+        summed = gradient.new_zeros(ctx.table_shape)
+        return summed.index_add_(0, rows, gradient[vectors].mul_(weights.unsqueeze(1))), None, None, None
+
+
+def _bags(table: Tensor, rows: Tensor, weights: Tensor, starts: Tensor, *, sparse: bool = False) -> Tensor:
+    return functional.embedding_bag(rows, table, starts, mode="sum", per_sample_weights=weights, sparse=sparse)

@@ -41,9 +41,9 @@ class FusionNetwork(nn.Module):
         self.sources = {block: tuple(sources[block]) for block in nodes}
 
     def forward(
-        self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
+        self, ids: Int[Tensor, "batch column"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
-        """Return the logits ``[batch]`` of ids ``[batch, field]`` and values ``[batch, value]``."""
+        """Return the logits ``[batch]`` of ids ``[batch, id column]`` and values ``[batch, value]``."""
         embedding = self.embedding(ids, values)
         # The nodes are in the order of the computation, so every source is there when it is asked for.
         outputs: dict[str, Features] = {EMBEDDING: embedding}

@@ -49,7 +49,7 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         """Step weights and architecture on the same batch.
 
         Args:
-            batch: a `nas_fusion.data` batch: ids ``[batch, field]``, values, labels ``[batch]``.
+            batch: a `nas_fusion.data` batch: ids ``[batch, id column]``, values, labels ``[batch]``.
             batch_idx: its number in the epoch.
 
         Returns:

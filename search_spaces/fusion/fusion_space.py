@@ -21,6 +21,7 @@ from nas_fusion.design import (
     fused_blocks,
 )
 from nas_fusion.errors import DesignError, OptionError
+from nas_fusion.field_shapes import FieldLike, plain_shapes
 from nas_fusion.measures import Limits
 from nas_fusion.nn import (
     CrossBlock,
@@ -101,8 +102,8 @@ class FusionSpace(ModelSpace):
                 return MatrixCrossBlock(width)
 
     Args:
-        field_sizes: number of ids of each field (`Schema.field_sizes`).
-        value_fields: indices of the scaled numeric fields (`Schema.value_fields`).
+        field_sizes: of each field its number of ids, or where it is more than one id, its shape; as plain values
+            (`nas_fusion.field_shapes.plain_shapes`) where the space is to be made anew in NNI's trials.
         levels: number of levels L ≥ 1.
         emb_dim: width of a field's embedding; every block has the width ``D = len(field_sizes) · emb_dim``.
         operations: names of the operations to choose from.
@@ -118,8 +119,7 @@ class FusionSpace(ModelSpace):
 
     def __init__(
         self,
-        field_sizes: Sequence[int],
-        value_fields: Sequence[int] = (),
+        field_sizes: Sequence[FieldLike],
         levels: int = DEFAULT_LEVELS,
         emb_dim: int = DEFAULT_EMB_DIM,
         operations: Sequence[str] = OPERATIONS,
@@ -134,7 +134,7 @@ class FusionSpace(ModelSpace):
             raise OptionError("operations", f"names out of {', '.join(self.operation_types)}", sorted(unknown)[0])
         self.levels, self.product = levels, product
         self.batch_norm, self.dropout = batch_norm, dropout
-        embedding = FieldEmbedding(field_sizes, emb_dim, value_fields)
+        embedding = FieldEmbedding(field_sizes, emb_dim)
         # Inside NNI's `model_context` a space is the model of one design, as in a trial's process.
         sample = current_model()
         self.design = None if sample is None else FusionDesign.from_sample(sample)
@@ -146,7 +146,7 @@ class FusionSpace(ModelSpace):
     @classmethod
     def for_schema(cls, schema: Schema, **options: Any) -> FusionSpace:
         """The space for the fields of a `nas_fusion.data.Schema`; `options` as for the constructor."""
-        return cls(field_sizes=list(schema.field_sizes), value_fields=list(schema.value_fields), **options)
+        return cls(field_sizes=plain_shapes(schema.field_shapes), **options)
 
     @property
     def fields(self) -> Fields:
@@ -179,7 +179,7 @@ class FusionSpace(ModelSpace):
         return SoftFusion.of(made, range(inputs), dict.fromkeys(made, 1 / len(made)), all_open=all_open)
 
     def forward(
-        self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
+        self, ids: Int[Tensor, "batch column"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
         """Return the logits ``[batch]`` of the current form: dry run, supernet, or fixed design."""
         return self.network(ids, values)

@@ -27,7 +27,7 @@ class InteractionLayers(nn.Module):
     def __init__(self, fields: Fields, design: InteractionDesign) -> None:
         super().__init__()
         self.design = design.check()
-        widths = [len(fields.sizes) * fields.emb_dim]
+        widths = [fields.width]
         self.blocks = nn.ModuleList()
         for block in design.blocks:
             module = _module(block, [widths[i] for i in block.inputs], fields)
@@ -57,11 +57,11 @@ class InteractionNetwork(nn.Module):
 
     def __init__(self, fields: Fields, design: InteractionDesign) -> None:
         super().__init__()
-        self.embedding = FieldEmbedding(fields.sizes, fields.emb_dim, fields.value_fields)
+        self.embedding = FieldEmbedding.of(fields)
         self.layers = InteractionLayers(fields, design)
 
     def forward(
-        self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
+        self, ids: Int[Tensor, "batch column"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
         """Return the logits ``[batch]``."""
         return self.layers(self.embedding(ids, values))
@@ -87,7 +87,7 @@ def weights_of(fields: Fields, design: InteractionDesign) -> int:
 
 def _module(block: Block, inputs: Sequence[int], fields: Fields) -> MLP | Hadamard | FactorisationMachine | DotProducts:
     # Inputs are in ascending order and raw is 0, so it is the first of them.
-    raw = len(fields.sizes) if RAW in block.inputs else 0
+    raw = fields.vectors if RAW in block.inputs else 0
     if block.kind == "mlp":
         return MLP(inputs, block.width)
     if block.kind == "hadamard":

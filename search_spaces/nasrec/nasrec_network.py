@@ -94,7 +94,7 @@ class ChoiceLayers(nn.Module):
 
     def __init__(self, fields: Fields, shapes: Mapping[int, BlockShape], last: int) -> None:
         super().__init__()
-        self.emb_dim, self.fields, self.last = fields.emb_dim, len(fields.sizes), last
+        self.emb_dim, self.fields, self.last = fields.emb_dim, fields.vectors, last
         self.blocks = nn.ModuleDict({str(n): ChoiceBlock(shape, fields.emb_dim) for n, shape in shapes.items()})
         shape = shapes[last]
         sources = {0: shape.width, 1: shape.vectors * self.emb_dim}
@@ -132,11 +132,11 @@ class NasRecNetwork(nn.Module):
     def __init__(self, fields: Fields, design: NasRecDesign) -> None:
         super().__init__()
         self.design = design.check()
-        self.embedding = FieldEmbedding(fields.sizes, fields.emb_dim, fields.value_fields)
+        self.embedding = FieldEmbedding.of(fields)
         self.layers = _layers_of(fields, design)
 
     def forward(
-        self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
+        self, ids: Int[Tensor, "batch column"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
         """Return the logits ``[batch]``."""
         return self.layers(self.embedding(ids, values), self.design)
@@ -161,8 +161,8 @@ def weights_of(fields: Fields, design: NasRecDesign) -> int:
 
 def _layers_of(fields: Fields, design: NasRecDesign) -> ChoiceLayers:
     """The layers that a design needs, in the sizes that it has."""
-    dense = {RAW: len(fields.sizes) * fields.emb_dim}
-    sparse = {sparse_sources(RAW)[0]: len(fields.sizes)}
+    dense = {RAW: fields.width}
+    sparse = {sparse_sources(RAW)[0]: fields.vectors}
     shapes = {}
     for number, (choice, needed) in enumerate(zip(design.blocks, design.needed(), strict=True), 1):
         if not any(needed):

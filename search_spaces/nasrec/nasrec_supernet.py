@@ -32,12 +32,12 @@ class NasRecSupernet(nn.Module):
         super().__init__()
         self.space, self._rng = space, np.random.default_rng(seed)
         fields = space.fields
-        self.embedding = FieldEmbedding(fields.sizes, fields.emb_dim, fields.value_fields)
+        self.embedding = FieldEmbedding.of(fields)
         self.layers = ChoiceLayers(fields, _all_shapes(space), space.blocks)
         self.path = space.sample(self._rng)
 
     def forward(
-        self, ids: Int[Tensor, "batch field"], values: Float[Tensor, "batch value"] | None = None
+        self, ids: Int[Tensor, "batch column"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, " batch"]:
         """Return the logits of a new path (training) or of the present one (evaluation)."""
         if self.training:
@@ -54,8 +54,8 @@ class NasRecSupernet(nn.Module):
 
 def _all_shapes(space: NasRecSpace) -> dict[int, BlockShape]:
     """Blocks with every operator, for every source, in the largest sizes."""
-    dense = {RAW: len(space.fields.sizes) * space.fields.emb_dim}
-    sparse = {sparse_sources(RAW)[0]: len(space.fields.sizes)}
+    dense = {RAW: space.fields.width}
+    sparse = {sparse_sources(RAW)[0]: space.fields.vectors}
     shapes = {}
     for number in range(1, space.blocks + 1):
         shapes[number] = BlockShape(

@@ -41,7 +41,7 @@ def cell_record(
     """
     entry, config, outcome = job.entry, job.task.config, kept.outcome
     schema, settings = assembly.dataset.schema, job.settings
-    fields = Fields(tuple(schema.field_sizes), tuple(schema.value_fields), settings.emb_dim)
+    fields = Fields(schema.field_shapes, settings.emb_dim)
     cost = measure(retrained.model, fields, config, retrained.fit)
     limited = kept.details(
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NasFusionError, StudyError, words_of
+from nas_fusion.field_shapes import plain_shapes
 from nas_fusion.search_spaces import SPACES, FusionSpace
 from nas_fusion.settings import ComparisonSettings
 
@@ -17,8 +18,7 @@ def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionS
     model, kind = settings.model, SPACES.get(settings.model.space)
     try:
         space = kind(
-            field_sizes=list(dataset.schema.field_sizes),
-            value_fields=list(dataset.schema.value_fields),
+            field_sizes=plain_shapes(dataset.schema.field_shapes),
             levels=model.levels,
             emb_dim=settings.emb_dim,
             product=model.product,

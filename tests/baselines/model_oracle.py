@@ -1,15 +1,19 @@
 """The hand-made models once more, slowly and from the papers' formulas: sums are loops over fields, pairs and layers.
 
-A model's weights are read from its ``state_dict`` by name; nothing else of the package is used.
+A model's weights are read from its ``state_dict`` by name; of the package nothing but the shapes of fields is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
+
+from nas_fusion.field_shapes import FieldShape
+from tests.field_oracle import field_vectors
 
 BATCH_NORM_EPS = 1e-5
 
@@ -19,8 +23,7 @@ class Formulas:
     """The models on one batch, in training mode without dropout."""
 
     weights: Mapping[str, Tensor]
-    field_sizes: Sequence[int]
-    value_fields: Sequence[int]
+    shapes: Sequence[FieldShape]
     emb_dim: int
     layers: int
     batch_norm: bool
@@ -30,24 +33,21 @@ class Formulas:
     # Parts -----------------------------------------------------------------------------------------------------
 
     def look_up(self, name: str, fields: Sequence[int]) -> list[Tensor]:
-        """One vector ``[batch, width]`` per field, times the value in a scaled field."""
-        table, found, start = self.weights[f"{name}.table.weight"], [], 0
-        for field in fields:
-            rows = [table[start + int(i)] for i in self.ids[:, field]]
-            if field in self.value_fields:
-                assert self.values is not None
-                column = list(self.value_fields).index(field)
-                rows = [row * self.values[n, column] for n, row in enumerate(rows)]
-            found.append(torch.stack(rows))
-            start += self.field_sizes[field]
-        return found
+        """One vector ``[batch, width]`` per field, from a table of these fields alone, in this order."""
+        columns = [0, *accumulate(shape.columns for shape in self.shapes)]
+        value_columns = [0, *accumulate(int(shape.form.has_value) for shape in self.shapes)]
+        ids = torch.cat([self.ids[:, columns[f] : columns[f + 1]] for f in fields], dim=1)
+        values = self.values
+        if values is not None:
+            values = torch.cat([values[:, value_columns[f] : value_columns[f + 1]] for f in fields], dim=1)
+        return field_vectors(self.weights[f"{name}.table.weight"], [self.shapes[f] for f in fields], ids, values)
 
     def vectors(self) -> list[Tensor]:
-        return self.look_up("embedding", range(len(self.field_sizes)))
+        return self.look_up("embedding", range(len(self.shapes)))
 
     def first_order(self) -> Tensor:
         total = torch.zeros(len(self.ids), dtype=torch.float64)
-        for weight in self.look_up("linear.weights", range(len(self.field_sizes))):
+        for weight in self.look_up("linear.weights", range(len(self.shapes))):
             total = total + weight[:, 0]
         return total
 
@@ -174,7 +174,7 @@ class Formulas:
     def regulated(self, features: Tensor, layer: int, tower: int, temperature: float) -> Tensor:
         exponentials = torch.exp(self.weights[f"regulations.{layer}.gates"][tower] / temperature)
         parts = []
-        for field in range(len(self.field_sizes)):
+        for field in range(len(self.shapes)):
             vector = features[:, field * self.emb_dim : (field + 1) * self.emb_dim]
             parts.append(vector * (exponentials[field] / exponentials.sum()))
         gated = torch.cat(parts, dim=1)

@@ -20,17 +20,20 @@ from nas_fusion.baselines.models import MODELS, HandMade, ModelShape, XDeepFM
 from nas_fusion.baselines.models.model_parts import LinearPart
 from nas_fusion.data import SearchData, prepare
 from nas_fusion.errors import OptionError
+from nas_fusion.field_shapes import FieldForm, FieldShape
 from nas_fusion.nn import Fields
 from nas_fusion.search_spaces import SPACES, DesignSet, FusionSpace
 from nas_fusion.training import TrainConfig, fit, parameter_groups
 from tests.baselines.model_oracle import Formulas
+from tests.field_oracle import MIXED as FORMS
+from tests.field_oracle import draw_rows
 
 TOLERANCE = 1e-10
 """Absolute; relative where a nest of products makes values far larger than one."""
 
-SHAPE = ModelShape((5, 3, 2, 4), emb_dim=3, hidden=(7, 5), dropout=0.0)
-SCALED = replace(SHAPE, value_fields=(2, 0))
-"""Two numeric fields, their values in another order than the fields."""
+SHAPE = ModelShape(Fields.of((5, 3, 2, 4), 3), hidden=(7, 5), dropout=0.0)
+MIXED = replace(SHAPE, fields=Fields(FORMS, 3))
+"""A field of every form."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,8 @@ CASES = [
 
 
 def batch_of(shape: ModelShape, rows: int = 9) -> tuple[Tensor, Tensor | None, Tensor]:
-    draw = torch.Generator().manual_seed(7)
-    ids = torch.stack([torch.randint(0, size, (rows,), generator=draw) for size in shape.field_sizes], dim=1)
-    values = torch.randn(rows, len(shape.value_fields), generator=draw, dtype=torch.float64)
-    labels = torch.randint(0, 2, (rows,), generator=draw).double()
-    return ids.int(), values if shape.value_fields else None, labels
+    labels = torch.randint(0, 2, (rows,), generator=torch.Generator().manual_seed(7)).double()
+    return *draw_rows(shape.fields.shapes, rows), labels
 
 
 def randomised(model: nn.Module) -> nn.Module:
@@ -103,7 +103,7 @@ def gradients(logits: Tensor, labels: Tensor, weights: Mapping[str, Tensor]) -> 
     return dict(zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True))
 
 
-@pytest.mark.parametrize("shape", [SHAPE, SCALED], ids=["categorical", "scaled"])
+@pytest.mark.parametrize("shape", [SHAPE, MIXED], ids=["categorical", "mixed"])
 @pytest.mark.parametrize("batch_norm", [False, True], ids=["plain", "batch-norm"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_logits_and_every_gradient_agree_with_the_formula(case: Case, batch_norm: bool, shape: ModelShape) -> None:
@@ -112,9 +112,7 @@ def test_logits_and_every_gradient_agree_with_the_formula(case: Case, batch_norm
     ids, values, labels = batch_of(shape)
     ours = dict(model.named_parameters())
     leaves = {name: p.detach().clone().requires_grad_() for name, p in ours.items()}
-    formulas = Formulas(
-        leaves, shape.field_sizes, shape.value_fields, shape.emb_dim, len(case.hidden), batch_norm, ids, values
-    )
+    formulas = Formulas(leaves, shape.fields.shapes, shape.emb_dim, len(case.hidden), batch_norm, ids, values)
     expected = case.oracle(formulas)
     logits = model(ids, values)
     assert logits.shape == (len(ids),)
@@ -135,8 +133,8 @@ def test_every_weight_is_used(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_dropout_is_for_training_and_evaluation_looks_at_rows_one_by_one(case: Case) -> None:
-    model = randomised(case.build(replace(SCALED, dropout=0.5)))
-    ids, values, _ = batch_of(SCALED)
+    model = randomised(case.build(replace(MIXED, dropout=0.5)))
+    ids, values, _ = batch_of(MIXED)
     assert values is not None
     assert not torch.equal(model(ids, values), model(ids, values))
     model.eval()
@@ -202,7 +200,7 @@ def test_defaults_have_the_number_of_weights_that_bars_reports(name: str) -> Non
     if name == "finalmlp":  # its gates look at user and item, and its encoding has one id more per field
         own = {"first_context": (0,), "second_context": (1,)}
         sizes = tuple(size + 1 for size in FRAPPE)
-    model = entry.build(entry.shape(sizes), **own)
+    model = entry.build(entry.shape(Fields.of(sizes)), **own)
     assert number_of_weights(model) == entry.frappe.parameters - EXTRA.get(name, 0)
 
 
@@ -210,7 +208,7 @@ def test_defaults_have_the_number_of_weights_that_bars_reports(name: str) -> Non
 
 
 def test_linear_part_sums_weights_times_values() -> None:
-    part = LinearPart(ModelShape((2, 3, 2), value_fields=(2,), emb_dim=5)).double()
+    part = LinearPart(ModelShape(Fields.of([2, 3, FieldShape(2, FieldForm.SCALED)], 5))).double()
     part.weights.table.weight.data = torch.tensor([[1.0], [2.0], [10.0], [20.0], [30.0], [100.0], [200.0]]).double()
     ids, values = torch.tensor([[1, 2, 1], [0, 0, 0]]), torch.tensor([[0.5], [-3.0]])
     assert part(ids, values).tolist() == [2 + 30 + 0.5 * 200, 1 + 10 - 3 * 100]
@@ -218,7 +216,7 @@ def test_linear_part_sums_weights_times_values() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_table_is_in_the_group_of_the_embeddings(name: str) -> None:
-    model = MODELS[name].build(SCALED, **({"first_context": (2,), "heads": 1} if name == "finalmlp" else {}))
+    model = MODELS[name].build(MIXED, **({"first_context": (2,), "heads": 1} if name == "finalmlp" else {}))
     groups = {g["name"]: {id(p) for p in g["params"]} for g in parameter_groups(model, TrainConfig())}
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     assert groups["embedding"] == tables
@@ -303,11 +301,11 @@ def test_distributions_are_of_parameters_and_hold_their_defaults(name: str) -> N
 @pytest.mark.parametrize("name", MODELS)
 def test_models_are_built_at_the_ends_of_every_distribution(name: str) -> None:
     entry = MODELS[name]
-    ids, values, _ = batch_of(SCALED)
+    ids, values, _ = batch_of(MIXED)
     assert values is not None
     for parameter, distribution in entry.distributions().items():
         for value in ends(distribution):
-            model = entry.for_fields(Fields(SCALED.field_sizes, SCALED.value_fields, 2), **{parameter: value})
+            model = entry.for_fields(Fields(FORMS, 2), **{parameter: value})
             assert model(ids, values.float()).isfinite().all(), (parameter, value)
 
 
@@ -324,9 +322,9 @@ def test_table_tells_where_a_model_is_from() -> None:
 
 def test_shape_takes_the_tower_from_the_parameters() -> None:
     entry = MODELS["deepfm"]
-    assert entry.shape([3, 4]) == ModelShape((3, 4), (), 10, (400, 400, 400), True, 0.2)
-    assert entry.shape([3, 4], hidden_layers=2, hidden_width=8, dropout=0.0).hidden == (8, 8)
-    assert MODELS["ipnn"].shape([3, 4]).batch_norm is False
+    assert entry.shape(Fields.of([3, 4])) == ModelShape(Fields.of([3, 4], 10), (400, 400, 400), True, 0.2)
+    assert entry.shape(Fields.of([3, 4]), hidden_layers=2, hidden_width=8, dropout=0.0).hidden == (8, 8)
+    assert MODELS["ipnn"].shape(Fields.of([3, 4])).batch_norm is False
 
 
 @pytest.mark.parametrize(
@@ -334,10 +332,13 @@ def test_shape_takes_the_tower_from_the_parameters() -> None:
     [
         (lambda: MODELS["fnn"].build(SHAPE, cross_layers=2), "parameter of fnn must be one of: none"),
         (
-            lambda: MODELS["dcn"].for_fields(Fields(SCALED.field_sizes), layers=2),
+            lambda: MODELS["dcn"].for_fields(SHAPE.fields, layers=2),
             "parameter of dcn must be one of: hidden_layers",
         ),
-        (lambda: MODELS["edcn"].shape((3,), hidden_width=2), "parameter of edcn must be one of: batch_norm, dropout"),
+        (
+            lambda: MODELS["edcn"].shape(SHAPE.fields, hidden_width=2),
+            "parameter of edcn must be one of: batch_norm, dropout",
+        ),
         (lambda: MODELS["dcn"].build(SHAPE, cross_layers=0), "cross_layers must be a positive integer, got 0"),
         (lambda: MODELS["dcnv2-stacked"].build(SHAPE, rank=13), "rank must be an integer from 1 to 12, got 13"),
         (lambda: MODELS["edcn"].build(SHAPE, bridge="max"), "bridge must be one of add, product"),
@@ -348,8 +349,8 @@ def test_shape_takes_the_tower_from_the_parameters() -> None:
         (lambda: MODELS["finalmlp"].build(SHAPE, heads=3), "heads must be a positive divisor"),
         (lambda: MODELS["finalmlp"].build(SHAPE, first_context=(4,)), "context must be different field indices"),
         (lambda: MODELS["finalmlp"].build(SHAPE, first_context=(1, 1)), "context must be different field indices"),
-        (lambda: ModelShape((3,), hidden=(4, 0)), "hidden must be positive integers"),
-        (lambda: ModelShape((3,), dropout=1.0), "dropout must be from 0 to below 1"),
+        (lambda: ModelShape(Fields.of((3,)), hidden=(4, 0)), "hidden must be positive integers"),
+        (lambda: ModelShape(Fields.of((3,)), dropout=1.0), "dropout must be from 0 to below 1"),
     ],
 )
 def test_wrong_options_are_named(wrong: Callable[[], Any], message: str) -> None:
@@ -387,18 +388,17 @@ def test_designs_are_the_same_models(name: str, space: str, levels: int, crosses
     assert entry.design is not None
     assert entry.space in (None, space)
     made: FusionSpace = SPACES.get(space)(
-        field_sizes=list(SCALED.field_sizes),
-        value_fields=list(SCALED.value_fields),
+        field_sizes=FORMS,
         levels=levels,
-        emb_dim=SCALED.emb_dim,
+        emb_dim=MIXED.emb_dim,
         batch_norm=True,
     )
     network = randomised(made.derive(entry.design(made.designs), weights=False))
-    shape = replace(SCALED, hidden=(made.network.embedding.width,) * len(deeps))
+    shape = replace(MIXED, hidden=(made.network.embedding.width,) * len(deeps))
     own = {"cross_layers": len(crosses)} if crosses else {}
     model = entry.build(shape, **own).double()
     copy_design(model, network, crosses, deeps)
-    ids, values, labels = batch_of(SCALED)
+    ids, values, labels = batch_of(MIXED)
     ours, theirs = model(ids, values), network(ids, values)
     torch.testing.assert_close(ours, theirs, atol=TOLERANCE, rtol=TOLERANCE)
     table = "embedding.table.weight"

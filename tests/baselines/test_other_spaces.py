@@ -39,7 +39,7 @@ from nas_fusion.training_log import SilentTraining
 pytestmark = pytest.mark.slow
 
 NAMES = ("autoctr", "nasrec")
-FIELDS = Fields((5, 3, 4), (), emb_dim=2)
+FIELDS = Fields.of((5, 3, 4), emb_dim=2)
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,18 @@ from torch import Tensor, nn
 
 from nas_fusion.baselines.models import EDCN, FNN, IPNN, DCNv2Parallel, DeepFM, FinalMLP, ModelShape, WideDeep, XDeepFM
 from nas_fusion.design import FusionDesign
+from nas_fusion.field_shapes import FieldForm, FieldShape
 from nas_fusion.measures import multiply_adds, parameters
 from nas_fusion.nn import Fields
 from nas_fusion.search_spaces import DCNv2LowRankSpace, DesignSet, FusionSpace
 from nas_fusion.strategy import STRATEGIES
 
-FIELDS = Fields((5, 4, 3), emb_dim=4)
+FIELDS = Fields.of((5, 4, 3), emb_dim=4)
 IDS, D = 12, 12  # 3 fields of width 4
 
 
 def space(levels: int = 2, **options: Any) -> FusionSpace:
-    return FusionSpace(field_sizes=FIELDS.sizes, emb_dim=FIELDS.emb_dim, levels=levels, **options)
+    return FusionSpace(field_sizes=FIELDS.shapes, emb_dim=FIELDS.emb_dim, levels=levels, **options)
 
 
 def reference(name: str) -> FusionDesign:
@@ -99,7 +100,7 @@ def test_fast_paths_do_not_change_the_count(monkeypatch: pytest.MonkeyPatch) -> 
     assert multiply_adds(model, FIELDS) == counted
 
 
-SHAPE = ModelShape(FIELDS.sizes, emb_dim=4, hidden=(6, 5))
+SHAPE = ModelShape(FIELDS, hidden=(6, 5))
 TOWER = D * 6 + 6 * 5 + 5
 
 
@@ -127,7 +128,7 @@ def test_hand_made_models_by_hand() -> None:
         (EDCN(SHAPE, layers=1), 2 * D + 2 * D + D * D + D + 3 * D),  # gates, cross, dense layer, product, head
         # gates without context are one row for all; 6 × 5 bilinear form, its product with y, linear part
         (
-            FinalMLP(ModelShape(FIELDS.sizes, emb_dim=4, hidden=(6,)), (5,), heads=1),
+            FinalMLP(ModelShape(FIELDS, hidden=(6,)), (5,), heads=1),
             2 * D + D * 6 + D * 5 + 6 * 5 + 5 + 11,
         ),
     ],
@@ -138,9 +139,15 @@ def test_the_other_models(model: nn.Module, work: int) -> None:
 
 
 def test_scaled_numbers_multiply_the_embedding() -> None:
-    fields = Fields(FIELDS.sizes, (1,), emb_dim=4)
-    model = FNN(ModelShape(FIELDS.sizes, (1,), emb_dim=4, hidden=(6, 5)))
+    fields = Fields.of([5, FieldShape(4, FieldForm.SCALED), 3], emb_dim=4)
+    model = FNN(ModelShape(fields, hidden=(6, 5)))
     assert multiply_adds(model, fields) == TOWER + D
+
+
+def test_interpolation_and_pooling_weigh_every_vector() -> None:
+    number, words = FieldShape(4, FieldForm.INTERPOLATED), FieldShape(3, FieldForm.LIST, columns=6)
+    fields = Fields.of([5, number, words], emb_dim=4)
+    assert multiply_adds(FNN(ModelShape(fields, hidden=(6, 5))), fields) == TOWER + (1 + 2 + 6) * 4
 
 
 class Plain(nn.Module):
@@ -178,6 +185,6 @@ def test_a_models_own_error_is_not_hidden() -> None:
 
 
 def test_low_rank_crosses() -> None:
-    other = DCNv2LowRankSpace(field_sizes=FIELDS.sizes, emb_dim=4, levels=2)
+    other = DCNv2LowRankSpace(field_sizes=FIELDS.shapes, emb_dim=4, levels=2)
     model = other.derive(reference("stacked"), weights=False)
     assert multiply_adds(model, FIELDS) == 2 * (2 * D * 3 + D) + D * D + D

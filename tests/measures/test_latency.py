@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nas_fusion.field_shapes import FieldForm, FieldShape
 from nas_fusion.measures import latency_ms, measure
 from nas_fusion.nn import Fields
 from nas_fusion.training import FitResult, TrainConfig
 
-FIELDS = Fields((5, 4), (1,), emb_dim=2)
+FIELDS = Fields.of([5, FieldShape(4, FieldForm.SCALED)], emb_dim=2)
 CPU = TrainConfig(device="cpu")
 
 

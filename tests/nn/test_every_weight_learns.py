@@ -14,6 +14,7 @@ from torch import nn
 
 from nas_fusion.baselines.models import MODELS
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_connections, fused_blocks
+from nas_fusion.field_shapes import FieldForm, FieldShape
 from nas_fusion.measures import parameters
 from nas_fusion.nn import Fields
 from nas_fusion.nn.blocks import for_no_input
@@ -24,7 +25,7 @@ from nas_fusion.search_spaces.nasrec import NasRecNetwork, NasRecSpace
 
 pytestmark = pytest.mark.slow
 
-FIELDS = Fields((4, 3, 5), (1,), emb_dim=2)
+FIELDS = Fields.of((4, FieldShape(3, FieldForm.SCALED), 5), emb_dim=2)
 BATCHES, ROWS = 3, 24
 
 SPACES: dict[str, Callable[[int], FusionSpace]] = {
@@ -37,7 +38,7 @@ SPACES: dict[str, Callable[[int], FusionSpace]] = {
 
 
 def space(kind: type[FusionSpace], levels: int, **options: Any) -> FusionSpace:
-    return kind(field_sizes=FIELDS.sizes, value_fields=FIELDS.value_fields, levels=levels, emb_dim=2, **options)
+    return kind(field_sizes=FIELDS.shapes, levels=levels, emb_dim=2, **options)
 
 
 def designs(of: FusionSpace, number: int) -> Iterator[FusionDesign]:
@@ -64,7 +65,7 @@ def largest_gradients(model: nn.Module, *, scale: float = 1.0) -> dict[str, floa
         parameter.data.uniform_(0.1 * scale, scale, generator=generator)
     found: dict[str, float | None] = dict.fromkeys(name for name, _ in model.named_parameters())
     for _ in range(BATCHES):
-        ids = torch.stack([torch.randint(size, (ROWS,), generator=generator) for size in FIELDS.sizes], dim=1)
+        ids = torch.stack([torch.randint(size, (ROWS,), generator=generator) for size in (4, 3, 5)], dim=1)
         values = torch.rand(ROWS, 1, generator=generator).double()
         model.zero_grad()
         (model(ids, values) * torch.randn(ROWS, generator=generator).double()).sum().backward()
@@ -134,7 +135,7 @@ def test_gates_with_a_context() -> None:
 
 @cache
 def wide() -> Fields:
-    return Fields(FIELDS.sizes, FIELDS.value_fields, emb_dim=4)
+    return Fields(FIELDS.shapes, emb_dim=4)
 
 
 def test_interaction_designs() -> None:

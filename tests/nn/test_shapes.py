@@ -19,6 +19,7 @@ from jaxtyping import TypeCheckError
 from torch import Tensor
 
 import nas_fusion.nn
+from nas_fusion.field_shapes import FieldForm, FieldShape
 from nas_fusion.nn import (
     Add,
     Attention,
@@ -38,6 +39,7 @@ from nas_fusion.nn import (
 )
 from nas_fusion.nn.blocks import ConstantBlock, ConstantDeepBlock
 from nas_fusion.nn.embedding_table import EmbeddingTable
+from nas_fusion.nn.field_terms import FieldTerms
 from nas_fusion.nn.fused_mixture import fused_mixture
 from nas_fusion.nn.operations import Bias
 from nas_fusion.nn.stacked_mixture import stacked_mixture
@@ -61,7 +63,7 @@ def ids() -> Tensor:
 
 
 def embedding() -> FieldEmbedding:
-    return FieldEmbedding([3, 5], WIDTH // FIELDS, [1])
+    return FieldEmbedding([3, FieldShape(5, FieldForm.SCALED)], WIDTH // FIELDS)
 
 
 def network() -> FusionNetwork:
@@ -75,6 +77,7 @@ def published() -> list[FusionOperation]:
 
 
 def cases() -> dict[str, Case]:
+    terms = FieldTerms(embedding().fields.shapes)
     two, gates, values = [features(), features()], torch.ones(2), torch.ones(BATCH, 1)
     block = (features(), features())
     node = (two, features())
@@ -91,6 +94,7 @@ def cases() -> dict[str, Case]:
         "DeepBlock.forward": Case(DeepBlock(WIDTH), block),
         "EmbeddingTable.forward": Case(EmbeddingTable(5, 2), (ids(),)),  # of any number of dimensions
         "FieldEmbedding.forward": Case(embedding(), (ids(), values)),
+        "FieldTerms.forward": Case(lambda i, v: terms(i, v, torch.ones(1)), (ids(), values)),
         "FusionNetwork.forward": Case(network(), (ids(), values)),
         "PassThrough.forward": Case(PassThrough(), ([features()], features())),
         "NoInput.forward": Case(NoInput(), node),

@@ -25,6 +25,7 @@ from nas_fusion.search_spaces import (
     parameter_table,
     timing_designs,
 )
+from tests.field_oracle import MIXED
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +62,7 @@ class LookingSpace(FusionSpace):
 
 KINDS: dict[str, tuple[type[FusionSpace], dict[str, Any]]] = {
     "dcn": (FusionSpace, {}),
-    "dcn with scaled numbers and batch norm": (FusionSpace, {"value_fields": [1], "batch_norm": True}),
+    "dcn with every form of field and batch norm": (FusionSpace, {"field_sizes": MIXED, "batch_norm": True}),
     "product of open inputs": (FusionSpace, {"product": "open"}),
     "without a product": (FusionSpace, {"operations": ("add", "concat", "attention")}),
     "dcnv2": (DCNv2Space, {}),
@@ -74,7 +75,7 @@ KINDS: dict[str, tuple[type[FusionSpace], dict[str, Any]]] = {
 @cache
 def a_space(kind: str, levels: int) -> tuple[FusionSpace, CostTable, CostTable]:
     make, options = KINDS[kind]
-    space = make(field_sizes=SIZES, emb_dim=2, levels=levels, **options)
+    space = make(**{"field_sizes": SIZES, "emb_dim": 2, "levels": levels, **options})
     return space, parameter_table(space), multiply_add_table(space)
 
 

@@ -25,8 +25,9 @@ from nas_fusion.search_spaces.interaction import (
     weights_of,
 )
 from nas_fusion.search_spaces.interaction import interaction_blocks as blocks_module
+from tests.field_oracle import MIXED, draw_rows, field_vectors
 
-FIELDS = Fields((5, 3, 4), (1,), emb_dim=2)
+FIELDS = Fields((*MIXED[:3],), emb_dim=2)
 SPACE = InteractionSpace(FIELDS, (3, 6, 12), blocks=4)
 ROWS = 7
 
@@ -63,15 +64,7 @@ class Formulas:
         return self.linear(torch.cat(leaves, dim=1), "layers.head")[:, 0]
 
     def look_up(self, ids: Tensor, values: Tensor | None) -> list[Tensor]:
-        table, start, found = self.weights["embedding.table.weight"], 0, []
-        for field, size in enumerate(self.fields.sizes):
-            rows = torch.stack([table[start + int(i)] for i in ids[:, field]])
-            if field in self.fields.value_fields:
-                assert values is not None
-                rows = rows * values[:, self.fields.value_fields.index(field), None]
-            found.append(rows)
-            start += size
-        return found
+        return field_vectors(self.weights["embedding.table.weight"], self.fields.shapes, ids, values)
 
     def linear(self, x: Tensor, name: str) -> Tensor:
         weight, bias = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
@@ -124,10 +117,7 @@ def inner(a: Tensor, b: Tensor) -> Tensor:
 
 
 def batch(fields: Fields) -> tuple[Tensor, Tensor | None]:
-    draw = torch.Generator().manual_seed(5)
-    ids = torch.stack([torch.randint(0, size, (ROWS,), generator=draw) for size in fields.sizes], dim=1)
-    values = torch.randn(ROWS, len(fields.value_fields), generator=draw, dtype=torch.float64)
-    return ids.int(), values if fields.value_fields else None
+    return draw_rows(fields.shapes, ROWS)
 
 
 def compare(fields: Fields, design: InteractionDesign) -> None:
@@ -148,7 +138,7 @@ def compare(fields: Fields, design: InteractionDesign) -> None:
         assert a.any(), f"{name} is not used"
 
 
-@pytest.mark.parametrize("fields", [FIELDS, Fields((4,), (), 3)], ids=["scaled", "one-field"])
+@pytest.mark.parametrize("fields", [FIELDS, Fields.of((4,), 3)], ids=["mixed", "one-field"])
 @pytest.mark.parametrize("name", DESIGNS)
 def test_logits_and_gradients_agree_with_the_formulas(name: str, fields: Fields) -> None:
     compare(fields, InteractionDesign(DESIGNS[name]))
@@ -165,9 +155,10 @@ def test_logits_depend_on_every_field() -> None:
     model = InteractionNetwork(FIELDS, InteractionDesign(DESIGNS["all"])).double()
     model.embedding.table.weight.data.normal_()
     ids, values = batch(FIELDS)
-    for field, size in enumerate(FIELDS.sizes):
+    # Of the list, the column in which every row has an item.
+    for column, size in enumerate(shape.size for shape in FIELDS.shapes):
         other = ids.clone()
-        other[:, field] = (other[:, field] + 1) % size
+        other[:, column] = (other[:, column] + 1) % size
         assert (model(ids, values) != model(other, values)).all()
 
 
@@ -323,6 +314,6 @@ def test_widths_follow_the_budget(samples: int, widths: tuple[int, ...]) -> None
 def test_the_limit_is_four_hand_made_towers() -> None:
     from nas_fusion.baselines.models import MODELS, ModelShape
 
-    tower = MODELS["fnn"].build(ModelShape(FIELDS.sizes, FIELDS.value_fields, FIELDS.emb_dim, batch_norm=False))
+    tower = MODELS["fnn"].build(ModelShape(FIELDS, batch_norm=False))
     behind = sum(p.numel() for name, p in tower.named_parameters() if not name.startswith("embedding"))
     assert weight_limit(FIELDS) == 4 * behind

@@ -27,8 +27,9 @@ from nas_fusion.search_spaces.nasrec import (
     NasRecSupernet,
     nasrec_network,
 )
+from tests.field_oracle import MIXED, draw_rows, field_vectors
 
-FIELDS = Fields((5, 3, 4), (1,), emb_dim=2)
+FIELDS = Fields((*MIXED[:3],), emb_dim=2)
 SPACE = NasRecSpace(FIELDS, (3, 6), (2, 4), blocks=3)
 ROWS = 4
 EPS = 1e-5
@@ -64,16 +65,9 @@ class Formulas:
         return torch.stack([self.logit(n, ids, values) for n in range(len(ids))])
 
     def logit(self, row: int, ids: Tensor, values: Tensor | None) -> Tensor:
-        table, start = self.weights["embedding.table.weight"], 0
-        vectors = []
-        for field, size in enumerate(self.fields.sizes):
-            vector = table[start + int(ids[row, field])]
-            if field in self.fields.value_fields:
-                assert values is not None
-                vector = vector * values[row, self.fields.value_fields.index(field)]
-            vectors.append(vector)
-            start += size
-        self.raw, self.known = vectors, {}
+        table, one = self.weights["embedding.table.weight"], slice(row, row + 1)
+        vectors = field_vectors(table, self.fields.shapes, ids[one], None if values is None else values[one])
+        self.raw, self.known = [vector[0] for vector in vectors], {}
         last = len(self.design.blocks)
         return self.linear(torch.cat([self.dense(last), *self.sparse(last)]), "layers.head")[0]
 
@@ -171,10 +165,7 @@ def relu(x: Tensor) -> Tensor:
 
 
 def batch(fields: Fields = FIELDS) -> tuple[Tensor, Tensor | None]:
-    draw = torch.Generator().manual_seed(5)
-    ids = torch.stack([torch.randint(0, size, (ROWS,), generator=draw) for size in fields.sizes], dim=1)
-    values = torch.randn(ROWS, len(fields.value_fields), generator=draw, dtype=torch.float64)
-    return ids.int(), values if fields.value_fields else None
+    return draw_rows(fields.shapes, ROWS)
 
 
 def randomised(model: torch.nn.Module, seed: int = 1) -> None:
@@ -300,9 +291,10 @@ def test_logits_depend_on_every_field(name: str) -> None:
     model = NasRecNetwork(FIELDS, NasRecDesign(DESIGNS[name]))
     randomised(model)
     ids, values = batch()
-    for field, size in enumerate(FIELDS.sizes):
+    # Of the list, the column in which every row has an item.
+    for column, size in enumerate(shape.size for shape in FIELDS.shapes):
         other = ids.clone()
-        other[:, field] = (other[:, field] + 1) % size
+        other[:, column] = (other[:, column] + 1) % size
         assert (model(ids, values) != model(other, values)).all()
 
 
