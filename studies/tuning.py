@@ -70,13 +70,13 @@ def tune(
             raise StudyError(
                 f"none of the {settings.tune} trials could be trained; a lower --lr? The last one: {tuning.problem()}"
             )
-        write_text(study.tuned, sealed(_tuned(settings, result)) + "\n")
+        write_text(study.tuned, sealed(_tuned(settings, result, len(dataset.train))) + "\n")
     return result
 
 
-def _tuned(settings: ComparisonSettings, result: TuningResult) -> dict[str, Any]:
+def _tuned(settings: ComparisonSettings, result: TuningResult, train_rows: int) -> dict[str, Any]:
     """What ``tuned.json`` says: the result, and the settings of the best trial, so that it can stand for a preset."""
     (strategy,) = settings.strategies
-    tuned, parameters = Hyperparameters(settings, STRATEGIES.get(strategy)).apply(result.values)
+    tuned, parameters = Hyperparameters(settings, STRATEGIES.get(strategy), train_rows).apply(result.values)
     best = replace(tuned, tune=0, parameters={strategy: parameters})
     return {"format": FORMAT_VERSION, "strategy": strategy, **asdict(result), "settings": best.to_dict()}

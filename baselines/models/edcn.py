@@ -132,6 +132,7 @@ EDCN_ENTRY = HandMade(
         "bridge": tuple(OPERATION_TYPES),
     },
     distributions=lambda: {
+        "batch_norm": CategoricalDistribution((False, True)),
         "layers": IntDistribution(1, 5),
         "temperature": FloatDistribution(0.5, 10.0, log=True),
         "bridge": CategoricalDistribution(["add", "product", "concat", "attention"]),

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from torch import nn
 
 from nas_fusion.baselines.models.model_shape import ModelShape
@@ -49,6 +54,7 @@ def tuned_tower(**own: BaseDistribution) -> Distributions:
             "hidden_layers": IntDistribution(1, 4),
             "hidden_width": IntDistribution(100, 800, step=100),
             "dropout": FloatDistribution(0.0, 0.6),
+            "batch_norm": CategoricalDistribution((False, True)),
         }
         return {**tower, **own}
 

@@ -82,9 +82,17 @@ class Tuning:
 
     def __post_init__(self) -> None:
         self.study = open_study(self.storage, tuning_name(self.study_name, self.strategy))
+        self._keep_ranges()
         # A search, and a re-training's first epoch, say little about how the re-training ends.
         warmup = self.search_steps + 2
         self.study.pruner = MedianPruner(n_startup_trials=STARTUP_TRIALS - 1, n_warmup_steps=warmup, n_min_trials=3)
+
+    def _keep_ranges(self) -> None:
+        """A tuning goes on over the ranges with which it began, whatever later versions offer."""
+        begun = [t.distributions for t in self._used(running=False) if t.system_attrs.get(_SLOT) == 0]
+        if begun and begun[0]:
+            self.distributions = begun[0]
+            self.defaults = {name: value for name, value in self.defaults.items() if name in begun[0]}
 
     def finished(self) -> bool:
         """Whether every slot has an outcome."""

@@ -72,7 +72,7 @@ def assemble(
         modes = {entry.mode for entry in entries.values() if entry.kind != "reference"}
         space = make_space(settings, dataset)
         limits.check_reachable(space, modes)
-    hyperparameters = {name: Hyperparameters(settings, entry) for name, entry in entries.items()}
+    hyperparameters = {name: Hyperparameters(settings, entry, len(dataset.train)) for name, entry in entries.items()}
     check_parameter_names(settings, entries.values())
     return Assembly(settings, dataset, entries, budget, limits, hyperparameters, tuple(space.designs.operations))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
@@ -169,6 +169,22 @@ def test_defaults_lie_inside_what_tuning_may_try(name: str) -> None:
         assert where._contains(internal), hyperparameter
 
 
+def test_tuning_reaches_what_presets_use() -> None:
+    where = Hyperparameters(SETTINGS, STRATEGIES.get("optfusion-hard"), 30_000).distributions()
+    assert where["embedding_l2"] == CategoricalDistribution((0.0, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.2, 1.0))
+    assert where["batch_norm"] == CategoricalDistribution((False, True))
+    assert where["batch_size"] == CategoricalDistribution((256, 512, 1024))
+
+
+def test_a_tuning_goes_on_over_the_ranges_with_which_it_began(tmp_path: Path) -> None:
+    begun = tuning(tmp_path)
+    run(begun, 2)
+    wider = {"x": FloatDistribution(0.0, 2.0), "new": FloatDistribution(0.0, 1.0)}
+    again = Tuning(begun.storage, "study", "mine", wider, {**DEFAULTS, "new": 0.5}, 12, 0, 1)
+    assert (again.distributions, again.defaults) == (WHERE, DEFAULTS)
+    assert all(set(t.params) == {"x"} for t in again.study.trials)
+
+
 def test_tuned_values_reach_recipe_model_and_strategy() -> None:
     h = Hyperparameters(SETTINGS, STRATEGIES.get("optfusion-hard"))
     settings, parameters = h.apply({"learning_rate": 0.02, "dropout": 0.3, "emb_dim": 4, "gate_start": 0.1})
@@ -234,7 +250,7 @@ def test_a_comparison_tunes_every_strategy_alike(dataset: EncodedDataset, tmp_pa
         assert tuned["trials"] == 2
         assert (record.tuning_samples, record.tuning_seconds) == (tuned["samples"], tuned["seconds"])
         assert record.tuning_samples > 0
-        h = Hyperparameters(settings, STRATEGIES.get(record.strategy))
+        h = Hyperparameters(settings, STRATEGIES.get(record.strategy), len(dataset.train))
         assert set(tuned["values"]) == set(h.distributions())
         # The same seed, data and values: the cell is the best trial once more.
         assert record.valid_auc == tuned["valid_auc"]

@@ -63,18 +63,18 @@ def tune(
             settings, dataset, folder, storage=where.storage, console=for_progress(console),
             listener=partial(print_tuning, console),
         )  # fmt: skip
-        console.print(_tuning_table(result, settings, entry))
+        console.print(_tuning_table(result, settings, entry, len(dataset.train)))
         for line in tuning_words(result):
             print_plain(console, line)
         print_plain(console, f"written: {folder / 'tuned.json'}")
 
 
-def _tuning_table(result: TuningResult, settings: ComparisonSettings, entry: StrategyEntry) -> Table:
+def _tuning_table(result: TuningResult, settings: ComparisonSettings, entry: StrategyEntry, train_rows: int) -> Table:
     from rich.table import Table
 
     from nas_fusion.studies import Hyperparameters
 
-    defaults = Hyperparameters(settings, entry).defaults()
+    defaults = Hyperparameters(settings, entry, train_rows).defaults()
     table = Table(title=f"Tuning of {entry.name}")
     table.add_column("hyperparameter")
     table.add_column("default", justify="right")
