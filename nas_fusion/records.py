@@ -19,7 +19,8 @@ CELL_FORMAT, UNSEALED_FORMAT = 2, 1
 
 COMPARISON_FORMAT = 1
 
-TEST_METRICS = ("normalised_entropy", "calibration_ratio", "calibration_error", "pr_auc", "gauc")
+NORMALISED_ENTROPY = "normalised_entropy"
+TEST_METRICS = (NORMALISED_ENTROPY, "calibration_ratio", "calibration_error", "pr_auc", "gauc")
 """What a record may hold of its model's test predictions beside AUC and logloss (`CellRecord.test_metrics`)."""
 
 

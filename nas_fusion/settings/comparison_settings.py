@@ -51,6 +51,7 @@ class ComparisonSettings:
         tune: tuning trials per strategy, before its cells.
         anytime_test: measure the test AUC of every incumbent of a search when it is over, for the anytime curves.
         importance: measure what every connection of a re-trained model is worth on validation rows.
+        predictions: keep the test predictions of every cell.
         model: the search space.
         recipe: how models are trained.
         parameters: strategy → those of its own parameters that differ from its defaults. A strategy that uses another's
@@ -99,6 +100,7 @@ class ComparisonSettings:
         panel=Panel.WRITTEN,
     )
     importance: bool = flag(True, "Measure what each connection of a found design is worth.", panel=Panel.WRITTEN)
+    predictions: bool = flag(True, "Keep each cell's test predictions (Parquet).", panel=Panel.WRITTEN)
     model: ModelSettings = field(default_factory=ModelSettings)
     recipe: RecipeSettings = field(default_factory=RecipeSettings)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -2,11 +2,23 @@
 
 from nas_fusion.settings import TrainConfig
 from nas_fusion.training.ctr_module import CTRModule
-from nas_fusion.training.fit import FitResult, Metrics, evaluate, evaluating, fit, predict, predict_logits
+from nas_fusion.training.fit import (
+    FitResult,
+    Metrics,
+    evaluate,
+    evaluate_auc,
+    evaluating,
+    fit,
+    metrics_of,
+    predict,
+    predict_logits,
+    predictions_of,
+)
 from nas_fusion.training.metrics import METRICS, AucLogloss, Metric, Quality, auc_and_logloss, quality_of
 from nas_fusion.training.oneshot_evaluator import OneShotRun, oneshot_evaluator
 from nas_fusion.training.optimizers import TouchedRowsAdam, parameter_groups
 from nas_fusion.training.progress_bar import ProgressBar
+from nas_fusion.training.quality import Predictions, probabilities
 from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.seeds import seeded
 from nas_fusion.training.trainer import make_trainer, torch_device
@@ -21,6 +33,7 @@ __all__ = [
     "Metric",
     "Metrics",
     "OneShotRun",
+    "Predictions",
     "ProgressBar",
     "Quality",
     "SampleMeter",
@@ -29,13 +42,17 @@ __all__ = [
     "ValidationMonitor",
     "auc_and_logloss",
     "evaluate",
+    "evaluate_auc",
     "evaluating",
     "fit",
     "make_trainer",
+    "metrics_of",
     "oneshot_evaluator",
     "parameter_groups",
     "predict",
     "predict_logits",
+    "predictions_of",
+    "probabilities",
     "quality_of",
     "seeded",
     "torch_device",

@@ -18,12 +18,14 @@ from torch import nn
 
 from nas_fusion.data import BatchLoader, EncodedSplit, SearchData
 from nas_fusion.errors import TrainingError
+from nas_fusion.records import NORMALISED_ENTROPY, ReliabilityBin
 from nas_fusion.settings import TrainConfig
 from nas_fusion.system.files import save_tensors
 from nas_fusion.training.batch_norm import FreshStatistics
 from nas_fusion.training.ctr_module import CTRModule, full_precision
-from nas_fusion.training.metrics import auc_and_logloss, further_metrics
+from nas_fusion.training.metrics import further_metrics, quality_of
 from nas_fusion.training.progress_bar import ProgressBar
+from nas_fusion.training.quality import Predictions, auc, probabilities
 from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.trainer import make_trainer, torch_device
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
@@ -52,12 +54,31 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Metrics:
-    """AUC, and logloss in nats, on a number of rows; and what further metrics (`METRICS`) say, by name."""
+    """What was measured on a number of rows, by their weights where they have any.
+
+    Args:
+        auc, logloss, rows: as of `nas_fusion.training.Quality`; how many rows.
+        further: what further metrics (`METRICS`) say, by name.
+        told: what stands beside AUC and logloss, by the names of `nas_fusion.records.TEST_METRICS`.
+        reliability: mean prediction and share of clicks, bin by bin.
+    """
 
     auc: float
     logloss: float
     rows: int
     further: Mapping[str, float] = field(default_factory=dict)
+    told: Mapping[str, float] = field(default_factory=dict)
+    reliability: tuple[ReliabilityBin, ...] = ()
+
+    @property
+    def is_worse_than_a_constant(self) -> bool:
+        """Whether the logloss is worse than that of the rows' own share of clicks."""
+        return self.told.get(NORMALISED_ENTROPY, 0.0) > 1
+
+    @property
+    def constant_logloss(self) -> float:
+        """The logloss of the rows' own share of clicks; NaN where it was not measured."""
+        return self.logloss / self.told.get(NORMALISED_ENTROPY, math.nan)
 
 
 UNBOUNDED = -1
@@ -171,16 +192,44 @@ def evaluating(model: nn.Module, device: torch.device) -> Iterator[None]:
 
 def predict(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.NDArray[np.float64]:
     """Probabilities of a click for every row of a split, ``[rows]``."""
-    logits = predict_logits(model, split, config).astype(np.float64)
-    return np.asarray(np.exp(-np.logaddexp(0.0, -logits)))  # no overflow, however negative a logit is
+    return probabilities(predict_logits(model, split, config))
+
+
+def predictions_of(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> Predictions:
+    """What a model says of every row of a split, beside the rows' labels, weights and groups.
+
+    Raises:
+        TrainingError: a prediction is not finite, or the split has one class only.
+    """
+    return Predictions.of(predict_logits(model, split, config), split.labels, split.weights, split.groups)
 
 
 def evaluate(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> Metrics:
-    """AUC and logloss on a split, and the further metrics that somebody added.
+    """Everything that is measured on a split, the further metrics that somebody added included.
 
     Raises:
         TrainingError: a prediction is not finite, the split has one class only, or a further metric failed.
     """
-    logits, labels = predict_logits(model, split, config), np.asarray(split.labels)
-    quality = auc_and_logloss(logits, labels)
-    return Metrics(quality.auc, quality.logloss, len(split), further_metrics(logits, labels))
+    return metrics_of(predictions_of(model, split, config))
+
+
+def metrics_of(found: Predictions) -> Metrics:
+    """Everything that is measured of predictions, the further metrics that somebody added included.
+
+    Raises:
+        TrainingError: a further metric failed.
+    """
+    rows = (found.logits, found.labels, found.weights, found.groups)
+    quality = quality_of(*rows)
+    return Metrics(
+        quality.auc, quality.logloss, len(found), further_metrics(*rows), quality.told(), quality.reliability
+    )
+
+
+def evaluate_auc(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> float:
+    """The AUC on a split alone.
+
+    Raises:
+        TrainingError: a prediction is not finite, or the split has one class only.
+    """
+    return auc(predictions_of(model, split, config))

@@ -23,7 +23,7 @@ from nas_fusion.studies.setup.assembly import Assembly
 from nas_fusion.studies.setup.jobs import Job
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import load_tensors, save_tensors, sweep, temporary_folder
-from nas_fusion.training import TrainConfig, evaluate, seeded
+from nas_fusion.training import TrainConfig, evaluate_auc, seeded
 
 TestFigures = Mapping[int, float]
 """Test AUC by a point's place in its search's trace, from 0."""
@@ -93,7 +93,7 @@ class SavedIncumbents:
             file.unlink()
             try:
                 with seeded(config.seed):  # a supernet may draw random numbers
-                    self.figures[place] = evaluate(model, split, config).auc
+                    self.figures[place] = evaluate_auc(model, split, config)
             except TrainingError:
                 continue
         return self.figures

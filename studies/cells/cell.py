@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from nas_fusion.architecture import Found
 from nas_fusion.records import CellRecord
 from nas_fusion.search import KeptLimits, Retrained, SearchOutcome, faults_of
 from nas_fusion.studies.cells.anytime import keeping_incumbents
-from nas_fusion.studies.cells.cell_files import WEIGHTS, write_cell
+from nas_fusion.studies.cells.cell_files import PREDICTIONS, WEIGHTS, write_cell
 from nas_fusion.studies.cells.cell_record import cell_record
 from nas_fusion.studies.cells.dashboard_figures import retraining_figures
+from nas_fusion.studies.cells.kept_predictions import write_predictions
 from nas_fusion.studies.cells.shared_searches import is_shared, shared_search
 from nas_fusion.studies.setup.assembly import Assembly
 from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import Job, Surroundings, make_job
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import new_folder, save_tensors
-from nas_fusion.training import Metrics, evaluate
+from nas_fusion.training import Metrics, Predictions, evaluate, metrics_of, predictions_of
+
+logger = logging.getLogger("nas_fusion")
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,12 @@ def run_cell(
     job = make_job(assembly, strategy, seed, values, label=f"{strategy} seed {seed}", surroundings=around)
     with keeping_incumbents(assembly, folder, job) as (watched, test_figures):
         kept = find_design(assembly, watched, folder)
-        retrained, test = _retrain_and_test(assembly, watched, kept.outcome)
+        retrained, predictions, test = _retrain_and_test(assembly, watched, kept.outcome)
     record = cell_record(assembly, job, kept, retrained, test, test_figures, tuned)
     with new_folder(folder.cell(strategy, seed)) as place:
         save_tensors(place / WEIGHTS, retrained.model.state_dict())
+        if assembly.settings.predictions:
+            write_predictions(place / PREDICTIONS, predictions)
         write_cell(place, record)
     return record
 
@@ -114,14 +120,27 @@ def train_design(assembly: Assembly, job: Job, design: Found) -> tuple[Retrained
     """
     retrained = job.retrain(SearchOutcome(design, None, (), 0, 0.0, 0))
     with faults_of(job.entry):
-        return retrained, evaluate(retrained.model, assembly.dataset.test, job.recipe)
+        test = evaluate(retrained.model, assembly.dataset.test, job.recipe)
+    _warn_of_squashed(job, test)
+    return retrained, test
 
 
-def _retrain_and_test(assembly: Assembly, job: Job, outcome: SearchOutcome) -> tuple[Retrained, Metrics]:
+def _retrain_and_test(assembly: Assembly, job: Job, outcome: SearchOutcome) -> tuple[Retrained, Predictions, Metrics]:
     data = assembly.dataset
     with job.task.training_log.training("re-train", outcome.design) as training:
         retrained = job.retrain(outcome, lambda record: training.validated(record.valid_auc))
-        test = evaluate(retrained.model, data.test, job.task.config)
+        predictions = predictions_of(retrained.model, data.test, job.task.config)
+        test = metrics_of(predictions)
         valid_auc = retrained.fit.best_valid_auc
         training.result(valid_auc, **retraining_figures(data, valid_auc, test.auc, test.logloss))
-    return retrained, test
+    _warn_of_squashed(job, test)
+    return retrained, predictions, test
+
+
+def _warn_of_squashed(job: Job, test: Metrics) -> None:
+    if test.is_worse_than_a_constant:
+        logger.warning(
+            "%s: its test logloss is %.4f, that of a constant %.4f: its ranking may be good (AUC %.4f), its "
+            "probabilities are not",
+            job.task.label, test.logloss, test.constant_logloss, test.auc,
+        )  # fmt: skip

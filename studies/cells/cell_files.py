@@ -1,4 +1,4 @@
-"""The folder of a finished cell: its record with checksums, its design, drawing and weights."""
+"""The folder of a finished cell: its record with checksums, its design, drawing, weights and test predictions."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from nas_fusion.system.files import read_text, write_text
 from nas_fusion.system.seals import check_file, seal_of_file
 
 CELL, DESIGN, DRAWING, WEIGHTS = "cell.json", "design.json", "design.svg", "model.pt"
+PREDICTIONS = "predictions.parquet"
+MADE_ONCE = (WEIGHTS, PREDICTIONS)
+"""What cannot be made anew from a cell's record; no figure of the record depends on it any more."""
 AGAIN = "delete its folder, and the command that made the study computes the cell again"
 CHECKED_WHOLE = 1 << 24
 """Weights up to this many bytes are compared with their checksum whenever a cell is read; of larger ones, the size."""
@@ -30,14 +33,14 @@ def write_cell(folder: Path, record: CellRecord) -> None:
         WriteError: a file cannot be written.
     """
     _write_copies(folder, record)
-    write_text(folder / CELL, record.to_json(_seals(folder, (DESIGN, DRAWING, WEIGHTS))))
+    write_text(folder / CELL, record.to_json(_seals(folder, (DESIGN, DRAWING, *MADE_ONCE))))
 
 
 def read_cell(folder: Path, remedy: str = "") -> CellRecord:
     """The record of a finished cell.
 
-    Design and drawing are copies of what the record says, and are made anew where they are damaged; damaged weights are
-    warned of, since no figure of the record depends on them any more.
+    Design and drawing are copies of what the record says, and are made anew where they are damaged; damaged weights and
+    predictions are warned of, since no figure of the record depends on them any more.
 
     Args:
         folder: the cell's.
@@ -74,9 +77,10 @@ def _check_files(folder: Path, record: CellRecord, files: Mapping[str, Any]) -> 
             check_file(folder / name, seal, largest=CHECKED_WHOLE)
         except DamagedFileError as error:
             damaged.append(name)
-            fate = f"the cell's figures hold, its weights do not ({AGAIN})" if name == WEIGHTS else "it is made anew"
+            what = "weights" if name == WEIGHTS else "predictions"
+            fate = f"the cell's figures hold, its {what} do not ({AGAIN})" if name in MADE_ONCE else "it is made anew"
             logger.warning("%s: %s", error, fate)
-    if set(damaged) - {WEIGHTS}:
+    if set(damaged) - set(MADE_ONCE):
         try:
             _write_copies(folder, record)
             # A drawing of this version may be another one than that of the version that computed the cell.

@@ -85,6 +85,8 @@ def cell_record(
         tuning_seconds=0.0 if tuned is None else tuned.seconds,
         tuning_samples=0 if tuned is None else tuned.samples,
         provenance=with_search(provenance(config, assembly.dataset), outcome.provenance),
+        test_metrics=test.told,
+        reliability=test.reliability,
     )
 
 

@@ -74,6 +74,9 @@ def check_design_place(out: Path) -> None:
 SEARCH = Command(
     search,
     "nasfusion search --strategy optfusion-hard --data clicks.csv --out design.json",
-    without=("tune", "anytime_test", "importance", "recipe.soft_learning_rate", "recipe.choice", "recipe.sweep_passes"),
+    without=(
+        "tune", "anytime_test", "importance", "predictions", "recipe.soft_learning_rate", "recipe.choice",
+        "recipe.sweep_passes",
+    ),
     goes_on=False,
-)
+)  # fmt: skip

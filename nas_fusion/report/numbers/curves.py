@@ -1,4 +1,4 @@
-"""What the searches reached at what cost (best-so-far curves), and the test AUC of every seed."""
+"""What the searches reached at what cost (best-so-far curves), the test AUC of every seed, and reliability curves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from nas_fusion.records import CellRecord, TracePoint
+from nas_fusion.records import CellRecord, ReliabilityBin, TracePoint
 from nas_fusion.report.numbers.decision import Row
 from nas_fusion.report.numbers.summaries import Groups
 
@@ -97,6 +97,31 @@ class SeedAucs(NamedTuple):
     dots: tuple[SeedDots, ...]
     attainable: float | None
     close_view: View | None
+
+
+class Reliability(NamedTuple):
+    """How far the best seed's probabilities can be believed on test rows: its bins, by ascending prediction."""
+
+    strategy: str
+    seed: int
+    bins: tuple[ReliabilityBin, ...]
+
+
+class ReliabilityCurves(NamedTuple):
+    """The curves of all strategies that have one, and the highest probability to show."""
+
+    curves: tuple[Reliability, ...]
+    highest: float
+
+
+def reliability_curves(rows: Sequence[Row]) -> ReliabilityCurves | None:
+    """The reliability curve of every strategy's best seed, in the order of the table; None where no record has one."""
+    best = [row.summary.best for row in rows if row.summary.best.reliability]
+    if not best:
+        return None
+    curves = tuple(Reliability(cell.strategy, cell.seed, cell.reliability) for cell in best)
+    ends = [max(b.predicted, b.observed) for curve in curves for b in curve.bins]
+    return ReliabilityCurves(curves, max(ends))
 
 
 def best_so_far(trace: Sequence[TracePoint], by: Cost) -> Steps:

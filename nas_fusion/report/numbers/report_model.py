@@ -13,14 +13,14 @@ from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report.number_words import flat
 from nas_fusion.report.numbers import agreement, curves, search_gap, sentences, table_columns
 from nas_fusion.report.numbers.agreement import Agreement, Shares
-from nas_fusion.report.numbers.curves import CurveSet, SeedAucs
+from nas_fusion.report.numbers.curves import CurveSet, ReliabilityCurves, SeedAucs
 from nas_fusion.report.numbers.decision import Absent, Decision, Row, decide, lines_of
 from nas_fusion.report.numbers.found_designs import FoundDesign, found_designs
 from nas_fusion.report.numbers.pareto import QualityAgainstCost, quality_by_cost
 from nas_fusion.report.numbers.rank_diagram import RankDiagram, rank_diagram
 from nas_fusion.report.numbers.search_gap import Stages
 from nas_fusion.report.numbers.summaries import Family, Groups, by_strategy, family
-from nas_fusion.report.numbers.table_columns import Columns, TextTable
+from nas_fusion.report.numbers.table_columns import Column, Columns, TextTable
 
 SHOWN_SEARCHED, SHOWN_HAND_MADE = 6, 2
 """How many strategies of each sort the curves show at first, the best on validation: more could not be told apart."""
@@ -90,6 +90,11 @@ class ReportModel:
         """With what, and how, the strategies are compared."""
         return sentences.reference_note(self.decision)
 
+    @property
+    def told_note(self) -> str:
+        """How to read what is measured beside AUC and logloss."""
+        return sentences.TOLD_NOTE
+
     @cached_property
     def notes(self) -> list[str]:
         """About single rows: marks, failed and unfinished cells, what computed them, shared searches."""
@@ -116,6 +121,11 @@ class ReportModel:
     def columns(self) -> Columns:
         """The columns of the tables, with their cells."""
         return table_columns.table_columns(self.rows, self.absent, self.info, self.reference)
+
+    @cached_property
+    def told(self) -> tuple[Column, ...]:
+        """What was measured on test rows beside AUC and logloss; empty where no record has any of it."""
+        return table_columns.told_columns(self.rows, self.absent)
 
     @cached_property
     def highest_test_auc(self) -> float:
@@ -163,6 +173,11 @@ class ReportModel:
     def seed_aucs(self) -> SeedAucs:
         """Every seed's test AUC."""
         return curves.seed_aucs(self.rows, self.info.attainable_auc)
+
+    @cached_property
+    def reliability(self) -> ReliabilityCurves | None:
+        """Predicted against observed shares of clicks; None where no record has them."""
+        return curves.reliability_curves(self.rows)
 
     @cached_property
     def ranks(self) -> RankDiagram | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo
+from nas_fusion.records import NORMALISED_ENTROPY, CellRecord, ChosenRecipe, ComparisonInfo
 from nas_fusion.report.number_words import listed, plain, seconds
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Decision, Standings
 from nas_fusion.report.numbers.summaries import StrategySummary
@@ -21,6 +21,13 @@ _KINDS = {
 }
 """What the kinds and families of strategies are to a reader."""
 _LOG = re.compile(r"\s*\([^()]*failures[/\\][^()]*\.log\)\s*$")
+TOLD_NOTE = (
+    "Means over the seeds; no choice and no verdict depends on them. Normalised entropy: logloss over that of the "
+    "rows' own share of clicks, so that a constant reaches 1. Expected / observed clicks: 1 is right on the whole. "
+    "Calibration error: mean distance between prediction and share of clicks, over bins of equally many rows. PR-AUC: "
+    "average precision."
+)
+"""How to read `nas_fusion.report.numbers.report_model.ReportModel.told`."""
 MOST_REASON = 200
 """Letters of a failed cell's reason that are shown."""
 
@@ -201,7 +208,7 @@ def notes(decision: Decision, records: Sequence[CellRecord], seeds: int) -> list
         seeds: how many were asked for.
     """
     missing = [*_fewer_seeds(decision, seeds), *_failures(decision), *_unstarted(decision)]
-    return [*_marks(decision), *missing, *provenance_lines(records), *_shared(decision)]
+    return [*_marks(decision), *_squashed(decision), *missing, *provenance_lines(records), *_shared(decision)]
 
 
 def _marks(decision: Decision) -> list[str]:
@@ -216,6 +223,15 @@ def _marks(decision: Decision) -> list[str]:
             f"other models learn ({told}). These seeds count in every mean and verdict."
         )
     return lines
+
+
+def _squashed(decision: Decision) -> list[str]:
+    """Whose probabilities are worse than a constant's."""
+    entropies = [(s, s.told[NORMALISED_ENTROPY].mean) for s in decision.summaries if NORMALISED_ENTROPY in s.told]
+    worse = [f"{s.strategy} ({s.test_logloss.mean:.4f}, {value:.2f} times it)" for s, value in entropies if value > 1]
+    if not worse:
+        return []
+    return [f"Mean test logloss worse than a constant's, whatever the AUC: {', '.join(worse)}."]
 
 
 def _fewer_seeds(decision: Decision, asked: int) -> list[str]:

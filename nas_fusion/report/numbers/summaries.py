@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.errors import OptionError
-from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.records import TEST_METRICS, CellRecord, ComparisonInfo
 from nas_fusion.statistics import CHANCE, chance_margin
 
 REFERENCE = "reference"
@@ -96,6 +96,7 @@ class StrategySummary:
         search_samples, derive_samples, retrain_samples, candidates: the same in samples, and in candidate designs.
         tuning: seconds and samples of the tuning before the cells, which all seeds share; None without one.
         parameters: of the re-trained model.
+        told: what else was measured on test rows, by name (`told_metrics`); only what every seed has.
         cost: the other costs of the model by name, as in the records; only those that every seed has.
         test_auc_by_seed: seed → test AUC, for comparisons by pairs.
         best: the record of the seed with the highest validation AUC (the first of equals).
@@ -120,6 +121,7 @@ class StrategySummary:
     parameters: Spread
     candidates: Spread
     tuning: TuningCost | None
+    told: Mapping[str, Spread]
     cost: Mapping[str, Spread]
     test_auc_by_seed: Mapping[int, float]
     best: CellRecord
@@ -155,6 +157,22 @@ def _tuning(record: CellRecord) -> TuningCost | None:
     return TuningCost(float(found["seconds"]), float(found["samples"])) if found else None
 
 
+def told_metrics(record: CellRecord) -> dict[str, float]:
+    """What a record says of its test predictions beside AUC and logloss: `TEST_METRICS` first, then other people's.
+
+    Only what is a number; a record may come from somebody else, with anything in it.
+    """
+    others = record.details.get("metrics")
+    found = {**(others if isinstance(others, dict) else {}), **record.test_metrics}
+    names = [*TEST_METRICS, *sorted(str(name) for name in found if name not in TEST_METRICS)]
+    return {name: float(found[name]) for name in names if isinstance(found.get(name), int | float)}
+
+
+def _told(group: Sequence[CellRecord]) -> dict[str, Spread]:
+    each = [told_metrics(record) for record in group]
+    return {name: Spread.of(told[name] for told in each) for name in each[0] if all(name in told for told in each)}
+
+
 def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
     first = group[0]
     searched = [r.search_valid_auc for r in group if r.search_valid_auc is not None]
@@ -178,6 +196,7 @@ def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
         parameters=Spread.of(r.parameters for r in group),
         candidates=Spread.of(r.candidates for r in group),
         tuning=_tuning(first),
+        told=_told(group),
         cost={n: Spread.of(r.cost[n] for r in group) for n in COSTS if all(n in r.cost for r in group)},
         test_auc_by_seed={r.seed: r.test_auc for r in group},
         best=min(group, key=lambda r: _validation_rank(r.valid_auc)),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from nas_fusion.records import ChosenRecipe, ComparisonInfo
+from nas_fusion.report.escapes import clean
 from nas_fusion.report.number_words import (
     MISSING,
     count,
@@ -75,12 +76,19 @@ def table_columns(rows: Sequence[Row], absent: Sequence[Absent], info: Compariso
         info: what was compared.
         reference: the strategy with which the others are compared.
     """
+    groups = (_quality(info, reference), _model(), _spent())
+    return Columns(*(_filled(group, rows, absent) for group in groups))
 
-    def filled(columns: Sequence[_Cells]) -> tuple[Column, ...]:
-        made = [Column(c.title, c.short, (*map(c.cell, rows), *map(c.without, absent)), c.words) for c in columns]
-        return tuple(c for c in made if any(text not in (MISSING, "") for text in c.cells))
 
-    return Columns(filled(_quality(info, reference)), filled(_model()), filled(_spent()))
+def told_columns(rows: Sequence[Row], absent: Sequence[Absent]) -> tuple[Column, ...]:
+    """What was measured on test rows beside AUC and logloss, other people's metrics included, where a row has it."""
+    names = dict.fromkeys([*_TOLD, *(name for row in rows for name in row.summary.told)])
+    return _filled([_told(name) for name in names], rows, absent)
+
+
+def _filled(columns: Sequence[_Cells], rows: Sequence[Row], absent: Sequence[Absent]) -> tuple[Column, ...]:
+    made = [Column(c.title, c.short, (*map(c.cell, rows), *map(c.without, absent)), c.words) for c in columns]
+    return tuple(c for c in made if any(text not in (MISSING, "") for text in c.cells))
 
 
 def recipe_table(recipe: ChosenRecipe) -> TextTable:
@@ -197,6 +205,22 @@ def _span(found: PairedComparison | None) -> str:
     if found is None or found.interval is None:
         return MISSING
     return f"{short(found.interval.low)} to {short(found.interval.high)}"
+
+
+_TOLD = {
+    "normalised_entropy": ("normalised entropy", "norm.\nentropy"),
+    "calibration_ratio": ("expected / observed clicks", "expected /\nobserved"),
+    "calibration_error": ("calibration error (ECE)", "calib.\nerror"),
+    "pr_auc": ("PR-AUC", "PR-\nAUC"),
+    "gauc": ("AUC within groups", "grouped\nAUC"),
+}
+"""The heads of what is measured on test rows beside AUC and logloss; other people's metrics have their names."""
+
+
+def _told(name: str) -> _Cells:
+    shown = clean(name)  # of somebody else's metric
+    title, words = _TOLD.get(name, (shown, shown.replace("_", "\n")))
+    return _Cells(title, words, lambda r: r.summary.told[name].words if name in r.summary.told else MISSING)
 
 
 def _cost(row: Row, name: str, text: Callable[[float], str]) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas_fusion.records import CellRecord, ComparisonInfo
+from nas_fusion.records import TEST_METRICS, CellRecord, ComparisonInfo
 from nas_fusion.report.escapes import clean, csv_text
 from nas_fusion.report.numbers.decision import Absent, Row
 from nas_fusion.report.numbers.report_model import ReportModel
-from nas_fusion.report.numbers.summaries import COSTS, Spread, by_strategy, not_learned
+from nas_fusion.report.numbers.summaries import COSTS, Spread, by_strategy, not_learned, told_metrics
 from nas_fusion.system.files import write_text
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ _MEANS = (
 def results_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.DataFrame:
     """One row per cell, by strategy in the order given, then by seed; columns as in `COLUMNS`.
 
-    Further metrics (`nas_fusion.training.METRICS`), where a cell has any, are the last columns: ``test_<name>``.
+    What was measured on test rows beside AUC and logloss, where a cell has it, are the last columns, ``test_<name>``:
+    `nas_fusion.records.TEST_METRICS`, and then other people's (`nas_fusion.training.METRICS`).
     `learned` is False for a cell whose model knows nothing, where others do (`not_learned`).
 
     Raises:
@@ -71,21 +72,21 @@ def results_frame(records: Sequence[CellRecord], info: ComparisonInfo) -> pd.Dat
     columns["learned"] = [r.seed not in dead.get(r.strategy, ()) for r in ordered]
     columns["strategy"] = [clean(r.strategy) for r in ordered]
     columns["design"] = [clean(str(r.design)) for r in ordered]
-    further = _further_metrics(ordered)
+    further = _told(ordered)
     frame = pd.DataFrame(columns | further, columns=[*COLUMNS, *further])
     return frame.astype(dict.fromkeys(("search_valid_auc", *COSTS, *further), "float64"))
 
 
-def _further_metrics(records: Sequence[CellRecord]) -> dict[str, list[float]]:
-    told = [_numbers(record.details.get("metrics")) for record in records]
-    names = sorted({name for metrics in told for name in metrics})
-    return {f"test_{name}": [metrics.get(name, math.nan) for metrics in told] for name in names}
+def _told(records: Sequence[CellRecord]) -> dict[str, list[float]]:
+    """The columns of what was measured beside AUC and logloss, as far as any record has it."""
+    each = [told_metrics(record) for record in records]
+    return {f"test_{clean(name)}": [told.get(name, math.nan) for told in each] for name in _names(each)}
 
 
-def _numbers(metrics: Any) -> dict[str, float]:
-    """What is a number; a record may come from somebody else, with anything in it."""
-    told = metrics if isinstance(metrics, dict) else {}
-    return {clean(name): float(value) for name, value in told.items() if isinstance(value, int | float)}
+def _names(each: Sequence[Mapping[str, object]]) -> list[str]:
+    """All names, in the order of `TEST_METRICS`, then other people's in theirs."""
+    found = {name for told in each for name in told}
+    return [*(n for n in TEST_METRICS if n in found), *sorted(found - {*TEST_METRICS})]
 
 
 def summary_frame(model: ReportModel) -> pd.DataFrame:
@@ -96,13 +97,16 @@ def summary_frame(model: ReportModel) -> pd.DataFrame:
     import pandas as pd
 
     agreeing = {a.strategy: a for a in model.agreements}
+    told = _names([row.summary.told for row in model.rows])
     rows = []
     for row in model.rows:
         agreement = agreeing.get(row.summary.strategy)
         equal = math.nan if agreement is None else agreement.equal
         live = math.nan if agreement is None or agreement.live is None else agreement.live
         content = {**_quality(row), **_against(row, model.reference), **_costs(row)}
-        rows.append({**content, "equal_choices": equal, "live_jaccard": live})
+        spreads = {clean(name): row.summary.told.get(name) for name in told}
+        measured = {f"test_{n}_mean": math.nan if spread is None else spread.mean for n, spread in spreads.items()}
+        rows.append({**content, "equal_choices": equal, "live_jaccard": live, **measured})
     lines = [*rows, *(_absent(line, model.reference) for line in model.absent)]
     return pd.DataFrame([{k: clean(v) if isinstance(v, str) else v for k, v in line.items()} for line in lines])
 

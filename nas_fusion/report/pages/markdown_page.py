@@ -117,6 +117,7 @@ def _results(model: ReportModel) -> str:
     remarks = ["Mean ± standard deviation over the seeds, after re-training; best validation AUC first."]
     remarks += [*model.reference_note, *model.notes]
     columns = model.columns
+    told = markdown_item(model.told_note)
     verdicts = [_verdict(row) for row in model.rows if row.against]
     return "\n\n".join(
         [
@@ -124,6 +125,7 @@ def _results(model: ReportModel) -> str:
             *map(markdown_item, remarks),
             _rows(model, columns.quality),
             *(["### Verdicts\n\n" + "\n".join(verdicts)] if verdicts else []),
+            *(["### What else was measured on test rows", told, _rows(model, model.told)] if model.told else []),
             *(["### What it costs", _rows(model, columns.costs)] if columns.costs else []),
         ]
     )

@@ -21,8 +21,8 @@ _STYLES = {"best": "bold green", "found": "bold", "reference": "dim italic", "":
 def comparison_tables(model: ReportModel, width: int) -> list[Table]:
     """One row per strategy, best validation AUC first, in as many tables as `width` columns ask for.
 
-    The quality comes first, then what the model costs, then what finding it cost; a group begins a table of its own if
-    it does not fit next to the one before it. `comparison_caption` belongs below them.
+    The quality comes first, then what else was measured, what the model costs, and what finding it cost; a group begins
+    a table of its own if it does not fit next to the one before it. `comparison_caption` belongs below them.
     """
     return [_table(model, columns) for columns in _pages(model, width)]
 
@@ -47,7 +47,8 @@ def comparison_caption(model: ReportModel) -> str:
 def _pages(model: ReportModel, width: int) -> list[list[Column]]:
     """Which columns stand together: those of one group as far as they fit, a whole group next to another if it fits."""
     pages: list[list[Column]] = [[]]
-    for columns in model.columns:
+    quality, *costs = model.columns
+    for columns in (quality, model.told, *costs):
         if _fits(model, [*pages[-1], *columns], width):
             pages[-1] += columns
             continue
@@ -69,6 +70,7 @@ def _fits(model: ReportModel, columns: Sequence[Column], width: int) -> bool:
 def _table(model: ReportModel, columns: Sequence[Column]) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -81,7 +83,7 @@ def _table(model: ReportModel, columns: Sequence[Column]) -> Table:
     longest = min(NAME_WIDTH, max(map(len, names), default=0))
     table.add_column("strategy", overflow="fold", min_width=longest, max_width=NAME_WIDTH)
     for column in columns:
-        table.add_column(column.short, justify="left" if column.words else "right", no_wrap=True)
+        table.add_column(Text(column.short), justify="left" if column.words else "right", no_wrap=True)
     styles = [*(_STYLES[row.role] for row in model.rows), *("dim" for _ in model.absent)]
     cells = zip(*(column.cells for column in columns), strict=True)
     for name, texts, style in zip(names, cells, styles, strict=True):

@@ -13,7 +13,7 @@ from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy.abilities import RanksDesigns
-from nas_fusion.training import EpochRecord, evaluate, seeded
+from nas_fusion.training import EpochRecord, evaluate_auc, seeded
 
 
 def measure_derived(
@@ -58,6 +58,6 @@ def derived_valid_auc(supernet: nn.Module, design: Found, task: SearchTask) -> f
     with seeded(task.seed):
         model = supernet.derive(design, weights=True)
     try:
-        return evaluate(model, task.data.valid, task.config).auc
+        return evaluate_auc(model, task.data.valid, task.config)
     except TrainingError:
         return None

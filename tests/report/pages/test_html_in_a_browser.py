@@ -92,7 +92,7 @@ def test_nothing_is_wider_than_the_window(one: Any) -> None:
 def test_every_axis_has_a_title_and_no_text_overlaps(one: Any) -> None:
     drawn = set(one.evaluate("[...document.querySelectorAll('.js-plotly-plot')].map(p => p.id)"))
     assert {"test-auc", "ranks", "search-samples", "test-seconds", "pareto-latency-ms-4096", "stages"} <= drawn
-    assert {"agreement-connections", "importance-0", "gates-0"} <= drawn
+    assert {"agreement-connections", "importance-0", "gates-0", "reliability"} <= drawn
     assert one.evaluate(_UNTITLED) == []
     assert one.evaluate(_OVERLAPS) == []
     assert one.evaluate(_CUT_OFF) == []

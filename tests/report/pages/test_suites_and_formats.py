@@ -61,11 +61,11 @@ def test_three_data_sets_fit_on_one_page(written: Path) -> None:
 def test_every_legend_names_figures_that_are_there(written: Path) -> None:
     page = Page(written.read_text("utf-8"))
     legends = [str(attrs["data-plots"]).split() for _, attrs in page.tags if attrs.get("class") == "legend"]
-    assert len(legends) == 3 * 3
+    assert len(legends) == 3 * 4
     assert {name for names in legends for name in names} <= set(page.figures)
     pressed = [attrs["aria-pressed"] for _, attrs in page.tags if attrs.get("aria-pressed")]
-    assert pressed.count("true") == 3 * (8 + 8 + len(kinds()))
-    assert len(pressed) == 3 * 3 * len(kinds())
+    assert pressed.count("true") == 3 * (8 + 8 + 8 + len(kinds()))
+    assert len(pressed) == 3 * 4 * len(kinds())
 
 
 def test_hand_made_models_have_their_settings(written: Path) -> None:
@@ -100,7 +100,7 @@ def test_markdown_has_whole_tables() -> None:
     model = report_model(records, info)
     text = markdown_report(model)
     tables = [t.splitlines() for t in text.split("\n\n") if t.startswith("| strategy")]
-    assert len(tables) == 4  # quality, cost, discretisation gap, agreement
+    assert len(tables) == 5  # quality, what else was measured, cost, discretisation gap, agreement
     for lines in tables:
         assert len({len(cells_of(line)) for line in lines}) == 1
     assert [len(t) - 2 for t in tables[:2]] == [25, 25]
