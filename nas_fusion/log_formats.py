@@ -1,12 +1,14 @@
-"""The formats of files that a log may come in, by name.
+"""How a user names a log and its format: the formats that there are, and the paths in a text.
 
 Light: a reader is imported when a log is opened, not before, so that options can be checked without it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from nas_fusion.registry import Registry
 
@@ -61,3 +63,19 @@ class FormatNames(Collection[str]):
 
 
 FORMAT_NAMES = FormatNames()
+
+
+def paths_of_log(log: str | Path) -> list[str]:
+    """The paths that a log is named by: one, or several with commas between them."""
+    text = str(log)
+    if "," not in text or isinstance(log, Path) or Path(text).expanduser().exists():
+        return [text]
+    return [path for path in (part.strip() for part in text.split(",")) if path]
+
+
+def name_of_log(log: str) -> str:
+    """What to call a log by its paths: its file without extension, or its folder, and how many paths follow."""
+    first, *more = paths_of_log(log) or [log]
+    steps = [step for step in first.partition("?")[0].split("/") if step and not re.search(r"[*?\[]", step)]
+    plain = [step for step in steps if "=" not in step] or steps or ["log"]  # day=2024-03-01 is no name
+    return (PurePosixPath(plain[-1]).stem or "log") + (f"+{len(more)}" if more else "")

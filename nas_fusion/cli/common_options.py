@@ -10,7 +10,10 @@ from nas_fusion.errors import OptionError
 from nas_fusion.settings import SYNTHETIC, ComparisonSettings, Panel, TrainConfig
 from nas_fusion.settings.option import number, path, text
 
-A_LOG = f"The log: a file, or `{SYNTHETIC}[:ROWS[:SEED]]` for the built-in one"
+A_LOG = (
+    "The log: a file; a folder, a quoted pattern ('logs/*.csv'), or paths with commas between, for a log in parts; on the "
+    f"disk or at an address (s3://, gs://, hdfs://); or `{SYNTHETIC}[:ROWS[:SEED]]` for the built-in one"
+)
 A_PRESET = (
     "Settings under a name (`nasfusion presets`), a TOML file, a study's folder, or a tuning's `tuned.json`; options "
     "override it."
@@ -40,7 +43,7 @@ class SeveralLogs:
     """What `compare` is about."""
 
     data: tuple[str, ...] = text(
-        (SYNTHETIC,), f"{A_LOG}; may be repeated: one study per log.", panel=Panel.DATA, metavar="LOG", first=True,
+        (SYNTHETIC,), f"{A_LOG}. May be repeated: one study per log.", panel=Panel.DATA, metavar="LOG", first=True,
         repeated=True,
     )  # fmt: skip
     preset: tuple[str, ...] = text(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from nas_fusion.log_formats import name_of_log
 from nas_fusion.settings import SYNTHETIC, DataOptions
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def prepare_log(console: Console, source: str, options: DataOptions) -> EncodedD
 
 def default_study(source: str) -> Path:
     """The study folder of a log whose user named none."""
-    return DEFAULT_STUDIES / (source.replace(":", "-") if source.startswith(SYNTHETIC) else Path(source).stem)
+    return DEFAULT_STUDIES / (source.replace(":", "-") if source.startswith(SYNTHETIC) else name_of_log(source))
 
 
 def data_line(name: str, dataset: EncodedDataset) -> str:

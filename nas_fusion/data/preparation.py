@@ -17,14 +17,14 @@ from nas_fusion.data.encoding.fitting import fit_encoding
 from nas_fusion.data.encoding.kind_guesses import plan_columns
 from nas_fusion.data.encoding.reading_plan import plan_reading
 from nas_fusion.data.encoding.scan import Progress, scan_rows
-from nas_fusion.data.sources.readers import open_source
+from nas_fusion.data.sources.readers import Log, open_source
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
 from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.system.files import sweep, temporary_folder
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 CACHE_VARIABLE = "NASFUSION_CACHE"
 ENCODING = "encoding"
@@ -38,7 +38,7 @@ def default_cache() -> Path:
 
 
 def prepare(
-    source: str | Path | pd.DataFrame,
+    source: Log,
     options: DataOptions = DEFAULT_OPTIONS,
     *,
     cache: Path | None = None,
@@ -49,7 +49,9 @@ def prepare(
     A new data set appears in the cache whole or not at all. One that was damaged is made anew, with a warning.
 
     Args:
-        source: a file; a pandas frame; or "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED".
+        source: a file, a folder of part files, a pattern like ``logs/*.csv``, or several of these (as a sequence, or as
+            a text with commas between), on the disk or at an address like ``s3://bucket/logs``; a pandas frame; or
+            "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED".
         options: how it is read, split and encoded.
         cache: the folder of encoded data sets; `default_cache` if not given.
         progress: called with a stage ("read", "count", "encode") and the share of it that is done, 0 to 1.
@@ -73,7 +75,7 @@ def prepare(
     return EncodedDataset.open(target, verify=False)
 
 
-def check_log(source: str | Path | pd.DataFrame, options: DataOptions = DEFAULT_OPTIONS) -> Source:
+def check_log(source: Log, options: DataOptions = DEFAULT_OPTIONS) -> Source:
     """The reader of a log, whose columns are those that the options ask for; only its beginning is read.
 
     Raises:

@@ -26,6 +26,7 @@ class PlainColumns:
 
     Attributes:
         names: the columns, in order.
+        types: their types; a dictionary counts as its values.
         formless: columns of other types, with these.
         doubled: a name that two columns have; empty if there is none.
     """
@@ -36,6 +37,7 @@ class PlainColumns:
         self.names = tuple(name for name, _, kind in named if _has_form(kind))
         self.formless = {name: str(kind) for name, _, kind in named if not _has_form(kind)}
         self.doubled = next((name for name, times in Counter(name for name, _, _ in named).items() if times > 1), "")
+        self.types = {name: column_type(kind) for name, _, kind in named if _has_form(kind)}
         self._paths = {name: path for name, path, _ in named}
 
     def roots(self, names: Sequence[str]) -> list[str]:
@@ -58,6 +60,24 @@ def formless_columns(plain: PlainColumns) -> tuple[Guess, ...]:
         Guess(f"column {name!r} is left out", f"cells of type {kind} are neither numbers nor texts", "")
         for name, kind in plain.formless.items()
     )
+
+
+def column_type(kind: pa.DataType) -> pa.DataType:
+    """The type that `plain_type` makes of a type; a dictionary counts as its values, and null stays null."""
+    if pa.types.is_null(kind):
+        return kind
+    if pa.types.is_run_end_encoded(kind) or pa.types.is_dictionary(kind):
+        return column_type(kind.value_type)
+    return _plain_target(kind) or kind
+
+
+def common_type(kinds: Sequence[pa.DataType]) -> pa.DataType | None:
+    """The type that holds cells of all these types; None if there is none, for numbers and texts say."""
+    schemas = [pa.schema([("column", kind)]) for kind in kinds]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
 
 
 def _leaves(field: pa.Field, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], pa.DataType]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
+
+import pyarrow as pa
 
 from nas_fusion.data.sources.cells import COMMON_MARKS, COMMON_RULES, ArrowRows, CellRules
 from nas_fusion.data.sources.log_files import FileHead, PartRules
@@ -44,10 +47,10 @@ class Source(ABC):
     chunk_bytes: ClassVar[int] = 1 << 24
     """Bytes of text that become one batch. With 16 MiB a reading of Criteo stays below 200 MiB."""
 
-    kind: ClassVar[str]
+    kind: str
     """The format's name. It is part of the fingerprint: another name means that cached logs are not found again."""
 
-    encoding_version: ClassVar[int] = 2
+    encoding_version: int = 2
     """Raise it when the same options give other ids or values: a study of the earlier ones is then another study."""
 
     name: str
@@ -61,6 +64,9 @@ class Source(ABC):
 
     expected_rows: int = 0
     """About how many rows there are, for progress; 0 if that cannot be told."""
+
+    types: Mapping[str, pa.DataType] = MappingProxyType({})
+    """Of a format with types, those of its columns; parts of one log are made alike by them."""
 
     label: str | None = None
     """The format's own label."""
@@ -135,6 +141,9 @@ class FileSource(Source):
 
     magic: ClassVar[bytes] = b""
     """The mark at the beginning of its files, if the format has one."""
+
+    has_header: bool = True
+    """Whether a part of a log says itself what its columns are."""
 
     def __init__(self, head: FileHead) -> None:
         self.file = head.file

@@ -98,7 +98,7 @@ def test_splits_without_a_class_are_named(cache: Path) -> None:
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.csv: no such file"):
         prepare(tmp_path / "nowhere.csv")
-    with pytest.raises(DataError, match="found a folder"):
+    with pytest.raises(DataError, match="no file is there"):
         prepare(tmp_path)
 
 

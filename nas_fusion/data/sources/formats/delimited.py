@@ -16,7 +16,7 @@ from nas_fusion.data.sources.formats.text_guesses import DECIMAL_LINES, cells_of
 from nas_fusion.data.sources.log_files import FileHead, PartRules
 from nas_fusion.data.sources.source import FileSource, Guess
 from nas_fusion.data.sources.text_encoding import bad_bytes
-from nas_fusion.errors import DataError, listed, shortened, shown
+from nas_fusion.errors import DataError, shortened, shown
 
 logger = logging.getLogger("nas_fusion")
 
@@ -31,7 +31,7 @@ class DelimitedSource(FileSource):
         quotes: whether cells may stand in double quotes, if the user does not say it.
 
     Raises:
-        DataError: nothing in it, two columns of one name, or a header that is not that of the log's first part.
+        DataError: nothing in it, or two columns of one name.
     """
 
     kind = "csv"
@@ -139,7 +139,7 @@ class DelimitedSource(FileSource):
             Ragged: a row has too few or too many cells.
             UnicodeDecodeError: bytes are not UTF-8.
         """
-        if not text.strip(b"\r\n"):
+        if text[:1] in b"\r\n" and not text.strip(b"\r\n"):  # Arrow refuses a text without a row
             return pa.table({name: pa.array([], pa.string()) for name in columns})
         ragged: list[pa.csv.InvalidRow] = []
 
@@ -179,24 +179,13 @@ class DelimitedSource(FileSource):
         lines = head.lines
         first = next(i for i, line in enumerate(lines) if line.strip())
         cells = cells_of(lines[first], self.delimiter, quotes=self.quotes)
-        if head.first and head.first.columns and self._is_row(cells, head.first.columns):
+        if head.first and not set(cells) & set(head.first.columns):
             self.has_header = False
             return head.first.columns
         if not any(line.strip() for line in lines[first + 1 :]) and not head.first:
             raise self.error("there is a header but no row")
         self._skip = first + 1
         return tuple(cell or f"column{number}" for number, cell in enumerate(cells, start=1))
-
-    def _is_row(self, cells: Sequence[str], columns: Sequence[str]) -> bool:
-        """Whether the first line of a part is a row, since it is not the header that the first part has."""
-        if sorted(cells) == sorted(columns):
-            return False
-        if len(cells) != len(columns) or set(cells) & set(columns):
-            lack = [c for c in columns if c not in cells]
-            more = [c for c in cells if c not in columns]
-            found = f"it lacks {listed(lack)}" + (f" and has {listed(more)}" if more else "")
-            raise self.error(f"a part of a log must have the columns of its first part; {found}")
-        return True
 
     def _double(self) -> DataError:
         double = next(c for c in self.columns if self.columns.count(c) > 1)

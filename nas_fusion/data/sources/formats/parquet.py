@@ -37,7 +37,7 @@ class ParquetSource(FileSource):
             raise self._unreadable(error) from error
         if self._plain.doubled:
             raise self.error(f"two columns are called {shown(self._plain.doubled)}")
-        self.columns = self._plain.names
+        self.columns, self.types = self._plain.names, self._plain.types
         self.guesses += formless_columns(self._plain)
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:

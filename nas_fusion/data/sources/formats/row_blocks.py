@@ -124,6 +124,7 @@ class Block(NamedTuple):
         text: the same as text.
         spans: cells with line ends; without any, and without blank lines, every line is a row.
         plain: whether every line is a row.
+        lines: how many line ends there are.
     """
 
     rows: pa.Table
@@ -132,6 +133,7 @@ class Block(NamedTuple):
     text: bytes
     spans: list[Span]
     plain: bool
+    lines: int
 
     def line(self, row: int) -> int:
         """The 1-based line of the file where a 0-based row of the log begins."""
@@ -191,27 +193,31 @@ class RowBlocks:
         Raises:
             DataError: a row has too few or too many cells, a cell in quotes has swallowed rows, or bytes are no text.
         """
-        buffer = b""
+        rest, skip = b"", self._skip
         with self._text.open() as stream:
-            skip = self._skip
-            while True:
-                piece = self._read(stream, max(self._size, len(buffer)))
-                buffer += piece
-                while skip and (end := buffer.find(b"\n")) >= 0:
-                    buffer, skip = buffer[end + 1 :], skip - 1
-                if skip and piece:
+            while piece := self._read(stream, max(self._size, len(rest))):
+                while skip and (end := piece.find(b"\n")) >= 0:
+                    piece, skip = piece[end + 1 :], skip - 1
+                if skip:
                     continue
-                end = buffer.rfind(b"\n") + 1 if piece else len(buffer)
-                block = self._block(buffer[:end], last=not piece) if end else None
-                if block is not None:
+                end = piece.rfind(b"\n") + 1
+                text = b"".join([rest, memoryview(piece)[:end]]) if end else b""
+                if block := self._next(text, last=False):
                     yield block
-                    self._row += block.rows.num_rows
-                    self._line += block.text.count(b"\n")
-                    buffer = buffer[len(block.text) :]
-                elif len(buffer) > LONGEST_ROW:
+                    rest = text[len(block.text) :] + piece[end:]
+                else:
+                    rest = (text or rest) + piece[end:]
+                if len(rest) > LONGEST_ROW:
                     raise self._error(f"a row goes on for more than {LONGEST_ROW >> 20} MiB{QUOTE_HINT}", self._line)
-                if not piece:
-                    return
+            if block := self._next(rest, last=True):
+                yield block
+
+    def _next(self, text: bytes, *, last: bool) -> Block | None:
+        block = self._block(text, last=last) if text else None
+        if block is not None:
+            self._row += block.rows.num_rows
+            self._line += block.lines
+        return block
 
     def _read(self, stream: pa.NativeFile, size: int) -> bytes:
         """So many bytes; fewer only at the end, where a decompressor may return fewer at any time."""
@@ -241,12 +247,12 @@ class RowBlocks:
         except UnicodeDecodeError as error:
             raise self._error(error.reason, self._line + text.count(b"\n", 0, error.start)) from error
         else:
-            lines = text.count(b"\n") + (not text.endswith(b"\n"))
-            if rows.num_rows == lines and not (may_span and self._opens(text)):
-                return Block(rows, self._row, self._line, text, [], plain=True)
+            ends = text.count(b"\n")
+            if rows.num_rows == ends + (not text.endswith(b"\n")) and not (may_span and self._opens(text)):
+                return Block(rows, self._row, self._line, text, [], plain=True, lines=ends)
             spans = self._spans(text, last=last) if may_span else []
             if not spans or spans[-1].closed:
-                return self._compared(Block(rows, self._row, self._line, text, spans, plain=False))
+                return self._compared(Block(rows, self._row, self._line, text, spans, plain=False, lines=ends))
         begin = _row_start(text, spans)
         return self._block(text[:begin], last=False) if begin else None
 
