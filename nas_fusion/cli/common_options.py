@@ -11,8 +11,8 @@ from nas_fusion.settings import SYNTHETIC, ComparisonSettings, Panel, TrainConfi
 from nas_fusion.settings.option import number, path, text
 
 A_LOG = (
-    "The log: a file; a folder, a quoted pattern ('logs/*.csv'), or paths with commas between, for a log in parts; on the "
-    f"disk or at an address (s3://, gs://, hdfs://); or `{SYNTHETIC}[:ROWS[:SEED]]` for the built-in one"
+    "The log: a file; a folder, a quoted pattern ('logs/*.csv'), or paths with commas between, for a log in parts; on "
+    f"the disk or at an address (s3://, gs://, hdfs://); or `{SYNTHETIC}[:ROWS[:SEED]]` for the built-in one"
 )
 A_PRESET = (
     "Settings under a name (`nasfusion presets`), a TOML file, a study's folder, or a tuning's `tuned.json`; options "
