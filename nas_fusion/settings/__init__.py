@@ -14,7 +14,7 @@ from nas_fusion.settings.option import Option, Panel, check_fields, default_of, 
 from nas_fusion.settings.output_settings import OutputSettings
 from nas_fusion.settings.recipe_settings import RecipeSettings, automatic_batch_size
 from nas_fusion.settings.run_settings import EngineName, RunSettings
-from nas_fusion.settings.split_rule import SplitRule
+from nas_fusion.settings.split_rule import SplitKind, SplitRule
 from nas_fusion.settings.train_config import TrainConfig
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "ProductRule",
     "RecipeSettings",
     "RunSettings",
+    "SplitKind",
     "SplitRule",
     "TrainConfig",
     "automatic_batch_size",

@@ -57,12 +57,18 @@ class DataOptions:
         decimal: "." or ","; None goes by the first lines.
         missing: texts that are missing values, beside those that are in every text
             (`nas_fusion.data.sources.cells.COMMON_MARKS`).
-        label: the column with the label; None takes the format's own, or the first column that is called label,
-            click, y or target.
+        label: the column with the label; None takes the format's own, or the column that is called label, click, y or
+            target; two of these have to be told apart.
+        positive: the label that is the positive, where it is neither 1 nor a word like true or yes; any other label is
+            then a negative.
+        weight: a column that says how much every row counts, in training and in metrics.
+        group: a column whose equal cells belong together, a user for instance: AUC is then also measured within groups.
         split_column: a column that says the split of every row: train, valid (also validation, val) or test, or
             0, 1, 2. Without it, a column called "split" that holds such values is used, unless `split` is set.
-        split: "random", "random:8:1:1", "time:COLUMN" or "time:COLUMN:8:1:1" (in the order of the column, oldest
-            rows train; equal times stay in the file's order).
+        split: "random", "time:COLUMN" (in the order of the column's times, oldest rows train; equal times stay in the
+            file's order) or "group:COLUMN" (equal cells stay together), each with sizes after it or without:
+            "random:8:1:1". At random, each split gets its share of positives where they are few.
+        dates: "mdy", "dmy" or "ymd", the order of day, month and year where the cells do not tell.
         seed: of the random split, independent of every training seed.
         min_count: values seen less often in the training rows share the out-of-vocabulary id (published: 2).
         kinds: column → what it is (`ColumnKind`); what is not named is guessed, by its type and its cells.
@@ -121,15 +127,31 @@ class DataOptions:
         first=True,
         shown="the format's own, or one called label, click, y or target",
     )
+    positive: str | None = text(
+        None,
+        "The label that is the positive; all others are negatives.",
+        panel=Panel.DATA,
+        metavar="WORD",
+        shown="1, true, yes and the like",
+    )
+    weight: str | None = text(
+        None, "Column that says how much every row counts, in training and metrics.", panel=Panel.DATA, metavar="COLUMN"
+    )
+    group: str | None = text(
+        None, "Column of users, say: AUC is also measured within them.", panel=Panel.DATA, metavar="COLUMN"
+    )
     split_column: str | None = text(
         None, "Column that says train, valid or test for every row.", panel=Panel.DATA, metavar="COLUMN"
     )
     split: str = text(
         "random",
-        "random[:8:1:1] or time:COLUMN[:8:1:1]; without a split column.",
+        "random[:8:1:1], time:COLUMN[:8:1:1] or group:COLUMN[:8:1:1]; without a split column.",
         panel=Panel.DATA,
         metavar="RULE",
         first=True,
+    )
+    dates: str | None = word(
+        None, ("mdy", "dmy", "ymd"), "Order of month, day and year, where the cells do not tell.", panel=Panel.DATA
     )
     seed: int = number(2025, bounds.SEED, "Seed of the random split.", panel=Panel.DATA, hidden=PRESETS_ONLY)
     min_count: int = number(
@@ -206,6 +228,9 @@ class DataOptions:
 
     def _check_split(self) -> None:
         SplitRule.parse(self.split)
+        for name in ("weight", "group"):
+            if getattr(self, name) is not None and getattr(self, name) in (self.label, self.split_column):
+                raise OptionError(name, "another column than those of label and split", getattr(self, name))
         if self.split_column is None:
             return
         if self.split != DataOptions.split:

@@ -98,7 +98,7 @@ def test_a_small_network_learns_most_of_it(cache: Path) -> None:
     optimizer = torch.optim.Adam([*embedding.parameters(), *dense.parameters()], lr=3e-3)
     loader = BatchLoader(data.train, 1024, shuffle=True)
     for _ in range(6):
-        for ids, _values, labels in loader:
+        for ids, _, labels, _ in loader:
             optimizer.zero_grad()
             logits = dense(embedding(ids)).squeeze(1)
             nn.functional.binary_cross_entropy_with_logits(logits, labels).backward()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nas_fusion.data.encoding.column_plans import ColumnPlan
 from nas_fusion.data.encoding.encoded_files import (
@@ -20,7 +21,7 @@ from nas_fusion.data.encoding.encoded_files import (
 from nas_fusion.data.encoding.fitted_encoding import EncodedRows, Ids
 from nas_fusion.data.encoding.fitting import Fit
 from nas_fusion.data.encoding.kinds import FieldCounts
-from nas_fusion.data.encoding.scan import Codes, Progress, Scan
+from nas_fusion.data.encoding.scan import Progress, Scan
 from nas_fusion.data.schema import MISSING_ID, SPLITS, UNKNOWN_ID, FieldKind, Schema
 from nas_fusion.data.sources.cells import IntArray
 from nas_fusion.data.sources.chunk import chunks_of
@@ -60,7 +61,7 @@ def write_dataset(
     writers = SplitWriters(folder, schema, scan)
     with writers:
         for chunk in chunks_of(source, fit.encoding.columns, most=scan.rows):
-            writers.append(scan.codes[chunk.span], fit.encoding.encode(chunk), scan.labels[chunk.span])
+            writers.append(chunk.span, fit.encoding.encode(chunk))
             progress("encode", chunk.span.stop / scan.rows)
     vocabularies = [write_vocabulary(folder, i, v) for i, v in enumerate(fit.encoding.vocabularies) if v is not None]
     content = {
@@ -70,6 +71,8 @@ def write_dataset(
         "source": source.kind,
         "options": options.to_dict(),
         "split_column": scan.split_column,
+        "positive": scan.positive,
+        "time_form": scan.time_form,
         "schema": schema.to_dict(),
         "columns": [column.to_dict() for column in columns],
         "splits": writers.records,
@@ -93,6 +96,7 @@ class SplitWriters:
     """
 
     def __init__(self, folder: Path, schema: Schema, scan: Scan) -> None:
+        self._scan = scan
         fields = len(schema.fields)
         widths = {"values": len(schema.value_fields), "numbers": len(schema.number_fields)}
         self.records: dict[str, Any] = {}
@@ -114,29 +118,33 @@ class SplitWriters:
             for name, rows in self._rows.items():
                 arrays = {"ids": (np.int32, (rows, schema.id_columns)), "labels": (np.float32, (rows,))}
                 arrays.update({array: (np.float32, (rows, width)) for array, width in widths.items() if width})
+                arrays.update({"weights": (np.float32, (rows,))} if scan.weights is not None else {})
+                arrays.update({"groups": (np.int32, (rows,))} if scan.groups is not None else {})
                 self._writers[name] = {
                     array: stack.enter_context(ArrayWriter(array_file(folder, name, array), dtype, shape))
                     for array, (dtype, shape) in arrays.items()
                 }
             self._stack = stack.pop_all()
 
-    def append(self, codes: Codes, rows: EncodedRows, labels: Codes) -> None:
+    def append(self, span: slice, rows: EncodedRows) -> None:
         """Send the rows of one chunk to their splits.
 
         Args:
-            codes: the split of every row, int8 ``[rows]``.
+            span: where they stand in the log.
             rows: encoded.
-            labels: 0 or 1, int8 ``[rows]``.
 
         Raises:
             OSError: the disk is full, for instance.
         """
+        scan = self._scan
+        said = {"labels": scan.labels, "weights": scan.weights, "groups": scan.groups}
+        arrays: dict[str, npt.NDArray[Any] | None] = {"values": rows.values, "numbers": rows.numbers}
+        arrays.update({array: None if every is None else every[span] for array, every in said.items()})
         for code, name in enumerate(SPLITS):
-            chosen = np.flatnonzero(codes == code)
+            chosen = np.flatnonzero(scan.codes[span] == code)
             writers, ids = self._writers[name], rows.ids[chosen]
             writers["ids"].append(ids)
-            writers["labels"].append(labels[chosen])
-            for array, found in (("values", rows.values), ("numbers", rows.numbers)):
+            for array, found in arrays.items():
                 if found is not None:
                     writers[array].append(found[chosen])
             first = ids[:, self._first_columns]

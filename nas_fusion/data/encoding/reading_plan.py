@@ -29,13 +29,13 @@ class ReadingPlan:
         label: the column of the label.
         split_column: the column that says the split of every row; one that is only called "split" still has to hold
             splits. None if there is neither.
-        time: the column whose order decides the splits, if one does.
+        divides: the column whose times or groups decide the splits, if one does.
         options: what the user asked for.
     """
 
     label: str
     split_column: str | None
-    time: str | None
+    divides: str | None
     options: DataOptions
 
     @property
@@ -45,13 +45,24 @@ class ReadingPlan:
 
     @property
     def split_is_drawn(self) -> bool:
-        """Whether the user asked for a split by chance or by time: it wins over a column that is called "split"."""
+        """Whether the user asked for a split by a rule: it wins over a column that is called "split"."""
         return self.options.split != DEFAULT_OPTIONS.split
 
     @property
     def splitting_columns(self) -> list[str]:
         """The columns that may decide the splits."""
-        return [c for c in (self.split_column, self.time) if c is not None]
+        return [c for c in (self.split_column, self.divides) if c is not None]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Columns that say something about rows, and why they are therefore no fields; unless the user asks for them.
+
+        A model cannot learn from the times or the groups of the split: those of the test rows are new to it.
+        """
+        asked = {*(self.options.fields or ()), *self.options.declared_kinds}
+        found = {self.options.weight: "the rows' weights", self.divides: f"it decides the split ({self.rule.kind})"}
+        weight = self.options.weight
+        return {name: why for name, why in found.items() if name is not None and (name == weight or name not in asked)}
 
     @property
     def rule(self) -> SplitRule:
@@ -65,9 +76,9 @@ def plan_reading(source: Source, options: DataOptions) -> ReadingPlan:
     Raises:
         DataError: there is no such column (names the columns, nearest first), or it cannot be what it is to be.
     """
-    time = options.split_rule.column if options.split_column is None else None
-    label = options.label or source.label or _usual_label(source.columns)
-    if lack := _lack(source.columns, options, label, time):
+    divides = options.split_rule.column if options.split_column is None else None
+    label = options.label or source.label or _usual_label(source)
+    if lack := _lack(source.columns, options, label, divides):
         known = _nearest_first(lack.wanted, source.columns)
         raise source.error(f"{lack.problem}; columns are {listed(known)}")
     split_column = options.split_column
@@ -75,11 +86,14 @@ def plan_reading(source: Source, options: DataOptions) -> ReadingPlan:
         split_column = next((c for c in source.columns if c.lower() == AUTO_SPLIT_COLUMN and c != label), None)
     elif split_column == label:
         raise source.error("the label cannot be the split column", column=label)
+    for role, name in (("split", divides), ("weight", options.weight), ("group", options.group)):
+        if name == label:
+            raise source.error(f"the label cannot be the {role} column", column=label)
     kinds = options.declared_kinds.items()
     taken = [name for name, kind in kinds if kind is not ColumnKind.IGNORE and name in (label, options.split_column)]
     if taken:
         raise source.error("the label or split column cannot be a field with a kind", column=taken[0])
-    return ReadingPlan(label, split_column, time, options)
+    return ReadingPlan(label, split_column, divides, options)
 
 
 class _Lack(NamedTuple):
@@ -89,11 +103,13 @@ class _Lack(NamedTuple):
     wanted: Sequence[str]
 
 
-def _lack(columns: Sequence[str], options: DataOptions, label: str, time: str | None) -> _Lack | None:
+def _lack(columns: Sequence[str], options: DataOptions, label: str, divides: str | None) -> _Lack | None:
     """The first column that is asked for and that the log has not."""
     if not label:
         return _Lack(f"no label is named and no column is called {', '.join(LABEL_NAMES)}", LABEL_NAMES)
-    asked = [("label", options.label), ("split", options.split_column), ("time", time)]
+    rule = str(options.split_rule.kind)
+    asked = [("label", options.label), ("split", options.split_column), (rule, divides)]
+    asked += [("weight", options.weight), ("group", options.group)]
     numeric = dict(options.numeric)
     asked += [("numeric" if name in numeric else "such", name) for name in options.declared_kinds]
     asked += [("field", name) for name in options.fields or ()]
@@ -103,9 +119,16 @@ def _lack(columns: Sequence[str], options: DataOptions, label: str, time: str | 
     return None
 
 
-def _usual_label(columns: Sequence[str]) -> str:
-    """The column that has one of the names that labels usually have; empty if there is none."""
-    return next((c for name in LABEL_NAMES for c in columns if c.lower() == name), "")
+def _usual_label(source: Source) -> str:
+    """The column that has one of the names that labels usually have; empty if there is none.
+
+    Raises:
+        DataError: there are several; all but one would be fields, and give the answer away.
+    """
+    found = [c for name in LABEL_NAMES for c in source.columns if c.lower() == name]
+    if len(found) > 1:
+        raise source.error(f"more than one column may be the label: {listed(found)}; say which one with --label")
+    return found[0] if found else ""
 
 
 def _nearest_first(wanted: Sequence[str], known: Sequence[str]) -> list[str]:

@@ -1,36 +1,41 @@
-"""The first reading of a log: its labels, and which split every row belongs to (by words, by time, or by chance)."""
+"""The first reading of a log: what it says about every row, and which split the row belongs to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from nas_fusion.data.encoding.reading_plan import ReadingPlan
-from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
-from nas_fusion.data.schema import FIRST_ID, SPLITS
-from nas_fusion.data.sources.cells import Categories, FloatArray, IntArray
-from nas_fusion.data.sources.chunk import chunks_of
+from nas_fusion.data.rows import (
+    FEWEST_EXPECTED,
+    GroupCounter,
+    LabelReader,
+    SplitWords,
+    by_chance,
+    by_group,
+    by_time,
+    read_weights,
+    stratified,
+)
+from nas_fusion.data.schema import SPLITS
+from nas_fusion.data.sources.cells import CellError, FloatArray
+from nas_fusion.data.sources.chunk import Chunk, chunks_of
 from nas_fusion.data.sources.source import Source
-from nas_fusion.errors import shown
-from nas_fusion.settings import SplitRule
+from nas_fusion.data.times import TimeEvidence, TimeForm, order_keys
+from nas_fusion.settings import SplitKind
+
+logger = logging.getLogger("nas_fusion")
 
 Codes = npt.NDArray[np.int8]
 """One byte per row: a position in `SPLITS`, or a label."""
 
 Progress = Callable[[str, float], None]
 """Called with a stage ("read", "count", "encode") and the share of it that is done, above 0, at most 1."""
-
-SPLIT_WORDS = {
-    **{"train": 0, "training": 0, "0": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "1": 1},
-    **{"test": 2, "testing": 2, "2": 2},
-}
-"""What a split column may hold, in any case."""
-
-NO_SPLIT = -1
-"""Code of a word that names no split."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +48,11 @@ class Scan:
         labels: 0 or 1 per row, int8 ``[rows]``.
         codes: position of the row's split in `SPLITS`, int8 ``[rows]``.
         attainable_auc: per split, the AUC of the true probabilities, where they are known.
+        weights: how much every row counts, float32 ``[rows]``, if the user named a column of weights.
+        groups: number of every row's group, int32 ``[rows]``, if the user named a column of groups.
+        left_out: column → why it is no field.
+        positive: the label that is the positive, as it stands in the log.
+        time_form: how the times are written by which the log was split, if it was.
     """
 
     label: str
@@ -50,6 +60,11 @@ class Scan:
     labels: Codes
     codes: Codes
     attainable_auc: dict[str, float] | None
+    weights: npt.NDArray[np.float32] | None = None
+    groups: npt.NDArray[np.int32] | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    positive: str = "1"
+    time_form: TimeForm | None = None
 
     @property
     def rows(self) -> int:
@@ -59,130 +74,167 @@ class Scan:
     @property
     def reserved(self) -> frozenset[str]:
         """The columns that cannot be fields."""
-        return frozenset(c for c in (self.label, self.split_column) if c is not None)
+        return frozenset(c for c in (self.label, self.split_column, *self.left_out) if c is not None)
 
 
 def scan_rows(source: Source, plan: ReadingPlan, progress: Progress) -> Scan:
-    """Read labels and splits, and check them.
+    """Read labels, weights, groups and splits, and check them.
 
     Raises:
-        DataError: a label that is neither 0 nor 1, one class only, an unknown split, a split without positives or
-            negatives, too few rows.
+        DataError: a cell that is no label, weight, split or time; one class only; a split without positives or
+            negatives; too few rows.
     """
-    splitter = Splitter(plan)
-    truth = [source.probability] if source.probability is not None else []
-    columns = dict.fromkeys([plan.label, *plan.splitting_columns, *truth])
-    parts: list[Codes] = []
-    probabilities: list[npt.NDArray[np.float32]] = []
-    for chunk in chunks_of(source, list(columns)):
-        parts.append(chunk.labels(plan.label, counts_clicks=source.counts_clicks))
-        probabilities += [np.asarray(chunk.column(name)).astype(np.float32) for name in truth]
-        words = chunk.categories(plan.split_column) if plan.split_column is not None else None
-        times = chunk.categories(plan.time, none_missing="the time") if plan.time is not None else None
-        splitter.observe(words, times, chunk.first_row)
+    reading = _FirstReading(source, plan)
+    for chunk in chunks_of(source, reading.columns):
+        reading.observe(chunk)
         rows = chunk.span.stop
         progress("read", min(1.0, rows / max(source.expected_rows, rows, 1)))
-    labels = np.concatenate(parts) if parts else np.zeros(0, np.int8)
-    if problem := _one_class(labels):
-        raise source.error(problem, column=plan.label if len(labels) else None)
-    codes = splitter.codes(source, len(labels))
-    if problem := _split_without_a_class(labels, codes):
-        raise source.error(problem)
-    return Scan(plan.label, splitter.split_column, labels, codes, _attainable(probabilities, labels, codes))
+    return reading.result()
 
 
-class Splitter:
-    """Says which split every row belongs to. Life: `observe` for every chunk, then `codes` once.
+class _FirstReading:
+    """Everything about the rows. Life: `observe` for every chunk, `result` once.
 
     Args:
-        plan: says what decides.
+        source: the log.
+        plan: which column says what.
     """
 
-    def __init__(self, plan: ReadingPlan) -> None:
-        self.plan = plan
-        self._codes: list[Codes] = []
-        self._odd: tuple[int, str] | None = None  # row and text of the first word that names no split
-        self._times = ValueCounter()
+    def __init__(self, source: Source, plan: ReadingPlan) -> None:
+        self.source, self.plan = source, plan
+        options = plan.options
+        self._labels = LabelReader(plan.label, options.positive, counts_clicks=source.counts_clicks)
+        self._words = SplitWords()
+        self._times = TimeEvidence(options.dates, source.rules)
+        self._groups = {name: GroupCounter() for name in (self._grouped, options.group) if name is not None}
+        self._weights: list[npt.NDArray[np.float32]] = []
+        self._truth: list[npt.NDArray[np.float32]] = []
+        self._rows = 0
 
     @property
-    def split_column(self) -> str | None:
-        """The column that holds splits; one that is only called "split" and holds something else is a field."""
-        return self.plan.split_column if self._odd is None else None
+    def columns(self) -> list[str]:
+        """What has to be read."""
+        plan = self.plan
+        named = [plan.label, *plan.splitting_columns, plan.options.weight, plan.options.group, self.source.probability]
+        return list(dict.fromkeys(name for name in named if name is not None))
 
-    def observe(self, words: Categories | None, times: Categories | None, first_row: int) -> None:
-        """Take in a chunk's cells of the split column and of the column of times, as far as there are such columns."""
-        if times is not None:
-            self._times.add(times)
-        if words is not None:
-            self._read(words, first_row)
+    @property
+    def _timed(self) -> str | None:
+        return self.plan.divides if self.plan.rule.kind is SplitKind.TIME else None
 
-    def codes(self, source: Source, rows: int) -> Codes:
-        """The split of every row, int8 ``[rows]``; a split by time reads the log again.
+    @property
+    def _grouped(self) -> str | None:
+        return self.plan.divides if self.plan.rule.kind is SplitKind.GROUP else None
 
-        Args:
-            source: the log.
-            rows: how many it has.
+    def observe(self, chunk: Chunk) -> None:
+        """Take in a chunk.
 
         Raises:
-            DataError: a word of a column that the user named is no split.
+            DataError: a cell is missing that may not be, or is none of its kind.
         """
         plan = self.plan
-        if self._odd is not None and plan.split_is_named:
-            row, word = self._odd
-            allowed = "train, valid, test, 0, 1 or 2"
-            raise source.error(f"a split must be {allowed}, found {shown(word)}", row=row, column=plan.split_column)
-        if self.split_column is not None and not plan.split_is_drawn:
-            return np.concatenate(self._codes)
-        if plan.time is not None:
-            return _by_time(source, plan.time, self._times, plan.rule, rows)
-        return _by_chance(plan.rule, rows, plan.options.seed)
+        self._labels.observe(chunk)
+        if plan.split_column is not None:
+            self._words.observe(chunk.categories(plan.split_column), chunk.first_row)
+        if self._timed is not None:
+            with chunk.naming(self._timed):
+                self._times.observe(chunk.column(self._timed), chunk.first_row)
+        for name, counter in self._groups.items():
+            counter.observe(chunk.categories(name))
+        if plan.options.weight is not None:
+            self._weights.append(read_weights(chunk, plan.options.weight))
+        if self.source.probability is not None:
+            self._truth.append(np.asarray(chunk.column(self.source.probability)).astype(np.float32))
+        self._rows = chunk.span.stop
 
-    def _read(self, column: Categories, first_row: int) -> None:
-        words = [str(word) for word in column.values.to_pylist()]
-        splits = [SPLIT_WORDS.get(word.lower().removesuffix(".0"), NO_SPLIT) for word in words]  # pandas writes 1.0
-        codes = np.array([*splits, NO_SPLIT], np.int8)[column.codes]  # code -1, of a missing cell, picks the last
-        if self._odd is None and (codes == NO_SPLIT).any():
-            index = int((codes == NO_SPLIT).argmax())
-            self._odd = first_row + index, words[column.codes[index]] if column.codes[index] >= 0 else ""
-        self._codes.append(codes)
+    def result(self) -> Scan:
+        """What was found.
+
+        Raises:
+            DataError: the rows cannot be learnt from, or not be divided.
+        """
+        plan, source = self.plan, self.source
+        with _naming(source, plan.label):
+            labels, _, positive = self._labels.result()
+        if problem := _one_class(labels):
+            raise source.error(problem, column=plan.label if len(labels) else None)
+        holds_splits = plan.split_column is not None and (plan.split_is_named or self._words.odd is None)
+        form = None if self._timed is None or (holds_splits and not plan.split_is_drawn) else self._time_form()
+        codes = self._codes(labels, form, by_words=holds_splits and not plan.split_is_drawn)
+        weights = np.concatenate(self._weights) if self._weights else None
+        if problem := _useless_split(labels, codes, weights):
+            raise source.error(problem)
+        group = plan.options.group
+        return Scan(
+            label=plan.label,
+            split_column=plan.split_column if holds_splits else None,
+            labels=labels,
+            codes=codes,
+            attainable_auc=_attainable(self._truth, labels, codes),
+            weights=weights,
+            groups=None if group is None else self._groups[group].numbers(),
+            left_out=plan.left_out,
+            positive=positive,
+            time_form=form,
+        )
+
+    def _codes(self, labels: Codes, form: TimeForm | None, *, by_words: bool) -> Codes:
+        """The split of every row, int8 ``[rows]``; a split by time reads the log again."""
+        plan, source = self.plan, self.source
+        rule, seed = plan.rule, plan.options.seed
+        if by_words:
+            assert plan.split_column is not None
+            with _naming(source, plan.split_column):
+                return self._words.codes()
+        if form is not None and self._timed is not None:
+            return by_time(self._read_times(self._timed, form), rule.sizes)
+        if self._grouped is not None:
+            counter = self._groups[self._grouped]
+            if counter.missing:
+                words = "%d rows have no %r: each is a group of its own"
+                logger.warning(words, counter.missing, self._grouped)
+            return by_group(counter.numbers(), rule.sizes, seed)
+        expected = min(int(labels.sum()), int((1 - labels).sum())) * min(rule.sizes) / sum(rule.sizes)
+        if expected >= FEWEST_EXPECTED:
+            return by_chance(len(labels), rule.sizes, seed)
+        codes = stratified(labels, rule.sizes, seed)
+        _tell_stratified(labels, codes)
+        return codes
+
+    def _time_form(self) -> TimeForm:
+        assert self._timed is not None
+        with _naming(self.source, self._timed):
+            form = self._times.form()
+            if self._times.first_missing is not None:
+                raise CellError("the time is missing", self._times.first_missing)
+        return form
+
+    def _read_times(self, column: str, form: TimeForm) -> npt.NDArray[np.number]:
+        """What orders the rows, ``[rows]``: eight bytes each."""
+        found = []
+        for chunk in chunks_of(self.source, [column], most=self._rows):
+            with chunk.naming(column):
+                found.append(order_keys(chunk.column(column), form, self.source.rules))
+        return np.concatenate(found)
 
 
-def _by_chance(rule: SplitRule, rows: int, seed: int) -> Codes:
-    """Splits of exact sizes, shuffled: one byte per row is all the memory that it takes."""
-    codes = np.repeat(np.arange(len(SPLITS), dtype=np.int8), rule.sizes(rows))
-    np.random.default_rng(seed).shuffle(codes)
-    return codes
+@contextmanager
+def _naming(source: Source, column: str) -> Iterator[None]:
+    """Turn a `CellError` whose index is a row of the log into a `DataError`."""
+    try:
+        yield
+    except CellError as error:
+        raise source.error(str(error), row=error.index, column=column) from error
 
 
-def _by_time(source: Source, time: str, times: ValueCounter, rule: SplitRule, rows: int) -> Codes:
-    """The oldest rows train, the newest test; rows of equal time are cut in the order of the log.
-
-    The times are read again, so that memory grows with the different times and one byte per row.
-    """
-    values, counts = times.in_order()
-    ranks = Vocabulary(values)
-    before = np.cumsum(counts) - counts
-    seen = np.zeros(len(values), np.int64)
-    train, valid, _ = rule.sizes(rows)
-    codes = []
-    for chunk in chunks_of(source, [time]):
-        column = chunk.categories(time)
-        rank = (ranks.ids(column.values) - FIRST_ID)[column.codes]
-        position = before[rank] + seen[rank] + _occurrence(rank)
-        seen += np.bincount(rank, minlength=len(seen))
-        codes.append((position >= train).astype(np.int8) + (position >= train + valid).astype(np.int8))
-    return np.concatenate(codes)
-
-
-def _occurrence(ranks: npt.NDArray[np.int32]) -> IntArray:
-    """For every element, how many equal ones stand before it."""
-    order = np.argsort(ranks, kind="stable")
-    ordered = ranks[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    first = np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
-    result = np.empty(len(ranks), np.int64)
-    result[order] = np.arange(len(ranks)) - first
-    return result
+def _tell_stratified(labels: Codes, codes: Codes) -> None:
+    few = int(labels.sum() * 2 <= len(labels))
+    name = "positives" if few else "negatives"
+    counts = [int(((labels == few) & (codes == code)).sum()) for code in range(len(SPLITS))]
+    logger.warning(
+        "only %d %s: the random split is stratified, %s of them (train / valid / test); a metric on so few is coarse",
+        sum(counts), name, " / ".join(map(str, counts)),
+    )  # fmt: skip
 
 
 def _one_class(labels: Codes) -> str:
@@ -194,16 +246,23 @@ def _one_class(labels: Codes) -> str:
     return ""
 
 
-def _split_without_a_class(labels: Codes, codes: Codes) -> str:
-    """What is wrong with the splits; empty if nothing is."""
+def _useless_split(labels: Codes, codes: Codes, weights: npt.NDArray[np.float32] | None) -> str:
+    """What is wrong with the splits; empty if nothing is. Rows without weight do not count."""
     for code, name in enumerate(SPLITS):
         chosen = labels[codes == code]
         if not len(chosen):
             return f"the {name} split has no rows; {len(labels)} rows give no three splits"
-        positives = int(chosen.sum())
-        if positives in (0, len(chosen)):
-            kind = "negatives" if positives else "positives"
-            return f"the {name} split ({len(chosen)} rows) has no {kind}"
+        rows = len(chosen)
+        counting = chosen if weights is None else chosen[weights[codes == code] > 0]
+        positives = int(counting.sum())
+        if not len(counting):
+            return f"all weights of the {name} split ({rows} rows) are 0"
+        if positives in (0, len(counting)):
+            kind, total = ("negatives", len(labels) - int(labels.sum())) if positives else ("positives", labels.sum())
+            return (
+                f"the {name} split ({rows} rows) has no {kind}, the log {total}; other sizes may help, or a random "
+                "split, which is stratified where it has to be (--split random:8:1:1)"
+            )
     return ""
 
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from nas_fusion.data.sources.cells import (
     COMMON_RULES,
@@ -26,9 +24,6 @@ from nas_fusion.data.sources.cells import (
 from nas_fusion.data.sources.notes import INFINITE, ODD, Notes
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
-
-LABEL_FORM = "a label must be 0 or 1"
-CLICKS_FORM = "a number of clicks must be a non-negative integer"
 
 
 class Complain(Protocol):
@@ -92,22 +87,14 @@ class Chunk:
             raise self._complain("there is no such column", column=name)
         return self.rows.column(name)
 
-    def categories(self, name: str, *, none_missing: str = "") -> Categories:
+    def categories(self, name: str) -> Categories:
         """The different values of a column, as text, and every row's position among them.
 
-        Args:
-            name: of the column.
-            none_missing: what a cell is ("the time") if none of them may be missing.
-
         Raises:
-            DataError: there is no such column, its type (a list, a struct) has no text form, or a cell is missing that
-                may not be.
+            DataError: there is no such column, or its type (a list, a struct) has no text form.
         """
         with self.naming(name):
-            found = categories(self.column(name), self.rules)
-            if none_missing and (found.codes < 0).any():
-                raise CellError(f"{none_missing} is missing", int((found.codes < 0).argmax()))
-        return found
+            return categories(self.column(name), self.rules)
 
     def numbers(self, name: str, *, odd_is_missing: bool = False) -> FloatArray:
         """A column as numbers, float64 ``[rows]``; missing and infinite becomes NaN, the latter with a note.
@@ -129,26 +116,6 @@ class Chunk:
         self._note(name, ODD, found.odd)
         self._note(name, INFINITE, found.infinite)
         return found.values
-
-    def labels(self, name: str, *, counts_clicks: bool = False) -> npt.NDArray[np.int8]:
-        """A column of labels as 0 and 1, int8 ``[rows]``.
-
-        Args:
-            name: of the column.
-            counts_clicks: whether a cell is a number of clicks, any of which makes the label 1.
-
-        Raises:
-            DataError: there is no such column, or a cell is no label.
-        """
-        form = CLICKS_FORM if counts_clicks else LABEL_FORM
-        with self.naming(name):
-            column = self.column(name)
-            found, _, _ = numbers(column.cast("int8") if pa.types.is_boolean(column.type) else column, self.rules)
-            good = (found >= 0) & (found == np.floor(found)) if counts_clicks else (found == 0) | (found == 1)
-            if not good.all():
-                index = int(good.argmin())
-                raise CellError(f"{form}, found {shown(column[index])}", index)
-        return (found > 0).astype(np.int8)
 
     def _note(self, name: str, what: str, rows: Mask) -> None:
         if rows.any():

@@ -95,10 +95,14 @@ class TimeEvidence:
     Args:
         dates: "ymd", "mdy" or "dmy", the order of year, month and day, where the user said it.
         rules: how cells that are text are read.
+
+    Attributes:
+        first_missing: the 0-based row of the first missing cell; None if there is none.
     """
 
     def __init__(self, dates: str | None = None, rules: CellRules = COMMON_RULES) -> None:
         self._dates, self._rules = dates, rules
+        self.first_missing: int | None = None
         self._rows = 0
         self._is_typed = False
         self._misfits: Counter[TimeForm] = Counter()
@@ -115,8 +119,10 @@ class TimeEvidence:
         """
         if _is_typed(column.type):
             self._is_typed = True
+            self._note_missing(~np.asarray(plain(column).is_valid()), first_row)
             return
         found = categories(column, self._rules)
+        self._note_missing(found.codes < 0, first_row)
         counts = found.counts()
         self._rows += int(counts.sum())
         numbers = read_numbers(found.values)
@@ -151,6 +157,10 @@ class TimeEvidence:
             _, odd = min(self._zones.values(), key=lambda found: found[0])
             raise CellError(f"some times name a zone and others do not, as {shown(odd.text)}", odd.row)
         return self._of_one_unit(fitting[0])
+
+    def _note_missing(self, rows: BoolArray, first_row: int) -> None:
+        if self.first_missing is None and rows.any():
+            self.first_missing = first_row + int(rows.argmax())
 
     def _is_asked(self, form: TimeForm) -> bool:
         """Whether the user did not say that dates are written in another order."""

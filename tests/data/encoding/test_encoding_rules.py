@@ -169,7 +169,7 @@ def test_time_split_cuts_equal_times_in_the_order_of_the_log(cache: Path) -> Non
 def test_time_split_of_texts(cache: Path) -> None:
     days = [f"2024-01-{d:02d}" for d in range(1, 31)]
     frame = pd.DataFrame({"day": days[::-1] * 10, "x": ["a", "b", "b"] * 100, "label": np.arange(300) // 30 % 2})
-    data = prepare(frame, DataOptions(split="time:day", min_count=1), cache=cache)
+    data = prepare(frame, DataOptions(split="time:day", min_count=1, fields=("day", "x")), cache=cache)
     assert set(data.vocabulary("day")) == set(days[:24])
 
 
