@@ -319,7 +319,10 @@ def test_files_of_other_kinds_are_named(content: bytes, what: str, tmp_path: Pat
     ("lines", "kind"),
     [
         (["click,user,time", "1,u1,2024-03-01 08:00", "0,u2,2024-03-01 09:30"], "csv"),
-        (["click user", "1 08:00", "0 09:30"], "libsvm"),  # a ragged first line hides no format
+        (["click time", "1 08:00", "0 09:30"], "csv"),
+        (["1 3:1", "1 3:1 5:1", "0 4:1 5:1"], "libsvm"),  # a ragged first line hides no format
+        (["\t".join(["click", *"abcdefghijk"]), *["\t".join(["1"] * 12)] * 9], "csv"),
+        (["\t".join(["click", *["c"] * 39]), *["\t".join(["1"] * 40)] * 9], "csv"),
         (["user time", "u1 08:00", "u2 09:30"], "csv"),
         (["1 0:3:1 1:107:1", "0 0:4:1 1:105:0.5"], "libffm"),
         (["-1 3:1 107:1", "+1 4:1 105:1"], "libsvm"),
@@ -347,6 +350,32 @@ def test_libffm_gives_what_libsvm_gives(write: Write, cache: Path) -> None:
     assert found.train.ids.tolist() == expected.train.ids.tolist()
     with pytest.raises(DataError, match="expected field:index:value, found '3:1'"):
         prepare(write("odd.ffm", ffm.read_text() + "1 0:1:1 3:1 2:20:1\n"), cache=cache)
+
+
+@pytest.mark.parametrize("block", [9, 1 << 24])
+def test_blanks_before_quotes_do_not_count(block: int, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Source, "chunk_bytes", block)
+    text = ' click, "user, name",  x\n1, "a, b", "c"\n 0 ,"d, ", ""\n  "1", "e ""f"" , g" , "h\n i"\n'
+    path = write("log.csv", text)
+    source = open_source(path)
+    assert source.columns == ("click", "user, name", "x")
+    table = pa.concat_tables([chunk.rows for chunk in chunks_of(source, source.columns)])
+    found = [[str(cell or "").strip() for cell in row.values()] for row in table.to_pylist()]
+    assert found == [["1", "a, b", "c"], ["0", "d,", ""], ["1", 'e "f" , g', "h\n i"]]
+
+
+def test_the_first_line_of_excel(write: Write) -> None:
+    assert rows_of(write("log.csv", "sep=;\n" + PLAIN.replace(",", ";"))) == ROWS
+    assert rows_of(write("log.csv", "sep=\\t\n" + PLAIN.replace(",", "\t"))) == ROWS
+
+
+def test_a_header_of_one_cell_names_the_option(write: Write) -> None:
+    path = write("log.csv", PLAIN.replace(",", "~"))
+    with pytest.raises(
+        DataError, match=r"the header is a single cell, 'click~user~price'; if '~' .* say --delimiter '~'"
+    ):
+        open_source(path)
+    assert rows_of(path, delimiter="~") == ROWS
 
 
 def test_unnamed_columns_are_named_by_their_place(write: Write) -> None:

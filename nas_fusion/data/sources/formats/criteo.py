@@ -25,6 +25,7 @@ class CriteoSource(DelimitedSource):
 
     @classmethod
     def looks_like(cls, lines: Sequence[str]) -> bool:
-        """Most lines have 40 cells, the first of which is 0 or 1."""
+        """Most lines have 40 cells, the first of which is 0 or 1; with a header it is a text like any other."""
         cells = [line.split("\t") for line in lines]
-        return most([len(c) == len(CRITEO_COLUMNS) and c[0] in ("0", "1") for c in cells])
+        rows = [len(c) == len(CRITEO_COLUMNS) and c[0] in ("0", "1") for c in cells]
+        return most(rows) and (rows[0] or len(cells[0]) != len(CRITEO_COLUMNS))

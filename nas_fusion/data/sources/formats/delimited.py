@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -12,7 +13,14 @@ import pyarrow.csv
 
 from nas_fusion.data.sources.cells import NUMBER, ArrowRows, CellRules
 from nas_fusion.data.sources.formats.row_blocks import DOUBLE, NONE, QUOTE_HINT, Dialect, Ragged, RowBlocks
-from nas_fusion.data.sources.formats.text_guesses import DECIMAL_LINES, cells_of, guess_delimiter, has_decimal_commas
+from nas_fusion.data.sources.formats.text_guesses import (
+    DECIMAL_LINES,
+    blanks_before_quotes,
+    cells_of,
+    guess_delimiter,
+    has_decimal_commas,
+    separator_line,
+)
 from nas_fusion.data.sources.log_files import FileHead, PartRules
 from nas_fusion.data.sources.source import FileSource, Guess
 from nas_fusion.data.sources.text_encoding import bad_bytes
@@ -50,9 +58,11 @@ class DelimitedSource(FileSource):
         self._text = head.text
         self.has_header = names is None
         self.quotes = head.options.quote == DOUBLE or (quotes and head.options.quote != NONE)
-        told = head.first.delimiter if head.first else head.options.delimiter
+        told = head.first.delimiter if head.first else head.options.delimiter or separator_line(head.lines[0])
         self.delimiter = delimiter or told or guess_delimiter(head.lines, quotes=self.quotes)
         self._skip = 0
+        spaced = self.quotes and any(map(blanks_before_quotes(self.delimiter).search, head.lines[:DECIMAL_LINES]))
+        self._blanks = blanks_before_quotes(self.delimiter).pattern.encode() if spaced else b""
         self.raw_columns = tuple(names) if names is not None else self._header(head)
         self.columns = self.raw_columns
         if len(set(self.columns)) < len(self.columns):
@@ -124,7 +134,7 @@ class DelimitedSource(FileSource):
     def _blocks(self, columns: Sequence[str]) -> RowBlocks:
         return RowBlocks(
             self._text, self._dialect, lambda text: self._parse(text, columns), skip=self._skip, size=self.chunk_bytes,
-            error=self.error_at,
+            error=self.error_at, blanks=self._blanks,
         )  # fmt: skip
 
     @cached_property
@@ -177,13 +187,17 @@ class DelimitedSource(FileSource):
 
     def _header(self, head: FileHead) -> tuple[str, ...]:
         lines = head.lines
-        first = next(i for i, line in enumerate(lines) if line.strip())
+        told = int(bool(separator_line(lines[0])))
+        first = next((i for i, line in enumerate(lines) if line.strip() and i >= told), told - 1)
         cells = cells_of(lines[first], self.delimiter, quotes=self.quotes)
         if head.first and not set(cells) & set(head.first.columns):
             self.has_header = False
             return head.first.columns
         if not any(line.strip() for line in lines[first + 1 :]) and not head.first:
             raise self.error("there is a header but no row")
+        if len(cells) == 1 and (odd := re.sub(r"[\w\s.-]", "", cells[0])):
+            options = f"if {shown(odd[0])} stands between cells, say --delimiter {shown(odd[0])}"
+            raise self.error(f"the header is a single cell, {shown(cells[0])}; {options}")
         self._skip = first + 1
         return tuple(cell or f"column{number}" for number, cell in enumerate(cells, start=1))
 

@@ -27,6 +27,7 @@ class Kdd12Source(DelimitedSource):
 
     @classmethod
     def looks_like(cls, lines: Sequence[str]) -> bool:
-        """Most lines have 12 cells, all of them digits."""
+        """Most lines have 12 cells, all of them digits; with a header it is a text like any other."""
         cells = [line.split("\t") for line in lines]
-        return most([len(c) == len(KDD12_COLUMNS) and all(cell.isdigit() for cell in c) for c in cells])
+        rows = [len(c) == len(KDD12_COLUMNS) and all(cell.isdigit() for cell in c) for c in cells]
+        return most(rows) and (rows[0] or len(cells[0]) != len(KDD12_COLUMNS))

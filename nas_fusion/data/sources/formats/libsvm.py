@@ -75,6 +75,8 @@ class LibsvmSource(DelimitedSource):
     def looks_like(cls, lines: Sequence[str]) -> bool:
         """Most lines are a label and pairs; a time of day is no pair, and a name no label."""
         tokens = [line.split() for line in lines]
+        if not NUMBER.match(tokens[0][0]):
+            return False  # a header
         return most([len(t) > 1 and bool(NUMBER.match(t[0])) and cls.are_features(t[1:]) for t in tokens])
 
     @classmethod

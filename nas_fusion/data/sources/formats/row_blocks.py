@@ -171,6 +171,7 @@ class RowBlocks:
         skip: lines before the first row.
         size: bytes of a block.
         error: makes an error of a message and a 1-based line.
+        blanks: a pattern of blanks that do not count, though Arrow would take them for the begin of a cell; or nothing.
     """
 
     def __init__(
@@ -182,9 +183,11 @@ class RowBlocks:
         skip: int,
         size: int,
         error: Callable[[str, int], DataError],
+        blanks: bytes = b"",
     ) -> None:
         self._text, self._dialect, self._parse = text, dialect, parse
         self._skip, self._size, self._error = skip, size, error
+        self._blanks = re.compile(blanks, re.MULTILINE) if blanks else None
         self._row, self._line = 0, 1 + skip
 
     def __iter__(self) -> Iterator[Block]:
@@ -201,7 +204,7 @@ class RowBlocks:
                 if skip:
                     continue
                 end = piece.rfind(b"\n") + 1
-                text = b"".join([rest, memoryview(piece)[:end]]) if end else b""
+                text = self._mended(b"".join([rest, memoryview(piece)[:end]])) if end else b""
                 if block := self._next(text, last=False):
                     yield block
                     rest = text[len(block.text) :] + piece[end:]
@@ -209,8 +212,11 @@ class RowBlocks:
                     rest = (text or rest) + piece[end:]
                 if len(rest) > LONGEST_ROW:
                     raise self._error(f"a row goes on for more than {LONGEST_ROW >> 20} MiB{QUOTE_HINT}", self._line)
-            if block := self._next(rest, last=True):
+            if block := self._next(self._mended(rest), last=True):
                 yield block
+
+    def _mended(self, text: bytes) -> bytes:
+        return self._blanks.sub(b"", text) if self._blanks else text
 
     def _next(self, text: bytes, *, last: bool) -> Block | None:
         block = self._block(text, last=last) if text else None

@@ -19,6 +19,24 @@ POINT_NUMBER = re.compile(r"^[+-]?\d*\.\d+$")
 COMMA = re.compile(COMMA_NUMBER)
 
 
+SEPARATOR = re.compile(r'^"?sep=(.|\\t)"?$')
+"""The line that Excel begins a text with."""
+
+
+def separator_line(line: str) -> str:
+    """The delimiter that the first line of Excel's texts names; empty if the line is another one."""
+    found = SEPARATOR.match(line)
+    return found[1].replace("\\t", "\t") if found else ""
+
+
+def blanks_before_quotes(delimiter: str) -> re.Pattern[str]:
+    """Blanks between a delimiter (or a line's begin) and the quote that begins a cell; Arrow takes none there."""
+    around = re.escape(delimiter)
+    begins = rf'"(?:[^"{around}\r\n]|"(?:[{around}\r\n]|$))'
+    blanks = r"[ \t]+" if delimiter not in " \t" else r"[ ]+" if delimiter == "\t" else r"(?!)"
+    return re.compile(rf"(?<![^{around}\n]){blanks}(?={begins})", re.MULTILINE)
+
+
 def cells_of(line: str, delimiter: str, *, quotes: bool) -> list[str]:
     """The cells of a line, trimmed."""
     cells = next(
