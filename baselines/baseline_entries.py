@@ -11,6 +11,7 @@ from nas_fusion.baselines.strategies.nasrec_search import NASREC_ENTRY
 from nas_fusion.baselines.strategies.nni_candidates import EVOLUTION_ENTRY, RANDOM_ENTRY
 from nas_fusion.baselines.strategies.random_oneshot import RANDOM_ONESHOT_ENTRY
 from nas_fusion.baselines.strategies.tpe import TPE_ENTRY
+from nas_fusion.baselines.tabular.tabular_entries import TABULAR_ENTRIES
 
 ENTRIES = (
     RANDOM_ENTRY,
@@ -25,5 +26,6 @@ ENTRIES = (
     STACKED_ENTRY,
     PARALLEL_ENTRY,
     *MODEL_ENTRIES,
+    *TABULAR_ENTRIES,
 )
 """In the order in which tables list them."""

@@ -23,6 +23,9 @@ NORMALISED_ENTROPY = "normalised_entropy"
 TEST_METRICS = (NORMALISED_ENTROPY, "calibration_ratio", "calibration_error", "pr_auc", "gauc")
 """What a record may hold of its model's test predictions beside AUC and logloss (`CellRecord.test_metrics`)."""
 
+GENERAL = "general_model"
+"""Of a record's details: true where the model is no network, but what one would pick instead of one."""
+
 
 @dataclass(frozen=True)
 class TracePoint:

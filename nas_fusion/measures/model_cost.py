@@ -8,7 +8,7 @@ from nas_fusion.bounds import LATENCY_BATCHES
 from nas_fusion.measures.counting import multiply_adds
 from nas_fusion.measures.latency import latency_ms
 from nas_fusion.nn import Fields
-from nas_fusion.training import FitResult, TrainConfig
+from nas_fusion.training import FitResult, TrainConfig, WholeModel
 
 
 def measure(
@@ -25,11 +25,12 @@ def measure(
     Returns:
         ``multiply_adds`` per row; ``latency_ms_1`` and ``latency_ms_4096``, milliseconds per batch; with `training`
         also ``training_rows_per_second``: training rows over the whole of the training's wall-clock time, so with
-        batches, optimiser, and the validation after every epoch.
+        batches, optimiser, and the validation after every epoch. Of a `WholeModel` only that: it takes no batches.
     """
-    cost: dict[str, float] = {"multiply_adds": multiply_adds(model, fields)}
-    for batch in LATENCY_BATCHES:
-        cost[f"latency_ms_{batch}"] = latency_ms(model, fields, batch, config)
+    cost: dict[str, float] = {}
+    if not isinstance(model, WholeModel):
+        cost["multiply_adds"] = multiply_adds(model, fields)
+        cost |= {f"latency_ms_{batch}": latency_ms(model, fields, batch, config) for batch in LATENCY_BATCHES}
     if training is not None:
         cost["training_rows_per_second"] = training.samples / training.seconds
     return cost

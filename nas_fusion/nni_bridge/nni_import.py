@@ -3,15 +3,43 @@
 - ``nni.nas.strategy`` must be imported before anything of ``nni.nas.oneshot``: the other way round a circular import
   turns every built-in one-shot strategy into an ``ImportFailedStrategy``.
 - With a torch newer than NNI 3.0 the import warns about classes that it does not wrap; nas-fusion uses none of them.
+- Lightning's metrics import matplotlib wherever it is installed (CatBoost brings it): half a second, and a cache of
+  fonts in the user's home. Nothing here draws with it, so they are told that it is not there, unless it is imported.
 - ``nni`` replaces its own log handler's level on import; only its errors are of interest to users of nas-fusion.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-with warnings.catch_warnings():
+from lightning_utilities.core.imports import RequirementCache
+
+
+_ASK = "_check_available"
+
+
+@contextmanager
+def _without_matplotlib() -> Iterator[None]:
+    ask = getattr(RequirementCache, _ASK)
+
+    def answer(cache: RequirementCache) -> None:
+        if cache.requirement == "matplotlib":
+            cache.available, cache.message = False, "nas-fusion draws nothing with it"
+        ask(cache)
+
+    if "matplotlib" not in sys.modules:
+        setattr(RequirementCache, _ASK, answer)
+    try:
+        yield
+    finally:
+        setattr(RequirementCache, _ASK, ask)
+
+
+with warnings.catch_warnings(), _without_matplotlib():
     warnings.filterwarnings("ignore", message=".*found to be not a nn.Module.*", category=RuntimeWarning)
     import nni
     import nni.nas.strategy

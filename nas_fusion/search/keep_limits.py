@@ -48,15 +48,17 @@ class KeptLimits:
     derivations: int = 0
     limits: Limits | None = None
 
-    def details(self, costs: Mapping[str, float]) -> dict[str, Any]:
+    def details(self, costs: Mapping[str, float | None]) -> dict[str, Any]:
         """What a cell's record says, by option: the limit, what the model costs, and whether it keeps the limit.
 
         Args:
-            costs: of the re-trained model by option; latency is that of `keep_limits`, where it measured it.
+            costs: of the re-trained model by option, None where it has none (a boosted tree); latency is that of
+                `keep_limits`, where it measured it.
         """
         by_option: dict[str, Any] = {}
         for limit in self.limits.limits if self.limits is not None else ():
-            cost = costs[limit.option]
+            if (cost := costs[limit.option]) is None:
+                continue
             if limit.option == LATENCY and self.measured_ms is not None:
                 cost, by_option["derived_again"] = self.measured_ms, self.derivations
             by_option[limit.option] = {"limit": limit.most, "cost": cost, "kept": cost <= limit.most}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from torch import nn
 
 from nas_fusion.architecture import Architecture, Found
@@ -16,7 +17,7 @@ from nas_fusion.search.strategy_faults import faults_of
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
+from nas_fusion.training import EpochRecord, FitResult, TrainConfig, auc_and_logloss, fit, seeded
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ def retrain(
         TrainingError: the loss is not finite.
     """
     start = time.perf_counter()
+    if entry.fit_model is not None:
+        return _fitted_as_a_whole(entry, outcome, task, on_validation)
     # The seed again: first weights do not depend on what the search drew.
     with faults_of(entry), seeded(config.seed):
         model = model_to_train(entry, outcome, task)
@@ -63,6 +66,27 @@ def retrain(
         )
     seconds = time.perf_counter() - start
     return Retrained(model, result, seconds, sum(p.numel() for p in model.parameters()))
+
+
+def _fitted_as_a_whole(
+    entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask, on_validation: Callable[[EpochRecord], None] | None
+) -> Retrained:
+    start = time.perf_counter()
+    if entry.fit_model is None or not isinstance(outcome.design, Architecture):
+        raise OptionError(f"the design of {entry.name}", "an architecture of its own", outcome.design)
+    with faults_of(entry), seeded(task.seed):
+        model = entry.fit_model(outcome.design, task.data, task.seed)
+        seconds = time.perf_counter() - start  # without what the figures below take
+        samples = model.passes * len(task.data.train)
+        train, valid = (
+            auc_and_logloss(model.split_logits(split), np.asarray(split.labels))
+            for split in (task.data.train, task.data.valid)
+        )
+    record = EpochRecord(1, samples, seconds, valid.auc, valid.logloss, train.logloss)
+    if on_validation is not None:
+        on_validation(record)
+    result = FitResult(valid.auc, valid.logloss, record.epoch, (record,), samples, seconds, "patience")
+    return Retrained(model, result, seconds, model.size)
 
 
 def model_to_train(entry: StrategyEntry, outcome: SearchOutcome, task: SearchTask) -> nn.Module:

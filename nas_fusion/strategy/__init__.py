@@ -20,7 +20,7 @@ stands in `nas_fusion.strategy.abilities`. `nas_fusion.testing` has the contract
 """
 
 from nas_fusion.strategy.known_strategies import GROUPS, STRATEGIES, select_strategies
-from nas_fusion.strategy.strategy_entry import ALWAYS_COMPARED, BuildContext, Kind, Mode, StrategyEntry
+from nas_fusion.strategy.strategy_entry import ALWAYS_COMPARED, BuildContext, Kind, Mode, StrategyEntry, WholeFit
 
 __all__ = [
     "ALWAYS_COMPARED",
@@ -30,5 +30,6 @@ __all__ = [
     "Kind",
     "Mode",
     "StrategyEntry",
+    "WholeFit",
     "select_strategies",
 ]

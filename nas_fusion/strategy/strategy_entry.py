@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from nas_fusion.bounds import Rule, check_parameter
 from nas_fusion.errors import OptionError, StrategyError
@@ -15,17 +15,21 @@ if TYPE_CHECKING:
     from torch import nn
 
     from nas_fusion.architecture import Architecture, Found
+    from nas_fusion.data import SearchData
     from nas_fusion.design import FusionDesign
     from nas_fusion.nn import Fields
     from nas_fusion.search_spaces import DesignSet, FusionSpace
     from nas_fusion.strategy.abilities import SoftStart
-    from nas_fusion.training import TrainConfig
+    from nas_fusion.training import TrainConfig, WholeModel
 
 ALWAYS_COMPARED = ("stacked", "parallel")
 """The hand-made designs of the fusion space itself."""
 
 Kind = Literal["one-shot", "multi-trial", "reference"]
 Mode = Literal["hard", "soft"]
+
+WholeFit: TypeAlias = "Callable[[Architecture, SearchData, int], WholeModel]"
+"""Fits a model that is no network on training rows, with a seed; the validation rows say when to stop."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,13 @@ class StrategyEntry:
         make_model: for a strategy that has a space of its own, or a hand-made model: makes the model of an
             `Architecture` with fresh weights from the current random state, called with ``(ids, values)``, returning
             logits ``[batch]``. None for strategies over the fusion space.
+        fit_model: in place of `make_model`, for a reference whose models are fitted as a whole by a library of their
+            own (`nas_fusion.training.WholeModel`): called with the `Architecture`, training and validation rows, and
+            the seed.
 
     Raises:
         OptionError: kind or mode is unknown, or they do not go together; `make_soft_model` without mode "soft", or the
-            other way round.
+            other way round; `fit_model` of a strategy that searches.
     """
 
     name: str
@@ -103,6 +110,7 @@ class StrategyEntry:
     patience: int = 0
     make_model: Callable[[Architecture, Fields], nn.Module] | None = None
     make_soft_model: Callable[[FusionSpace, FusionDesign, SoftStart], nn.Module] | None = None
+    fit_model: WholeFit | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("one-shot", "multi-trial", "reference"):
@@ -113,6 +121,8 @@ class StrategyEntry:
             raise OptionError("mode", "'hard' for a strategy with a space of its own", self.mode)
         if self.mode == "soft" and self.kind != "one-shot":
             raise OptionError("mode", f"'hard' for a strategy that is {self.kind}: it leaves no supernet", self.mode)
+        if self.fit_model is not None and (self.kind != "reference" or self.make_model is not None):
+            raise OptionError(f"fit_model of {self.name}", "None but for a reference without make_model", self.kind)
         if (self.mode == "soft") != (self.make_soft_model is not None):
             wanted = "given" if self.mode == "soft" else "None"
             raise OptionError(
@@ -122,7 +132,7 @@ class StrategyEntry:
     @property
     def has_own_space(self) -> bool:
         """Whether it finds an `Architecture` instead of a design of the fusion space."""
-        return self.make_model is not None
+        return self.make_model is not None or self.fit_model is not None
 
     @property
     def is_always_compared(self) -> bool:

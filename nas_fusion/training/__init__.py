@@ -23,6 +23,7 @@ from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.seeds import seeded
 from nas_fusion.training.trainer import make_trainer, torch_device
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
+from nas_fusion.training.whole_model import WholeModel
 
 __all__ = [
     "METRICS",
@@ -40,6 +41,7 @@ __all__ = [
     "TouchedRowsAdam",
     "TrainConfig",
     "ValidationMonitor",
+    "WholeModel",
     "auc_and_logloss",
     "evaluate",
     "evaluate_auc",

@@ -29,6 +29,7 @@ from nas_fusion.training.quality import Predictions, auc, probabilities
 from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.trainer import make_trainer, torch_device
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
+from nas_fusion.training.whole_model import WholeModel
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,8 @@ def loaders(data: SearchData, config: TrainConfig) -> tuple[BatchLoader, BatchLo
 
 def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.NDArray[np.floating]:
     """Logits of every row of a split, ``[rows]``; the model is left in the modes and on the device it was."""
+    if isinstance(model, WholeModel):
+        return model.split_logits(split)
     device = torch_device(config)
     autocast = torch.autocast(device.type, torch.bfloat16) if config.precision == "bf16" else nullcontext()
     batches_of_logits = []

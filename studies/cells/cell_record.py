@@ -8,7 +8,7 @@ from typing import Any
 from nas_fusion.design_file import CONTEXT
 from nas_fusion.measures import connection_importance, measure
 from nas_fusion.nn import Fields, FusionNetwork
-from nas_fusion.records import CellRecord
+from nas_fusion.records import GENERAL, CellRecord
 from nas_fusion.search import LATENCY, KeptLimits, Retrained
 from nas_fusion.studies.cells.anytime import TestFigures, with_test_figures
 from nas_fusion.studies.cells.shared_searches import is_shared
@@ -45,13 +45,14 @@ def cell_record(
     cost = measure(retrained.model, fields, config, retrained.fit)
     limited = kept.details(
         {
-            LATENCY: cost[f"latency_ms_{settings.limits.latency_batch}"],
+            LATENCY: cost.get(f"latency_ms_{settings.limits.latency_batch}"),
             "max-parameters": retrained.parameters,
-            "max-multiply-adds": cost["multiply_adds"],
+            "max-multiply-adds": cost.get("multiply_adds"),
         }
     )
     details = {
         **outcome.details,
+        **({GENERAL: True} if entry.fit_model is not None else {}),
         CONTEXT: design_context(assembly, job).to_dict(),
         **_importance(assembly, job, retrained),
         **({} if tuned is None else {"tuning": asdict(tuned)}),

@@ -102,6 +102,8 @@ class Hyperparameters:
         return tuned, self.own() | {name: value for name, value in values.items() if name not in {**recipe, **model}}
 
     def _common(self) -> dict[str, BaseDistribution]:
+        if self.entry.fit_model is not None:  # no network, so no recipe
+            return {}
         recipe, width = self.settings.recipe, self.settings.emb_dim
         rate = recipe.learning_rate
         common: dict[str, BaseDistribution] = {

@@ -125,3 +125,10 @@ def test_nni_alone_logs_every_failure(nni_records: list[logging.LogRecord]) -> N
 
 def test_nni_shows_errors_only() -> None:
     assert logging.getLogger("nni").level == logging.ERROR
+
+
+@pytest.mark.slow
+def test_matplotlib_is_not_imported_for_metrics_that_nobody_draws() -> None:
+    """CatBoost installs it, Lightning's metrics import it: half a second of every start."""
+    code = "import sys, nas_fusion.nni_bridge; sys.stdout.write(str('matplotlib' in sys.modules))"
+    assert python("-W", "ignore", "-c", code).stdout == "False"

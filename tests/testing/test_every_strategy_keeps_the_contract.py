@@ -45,6 +45,9 @@ BUILT_IN = [
     "dcnv2-parallel",
     "edcn",
     "finalmlp",
+    "logistic-regression",
+    "lightgbm",
+    "catboost",
 ]
 
 

@@ -78,7 +78,8 @@ def series_style(number: int) -> SeriesStyle:
 def styles(families: Mapping[str, Family]) -> dict[str, SeriesStyle]:
     """The style of every strategy, the same in all figures.
 
-    Searched strategies have full markers, hand-made models outlines, hand-made designs of the space are grey.
+    Searched strategies have full markers, hand-made models outlines, what is no network and
+    hand-made designs of the space are grey.
     """
     seen: Counter[Family] = Counter()
     found = {}
@@ -86,6 +87,8 @@ def styles(families: Mapping[str, Family]) -> dict[str, SeriesStyle]:
         style = series_style(seen[family])
         if family == "hand-made model":
             style = style._replace(symbol=f"{style.symbol}-open")
+        elif family == "general model":
+            style = style._replace(colour=REFERENCE, symbol=f"{style.symbol}-open")
         elif family == "hand-made design":
             style = style._replace(colour=REFERENCE)
         found[strategy] = style

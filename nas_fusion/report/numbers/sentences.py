@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nas_fusion.records import NORMALISED_ENTROPY, CellRecord, ChosenRecipe, ComparisonInfo
 from nas_fusion.report.number_words import listed, plain, seconds
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Decision, Standings
-from nas_fusion.report.numbers.summaries import StrategySummary
+from nas_fusion.report.numbers.summaries import Family, StrategySummary
 from nas_fusion.report.provenance import cells_in_words, differences
 from nas_fusion.statistics import PairedComparison
 
@@ -18,8 +18,10 @@ _KINDS = {
     "multi-trial": "multi-trial searches (one candidate after the other)",
     "hand-made design": "hand-made designs of the fusion space",
     "hand-made model": "hand-made models from the literature",
+    "general model": "what one would pick instead (no network)",
 }
 """What the kinds and families of strategies are to a reader."""
+GENERAL_MODEL: Family = "general model"
 _LOG = re.compile(r"\s*\([^()]*failures[/\\][^()]*\.log\)\s*$")
 TOLD_NOTE = (
     "Means over the seeds; no choice and no verdict depends on them. Normalised entropy: logloss over that of the "
@@ -70,12 +72,14 @@ def _against(decision: Decision) -> list[str]:
 def _roles(decision: Decision, found: Standings) -> dict[str, str]:
     """The strategies to be told of, and what they are: the best ones, the best hand-made one, else the next best."""
     searched = [s for s in decision.summaries if not s.is_reference]
-    hand_made = [s for s in decision.summaries if s.is_reference]
+    hand_made = [s for s in decision.summaries if s.is_reference and s.family != GENERAL_MODEL]
+    general = [s for s in decision.summaries if s.family == GENERAL_MODEL]
     named = [
         (decision.best, "the best model"),
         (decision.best_found, "the best found by search"),
         *((s, "the next search") for s in searched[1:2]),
         *((s, "the best hand-made") for s in hand_made[:1]),
+        *((s, "the best of what one would pick instead") for s in general[:1]),
         *((s, "the next best") for s in decision.summaries[1:2] if not searched),
     ]
     roles: dict[str, str] = {}

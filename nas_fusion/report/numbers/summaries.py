@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.errors import OptionError
-from nas_fusion.records import TEST_METRICS, CellRecord, ComparisonInfo
+from nas_fusion.records import GENERAL, TEST_METRICS, CellRecord, ComparisonInfo
 from nas_fusion.statistics import CHANCE, chance_margin
 
 REFERENCE = "reference"
@@ -21,8 +21,9 @@ COSTS = ("multiply_adds", "latency_ms_1", "latency_ms_4096", "training_rows_per_
 AT_CHANCE = "at_chance"
 """What the web UI and the dashboard call it of a single trial: more cannot be said before others have ended."""
 
-Family = Literal["searched", "hand-made design", "hand-made model"]
-"""What a strategy is to a reader: a search, a hand-made point of the fusion space, or a model from the literature."""
+Family = Literal["searched", "hand-made design", "hand-made model", "general model"]
+"""What a strategy is to a reader: a search, a hand-made point of the fusion space, a network from the literature, or
+what one would pick instead of all these (logistic regression, boosted trees)."""
 
 Groups = dict[str, list[CellRecord]]
 """The records of each strategy, seeds ascending; strategies in the order of their first record."""
@@ -49,6 +50,8 @@ def family(record: CellRecord) -> Family:
     """The family of a record's strategy."""
     if record.kind != REFERENCE:
         return "searched"
+    if record.details.get(GENERAL):
+        return "general model"
     return "hand-made model" if isinstance(record.design, Architecture) else "hand-made design"
 
 

@@ -1,0 +1,192 @@
+"""Gradient-boosted trees by LightGBM and CatBoost, which come with the extra ``trees``.
+
+Ke et al., *LightGBM*, NeurIPS 2017; Prokhorenkova et al., *CatBoost*, NeurIPS 2018. Both get numbers as numbers, with
+missing ones left missing, and categories as categories, and stop when the validation AUC no longer rises.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nas_fusion.baselines.tabular.tabular_columns import TabularColumns
+from nas_fusion.errors import TrainingError
+from nas_fusion.training import WholeModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from nas_fusion.architecture import Architecture
+    from nas_fusion.data import EncodedSplit, SearchData
+
+PATIENCE = 50
+"""Rounds without a better validation AUC after which no tree is added."""
+
+
+LEAVES = "num_leaves="
+"""Before the number of leaves of every tree, in LightGBM's file."""
+
+EXACT = 1 << 24
+"""Up to here every whole number is a float32."""
+
+
+def is_installed(library: str) -> bool:
+    """Whether a library can be imported; it is not."""
+    return find_spec(library) is not None
+
+
+class BoostedTrees(WholeModel):
+    """Trees that a library keeps.
+
+    Args:
+        columns: of the log.
+        content: the library's own file of the model, as bytes.
+        passes, size: as of `WholeModel`.
+    """
+
+    content: Tensor
+
+    def __init__(self, columns: TabularColumns, content: bytes, passes: int, size: int) -> None:
+        super().__init__()
+        self.columns, self.passes, self.size = columns, passes, size
+        self.register_buffer("content", torch.frombuffer(bytearray(content), dtype=torch.uint8))
+
+    @property
+    def file(self) -> bytes:
+        """The library's own file of the model."""
+        return bytes(self.content.numpy().tobytes())
+
+
+class LightGbmTrees(BoostedTrees):
+    """Trees of LightGBM."""
+
+    def split_logits(self, split: EncodedSplit) -> npt.NDArray[np.float64]:
+        """The logits of all rows of a split."""
+        booster = _library("lightgbm").Booster(model_str=self.file.decode())
+        return np.asarray(booster.predict(_matrix(split, self.columns), raw_score=True), np.float64)
+
+
+class CatBoostTrees(BoostedTrees):
+    """Trees of CatBoost."""
+
+    def split_logits(self, split: EncodedSplit) -> npt.NDArray[np.float64]:
+        """The logits of all rows of a split."""
+        model = _library("catboost").CatBoostClassifier()
+        model.load_model(blob=self.file)
+        return np.asarray(model.predict(_pool(split, self.columns), prediction_type="RawFormulaVal"), np.float64)
+
+
+def fit_lightgbm(architecture: Architecture, data: SearchData, seed: int) -> LightGbmTrees:
+    """Fit trees of LightGBM; the settings of the architecture are its parameters of these names.
+
+    Raises:
+        TrainingError: it is not installed.
+    """
+    library, settings = _library("lightgbm"), architecture.settings
+    columns = TabularColumns.of(data.schema)
+    categories = list(range(len(columns.categories)))
+
+    def dataset(split: EncodedSplit, reference: Any = None) -> Any:
+        return library.Dataset(
+            _matrix(split, columns), np.asarray(split.labels), weight=_weights(split), reference=reference,
+            categorical_feature=categories, free_raw_data=False,
+        )  # fmt: skip
+
+    train = dataset(data.train)
+    parameters = {
+        "objective": "binary",
+        "metric": "auc",
+        "learning_rate": settings["learning_rate"],
+        "num_leaves": settings["num_leaves"],
+        "min_data_in_leaf": settings["min_data_in_leaf"],
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": torch.get_num_threads(),
+        "verbosity": -1,
+    }
+    booster = library.train(
+        parameters,
+        train,
+        num_boost_round=settings["rounds"],
+        valid_sets=[dataset(data.valid, train)],
+        callbacks=[library.early_stopping(PATIENCE, verbose=False)],
+    )
+    rounds = booster.current_iteration()
+    text = booster.model_to_string(num_iteration=booster.best_iteration or rounds)
+    leaves = sum(int(line.removeprefix(LEAVES)) for line in text.splitlines() if line.startswith(LEAVES))
+    return LightGbmTrees(columns, text.encode(), rounds, leaves)
+
+
+def fit_catboost(architecture: Architecture, data: SearchData, seed: int) -> CatBoostTrees:
+    """Fit trees of CatBoost; the settings of the architecture are its parameters (learning rate 0: its own choice).
+
+    Raises:
+        TrainingError: it is not installed.
+    """
+    library, settings = _library("catboost"), architecture.settings
+    columns = TabularColumns.of(data.schema)
+    rate = {"learning_rate": settings["learning_rate"]} if settings["learning_rate"] else {}
+    with tempfile.TemporaryDirectory() as folder:  # it writes files wherever it is told to
+        model = library.CatBoostClassifier(
+            iterations=settings["rounds"],
+            depth=settings["depth"],
+            **rate,
+            eval_metric="AUC",
+            random_seed=seed,
+            od_type="Iter",
+            od_wait=PATIENCE,
+            thread_count=torch.get_num_threads(),
+            allow_writing_files=False,
+            logging_level="Silent",
+        )
+        model.fit(_pool(data.train, columns), eval_set=_pool(data.valid, columns), use_best_model=True)
+        path = Path(folder) / "model.cbm"
+        model.save_model(str(path))
+        content = path.read_bytes()
+    rounds = len(model.get_evals_result()["validation"]["AUC"])
+    return CatBoostTrees(columns, content, rounds, int(np.sum(model.get_tree_leaf_counts())))
+
+
+def _library(name: str) -> ModuleType:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise TrainingError(f"{name} is not installed: pip install 'nas-fusion[trees]' ({error})") from error
+
+
+def _matrix(split: EncodedSplit, columns: TabularColumns) -> npt.NDArray[np.floating]:
+    """Categories first, then numbers and listed values, ``[rows, columns]``; float32 if that tells all codes apart."""
+    largest = max((c.size for c in columns.categories), default=0)
+    categories = columns.categories_of(split).astype(np.float32 if largest <= EXACT else np.float64)
+    return np.concatenate([categories, columns.numbers_of(split), columns.listed_of(split)], axis=1)
+
+
+def _pool(split: EncodedSplit, columns: TabularColumns) -> Any:
+    frame = _frame(split, columns)
+    categories = list(range(len(columns.categories)))
+    return _library("catboost").Pool(frame, np.asarray(split.labels), cat_features=categories, weight=_weights(split))
+
+
+def _frame(split: EncodedSplit, columns: TabularColumns) -> pd.DataFrame:
+    """As `_matrix`, the categories as integers."""
+    import pandas as pd
+
+    ids = columns.categories_of(split)
+    rest = np.concatenate([columns.numbers_of(split), columns.listed_of(split)], axis=1)
+    arrays = [*ids.T, *rest.T]
+    return pd.DataFrame(dict(enumerate(arrays)), copy=False)
+
+
+def _weights(split: EncodedSplit) -> npt.NDArray[np.float32] | None:
+    return None if split.weights is None else np.asarray(split.weights)
