@@ -18,7 +18,6 @@ from contextlib import contextmanager
 
 from lightning_utilities.core.imports import RequirementCache
 
-
 _ASK = "_check_available"
 
 

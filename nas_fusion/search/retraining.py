@@ -79,7 +79,7 @@ def _fitted_as_a_whole(
         seconds = time.perf_counter() - start  # without what the figures below take
         samples = model.passes * len(task.data.train)
         train, valid = (
-            auc_and_logloss(model.split_logits(split), np.asarray(split.labels))
+            auc_and_logloss(model.split_logits(split), np.asarray(split.labels), split.weights)
             for split in (task.data.train, task.data.valid)
         )
     record = EpochRecord(1, samples, seconds, valid.auc, valid.logloss, train.logloss)
