@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from nas_fusion.cli.console import print_plain
 from nas_fusion.log_formats import name_of_log
 from nas_fusion.settings import SYNTHETIC, DataOptions
 
@@ -34,7 +36,14 @@ def prepare_log(console: Console, source: str, options: DataOptions) -> EncodedD
             source,
             options,
             progress=lambda what, share: progress.update(task, description=what, completed=share),
+            planned=lambda lines: _print_plan(progress.console, lines),
         )
+
+
+def _print_plan(console: Console, lines: Sequence[str]) -> None:
+    print_plain(console, "The log is read so:")
+    for line in lines:
+        print_plain(console, f"  {line}")
 
 
 def default_study(source: str) -> Path:

@@ -6,15 +6,16 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_fusion.data.encoded_dataset import EncodedDataset
+from nas_fusion.data.encoding.column_plans import ColumnPlan, plan_lines
 from nas_fusion.data.encoding.dataset_writer import write_dataset
 from nas_fusion.data.encoding.fitting import fit_encoding
-from nas_fusion.data.encoding.kind_guesses import plan_columns
+from nas_fusion.data.encoding.guessing import plan_columns
 from nas_fusion.data.encoding.reading_plan import plan_reading
 from nas_fusion.data.encoding.scan import Progress, scan_rows
 from nas_fusion.data.sources.readers import Log, open_source
@@ -43,6 +44,7 @@ def prepare(
     *,
     cache: Path | None = None,
     progress: Progress | None = None,
+    planned: Callable[[Sequence[str]], None] | None = None,
 ) -> EncodedDataset:
     """Encode a log, or open it if the same content was encoded with the same options before.
 
@@ -55,6 +57,8 @@ def prepare(
         options: how it is read, split and encoded.
         cache: the folder of encoded data sets; `default_cache` if not given.
         progress: called with a stage ("read", "count", "encode") and the share of it that is done, 0 to 1.
+        planned: called with the lines of the reading plan before anything long: what was guessed of the log, and which
+            option says otherwise. Not called where nothing was.
 
     Raises:
         DataError: the log cannot be used; says file, line and column.
@@ -64,12 +68,15 @@ def prepare(
     plan = plan_reading(log, options)
     fingerprint = _fingerprint(log, options)
     target = (cache or default_cache()) / f"{_file_name(log.name)}-{fingerprint[:16]}"
+    say = planned or _no_plan
     if (found := _open_existing(target)) is not None:
+        _tell_plan(log, found.columns, say)
         return found
     tell = progress or _no_progress
     with _made_in_its_place(target) as folder:
         scan = scan_rows(log, plan, tell)
-        columns = plan_columns(log, options, scan.reserved)
+        columns = plan_columns(log, options, scan)
+        _tell_plan(log, columns, say)
         fit = fit_encoding(log, scan, columns, options, tell)
         write_dataset(log, scan, columns, fit, folder, fingerprint=fingerprint, options=options, progress=tell)
     return EncodedDataset.open(target, verify=False)
@@ -149,6 +156,16 @@ def _move(temporary: Path, target: Path) -> None:
         if not target.exists():
             raise
         EncodedDataset.open(target)  # another process was faster
+
+
+def _tell_plan(log: Source, columns: Sequence[ColumnPlan], say: Callable[[Sequence[str]], None]) -> None:
+    guesses = [f"{g.what}, since {g.why}" + (f" ({g.option} says otherwise)" if g.option else "") for g in log.guesses]
+    if lines := [*guesses, *plan_lines(columns)]:
+        say(lines)
+
+
+def _no_plan(_lines: Sequence[str]) -> None:
+    pass
 
 
 def _no_progress(_stage: str, _share: float) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -89,7 +89,7 @@ class CellForm:
     delimiter: str = ""
     time: str = ""
     start: int = 0
-    odd_allowed: bool = False
+    odd_allowed: bool = field(default=False, compare=False)  # the same ids, however strict
     whole: bool = False
 
 
@@ -115,6 +115,8 @@ class Field:
         mean: of a scaled field, its mean over the training rows.
         std: of a scaled field, its standard deviation over the training rows.
         columns: of a list, how many items are kept, the last ones.
+        number: the column of a split's `numbers` that holds its numbers as they stand in the log; None if there are
+            none. Two fields of one column share it.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Field:
     mean: float = 0.0
     std: float = 1.0
     columns: int = 1
+    number: int | None = None
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -195,12 +198,13 @@ class Schema:
 
     @property
     def number_fields(self) -> tuple[int, ...]:
-        """The positions of the fields whose numbers are kept as they are; the first one where a column has two."""
-        found: dict[tuple[str, CellPart], int] = {}
+        """The positions of the fields whose numbers are kept as they are, in the order of the columns of the numbers;
+        the first one where two fields share a column."""
+        found: dict[int, int] = {}
         for position, field in enumerate(self.fields):
-            if field.is_number:
-                found.setdefault((field.column, field.part), position)
-        return tuple(found.values())
+            if field.number is not None:
+                found.setdefault(field.number, position)
+        return tuple(found[number] for number in sorted(found))
 
     @property
     def number_columns(self) -> tuple[str, ...]:
@@ -225,3 +229,12 @@ class Schema:
     def from_dict(cls, content: Mapping[str, Any]) -> Schema:
         """What `to_dict` made."""
         return cls(tuple(Field.from_dict(f) for f in content["fields"]), content["label"])
+
+
+def with_number_columns(fields: Iterable[Field]) -> tuple[Field, ...]:
+    """Fields that know which column of the numbers is theirs."""
+    columns: dict[tuple[str, CellPart], int] = {}
+    return tuple(
+        replace(field, number=columns.setdefault((field.column, field.part), len(columns)) if field.is_number else None)
+        for field in fields
+    )

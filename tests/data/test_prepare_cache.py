@@ -215,9 +215,11 @@ def test_not_a_data_set(tmp_path: Path) -> None:
 def test_reading_memory_does_not_grow_with_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tracemalloc
 
+    from nas_fusion.data.encoding.guessing import column_sample
     from nas_fusion.data.sources.source import Source
 
     monkeypatch.setattr(Source, "chunk_rows", 1000)
+    monkeypatch.setattr(column_sample, "SAMPLE_ROWS", 10_000)  # both logs have more: it is a fixed number
     peaks = []
     for rows in (20_000, 200_000):
         path = tmp_path / f"{rows}.parquet"

@@ -18,11 +18,8 @@ from nas_fusion.data.encoding.numeric import ordered_keys
 from nas_fusion.data.schema import FIRST_ID, MISSING_ID
 from nas_fusion.data.sources.cells import FloatArray, IntArray
 
-MOST_BINS = 255
-"""What boosted trees allow, LightGBM for one: one byte."""
-
 MOST_KNOTS = 32
-"""Of the numbers between the frequent values: enough to follow a curve, few enough that each has its share of rows."""
+"""On adult and bank marketing 16 lose where a curve bends, and 64 and more learn rows by heart."""
 
 ROWS_PER_KNOT = 32
 """A knot of fewer training rows would learn their labels by heart."""
@@ -80,7 +77,7 @@ class Bins:
         return FIRST_ID + below, (inside - knots[below]) / gaps[below]
 
 
-def fit_bins(values: FloatArray, counts: IntArray, *, centred: bool) -> Bins:
+def fit_bins(values: FloatArray, counts: IntArray, *, centred: bool, most: int = MOST_KNOTS) -> Bins:
     """The bins of numbers.
 
     Args:
@@ -88,19 +85,20 @@ def fit_bins(values: FloatArray, counts: IntArray, *, centred: bool) -> Bins:
         counts: how often each occurs, int64 ``[values]``.
         centred: put a knot in the middle of its equal share of the rows, which interpolation needs; else at the
             lower end, which plain bins need.
+        most: how many knots there are at most; there may be as many exact values.
     """
-    if len(values) <= MOST_KNOTS:
+    if len(values) <= most:
         return Bins(tuple(values.tolist()) or (0.0,))
-    frequent = _frequent(counts)
-    knots = _knots(values[~frequent], counts[~frequent], centred=centred)
+    frequent = _frequent(counts, most)
+    knots = _knots(values[~frequent], counts[~frequent], most, centred=centred)
     return Bins(tuple(knots.tolist()), tuple(values[frequent].tolist()))
 
 
-def _frequent(counts: IntArray) -> npt.NDArray[np.bool_]:
+def _frequent(counts: IntArray, most: int) -> npt.NDArray[np.bool_]:
     """Which values fill more than their share of the bins that the more frequent ones leave, as in LightGBM."""
     order = np.argsort(-counts, kind="stable")
     ahead = np.cumsum(counts[order]) - counts[order]
-    left = MOST_KNOTS - np.arange(len(counts))
+    left = most - np.arange(len(counts))
     share = (counts.sum() - ahead) / np.maximum(left, 1)
     fills = (counts[order] > share) & (left > 1) & (counts[order] >= ROWS_PER_KNOT)
     frequent = np.zeros(len(counts), np.bool_)
@@ -108,11 +106,11 @@ def _frequent(counts: IntArray) -> npt.NDArray[np.bool_]:
     return frequent
 
 
-def _knots(values: FloatArray, counts: IntArray, *, centred: bool) -> FloatArray:
+def _knots(values: FloatArray, counts: IntArray, most: int, *, centred: bool) -> FloatArray:
     """Values at equal distances in counts."""
     if not len(values):
         return values
     total = np.cumsum(counts)
-    number = int(min(MOST_KNOTS, len(values), max(total[-1] // ROWS_PER_KNOT, 1)))
+    number = int(min(most, len(values), max(total[-1] // ROWS_PER_KNOT, 1)))
     targets = total[-1] * (np.arange(number) + centred / 2) / number
     return values[np.unique(np.searchsorted(total, targets, side="right").clip(max=len(values) - 1))]

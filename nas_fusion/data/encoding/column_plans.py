@@ -8,6 +8,7 @@ from typing import Any
 
 from nas_fusion.data.encoding.kinds import FieldPlan, Rule
 from nas_fusion.data.schema import AS_THEY_ARE, CellForm, CellPart
+from nas_fusion.errors import plain
 from nas_fusion.settings import ColumnKind, DataOptions
 
 SCALED = "scaled"
@@ -89,3 +90,37 @@ _RULES = {
 }
 _TIME_RULES = {CellPart.HOUR: Rule.BINS, CellPart.WEEKDAY: Rule.BINS, CellPart.DAY: Rule.INTERPOLATE}
 """Hours and weekdays are so few that each is a bin of its own."""
+
+
+SHOWN_NAMES = 12
+"""Of one kind; a log of 300 columns has too many to read."""
+
+_IN_WORDS = {
+    ColumnKind.NUMBER: "numbers, interpolated", ColumnKind.INTERPOLATE: "numbers, interpolated",
+    ColumnKind.BUCKET: "numbers, in bins", ColumnKind.SCALE: "numbers, scaled",
+    ColumnKind.BOTH: "numbers, interpolated and scaled", ColumnKind.LOG: "numbers, in logarithmic buckets",
+    ColumnKind.CATEGORY: "categories", ColumnKind.TIME: "times", ColumnKind.LIST: "lists",
+    ColumnKind.HASH: "categories, hashed", ColumnKind.IGNORE: "left out",
+}  # fmt: skip
+
+
+def plan_lines(columns: Sequence[ColumnPlan]) -> list[str]:
+    """What columns are read as, in a line per kind; none where nothing was guessed."""
+    if all(column.is_declared for column in columns):
+        return []
+    lines = []
+    for kind in ColumnKind:
+        names = [_in_words(column) for column in columns if column.kind is kind]
+        if names:
+            more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
+            lines.append(f"{_IN_WORDS[kind]}: {', '.join(names[:SHOWN_NAMES])}{more}")
+    return [*lines, "--kind COLUMN=KIND or --drop COLUMN changes this; nasfusion data says why"]
+
+
+def _in_words(column: ColumnPlan) -> str:
+    name = plain(column.name)
+    if column.kind is ColumnKind.TIME:
+        return f"{name} ({', '.join(column.parts)})"
+    if column.kind is ColumnKind.LIST and column.cells.delimiter:
+        return f"{name} (items between {column.cells.delimiter!r})"
+    return f"{name} ({column.reason})" if column.kind is ColumnKind.IGNORE and not column.is_declared else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +27,7 @@ from nas_fusion.data.schema import MISSING_ID, SPLITS, UNKNOWN_ID, FieldKind, Sc
 from nas_fusion.data.sources.cells import IntArray
 from nas_fusion.data.sources.chunk import chunks_of
 from nas_fusion.data.sources.source import Source
+from nas_fusion.errors import plain
 from nas_fusion.field_shapes import PAD
 from nas_fusion.settings import DataOptions
 
@@ -63,6 +65,7 @@ def write_dataset(
         for chunk in chunks_of(source, fit.encoding.columns, most=scan.rows):
             writers.append(chunk.span, fit.encoding.encode(chunk))
             progress("encode", chunk.span.stop / scan.rows)
+    writers.warn_of_unknown(fit.counts)
     vocabularies = [write_vocabulary(folder, i, v) for i, v in enumerate(fit.encoding.vocabularies) if v is not None]
     content = {
         "format": FORMAT_VERSION,
@@ -83,6 +86,12 @@ def write_dataset(
     write_schema(folder, content)
 
 
+UNKNOWN_SHARE = 0.5
+"""More unknown values than known ones are warned of."""
+
+logger = logging.getLogger("nas_fusion")
+
+
 class SplitWriters:
     """The arrays of the three splits while they are written, with the counts that `describe` tells.
 
@@ -98,6 +107,7 @@ class SplitWriters:
     def __init__(self, folder: Path, schema: Schema, scan: Scan) -> None:
         self._scan = scan
         fields = len(schema.fields)
+        self._fields = schema.fields
         widths = {"values": len(schema.value_fields), "numbers": len(schema.number_fields)}
         self.records: dict[str, Any] = {}
         self._writers: dict[str, dict[str, ArrayWriter]] = {}
@@ -157,6 +167,17 @@ class SplitWriters:
         for field, columns in self._lists.items():
             unknown[field] = ((ids[:, columns] == UNKNOWN_ID) | (ids[:, columns] == PAD)).all(axis=1).sum()
         return unknown
+
+    def warn_of_unknown(self, counts: Sequence[FieldCounts]) -> None:
+        """Name the fields of which most validation rows hold nothing that the training rows had often enough."""
+        rows = self._rows["valid"]
+        for field, unknown, found in zip(self._fields, self._unknown["valid"].tolist(), counts, strict=True):
+            if unknown > UNKNOWN_SHARE * rows:
+                logger.warning(
+                    "field %r: %.0f %% of the validation rows hold values out of the vocabulary (%d different values in "
+                    "%d training rows); --kind %s=number, --hash %s=2^20, --min-count 1 or --drop %s may do better",
+                    plain(field.name), 100 * unknown / rows, found.distinct, found.rows, *[plain(field.column)] * 3,
+                )  # fmt: skip
 
     def statistics(self, counts: Sequence[FieldCounts]) -> list[dict[str, Any]]:
         """What ``schema.json`` says about every field."""

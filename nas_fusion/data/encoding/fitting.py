@@ -12,7 +12,7 @@ from nas_fusion.data.encoding.column_plans import ColumnPlan, field_plans
 from nas_fusion.data.encoding.fitted_encoding import FittedEncoding
 from nas_fusion.data.encoding.kinds import FieldCounts, field_fitter
 from nas_fusion.data.encoding.scan import Progress, Scan
-from nas_fusion.data.schema import Schema
+from nas_fusion.data.schema import Schema, with_number_columns
 from nas_fusion.data.sources.chunk import chunks_of
 from nas_fusion.data.sources.source import Source
 from nas_fusion.settings import DataOptions
@@ -50,5 +50,5 @@ def fit_encoding(
         found.append(fitters.pop(0).finish())
         if found[-1].counts.is_constant:
             logger.warning("field %r has only one value in the training rows; it cannot help", found[-1].field.name)
-    schema = Schema(tuple(f.field for f in found), scan.label)
+    schema = Schema(with_number_columns(f.field for f in found), scan.label)
     return Fit(FittedEncoding.of(schema, [f.vocabulary for f in found]), tuple(f.counts for f in found))

@@ -12,6 +12,7 @@ import pytest
 
 from nas_fusion.data import MISSING_ID, UNKNOWN_ID, DataOptions, EncodedDataset, FieldKind, prepare
 from nas_fusion.data.encoding.bins import MOST_KNOTS
+from nas_fusion.data.encoding.guessing.number_guesses import FEW_VALUES
 from nas_fusion.data.encoding.numeric import log_bucket
 from nas_fusion.field_shapes import value_fields_of
 
@@ -135,16 +136,11 @@ def test_log_buckets() -> None:
     assert log_bucket(x, published=False).tolist() == [-3, -1, 0, 1, 2, 3, 3, 4, 6, 192]
 
 
-@pytest.mark.parametrize("distinct", [100, 101])
-def test_many_different_fractions_become_buckets(distinct: int, cache: Path) -> None:
+@pytest.mark.parametrize("distinct", [FEW_VALUES, FEW_VALUES + 1])
+def test_fractions_are_numbers_unless_they_are_few(distinct: int, cache: Path) -> None:
     x = np.resize(np.arange(distinct) + 0.5, 1000)
     data = prepare(pd.DataFrame({"x": x, "label": np.arange(1000) // 7 % 2}), cache=cache)
-    assert data.schema.fields[0].kind is (FieldKind.CATEGORICAL if distinct == 100 else FieldKind.INTERPOLATED)
-
-
-def test_integers_are_categories_however_many(cache: Path) -> None:
-    data = prepare(pd.DataFrame({"x": np.arange(1000) // 2, "label": np.arange(1000) % 2}), cache=cache)
-    assert data.schema.fields[0].kind is FieldKind.CATEGORICAL
+    assert data.schema.fields[0].kind is (FieldKind.CATEGORICAL if distinct == FEW_VALUES else FieldKind.INTERPOLATED)
 
 
 def test_random_split_has_exact_sizes_and_its_own_seed(clicks: pd.DataFrame, cache: Path) -> None:
@@ -159,7 +155,7 @@ def test_time_split_cuts_equal_times_in_the_order_of_the_log(cache: Path) -> Non
     t = np.concatenate([np.arange(50, 100), np.arange(0, 50)])
     t[(t >= 75) & (t < 85)] = 80
     frame = pd.DataFrame({"x": np.arange(100), "t": t, "label": np.arange(100) % 2})
-    data = prepare(frame, DataOptions(split="time:t", min_count=1, fields=("x",)), cache=cache)
+    data = prepare(frame, DataOptions(split="time:t", min_count=1, fields=("x",), kinds={"x": "category"}), cache=cache)
     order = np.argsort(t, kind="stable")
     train = {data.vocabulary("x")[i - 2] for i in ids(data, "train")}
     assert train == {str(i) for i in order[:80]}
@@ -169,7 +165,7 @@ def test_time_split_cuts_equal_times_in_the_order_of_the_log(cache: Path) -> Non
 def test_time_split_of_texts(cache: Path) -> None:
     days = [f"2024-01-{d:02d}" for d in range(1, 31)]
     frame = pd.DataFrame({"day": days[::-1] * 10, "x": ["a", "b", "b"] * 100, "label": np.arange(300) // 30 % 2})
-    data = prepare(frame, DataOptions(split="time:day", min_count=1, fields=("day", "x")), cache=cache)
+    data = prepare(frame, DataOptions(split="time:day", min_count=1, kinds={"day": "category"}), cache=cache)
     assert set(data.vocabulary("day")) == set(days[:24])
 
 

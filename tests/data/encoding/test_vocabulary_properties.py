@@ -62,7 +62,7 @@ def test_ids_decode_to_the_values(tmp_path_factory: object, column: list[str | N
     folder: Path = tmp_path_factory.mktemp("cache")  # type: ignore[attr-defined]
     frame = pd.DataFrame({"x": pd.Series(column, dtype="str"), "label": np.arange(len(column)) % 2})
     split = np.repeat(["train", "valid", "test"], [len(column) - 8, 4, 4])
-    data = prepare(frame.assign(split=split), DataOptions(min_count=1), cache=folder)
+    data = prepare(frame.assign(split=split), DataOptions(min_count=1, kinds={"x": "category"}), cache=folder)
     words = dict(enumerate(data.vocabulary("x"), start=2))
     for name, texts in (("train", column[:-8]), ("valid", column[-8:-4]), ("test", column[-4:])):
         for found, text in zip(getattr(data, name).ids[:, 0].tolist(), texts, strict=True):

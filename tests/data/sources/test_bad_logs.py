@@ -122,10 +122,11 @@ def test_bad_byte_far_into_a_file(tmp_path: Path, cache: Path) -> None:
 def test_columns_that_cannot_be_fields(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "log.parquet"
     pd.DataFrame({"x": [[1], [2]] * 20, "label": [0, 1] * 20}).to_parquet(path)
-    with pytest.raises(DataError, match="column 'x': a column of type list"):
-        prepare(path, cache=cache)
-    with pytest.raises(DataError, match="column 'x'"):
-        prepare(pd.read_parquet(path), cache=cache)
+    for log in (path, pd.read_parquet(path)):
+        with pytest.raises(DataError, match="column 'x': a column of type list"):
+            prepare(log, DataOptions(kinds={"x": "category"}), cache=cache)
+        with pytest.raises(DataError, match="column 'x': expected numbers, found a column of type list"):
+            prepare(log, DataOptions(kinds={"x": "number"}), cache=cache)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ def all_ids(data: EncodedDataset) -> np.ndarray:
 @pytest.mark.parametrize("name", REAL)
 def test_real_samples(name: str, sample: Sample, cache: Path) -> None:
     expected_rows, fields, rate = REAL[name]
-    data = prepare(sample(name), cache=cache)
+    kinds = {"genres": "category"} if name == "ml100k.parquet" else {}  # a list of words, undeclared
+    data = prepare(sample(name), DataOptions(kinds=kinds), cache=cache)
     assert rows(data) == expected_rows
     assert len(data.schema.fields) == data.train.ids.shape[1] == fields
     positives = sum(float(s.labels.sum()) for s in (data.train, data.valid, data.test))

@@ -11,6 +11,7 @@ from nas_fusion.data.encoding.kinds.category_fields import (
     LogBucketFitter,
 )
 from nas_fusion.data.encoding.kinds.field_coding import FieldEncoder, FieldPlan, Fitter, Rule
+from nas_fusion.data.encoding.kinds.list_fields import ListEncoder, ListFitter
 from nas_fusion.data.encoding.kinds.number_fields import (
     BinsEncoder,
     BinsFitter,
@@ -29,6 +30,7 @@ FITTERS: dict[Rule, type[Fitter]] = {
     Rule.SCALE: ScaleFitter,
     Rule.LOG: LogBucketFitter,
     Rule.LOG_PUBLISHED: LogBucketFitter,
+    Rule.LIST: ListFitter,
 }
 
 ENCODERS: dict[FieldKind, type[FieldEncoder]] = {
@@ -36,6 +38,7 @@ ENCODERS: dict[FieldKind, type[FieldEncoder]] = {
     FieldKind.HASHED: HashEncoder,
     FieldKind.INTERPOLATED: BinsEncoder,
     FieldKind.SCALED: ScaleEncoder,
+    FieldKind.LIST: ListEncoder,
 }
 """Of bucketed fields, `Field.buckets` decides."""
 

@@ -1,0 +1,253 @@
+"""`plan_columns`: what the columns of a log are, declared by options or by the format, or guessed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nas_fusion.data.encoding.column_plans import ColumnPlan
+from nas_fusion.data.encoding.guessing.column_sample import ColumnSample, sample_columns
+from nas_fusion.data.encoding.guessing.label_evidence import alone, told_by_order, told_by_values
+from nas_fusion.data.encoding.guessing.number_guesses import ROWS_TO_JUDGE, guess_number
+from nas_fusion.data.encoding.guessing.text_looks import list_delimiter, whole_forms
+from nas_fusion.data.encoding.guessing.time_guesses import declared_times, guessed_times, is_ambiguous
+from nas_fusion.data.encoding.scan import Scan
+from nas_fusion.data.schema import CellForm
+from nas_fusion.data.sources.arrow_types import is_list
+from nas_fusion.data.sources.cells import ArrowColumn, Categories, is_text, numbers, plain
+from nas_fusion.data.sources.source import Source
+from nas_fusion.errors import listed
+from nas_fusion.errors import plain as harmless
+from nas_fusion.settings import ColumnKind, DataOptions
+
+NUMBERS_SHARE = 0.95
+"""A column of so many numbers is one of numbers, in which the rest is odd."""
+
+LEAK_AUC = 0.99
+"""What no honest column tells of a click by itself."""
+
+NUMBER_KINDS = (ColumnKind.NUMBER, ColumnKind.INTERPOLATE, ColumnKind.BUCKET, ColumnKind.SCALE, ColumnKind.BOTH)
+
+logger = logging.getLogger("nas_fusion")
+
+
+def plan_columns(source: Source, options: DataOptions, scan: Scan) -> tuple[ColumnPlan, ...]:
+    """The columns that may be fields, in order, each with what it is; those that are left out, too.
+
+    What looks wrong is warned of: a column that is left out, 7 beside 7.0, a column that gives the label away.
+
+    Args:
+        source: the log.
+        options: declares columns, and may choose the fields; its columns exist.
+        scan: labels and splits.
+
+    Raises:
+        DataError: a chosen column is reserved; no field is left; a column can be no field.
+    """
+    names = _names(source, options, scan.reserved)
+    plans = {plan.name: plan for plan in _declared(source, options, names)}
+    plans.update({name: ColumnPlan(name, ColumnKind.IGNORE, "as you said", True) for name in _dropped(source, options)})
+    judged = [name for name in names if name not in plans or _needs_cells(plans[name])]
+    if judged:
+        sample = sample_columns(source, judged, scan)
+        for name in judged:
+            with sample.cells.naming(name):
+                plans[name] = (
+                    _Judge(sample, options).completed(plans[name])
+                    if name in plans
+                    else (_Judge(sample, options).guessed(name))
+                )
+        _warn(plans, sample)
+    if all(plans[name].kind is ColumnKind.IGNORE for name in names):
+        reasons = "; ".join(f"{name} is left out: {plans[name].reason}" for name in names)
+        raise source.error(f"no column is left to be a field: {reasons}")
+    return (
+        tuple(plans[name] for name in source.columns if name in plans)
+        if options.fields is None
+        else tuple(plans[name] for name in names)
+    )
+
+
+def _names(source: Source, options: DataOptions, reserved: frozenset[str]) -> tuple[str, ...]:
+    if options.fields is None:
+        kinds = options.declared_kinds
+        names = tuple(c for c in source.columns if c not in reserved and (c not in source.not_fields or c in kinds))
+    else:
+        names = options.fields
+        # The true probability would give the answer away.
+        taken = [name for name in names if name in reserved or name == source.probability]
+        if taken:
+            raise source.error("the label or split column cannot be a field", column=taken[0])
+    names = tuple(name for name in names if options.declared_kinds.get(name) is not ColumnKind.IGNORE)
+    if not names:
+        raise source.error(f"no column is left to be a field; columns are {listed(source.columns)}")
+    return names
+
+
+def _dropped(source: Source, options: DataOptions) -> list[str]:
+    kinds = options.declared_kinds
+    return [name for name in source.columns if kinds.get(name) is ColumnKind.IGNORE]
+
+
+def _declared(source: Source, options: DataOptions, names: Sequence[str]) -> Iterator[ColumnPlan]:
+    """The columns of which the options or the format say what they are."""
+    log = ColumnKind.LOG
+    for name in names:
+        kind = options.declared_kinds.get(name)
+        if kind is not None:
+            is_log = kind is ColumnKind.BUCKET and name in source.log_buckets
+            yield ColumnPlan(name, log if is_log else kind, "as you said", is_declared=True)
+        elif name in source.log_buckets:
+            kind = log if options.reproduce_criteo_buckets else ColumnKind(options.numbers)
+            yield ColumnPlan(name, kind, f"a number of the format {source.kind}", is_declared=True)
+        elif not source.infer_numbers:
+            yield ColumnPlan(name, ColumnKind.CATEGORY, f"of the format {source.kind}", is_declared=True)
+
+
+def _needs_cells(plan: ColumnPlan) -> bool:
+    """Whether a declared column's cells have to be looked at to see how they are written."""
+    return plan.kind in (ColumnKind.TIME, ColumnKind.LIST)
+
+
+class _Judge:
+    """Says what a column is, by a sample of it.
+
+    Args:
+        sample: of training rows.
+        options: what is said of columns as such.
+    """
+
+    def __init__(self, sample: ColumnSample, options: DataOptions) -> None:
+        self._sample, self._options, self._rules = sample, options, sample.rules
+
+    def completed(self, plan: ColumnPlan) -> ColumnPlan:
+        """A declared time or list, with how its cells are written.
+
+        Raises:
+            CellError: the cells are none.
+        """
+        column = plain(self._sample.cells.column(plan.name))
+        if plan.kind is ColumnKind.TIME:
+            times = declared_times(column, self._rules, self._options.dates)
+            return replace(plan, cells=CellForm(time=times.form.value, start=times.start), parts=times.parts)
+        if is_list(column.type):
+            return plan
+        found = self._sample.cells.categories(plan.name)
+        delimiter = self._options.list_delimiter or list_delimiter(found.values, found.counts()) or DEFAULT_DELIMITER
+        return replace(plan, cells=CellForm(delimiter=delimiter))
+
+    def guessed(self, name: str) -> ColumnPlan:
+        """What a column is of which nothing is said."""
+        column = plain(self._sample.cells.column(name))
+        kind = _value_type(column)
+        if is_list(kind):
+            return ColumnPlan(name, ColumnKind.LIST, "lists by their type")
+        if pa.types.is_temporal(kind):
+            return self._time(name, column) or ColumnPlan(name, ColumnKind.IGNORE, "a time that never differs")
+        if pa.types.is_boolean(kind):
+            return ColumnPlan(name, ColumnKind.CATEGORY, "true or false")
+        return self._judged(name, column)
+
+    def _judged(self, name: str, column: ArrowColumn) -> ColumnPlan:
+        """What a column of numbers or of texts is."""
+        found = self._sample.cells.categories(name)
+        present = found.codes >= 0
+        if not present.any():
+            return ColumnPlan(name, ColumnKind.IGNORE, "no cell has a value")
+        read = numbers(column, self._rules)
+        is_listed = self._options.list_delimiter is not None and bool(self._delimiter(found))
+        if is_listed or (read.odd & present).sum() > (1 - NUMBERS_SHARE) * present.sum():
+            return self._text(name, column, found)
+        return self._number(name, column, found, read.values, has_odd=bool(read.odd.any()))
+
+    def _number(self, name: str, column: ArrowColumn, found: Categories, x: np.ndarray, *, has_odd: bool) -> ColumnPlan:
+        if times := None if has_odd else self._time(name, column):
+            return times
+        guess = guess_number(name, found, x, self._sample.labels)
+        if guess.kind is ColumnKind.NUMBER:
+            kind = ColumnKind(self._options.numbers)
+            cells = CellForm(odd_allowed=is_text(_value_type(column)))
+            if kind is not ColumnKind.CATEGORY:
+                return ColumnPlan(name, kind, guess.reason, cells=cells)
+            guess = guess._replace(kind=kind, reason="numbers are to be categories")
+        forms = whole_forms(found.values)
+        return ColumnPlan(name, guess.kind, guess.reason, cells=CellForm(whole=forms.with_point))
+
+    def _time(self, name: str, column: ArrowColumn) -> ColumnPlan | None:
+        times = guessed_times(name, column, self._rules, self._options.dates)
+        if times is None:
+            return None
+        if not times.parts:
+            return ColumnPlan(name, ColumnKind.IGNORE, "a time of which no part differs")
+        cells = CellForm(time=times.form.value, start=times.start)
+        return ColumnPlan(name, ColumnKind.TIME, f"times ({times.form.value})", cells=cells, parts=times.parts)
+
+    def _text(self, name: str, column: ArrowColumn, found: Categories) -> ColumnPlan:
+        if times := self._time(name, column):
+            return times
+        if delimiter := self._delimiter(found):
+            reason = f"most cells hold {delimiter!r}, and what stands between repeats"
+            return ColumnPlan(name, ColumnKind.LIST, reason, cells=CellForm(delimiter=delimiter))
+        if is_unique(found):
+            return ColumnPlan(name, ColumnKind.IGNORE, "no two rows have the same value")
+        return ColumnPlan(name, ColumnKind.CATEGORY, is_ambiguous(column, self._rules) or "texts")
+
+    def _delimiter(self, found: Categories) -> str:
+        if self._options.list_delimiter is not None:
+            return self._options.list_delimiter if _holds(found, self._options.list_delimiter) else ""
+        return list_delimiter(found.values, found.counts())
+
+
+def _value_type(column: ArrowColumn) -> pa.DataType:
+    return column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+
+
+DEFAULT_DELIMITER = ","
+"""Of a column that is said to hold lists, and whose cells hold one item each."""
+
+
+def _holds(found: Categories, delimiter: str) -> bool:
+    having = pc.match_substring(found.values, delimiter)
+    return bool(found.counts()[np.asarray(having)].sum() * 2 >= found.counts().sum())
+
+
+def is_unique(found: Categories) -> bool:
+    """Whether no two rows have the same value, among enough rows to tell."""
+    present = int((found.codes >= 0).sum())
+    return present >= ROWS_TO_JUDGE and int((found.counts() > 0).sum()) == present
+
+
+def _warn(plans: dict[str, ColumnPlan], sample: ColumnSample) -> None:
+    """Name the columns that look wrong."""
+    for plan in plans.values():
+        name = harmless(plan.name)
+        if plan.kind is ColumnKind.IGNORE and not plan.is_declared:
+            logger.warning("column %r is left out: %s (--kind %s=category or =number uses it)", name, plan.reason, name)
+        if plan.cells.whole:
+            forms = whole_forms(sample.cells.categories(plan.name).values)
+            if forms.with_point and forms.without:
+                logger.warning("column %r: 7 and 7.0, for instance, are read as one value", name)
+        if plan.kind is not ColumnKind.IGNORE and (found := _auc(plan, sample)) > LEAK_AUC:
+            logger.warning(
+                "column %r alone predicts the label (AUC %.4f on training rows): if it is not known before the click, "
+                "leave it out (--drop %s)", name, found, name,
+            )  # fmt: skip
+
+
+def _auc(plan: ColumnPlan, sample: ColumnSample) -> float:
+    """What a column tells of the label by itself."""
+    if plan.name not in sample.cells.rows.schema.names or plan.kind in (ColumnKind.LIST, ColumnKind.TIME):
+        return 0.5
+    if plan.kind in NUMBER_KINDS:
+        x = numbers(sample.cells.column(plan.name), sample.rules).values
+        present = ~np.isnan(x)
+        if len(np.unique(sample.labels[present])) < 2:
+            return 0.5
+        return alone(told_by_order(x[present], sample.labels[present]), sample.labels[present])
+    codes = sample.cells.categories(plan.name).codes
+    return alone(told_by_values(codes + 1, sample.labels), sample.labels)
