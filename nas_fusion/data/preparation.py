@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from nas_fusion.data.encoded_dataset import EncodedDataset
 from nas_fusion.data.encoding.column_plans import ColumnPlan, plan_lines
 from nas_fusion.data.encoding.dataset_writer import write_dataset
+from nas_fusion.data.encoding.encoded_files import FORMAT_VERSION
 from nas_fusion.data.encoding.fitting import fit_encoding
 from nas_fusion.data.encoding.guessing import plan_columns
 from nas_fusion.data.encoding.reading_plan import plan_reading
@@ -67,7 +68,7 @@ def prepare(
     log = open_source(source, options)
     plan = plan_reading(log, options)
     fingerprint = _fingerprint(log, options)
-    target = (cache or default_cache()) / f"{_file_name(log.name)}-{fingerprint[:16]}"
+    target = (cache or default_cache()) / f"{_file_name(log.name)}-{fingerprint[:16]}-v{FORMAT_VERSION}"
     say = planned or _no_plan
     if (found := _open_existing(target)) is not None:
         _tell_plan(log, found.columns, say)

@@ -201,9 +201,9 @@ class Schema:
         """The positions of the fields whose numbers are kept as they are, in the order of the columns of the numbers;
         the first one where two fields share a column."""
         found: dict[int, int] = {}
-        for position, field in enumerate(self.fields):
-            if field.number is not None:
-                found.setdefault(field.number, position)
+        for position, one in enumerate(self.fields):
+            if one.number is not None:
+                found.setdefault(one.number, position)
         return tuple(found[number] for number in sorted(found))
 
     @property
@@ -235,6 +235,6 @@ def with_number_columns(fields: Iterable[Field]) -> tuple[Field, ...]:
     """Fields that know which column of the numbers is theirs."""
     columns: dict[tuple[str, CellPart], int] = {}
     return tuple(
-        replace(field, number=columns.setdefault((field.column, field.part), len(columns)) if field.is_number else None)
-        for field in fields
+        replace(one, number=columns.setdefault((one.column, one.part), len(columns)) if one.is_number else None)
+        for one in fields
     )

@@ -174,8 +174,8 @@ class SplitWriters:
         for field, unknown, found in zip(self._fields, self._unknown["valid"].tolist(), counts, strict=True):
             if unknown > UNKNOWN_SHARE * rows:
                 logger.warning(
-                    "field %r: %.0f %% of the validation rows hold values out of the vocabulary (%d different values in "
-                    "%d training rows); --kind %s=number, --hash %s=2^20, --min-count 1 or --drop %s may do better",
+                    "field %r: %.0f %% of the validation rows hold values out of the vocabulary (%d different values "
+                    "in %d training rows); --kind %s=number, --hash %s=2^20, --min-count 1 or --drop %s may do better",
                     plain(field.name), 100 * unknown / rows, found.distinct, found.rows, *[plain(field.column)] * 3,
                 )  # fmt: skip
 

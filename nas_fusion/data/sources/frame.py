@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from nas_fusion.data.sources.arrow_types import plain_type
@@ -53,7 +54,7 @@ class FrameSource(Source):
         for part in self._parts(self.columns):
             for column in self.columns:
                 try:
-                    hashed = hash_pandas_object(part[column], index=False, categorize=False)
+                    hashed = hash_pandas_object(_hashable(part[column]), index=False, categorize=False)
                 except (TypeError, ValueError) as error:
                     raise self.error(
                         f"cells are neither numbers nor texts ({str(error).splitlines()[0]})", column=column
@@ -79,3 +80,13 @@ class FrameSource(Source):
     def _parts(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         for start in range(0, len(self._frame), self.chunk_rows):
             yield self._frame.iloc[start : start + self.chunk_rows][list(columns)]
+
+
+def _hashable(column: pd.Series) -> pd.Series:
+    """A column whose cells pandas can hash: lists as what they hold."""
+    holds_lists = column.dtype == object and any(isinstance(cell, list | tuple | np.ndarray) for cell in column)
+    return (
+        column.map(lambda cell: repr(list(cell)) if isinstance(cell, list | tuple | np.ndarray) else cell)
+        if (holds_lists)
+        else column
+    )
