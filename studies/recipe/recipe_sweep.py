@@ -7,6 +7,7 @@ another, so that a sweep that was killed and goes on chooses what an undisturbed
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -31,6 +32,10 @@ from nas_fusion.system.seals import digest
 
 MOST_TRIALS = 40
 """Of a sweep, whatever its passes allow: the best of many trials is the luckiest one."""
+
+SHARE_OF_ONE, FEWEST_EPOCHS = 0.25, 6
+"""No training takes more than this share of the sweep's passes, but always so many epochs: own values that learn slowly
+would leave nothing for others."""
 
 RUNG = 2
 """Epochs between two looks at whether a training can still reach the best one."""
@@ -121,7 +126,13 @@ class RecipeSweep:
 
     def __post_init__(self) -> None:
         self.study = open_study(self.storage, recipe_name(self.study_name))
-        self.study.pruner = OutOfReach(self.swept.settings.recipe.retrain_epochs)
+        self.study.pruner = OutOfReach(self.longest)
+
+    @property
+    def longest(self) -> int:
+        """The most epochs of a training."""
+        share = max(math.ceil(SHARE_OF_ONE * self.allowed), FEWEST_EPOCHS)
+        return min(share, self.swept.settings.recipe.retrain_epochs)
 
     def publish(self, known: ChosenRecipe | None) -> None:
         """Say what every process has to know: which widths fit the coordinator, and what was chosen before, if it was.
@@ -230,7 +241,7 @@ class RecipeSweep:
 
     def _epochs_left(self, ended: Sequence[FrozenTrial]) -> int:
         spent = sum(self._tried(trial).samples for trial in ended) / self.swept.train_rows
-        return min(int(self.allowed - spent), self.swept.settings.recipe.retrain_epochs)
+        return min(int(self.allowed - spent), self.longest)
 
     def _tried(self, trial: FrozenTrial) -> TriedRecipe:
         content = trial.user_attrs[_TRIED]

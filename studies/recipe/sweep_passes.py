@@ -11,8 +11,8 @@ from nas_fusion.strategy import StrategyEntry
 SHARE = 0.1
 """Of the comparison's passes over the training rows."""
 
-FEWEST = 12.0
-"""Passes: with fewer, hardly more than the comparison's own values could be tried to their end."""
+FEWEST = 8.0
+"""Passes: with fewer, hardly more than the comparison's own values could be tried."""
 
 MOST = 60.0
 """Passes: by then a sweep has tried all that it knows and some ten proposals more."""
