@@ -22,7 +22,8 @@ def comparison_passes(settings: ComparisonSettings, entries: Iterable[StrategyEn
     """Passes over the training rows that a comparison makes at the least.
 
     A search spends its budget (one in seconds counts as nothing, since nobody knows how many passes that will be). A
-    re-training makes as many passes as it takes to see that there is no better epoch.
+    re-training makes as many passes as it takes to see that there is no better epoch; boosted trees and the like, which
+    the recipe is not for, count as nothing.
 
     Args:
         settings: of the comparison.
@@ -36,7 +37,8 @@ def comparison_passes(settings: ComparisonSettings, entries: Iterable[StrategyEn
     # Strategies that are tuned search for themselves.
     searches = {e.name if settings.tune else e.search_name: e for e in chosen if e.kind != "reference"}
     searched = sum(_epochs(entry.patience, budget) for entry in searches.values())
-    return (len(settings.seeds) + settings.tune) * (searched + len(chosen) * retrain)
+    retrained = sum(entry.fit_model is None for entry in chosen)
+    return (len(settings.seeds) + settings.tune) * (searched + retrained * retrain)
 
 
 def _epochs(patience: int, most: float) -> float:

@@ -110,6 +110,8 @@ def test_a_comparison_costs_its_searches_and_its_re_trainings() -> None:
     settings = replace(AUTO, seeds=(0, 1, 2), budget="5x", recipe=replace(AUTO.recipe, patience=2, retrain_epochs=20))
     # Two searches, one of which serves two strategies; four re-trainings of three epochs at the least.
     assert comparison_passes(settings, entries, ROWS) == 3 * (2 * 5 + 4 * 3)
+    trees = [*entries, STRATEGIES.get("lightgbm")]
+    assert comparison_passes(settings, trees, ROWS) == comparison_passes(settings, entries, ROWS)
     impatient = [replace(entry, patience=1) for entry in entries]  # searches may stop after two epochs
     assert comparison_passes(settings, impatient, ROWS) == 3 * (2 * 2 + 4 * 3)
     assert Budget.parse("5x", ROWS).samples == 5 * ROWS
