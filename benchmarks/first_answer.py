@@ -84,17 +84,20 @@ def table(lines: list[Line]) -> str:
 
 def main() -> None:
     """Compare every log, print the table, and say whether the aims are reached."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.first_answer", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.first_answer",
+        description=__doc__.splitlines()[0],
+        epilog="Other options are those of nasfusion compare: --seeds 3, --strategies models",
+    )
     parser.add_argument("logs", type=Path, help="folder of logs")
     parser.add_argument("--only", nargs="*", metavar="LOG", help="some of them, without extension")
     parser.add_argument(
         "--studies", type=Path, default=Path("benchmark-results/first-answer"), help="where studies lie"
     )
-    parser.add_argument("compare", nargs="*", help="options of nasfusion compare, behind --: -- --seeds 3")
-    arguments = parser.parse_args()
+    arguments, options = parser.parse_known_args()
     logs = sorted(p for p in arguments.logs.iterdir() if p.suffix in (".parquet", ".csv", ".txt", ".tsv"))
     chosen = [log for log in logs if not arguments.only or log.stem in arguments.only]
-    lines = [compared(log, arguments.studies / log.stem, arguments.compare) for log in chosen]
+    lines = [compared(log, arguments.studies / log.stem, options) for log in chosen]
     ahead, far = sum(line.lead >= 0 for line in lines), [line.log for line in lines if line.lead < -NOISE]
     print(table(lines))
     print(f"\nahead on {ahead} of {len(lines)}; behind by more than {NOISE}: {', '.join(far) or 'nowhere'}")
