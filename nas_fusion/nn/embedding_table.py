@@ -14,6 +14,9 @@ from nas_fusion.nn.field_terms import Terms
 
 _SAME_SUMS = (torch.float32, torch.float64)
 
+_ELEMENTS_AT_ONCE = 1 << 16
+"""Numbers of a gradient that are gathered together."""
+
 _LONG_SUM = 8
 """Rows per sum from which on torch's own gradient of sums, which sorts the rows first, is the faster one."""
 
@@ -86,8 +89,11 @@ class _Sums(torch.autograd.Function):
         rows, weights, starts = ctx.saved_tensors
         counts = torch.diff(starts, append=starts.new_tensor([len(rows)]))
         vectors = torch.repeat_interleave(counts, output_size=len(rows))
-        summed = gradient.new_zeros(ctx.table_shape)
-        return summed.index_add_(0, rows, gradient[vectors].mul_(weights.unsqueeze(1))), None, None, None
+        summed, size = gradient.new_zeros(ctx.table_shape), max(1, _ELEMENTS_AT_ONCE // gradient.shape[1])
+        # A few terms at a time: what is gathered is still in the processor's cache when it is added.
+        for some, of, weight in zip(rows.split(size), vectors.split(size), weights.split(size), strict=True):
+            summed.index_add_(0, some, gradient.index_select(0, of).mul_(weight.unsqueeze(1)))
+        return summed, None, None, None
 
 
 def _bags(table: Tensor, rows: Tensor, weights: Tensor, starts: Tensor, *, sparse: bool = False) -> Tensor:
