@@ -147,6 +147,17 @@ LEVELS = Bound(1, 32, note="L levels have 2L²+4L+3 connections: 2,179 at 32")
 """Levels of a space. Each connection is a choice of NNI's, an axis of its web UI, and weights of the supernet."""
 
 EMB_DIM = Bound(1, 4096)
+
+BLOCK_WIDTH = Bound(0, 65_536, note="0: as wide as all embeddings together, as published")
+AUTOMATIC = "auto"
+BLOCK_WIDTH_FORM = f"{AUTOMATIC}, or {BLOCK_WIDTH}"
+
+
+def is_block_width(text: object) -> bool:
+    """Whether a text is a width of blocks, or leaves it to the log."""
+    return isinstance(text, str) and (text == AUTOMATIC or BLOCK_WIDTH.read(text) is not None)
+
+
 """Width of a field's embedding; whether models of it fit the machine depends on the log (`nas_fusion.studies`)."""
 
 BATCH_SIZE = Bound(1, 1 << 20)

@@ -15,6 +15,7 @@ from nas_fusion.studies.recipe.recipe_file import kept_recipe
 from nas_fusion.studies.recipe.swept_values import SweptValues
 from nas_fusion.studies.setup.conditions import data_facts, versions
 from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.setup.study_space import block_width
 from nas_fusion.system.files import read_text, write_text
 
 logger = logging.getLogger("nas_fusion")
@@ -99,6 +100,7 @@ def _info(settings: ComparisonSettings, data: Mapping[str, Any], **more: Any) ->
     content = settings.to_dict()
     content["recipe"]["batch_size"] = settings.batch_size(train)
     content["model"]["emb_dim"] = settings.emb_dim
+    content["model"]["block_width"] = str(block_width(settings, data["fields"], train))
     content["candidates"] = budget.candidates or settings.candidates
     if more.get("recipe") is not None:
         content["recipe"]["choice"] = "auto"

@@ -26,20 +26,33 @@ class Fields:
     Args:
         shapes: of the fields (`Schema.field_shapes`).
         emb_dim: width of one field's vector.
+        block_width: 0, or to how many features all vectors together are mapped before anything else sees them. Models
+            that take vectors take what comes out as vectors of width `emb_dim`, so it is rounded down to whole ones
+            (at least one). A deviation from every published model, for logs of very many fields.
+
+    Raises:
+        OptionError: `emb_dim` is below 1, or `block_width` below 0.
     """
 
     shapes: tuple[FieldShape, ...]
     emb_dim: int = DEFAULT_EMB_DIM
+    block_width: int = 0
+
+    def __post_init__(self) -> None:
+        if self.emb_dim < 1:
+            raise OptionError("emb_dim", "a positive integer", self.emb_dim)
+        if self.block_width < 0:
+            raise OptionError("block_width", "0 or a positive integer", self.block_width)
 
     @classmethod
-    def of(cls, fields: Iterable[FieldLike], emb_dim: int = DEFAULT_EMB_DIM) -> Fields:
+    def of(cls, fields: Iterable[FieldLike], emb_dim: int = DEFAULT_EMB_DIM, block_width: int = 0) -> Fields:
         """The same, where numbers may stand for fields of so many ids."""
-        return cls(field_shapes_of(fields), emb_dim)
+        return cls(field_shapes_of(fields), emb_dim, block_width)
 
     @property
     def vectors(self) -> int:
-        """How many vectors of width `emb_dim` a row becomes."""
-        return len(self.shapes)
+        """How many vectors of width `emb_dim` a row becomes: one for every field, or as many as the block width has."""
+        return max(1, self.block_width // self.emb_dim) if self.block_width else len(self.shapes)
 
     @property
     def width(self) -> int:
@@ -56,10 +69,12 @@ class FieldEmbedding(nn.Module):
     Args:
         fields: their shapes; a number stands for a field of so many ids.
         emb_dim: width of one field's vector.
+        block_width: as of `Fields`; the map has no bias.
 
     Shapes:
         ids ``[batch, id column]``, each in ``0 … size - 1`` of its field, or in a list `PAD`; values
-        ``[batch, value column]``; output ``[batch, field · emb_dim]``. Both have the fields' columns in their order.
+        ``[batch, value column]``; both have the fields' columns in their order. Output ``[batch, field · emb_dim]``, or
+        as wide as the blocks.
 
     Raises:
         OptionError: there is no field, or `emb_dim` is below 1.
@@ -67,11 +82,9 @@ class FieldEmbedding(nn.Module):
 
     offsets: Tensor
 
-    def __init__(self, fields: Iterable[FieldLike], emb_dim: int) -> None:
+    def __init__(self, fields: Iterable[FieldLike], emb_dim: int, block_width: int = 0) -> None:
         super().__init__()
-        if emb_dim < 1:
-            raise OptionError("emb_dim", "a positive integer", emb_dim)
-        self.fields = Fields.of(fields, emb_dim)
+        self.fields = Fields.of(fields, emb_dim, block_width)
         shapes = self.fields.shapes
         self.width = self.fields.width
         # Where each field's ids begin in the shared table. Not persistent: it follows from the arguments.
@@ -81,11 +94,12 @@ class FieldEmbedding(nn.Module):
         self.terms = None if all(shape.form is FieldForm.ID for shape in shapes) else FieldTerms(shapes)
         self.table = EmbeddingTable(sum(shape.size for shape in shapes), emb_dim)
         nn.init.normal_(self.table.weight, std=EMBEDDING_STD)
+        self.projection = nn.Linear(len(shapes) * emb_dim, self.width, bias=False) if block_width else None
 
     @classmethod
     def of(cls, fields: Fields) -> FieldEmbedding:
         """New vectors of fields."""
-        return cls(fields.shapes, fields.emb_dim)
+        return cls(fields.shapes, fields.emb_dim, fields.block_width)
 
     def like_new(self) -> FieldEmbedding:
         """An embedding of the same fields with new vectors, of the same type and on the same device."""
@@ -94,24 +108,30 @@ class FieldEmbedding(nn.Module):
     def forward(
         self, ids: Int[Tensor, "batch column"], values: Float[Tensor, "batch value"] | None = None
     ) -> Float[Tensor, "batch width"]:
-        """Return the concatenated field vectors.
+        """Return the concatenated field vectors, mapped to the blocks' width where they have one of their own.
 
         Args:
             ids: ``[batch, id column]``, int32 or int64.
             values: ``[batch, value column]``; None where no field has a value.
 
         Returns:
-            ``[batch, field · emb_dim]``, in the table's dtype.
+            ``[batch, width]``, in the table's dtype.
 
         Raises:
             OptionError: ids or values have another number of columns than the fields.
         """
+        vectors = self._vectors(ids, values)
+        return vectors if self.projection is None else self.projection(vectors)
+
+    def _vectors(self, ids: Tensor, values: Tensor | None) -> Tensor:
         if self.terms is None:
             # One look-up for all fields: one kernel, and one weight for the optimiser.
             return self.table(ids + self.offsets).flatten(1)
         self._check(ids, values)
         vectors = self.table.sums(self.terms(ids, values, self.table.weight))
-        return vectors.view(len(ids), self.width)
+        return (
+            vectors.view(len(ids), -1) if len(ids) else vectors.view(0, len(self.fields.shapes) * self.fields.emb_dim)
+        )
 
     def _check(self, ids: Tensor, values: Tensor | None) -> None:
         # Columns are told apart by their place alone: a wrong number of them would be taken for other fields.

@@ -177,8 +177,8 @@ class ComparisonSettings:
                 "data": DataOptions(**data),
                 "strategies": tuple(content["strategies"]),
                 "seeds": tuple(content["seeds"]),
-                "model": ModelSettings(**content["model"]),
                 # What was written before there was a choice had none.
+                "model": ModelSettings(**{"block_width": "0", **content["model"]}),
                 "recipe": RecipeSettings(**{"choice": "defaults", **content["recipe"]}),
                 "limits": LimitSettings(**content.get("limits", {})),
             }

@@ -27,6 +27,8 @@ class ModelSettings:
         levels: number of levels; the published space has three.
         emb_dim: width of a field's embedding; 0 chooses `BUILT_IN_EMB_DIM` for the built-in log, which is to be quick
             on a laptop, and `DEFAULT_EMB_DIM` for others.
+        block_width: width of the blocks (`nas_fusion.nn.Fields`) as a text; ``"auto"`` leaves it to the log
+            (`nas_fusion.studies.setup.study_space`).
         product: what a product does with a closed input while searching.
         batch_norm: batch norm in the deep blocks.
         dropout: in the deep blocks.
@@ -45,6 +47,15 @@ class ModelSettings:
         "Width of a field's embedding.",
         panel=Panel.MODEL,
         zero=f"{DEFAULT_EMB_DIM}, or {BUILT_IN_EMB_DIM} for the built-in log",
+    )
+    block_width: str = text(
+        bounds.AUTOMATIC,
+        "Width of the blocks, to which one linear map brings all embeddings together: 0 for none, as published; auto: "
+        "0, or so few that the training rows can tell the weights of a supernet from each other.",
+        panel=Panel.MODEL,
+        metavar="W",
+        form=bounds.BLOCK_WIDTH_FORM,
+        allows=bounds.is_block_width,
     )
     product: ProductRule = word(
         "zero",

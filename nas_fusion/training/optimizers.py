@@ -136,8 +136,8 @@ def weights_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Opti
 
 
 def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Two groups for Adam: the weights inside a `FieldEmbedding`, and all others."""
-    embedding = {id(p) for m in model.modules() if isinstance(m, FieldEmbedding) for p in m.parameters()}
+    """Two groups for Adam: the tables of the `FieldEmbedding`s, and all other weights."""
+    embedding = {id(m.table.weight) for m in model.modules() if isinstance(m, FieldEmbedding)}
     parameters = [p for p in model.parameters() if p.requires_grad]
     return [
         {

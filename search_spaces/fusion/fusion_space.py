@@ -110,6 +110,7 @@ class FusionSpace(ModelSpace):
         product: what a product does with a closed input while searching (see `nas_fusion.nn.operations.Product`).
         batch_norm: batch norm in the deep blocks.
         dropout: dropout probability in the deep blocks.
+        block_width: another width for the blocks, 0 for none (`nas_fusion.nn.Fields`).
 
     Raises:
         OptionError: an argument is out of its range.
@@ -126,6 +127,7 @@ class FusionSpace(ModelSpace):
         product: ProductRule = ModelSettings.product,
         batch_norm: bool = ModelSettings.batch_norm,
         dropout: float = ModelSettings.dropout,
+        block_width: int = 0,
     ) -> None:
         super().__init__()
         self.designs = DesignSet(levels, operations)
@@ -134,7 +136,7 @@ class FusionSpace(ModelSpace):
             raise OptionError("operations", f"names out of {', '.join(self.operation_types)}", sorted(unknown)[0])
         self.levels, self.product = levels, product
         self.batch_norm, self.dropout = batch_norm, dropout
-        embedding = FieldEmbedding(field_sizes, emb_dim)
+        embedding = FieldEmbedding(field_sizes, emb_dim, block_width)
         # Inside NNI's `model_context` a space is the model of one design, as in a trial's process.
         sample = current_model()
         self.design = None if sample is None else FusionDesign.from_sample(sample)

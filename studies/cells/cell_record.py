@@ -7,7 +7,7 @@ from typing import Any
 
 from nas_fusion.design_file import CONTEXT
 from nas_fusion.measures import connection_importance, measure
-from nas_fusion.nn import Fields, FusionNetwork
+from nas_fusion.nn import FusionNetwork
 from nas_fusion.records import GENERAL, CellRecord
 from nas_fusion.search import LATENCY, KeptLimits, Retrained
 from nas_fusion.studies.cells.anytime import TestFigures, with_test_figures
@@ -16,6 +16,7 @@ from nas_fusion.studies.setup.assembly import Assembly
 from nas_fusion.studies.setup.conditions import provenance, with_search
 from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import Job, design_context
+from nas_fusion.studies.setup.study_space import fields_of
 from nas_fusion.training import Metrics
 
 
@@ -40,8 +41,8 @@ def cell_record(
         tuned: how its hyperparameters came about; None without a tuning.
     """
     entry, config, outcome = job.entry, job.task.config, kept.outcome
-    schema, settings = assembly.dataset.schema, job.settings
-    fields = Fields(schema.field_shapes, settings.emb_dim)
+    settings = job.settings
+    fields = fields_of(settings, assembly.dataset)
     cost = measure(retrained.model, fields, config, retrained.fit)
     limited = kept.details(
         {

@@ -15,7 +15,7 @@ from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies.setup.hyperparameters import Hyperparameters, check_parameter_names
 from nas_fusion.studies.setup.memory import check_memory
 from nas_fusion.studies.setup.study_limits import StudyLimits
-from nas_fusion.studies.setup.study_space import make_space
+from nas_fusion.studies.setup.study_space import make_space, say_block_width
 from nas_fusion.training import seeded
 
 
@@ -66,6 +66,7 @@ def assemble(
     entries = {name: STRATEGIES.get(name) for name in settings.strategies}
     budget = Budget.parse(settings.budget, len(dataset.train))
     check_memory(settings, dataset, entries.values(), processes=processes)
+    say_block_width(settings, dataset)
     limits = StudyLimits(settings, settings.train_config(len(dataset.train)), latencies)
     with seeded(0):
         # A reference is there for comparison, whatever it costs.

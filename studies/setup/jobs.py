@@ -33,7 +33,7 @@ from nas_fusion.settings import ComparisonSettings
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.setup.assembly import Assembly, schema_fingerprint
 from nas_fusion.studies.setup.study_limits import StudyLimits
-from nas_fusion.studies.setup.study_space import make_space
+from nas_fusion.studies.setup.study_space import block_width, make_space
 from nas_fusion.training import EpochRecord, TrainConfig, seeded
 from nas_fusion.training_log import LabelledLog, SilentLog, TrainingLog
 
@@ -170,6 +170,7 @@ def design_context(assembly: Assembly, job: Job) -> DesignContext:
         model={
             **asdict(settings.model),
             "emb_dim": settings.emb_dim,
+            "block_width": str(block_width(settings, len(schema.fields), len(assembly.dataset.train))),
             **({} if usual else {"operations": list(assembly.operations)}),
         },
         recipe=asdict(settings.recipe),

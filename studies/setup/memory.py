@@ -12,9 +12,9 @@ import torch
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import OptionError
 from nas_fusion.measures import parameters
-from nas_fusion.settings import ComparisonSettings, RunSettings
+from nas_fusion.settings import ComparisonSettings, ModelSettings, RunSettings
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.studies.setup.study_space import make_space
+from nas_fusion.studies.setup.study_space import fields_of, make_space
 from nas_fusion.training import seeded, torch_device
 
 TRAINED = 5
@@ -61,20 +61,27 @@ def check_memory(
     """
     is_searched = any(entry.kind == "one-shot" and not entry.has_own_space for entry in entries)
 
-    def need(width: int) -> Need:
-        chosen = replace(settings, model=replace(settings.model, emb_dim=width))
-        return _need(chosen, dataset, is_searched, processes)
+    def need(model: ModelSettings) -> Need:
+        return _need(replace(settings, model=model), dataset, is_searched, processes)
 
-    found, most = need(settings.emb_dim), memory(settings)
+    model = settings.model
+    found, most = need(model), memory(settings)
     if found.size <= most:
         return
-    fitting = _largest(lambda width: need(width).size <= most, settings.emb_dim)
-    fields, levels = len(dataset.schema.fields), settings.model.levels
-    where = f"{fields:,} fields, {dataset.schema.num_features:,} features and {levels} levels"
+    blocks = fields_of(settings, dataset).width
+    fitting = _largest(lambda width: need(replace(model, emb_dim=width)).size <= most, settings.emb_dim)
+    narrower = _largest(lambda width: need(replace(model, block_width=str(width))).size <= most, blocks)
+    fields, levels = len(dataset.schema.fields), model.levels
+    where = f"{fields:,} fields, {dataset.schema.num_features:,} features, {levels} levels and blocks {blocks:,} wide"
     where += f" and {processes} processes" if processes > 1 else ""
     cost = f"{found.weights:,} weights need at least {_gib(found.size)}, and there are {_gib(most)}"
     if fitting:
-        raise OptionError("emb_dim", f"at most {fitting} here, with {where} ({cost})", settings.emb_dim)
+        other = f", or block_width at most {narrower:,}" if narrower else ""
+        raise OptionError("emb_dim", f"at most {fitting} here{other}, with {where} ({cost})", settings.emb_dim)
+    if narrower:
+        raise OptionError(
+            "block_width", f"at most {narrower:,} here, with {where} ({cost})", settings.model.block_width
+        )
     raise OptionError("levels", f"less, or the log smaller: even emb_dim 1 does not fit {where} ({cost})", levels)
 
 
@@ -98,7 +105,7 @@ def _need(settings: ComparisonSettings, dataset: EncodedDataset, is_searched: bo
     numbers = of_table * table + (TRAINED if is_searched else 1) * network
     if is_searched:
         rows = min(settings.batch_size(len(dataset.train)), len(dataset.train))
-        width = len(dataset.schema.fields) * settings.emb_dim
+        width = fields_of(settings, dataset).width
         numbers += BLOCK_FORMS * (2 * settings.model.levels + 2) * rows * width
     return Need(table + network, processes * bytes_each * numbers)
 

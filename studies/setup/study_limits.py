@@ -122,7 +122,8 @@ class StudyLimits:
 
 
 def _width(space: FusionSpace) -> str:
-    return f"embeddings of {space.fields.emb_dim}"
+    fields = space.fields
+    return f"embeddings of {fields.emb_dim}" + (f" in blocks of {fields.width}" if fields.block_width else "")
 
 
 def _nothing() -> dict[str, dict[str, Any]]:

@@ -1,12 +1,38 @@
-"""The search space of a study."""
+"""The search space of a study, and how wide its blocks are.
+
+Blocks are as wide as all embeddings together, D, and the weights of a supernet grow with ``D²``: a log of very many
+columns would get more of them than its rows can tell from each other, or than fit any machine. Where that is so and the
+settings leave the width to the log, all embeddings are mapped to fewer features first.
+"""
 
 from __future__ import annotations
 
+import logging
+import math
+from functools import lru_cache
+
+import torch
+
+from nas_fusion.bounds import AUTOMATIC
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NasFusionError, StudyError, words_of
 from nas_fusion.field_shapes import plain_shapes
+from nas_fusion.measures import parameters
+from nas_fusion.nn import Fields
 from nas_fusion.search_spaces import SPACES, FusionSpace
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import ComparisonSettings, ModelSettings
+from nas_fusion.training import seeded
+
+logger = logging.getLogger("nas_fusion")
+
+FREE_WIDTH = 512
+"""Embeddings of so many features together are taken as they are, however few rows there are."""
+
+WEIGHTS_PER_ROW = 100
+"""A wider supernet has at most so many weights, the embedding table aside, for every training row."""
+
+NARROWEST = 64
+"""Blocks are made no narrower than this; a log of a few hundred rows gets more weights per row."""
 
 
 def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionSpace:
@@ -15,15 +41,85 @@ def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionS
     Raises:
         StudyError: a third party's space raised something, or is none.
     """
-    model, kind = settings.model, SPACES.get(settings.model.space)
+    return _space(settings.model, fields_of(settings, dataset))
+
+
+def fields_of(settings: ComparisonSettings, dataset: EncodedDataset) -> Fields:
+    """The fields of a log, as wide as the settings say."""
+    shapes = dataset.schema.field_shapes
+    return Fields(shapes, settings.emb_dim, block_width(settings, len(shapes), len(dataset.train)))
+
+
+def block_width(settings: ComparisonSettings, fields: int, rows: int) -> int:
+    """The width of the blocks in use; 0: as wide as all embeddings together.
+
+    Args:
+        settings: of the comparison.
+        fields: how many the log has.
+        rows: how many it has to train on.
+    """
+    given = settings.model.block_width
+    return _automatic(settings.model, settings.emb_dim, fields, rows) if given == AUTOMATIC else int(given)
+
+
+def say_block_width(settings: ComparisonSettings, dataset: EncodedDataset) -> None:
+    """Warn, once, where a width was chosen that is not the published one."""
+    if settings.model.block_width == AUTOMATIC and fields_of(settings, dataset).block_width:
+        _warn(settings.model, settings.emb_dim, len(dataset.schema.fields), len(dataset.train))
+
+
+@lru_cache(maxsize=256)
+def _warn(model: ModelSettings, emb_dim: int, fields: int, rows: int) -> None:
+    width, all_of_them = _automatic(model, emb_dim, fields, rows), fields * emb_dim
+    logger.warning(
+        "blocks are %s features wide instead of %s (%s fields of %s): a supernet of that width has %s weights besides "
+        "the embeddings, and %s training rows can tell about %s apart; --block-width says another width (0: %s)",
+        *(f"{n:,}" for n in (width, all_of_them, fields, emb_dim, network_weights(model, all_of_them))),
+        *(f"{n:,}" for n in (rows, WEIGHTS_PER_ROW * rows, all_of_them)),
+    )
+
+
+@lru_cache(maxsize=256)
+def _automatic(model: ModelSettings, emb_dim: int, fields: int, rows: int) -> int:
+    most, widest = WEIGHTS_PER_ROW * rows, fields * emb_dim
+    if widest <= FREE_WIDTH or network_weights(model, widest) <= most:
+        return 0
+    # In whole vectors, as `Fields` rounds.
+    low, high = math.ceil(NARROWEST / emb_dim), fields
+    while high - low > 1:
+        middle = (low + high) // 2
+        fits = network_weights(model, middle * emb_dim) + widest * middle * emb_dim <= most
+        low, high = (middle, high) if fits else (low, middle)
+    return min(low, fields) * emb_dim
+
+
+@lru_cache(maxsize=256)
+def network_weights(model: ModelSettings, width: int) -> int:
+    """Weights of a supernet whose blocks have a width, the embedding table aside; nothing is allocated.
+
+    0 where that cannot be told, because a third party's block looks at numbers.
+    """
+    try:
+        with seeded(0), torch.device("meta"):  # shapes without numbers: no memory, no time
+            space = _space(model, Fields.of([1], width))
+    except (RuntimeError, TypeError):
+        return 0
+    return parameters(space) - width
+
+
+def _space(model: ModelSettings, fields: Fields) -> FusionSpace:
+    kind = SPACES.get(model.space)
+    # A third party's space that has no such parameter is still one for logs that need none.
+    width = {"block_width": fields.block_width} if fields.block_width else {}
     try:
         space = kind(
-            field_sizes=plain_shapes(dataset.schema.field_shapes),
+            field_sizes=plain_shapes(fields.shapes),
             levels=model.levels,
-            emb_dim=settings.emb_dim,
+            emb_dim=fields.emb_dim,
             product=model.product,
             batch_norm=model.batch_norm,
             dropout=model.dropout,
+            **width,
         )
     except NasFusionError:
         raise

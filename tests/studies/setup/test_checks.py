@@ -91,7 +91,8 @@ def test_models_are_counted_before_they_are_built(dataset: EncodedDataset, monke
     monkeypatch.setattr(memory, "memory", lambda settings: need)
     check_memory(chosen, dataset, entries)
     monkeypatch.setattr(memory, "memory", lambda settings: need - 1)
-    with pytest.raises(OptionError, match=rf"emb_dim must be at most 3 here, with 10 fields, .* \({built:,} weights"):
+    expected = rf"emb_dim must be at most 3 here, or block_width at most 39, with 10 fields, .* \({built:,} weights"
+    with pytest.raises(OptionError, match=expected):
         check_memory(chosen, dataset, entries)
     check_memory(replace(chosen, model=ModelSettings(levels=2, emb_dim=3)), dataset, entries)
     with pytest.raises(OptionError, match="and 2 processes"):
