@@ -83,7 +83,7 @@ def _print_best(console: Console, report: ReportModel) -> None:
 def _print_design(console: Console, title: str, cell: CellRecord) -> None:
     from nas_fusion.report import clean, design_text, terminal_text
 
-    made = ", hand-made" if cell.kind == "reference" else ""
+    made = ", not searched" if cell.kind == "reference" else ""
     console.print(
         f"\n{title}: [bold]{terminal_text(cell.strategy)}[/bold], seed {cell.seed}{made}; validation AUC "
         f"{cell.valid_auc:.4f}, test AUC {cell.test_auc:.4f}",
@@ -94,7 +94,7 @@ def _print_design(console: Console, title: str, cell: CellRecord) -> None:
 
 def print_cell(console: Console, record: CellRecord, done: int, total: int) -> None:
     """A finished cell in a line."""
-    line = f"[{done:>{len(str(total))}}/{total}] {record.strategy:<16} seed {record.seed}"
+    line = f"[{done:>{len(str(total))}}/{total}] {record.strategy:<19} seed {record.seed}"
     line += f"  valid {record.valid_auc:.4f}  test {record.test_auc:.4f}"
     line += f"  search {record.search_seconds:.1f} s, re-train {record.retrain_seconds:.1f} s"
     print_plain(console, line)

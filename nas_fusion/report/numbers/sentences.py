@@ -218,7 +218,7 @@ def notes(decision: Decision, records: Sequence[CellRecord], seeds: int) -> list
 def _marks(decision: Decision) -> list[str]:
     lines = []
     if any(s.is_reference for s in decision.summaries):
-        lines.append(f"{HAND_MADE} hand-made, nothing searched.")
+        lines.append(f"{HAND_MADE} nothing searched.")
     dead = [(s.strategy, decision.not_learned.get(s.strategy, ())) for s in decision.summaries]
     if any(seeds for _, seeds in dead):
         told = "; ".join(f"{name} seed{'s' * (len(s) > 1)} {', '.join(map(str, s))}" for name, s in dead if s)

@@ -73,7 +73,7 @@ def _caption(model: ReportModel) -> str:
             f"over seeds, corrected by Holm {latex_text(standings.correction)}. Bold: highest mean test AUC."
         )
     if any(row.summary.is_reference for row in model.rows):
-        parts.append(f"{_MARKS[HAND_MADE]}: hand-made, nothing searched.")
+        parts.append(f"{_MARKS[HAND_MADE]}: nothing searched.")
     dead = [
         f"{len(r.not_learned)} of {len(r.summary.seeds)} of {r.summary.strategy}" for r in model.rows if r.not_learned
     ]
