@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_fusion.cli.command import GivenSettings
 from nas_fusion.cli.common_options import DEFAULT_STRATEGY, Assignments, OneLog, OneSearch
-from nas_fusion.errors import OptionError, StudyError
+from nas_fusion.errors import NasFusionError, OptionError, StudyError
 from nas_fusion.settings import ComparisonSettings, is_built_in
 from nas_fusion.settings.dotted_names import settings_from
+from nas_fusion.settings.study_toml import read_settings
 
 if TYPE_CHECKING:
     from nas_fusion.strategy import StrategyEntry
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 SET_FORM = "STRATEGY.PARAMETER=VALUE"
 BUILT_IN = "built-in"
 """The preset of the built-in log, which is to be quick on a laptop."""
+
+CHOICE = "recipe.choice"
+
+STUDY = "study.toml"
 
 RATE, RETRAIN_RATE = "recipe.learning_rate", "recipe.retrain_learning_rate"
 
@@ -80,6 +87,20 @@ def _over(given: GivenSettings, preset: Preset, name: str) -> AskedSettings:
     if given.has(RATE):  # a rate that the user gave holds for re-training, too
         settings.pop(RETRAIN_RATE, None)
     return AskedSettings({**settings, **given.values}, preset.parameters, preset.tuned, name)
+
+
+def with_choice_of(folder: Path, values: Mapping[str, object]) -> Mapping[str, object]:
+    """The settings by dotted name; a study that is there goes on by its own recipe where nobody says another.
+
+    Studies that were made before there was a choice have the defaults, whatever the default is now.
+    """
+    if CHOICE in values or not os.path.isfile(folder / STUDY):
+        return values
+    try:
+        known = read_settings(folder / STUDY)[0]
+    except NasFusionError:
+        return values  # which is said where it is opened
+    return {**values, CHOICE: known["recipe"]["choice"]}
 
 
 def search_settings(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from rich.console import Console
 
-from nas_fusion.cli.asked_settings import strategy_parameters, with_preset
+from nas_fusion.cli.asked_settings import strategy_parameters, with_choice_of, with_preset
 from nas_fusion.cli.command import Command, GivenSettings
 from nas_fusion.cli.common_options import Assignments, SeveralLogs
 from nas_fusion.cli.comparison_output import CellLines, exit_if_incomplete, print_cell, print_result, print_suite
@@ -57,8 +57,8 @@ class _Asked:
     where: RunSettings
     written: OutputSettings
 
-    def settings(self, log: str, preset: str | None) -> ComparisonSettings:
-        """The settings of the comparison on one log."""
+    def settings(self, log: str, preset: str | None, folder: Path) -> ComparisonSettings:
+        """The settings of the comparison on one log, in one study folder."""
         from nas_fusion.strategy import select_strategies
 
         asked = with_preset(self.given, log, preset)
@@ -66,12 +66,14 @@ class _Asked:
         asked.check_tuned(entries)
         names = tuple(entry.name for entry in entries)
         parameters = strategy_parameters(asked.parameters, self.assigned.set, names)
-        return settings_from(asked.values, source=log, strategies=names, seeds=self.logs.seeds, parameters=parameters)
+        values = with_choice_of(folder, asked.values)
+        return settings_from(values, source=log, strategies=names, seeds=self.logs.seeds, parameters=parameters)
 
-    def all_settings(self) -> list[ComparisonSettings]:
+    def all_settings(self, folders: Sequence[Path]) -> list[ComparisonSettings]:
         """Those of every log."""
         logs = self.logs.data
-        return [self.settings(*pair) for pair in zip(logs, one_for_each(self.logs.preset, len(logs)), strict=True)]
+        presets = one_for_each(self.logs.preset, len(logs))
+        return [self.settings(*asked) for asked in zip(logs, presets, folders, strict=True)]
 
     def check(self, settings: ComparisonSettings, folder: Path) -> None:
         """Refuse what can be refused before any log is read."""
@@ -135,8 +137,9 @@ def _compare_one(console: Console, asked: _Asked) -> None:
     from nas_fusion.studies import StudyFolder, comparison_info
     from nas_fusion.studies import compare as compare_strategies
 
-    (settings,) = asked.all_settings()
-    folder = asked.written.study or default_study(settings.source)
+    (log,) = asked.logs.data
+    folder = asked.written.study or default_study(log)
+    (settings,) = asked.all_settings([folder])
     asked.check(settings, folder)
     part = _part(console, settings)
     _say_part(console, part, folder)
@@ -153,7 +156,7 @@ def _compare_several(console: Console, asked: _Asked) -> None:
 
     names = part_names([default_study(log).name for log in asked.logs.data])
     folder = asked.written.study or DEFAULT_STUDIES / "-".join(names)
-    every = asked.all_settings()
+    every = asked.all_settings([folder / name for name in names])
     check_suite_folder(folder)
     for settings, name in zip(every, names, strict=True):  # all of them, before the first log is read
         asked.check(settings, folder / name)
