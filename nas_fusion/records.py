@@ -238,6 +238,7 @@ class ChosenRecipe:
         tried: every training, the comparison's own values first; empty where the passes were too few for a choice.
         allowed: passes over the training rows that the sweep might take.
         train_rows: of the log.
+        margin: by more than this has the validation AUC of another recipe to be better than that of the own values.
         note: why nothing was tried; empty otherwise.
     """
 
@@ -246,6 +247,7 @@ class ChosenRecipe:
     tried: tuple[TriedRecipe, ...]
     allowed: float
     train_rows: int
+    margin: float = 0.0
     note: str = ""
 
     @property

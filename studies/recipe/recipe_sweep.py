@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.errors import StudyError
 from nas_fusion.records import ChosenRecipe, TriedRecipe
+from nas_fusion.statistics import difference_error
 from nas_fusion.studies.queue.tuning_trials import suggest
 from nas_fusion.studies.recipe.swept_values import SweptValues
 from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held, storage_id
@@ -112,6 +113,7 @@ class RecipeSweep:
         reference: on what recipes are tried.
         swept: what may be changed.
         allowed: passes over the training rows.
+        valid: positive and negative validation rows.
         note: why nothing is to be tried; empty if something is.
         watch: notices dead processes.
     """
@@ -121,6 +123,7 @@ class RecipeSweep:
     reference: str
     swept: SweptValues
     allowed: float
+    valid: tuple[float, float]
     note: str = ""
     watch: Watch = field(default_factory=Watch)
 
@@ -204,7 +207,10 @@ class RecipeSweep:
         return sum(self._tried(t).samples for t in self._ended()) / self.swept.train_rows
 
     def chosen(self) -> ChosenRecipe:
-        """What has been found best so far; the comparison's own values where nothing could be trained.
+        """What has been found best so far.
+
+        The comparison's own values are kept unless another recipe is better by more than the standard error of such a
+        difference: with few validation rows the best of many is the luckiest.
 
         Raises:
             StudyError: a trial was changed in the storage since it ended.
@@ -214,13 +220,16 @@ class RecipeSweep:
             return ChosenRecipe.from_dict(known)
         tried = tuple(self._tried(trial) for trial in self._ended())
         compared = [one for one in tried if one.valid_auc is not None and one.ended != "behind"]
-        best = max(compared, key=lambda one: one.valid_auc or 0.0, default=None)  # the first of equal ones
+        best = max(compared, key=_auc, default=None)  # the first of equal ones
+        margin = 0.0 if not tried or tried[0] not in compared else difference_error(_auc(tried[0]), *self.valid)
+        is_better = best is not None and (not margin or _auc(best) > _auc(tried[0]) + margin)
         return ChosenRecipe(
             reference=self.reference,
-            values=self.swept.own() if best is None else best.values,
+            values=best.values if best is not None and is_better else self.swept.own(),
             tried=tried,
             allowed=self.allowed,
             train_rows=self.swept.train_rows,
+            margin=margin,
             note=self.note or self._why_own(tried, compared),
         )
 
@@ -259,6 +268,10 @@ class RecipeSweep:
             if slot < len(starts):
                 return PartialFixedSampler(starts[slot], RandomSampler(seed=seed))
             return TPESampler(seed=seed, n_startup_trials=1)
+
+
+def _auc(tried: TriedRecipe) -> float:
+    return tried.valid_auc or 0.0
 
 
 def _seal(slot: Any, tried: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from nas_fusion.data import EncodedSplit
 from nas_fusion.errors import OptionError
 from nas_fusion.records import ChosenRecipe, TriedRecipe
 from nas_fusion.search import Budget, SearchTask, retrain, run_search
@@ -48,7 +49,10 @@ def recipe_sweep(place: Workplace, processes: int = RunSettings.processes) -> Re
     entries = tuple(assembly.entries.values())
     allowed = allowed_passes(settings, entries, rows)
     swept = SweptValues(settings, rows, partial(_fits, assembly, processes))
-    return RecipeSweep(place.storage, place.name, REFERENCE, swept, allowed, too_few(settings, allowed), place.watch)
+    note = too_few(settings, allowed)
+    return RecipeSweep(
+        place.storage, place.name, REFERENCE, swept, allowed, _classes(assembly.dataset.valid), note, place.watch
+    )
 
 
 def prepare_sweep(place: Workplace, sweep: RecipeSweep | None) -> None:
@@ -100,6 +104,12 @@ def settled(
     chosen = assemble(sweep.swept.apply(recipe.values), assembly.dataset, place.folder.latency, processes=processes)
     chosen.limits.remember_in(place.folder.latency)
     return replace(place, assembly=chosen)
+
+
+def _classes(split: EncodedSplit) -> tuple[float, float]:
+    """Positive and negative rows."""
+    positives = split.label_rate * len(split)
+    return positives, len(split) - positives
 
 
 def _fits(assembly: Assembly, processes: int, width: int) -> bool:

@@ -32,8 +32,6 @@ def test_a_study_of_before_has_the_defaults(tmp_path: Path) -> None:
     # As it was written before there was a choice, and without a checksum.
     new = ("choice", "sha256", "sweep_passes", "kept")
     lines = [line for line in path.read_text().splitlines() if not line.startswith(new)]
-        line for line in path.read_text().splitlines() if not line.startswith(("choice", "sha256", "sweep_passes"))
-    ]
     path.write_text("\n".join(lines))
     assert with_choice_of(tmp_path, {}) == {"recipe.choice": "defaults"}
 

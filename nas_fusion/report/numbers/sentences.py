@@ -174,7 +174,7 @@ def recipe_words(recipe: ChosenRecipe) -> str:
     ended = [one.ended for one in recipe.tried]
     counts = {"stopped early": ended.count("behind"), "failed": ended.count("failed")}
     odd = "".join(f", {number} {words}" for words, number in counts.items() if number)
-    what = chosen or "none of those tried was better than the own one"
+    what = chosen or f"the own one, since none of those tried was better by more than the noise ({recipe.margin:.4f})"
     tried = f"{len(recipe.tried)} tried{odd}"
     cost = (
         f"{recipe.passes:.1f} passes over the training rows (at most {recipe.allowed:.1f}), {seconds(recipe.seconds)} s"

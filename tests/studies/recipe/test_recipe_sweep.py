@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from nas_fusion.errors import StudyError
 from nas_fusion.records import TriedRecipe
 from nas_fusion.settings import ComparisonSettings, DataOptions, RecipeSettings
+from nas_fusion.statistics import difference_error
 from nas_fusion.studies import open_storage
 from nas_fusion.studies.recipe.recipe_sweep import RUNG, OutOfReach, RecipeSweep, SweepClaim, is_behind
 from nas_fusion.studies.recipe.swept_values import SweptValues
@@ -31,7 +32,7 @@ def storage_in(folder: Path) -> BaseStorage:
 
 def sweep_in(storage: BaseStorage, allowed: float = 30.0, note: str = "") -> RecipeSweep:
     swept = SweptValues(SETTINGS, ROWS)
-    return RecipeSweep(storage, "study", "parallel", swept, allowed, note)
+    return RecipeSweep(storage, "study", "parallel", swept, allowed, (5000, 5000), note)
 
 
 def quality(values: Mapping[str, Any]) -> float:
@@ -79,6 +80,20 @@ def test_the_first_of_equal_ones_is_chosen(tmp_path: Path) -> None:
     while (claim := sweep.claim()) is not None:
         sweep.finish(claim, replace(ended(claim), valid_auc=0.7))
     assert sweep.chosen().values == sweep.swept.own()
+
+
+@pytest.mark.parametrize(("gain", "is_chosen"), [(0.0010, False), (0.0025, True)])
+def test_own_values_stay_where_the_gain_is_within_the_noise(gain: float, is_chosen: bool, tmp_path: Path) -> None:
+    sweep = sweep_in(storage_in(tmp_path), allowed=4)
+    for auc in (0.7, 0.7 + gain):
+        claim = sweep.claim()
+        assert claim is not None
+        sweep.finish(claim, replace(ended(claim), valid_auc=auc))
+    chosen = sweep.chosen()
+    assert chosen.margin == pytest.approx(difference_error(0.7, 5000, 5000))
+    assert 0.0010 < chosen.margin < 0.0025
+    assert (chosen.values == chosen.tried[1].values) is is_chosen
+    assert (chosen.values == sweep.swept.own()) is not is_chosen
 
 
 def test_another_process_waits_while_one_trains(tmp_path: Path) -> None:
