@@ -126,14 +126,12 @@ class TimeEvidence:
         counts = found.counts()
         self._rows += int(counts.sum())
         numbers = read_numbers(found.values)
-        for form in _NUMERIC:
-            good = _numeric_fits(numbers, form)
-            self._judge(form, good, found, counts, first_row)
-            if form.value in EPOCHS:
-                self._units[form] += int(counts[good].sum())
-        for one, other in _TWINS:
-            self._compare(one, other, from_digits(numbers, one), from_digits(numbers, other), found.values)
-        self._observe_texts(found, counts, numbers.is_number, first_row)
+        self._observe_numbers(found, counts, numbers, first_row)
+        if not numbers.is_number.all():
+            self._observe_texts(found, counts, numbers.is_number, first_row)
+        else:
+            for form in (*_DATES, TimeForm.CLOCK):
+                self._judge(form, ~numbers.is_number, found, counts, first_row)
 
     def form(self) -> TimeForm:
         """The form that every cell fits.
@@ -149,7 +147,8 @@ class TimeEvidence:
             raise CellError("there is no time in any row")
         fitting = [form for form in forms if not self._misfits[form] and self._is_asked(form)]
         if not fitting:
-            self._refuse(min((f for f in forms if self._is_asked(f)), key=lambda form: self._misfits[form]))
+            asked = [form for form in (*_DATES, TimeForm.CLOCK, TimeForm.NUMBER) if self._is_asked(form)]
+            self._refuse(min(asked, key=lambda form: self._misfits[form]))
         for twins in (frozenset(pair) for pair in self._differing):
             if twins <= set(fitting) and (fitting[0] in twins):
                 raise CellError(_two_ways(self._differing[twins]))
@@ -169,6 +168,19 @@ class TimeEvidence:
         if form in _DATES:
             return form == self._dates
         return form.value not in LAYOUTS or form.value[0] in ("y", self._dates[0])
+
+    def _observe_numbers(self, found: Categories, counts: IntArray, numbers: Numbers, first_row: int) -> None:
+        some = bool(numbers.is_number.any())
+        for form in _NUMERIC:
+            if form.value in LAYOUTS and self._misfits[form]:
+                continue  # it is out, and looking again takes time
+            good = _numeric_fits(numbers, form) if some else numbers.is_number
+            self._judge(form, good, found, counts, first_row)
+            if form.value in EPOCHS:
+                self._units[form] += int(counts[good].sum())
+        for one, other in _TWINS:
+            if not self._misfits[one] and not self._misfits[other]:
+                self._compare(one, other, from_digits(numbers, one), from_digits(numbers, other), found.values)
 
     def _observe_texts(self, found: Categories, counts: IntArray, is_number: BoolArray, first_row: int) -> None:
         texts = found.values.filter(pa.array(~is_number))

@@ -75,6 +75,9 @@ def read_dates(texts: pa.Array) -> Moments:
     A year of four digits in front, or a month's name, leaves no doubt: the orders then agree. A text without a zone is
     taken as UTC.
     """
+    for zone in (None, "UTC"):  # Arrow reads ISO 8601 ten times as fast, if all or none of the texts name a zone
+        if (iso := _read_iso(texts, zone)) is not None:
+            return Moments(dict.fromkeys(ORDERS, iso), np.full(len(texts), zone is not None))
     count = len(texts)
     orders = {order: np.full(count, NO_TIME, np.int64) for order in ORDERS}
     zoned, left = np.zeros(count, np.bool_), np.arange(count)
@@ -91,6 +94,14 @@ def read_dates(texts: pa.Array) -> Moments:
                 orders[order][left[hit]] = np.where(valid & (days != NO_TIME), days * DAY + clock, NO_TIME)
         left = left[~hit]
     return Moments(orders, zoned)
+
+
+def _read_iso(texts: pa.Array, zone: str | None) -> IntArray | None:
+    """Microseconds since 1970, int64 ``[texts]``; None unless Arrow takes every text for a time stamp."""
+    try:
+        return np.asarray(texts.cast(pa.timestamp("us", zone)).cast(pa.int64())).astype(np.int64)
+    except pa.ArrowInvalid:
+        return None
 
 
 def read_clocks(texts: pa.Array) -> IntArray:
