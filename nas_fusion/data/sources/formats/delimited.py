@@ -15,6 +15,7 @@ from nas_fusion.data.sources.cells import NUMBER, ArrowRows, CellRules
 from nas_fusion.data.sources.formats.row_blocks import DOUBLE, NONE, QUOTE_HINT, Dialect, Ragged, RowBlocks
 from nas_fusion.data.sources.formats.text_guesses import (
     DECIMAL_LINES,
+    EMPTY_QUOTES,
     blanks_before_quotes,
     cells_of,
     guess_delimiter,
@@ -68,7 +69,7 @@ class DelimitedSource(FileSource):
         if len(set(self.columns)) < len(self.columns):
             raise self._double()
         decimal = head.options.decimal or (head.first.decimal if head.first else self._decimal(head))
-        self.rules = CellRules(self.rules.marks, decimal)
+        self.rules = CellRules((*self.rules.marks, *[EMPTY_QUOTES] * spaced), decimal)
         self.guesses = (*self.guesses, *self._guessed(head, told=bool(delimiter or told), decimal=decimal))
         length = sum(len(line) + 1 for line in head.lines) / len(head.lines)
         self.expected_rows = int(self.file.size / length)

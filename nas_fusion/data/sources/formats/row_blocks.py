@@ -8,11 +8,13 @@ than lines. Only blocks where they are get a closer look, by regular expressions
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from nas_fusion.data.sources.log_files import LogText
@@ -21,6 +23,14 @@ from nas_fusion.errors import DataError
 
 LONGEST_ROW = 1 << 26
 """Bytes; a cell that goes on for longer is one whose quote was never closed."""
+
+LINE_FEED, CARRIAGE_RETURN, QUOTE = b'\n\r"'
+
+Bytes = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.int64]
+
+CELL = re.compile(rb'"[^"]*+(?:""[^"]*+)*+("?)')
+"""A cell in quotes, from its first quote on, as Arrow reads it."""
 
 BLANK_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
 
@@ -62,15 +72,38 @@ class Dialect:
     trusted: bool = False
 
     @cached_property
-    def _quoted(self) -> re.Pattern[bytes]:
-        """A cell that begins with a quote, as Arrow reads it; quotes anywhere else in a cell mean nothing."""
-        around = re.escape(self.delimiter)
-        return re.compile(rb'(?<![^%b\r\n])"[^"]*+(?:""[^"]*+)*+("?)' % around)
+    def _opening(self) -> re.Pattern[bytes]:
+        """A quote that begins a cell; quotes anywhere else in a cell mean nothing."""
+        return re.compile(rb'(?<![^%b\r\n])"' % re.escape(self.delimiter))
 
     def spans(self, text: bytes) -> list[Span]:
         """The cells of a block that hold line ends, and the one that is open at its end."""
-        found = (Span(m.start(), m.end(), bool(m[1])) for m in self._quoted.finditer(text))
-        return [span for span in found if not span.closed or b"\n" in text[span.start : span.end]]
+        data = np.frombuffer(text, np.uint8)
+        quotes = np.flatnonzero(data == QUOTE)
+        return _plain_spans(data, quotes) if self._are_plain(data, quotes) else self.every_span(text)
+
+    def every_span(self, text: bytes) -> list[Span]:
+        """The same, whatever quotes there are, by looking at one after another."""
+        found: list[Span] = []
+        place = 0
+        for opening in self._opening.finditer(text):
+            if opening.start() >= place and (cell := CELL.match(text, opening.start())):
+                place = cell.end()
+                if not cell[1] or b"\n" in cell[0]:
+                    found.append(Span(cell.start(), place, bool(cell[1])))
+        return found
+
+    def _are_plain(self, data: Bytes, quotes: Places) -> bool:
+        """Whether quotes stand around cells, or are two within one, and nowhere else.
+
+        Then every second one begins a cell or follows its pair, and the others end a cell or come before their pairs.
+        """
+        around = [self.delimiter[0], LINE_FEED, QUOTE]
+        before = data[np.maximum(quotes[0::2] - 1, 0)]
+        after = data[np.minimum(quotes[1::2] + 1, len(data) - 1)]
+        begins = np.isin(before, around) | (quotes[0::2] == 0)
+        ends = np.isin(after, [*around, CARRIAGE_RETURN]) | (quotes[1::2] == len(data) - 1)
+        return bool(begins.all() and ends.all())
 
     def is_row(self, line: bytes) -> bool:
         """Whether a line has as many cells as a row, if quotes mean nothing."""
@@ -99,6 +132,23 @@ class Dialect:
         if self.is_row(first) and (rows[-1] or not span.closed) and sum(rows) > LIKE_ROWS * len(rows):
             return f"a quoted cell begins here and holds {len(inner):,} lines that look like rows"
         return ""
+
+
+def _plain_spans(data: Bytes, quotes: Places) -> list[Span]:
+    """The cells that hold line ends, and the one that is open, in a text whose quotes are plain."""
+    opened, closed = quotes[0::2], quotes[1::2]
+    apart = opened[1:] != closed[: len(opened) - 1] + 1  # else the two are one quote within a cell
+    starts = opened[np.append(True, apart)] if len(opened) else opened
+    is_open = len(opened) > len(closed)
+    stops = closed[np.append(apart, [] if is_open else True).astype(bool)] + 1
+    stops = np.append(stops, len(data)) if is_open else stops
+    line_ends = np.flatnonzero(data == LINE_FEED)
+    holds = np.searchsorted(line_ends, starts) < np.searchsorted(line_ends, stops)
+    if is_open:
+        holds[-1] = True
+    places = np.flatnonzero(holds)
+    last = len(starts) - 1
+    return [Span(int(starts[i]), int(stops[i]), closed=not (is_open and i == last)) for i in places.tolist()]
 
 
 class Ragged(Exception):
@@ -256,17 +306,17 @@ class RowBlocks:
             ends = text.count(b"\n")
             if rows.num_rows == ends + (not text.endswith(b"\n")) and not (may_span and self._opens(text)):
                 return Block(rows, self._row, self._line, text, [], plain=True, lines=ends)
+            block = Block(rows, self._row, self._line, text, [], plain=False, lines=ends)
             spans = self._spans(text, last=last) if may_span else []
             if not spans or spans[-1].closed:
-                return self._compared(Block(rows, self._row, self._line, text, spans, plain=False, lines=ends))
+                return self._compared(block._replace(spans=spans))
         begin = _row_start(text, spans)
         return self._block(text[:begin], last=False) if begin else None
 
     def _opens(self, text: bytes) -> bool:
         """Whether the last line of a block, each line of which is a row, begins a cell that it does not end."""
         line = text[text.rfind(b"\n", 0, len(text) - 1) + 1 :]
-        spans = self._dialect.spans(line) if b'"' in line else []
-        return bool(spans)
+        return b'"' in line and bool(self._dialect.every_span(line))
 
     def _spans(self, text: bytes, *, last: bool) -> list[Span]:
         """The cells with line ends, all of them credible."""
@@ -278,16 +328,20 @@ class RowBlocks:
 
     def _compared(self, block: Block) -> Block:
         """The block, if its rows and its lines agree."""
-        outside, begin = [], 0
-        for span in block.spans:
-            outside += [block.text[begin : span.start], b"x"]
-            begin = span.end
-        text = b"".join([*outside, block.text[begin:]])
-        lines = text.count(b"\n") + (bool(text) and not text.endswith(b"\n")) - len(BLANK_LINE.findall(text))
-        if lines != block.rows.num_rows:
+        if (lines := _rows_of(block.text, block.spans)) != block.rows.num_rows:
             found = f"{lines:,} lines from here on are {block.rows.num_rows:,} rows"
             raise self._error(f"{found}: is there a carriage return within a line?", block.first_line)
         return block
+
+
+def _rows_of(text: bytes, spans: Sequence[Span]) -> int:
+    """How many lines there are outside cells, blank ones not counted."""
+    outside, begin = [], 0
+    for span in spans:
+        outside += [text[begin : span.start], b"x"]
+        begin = span.end
+    text = b"".join([*outside, text[begin:]])
+    return text.count(b"\n") + (bool(text) and not text.endswith(b"\n")) - len(BLANK_LINE.findall(text))
 
 
 def _row_start(text: bytes, spans: list[Span]) -> int:

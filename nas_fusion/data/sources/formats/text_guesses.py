@@ -19,6 +19,9 @@ POINT_NUMBER = re.compile(r"^[+-]?\d*\.\d+$")
 COMMA = re.compile(COMMA_NUMBER)
 
 
+EMPTY_QUOTES = '""'
+"""An empty cell in quotes with blanks before it, after these are trimmed."""
+
 SEPARATOR = re.compile(r'^"?sep=(.|\\t)"?$')
 """The line that Excel begins a text with."""
 
@@ -30,11 +33,13 @@ def separator_line(line: str) -> str:
 
 
 def blanks_before_quotes(delimiter: str) -> re.Pattern[str]:
-    """Blanks between a delimiter (or a line's begin) and the quote that begins a cell; Arrow takes none there."""
+    """Blanks between a delimiter (or a line's begin) and the quote that begins a cell; Arrow takes none there.
+
+    Within a cell in quotes nothing is like it: a quote there is two, or the last character.
+    """
     around = re.escape(delimiter)
-    begins = rf'"(?:[^"{around}\r\n]|"(?:[{around}\r\n]|$))'
     blanks = r"[ \t]+" if delimiter not in " \t" else r"[ ]+" if delimiter == "\t" else r"(?!)"
-    return re.compile(rf"(?<![^{around}\n]){blanks}(?={begins})", re.MULTILINE)
+    return re.compile(rf'(?<![^{around}\n]){blanks}(?="[^"{around}\r\n])')
 
 
 def cells_of(line: str, delimiter: str, *, quotes: bool) -> list[str]:
