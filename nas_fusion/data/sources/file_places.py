@@ -91,6 +91,8 @@ def _files_of(text: str) -> list[PartFile]:
             return [PartFile(_log_file(place, info))]
         if info.type == pa.fs.FileType.Directory:
             return _parts(place, place.path, list(_below(place, info)))
+        if info.type == pa.fs.FileType.Unknown:
+            raise DataError("neither a file nor a folder; a log is read several times", path=text)
         if not WILD.search(place.path):
             raise DataError("no such file", path=text)
         base, pattern = _fixed(place.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,6 +163,9 @@ def test_what_is_no_log(tmp_path: Path) -> None:
     (tmp_path / "table" / "_delta_log").mkdir(parents=True)
     with pytest.raises(DataError, match="table: this is a Delta table"):
         open_source(tmp_path / "table")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe: neither a file nor a folder"):
+        open_source(tmp_path / "pipe")
     with pytest.raises(DataError, match="foo://x/y: no file system of this kind"):
         open_source("foo://x/y")
 

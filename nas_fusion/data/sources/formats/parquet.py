@@ -33,7 +33,7 @@ class ParquetSource(FileSource):
             with self.file.open() as data, pyarrow.parquet.ParquetFile(data) as file:
                 self._plain = PlainColumns(file.schema_arrow)
                 self.expected_rows = file.metadata.num_rows
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
         if self._plain.doubled:
             raise self.error(f"two columns are called {shown(self._plain.doubled)}")
@@ -51,7 +51,7 @@ class ParquetSource(FileSource):
                 roots = self._plain.roots(columns)
                 for rows in file.iter_batches(batch_size=self.chunk_rows, columns=roots, use_threads=False):
                     yield self._plain.take(rows, columns)
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> DataError:
