@@ -414,6 +414,18 @@ def test_blanks_before_quotes_do_not_count(block: int, write: Write, monkeypatch
     assert columns == [["1", "0", "1"], ["a, b", "d,", 'e "f" , g'], ["c", None, "h\n i"]]
 
 
+@pytest.mark.parametrize("block", [9, 1 << 24])
+def test_runs_of_blanks_are_one_delimiter(block: int, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Source, "chunk_bytes", block)
+    width = [8, 6, 9]
+    lines = [
+        "".join(cell.rjust(w) for cell, w in zip(row, width, strict=True))
+        for row in [("click", "user", "price"), *ROWS]
+    ]
+    assert rows_of(write("log.txt", "\n".join(lines) + "\n")) == ROWS
+    assert rows_of(write("log.txt", "  \r\n".join(lines) + "  \r\n")) == ROWS
+
+
 def test_the_first_line_of_excel(write: Write) -> None:
     assert rows_of(write("log.csv", "sep=;\n" + PLAIN.replace(",", ";"))) == ROWS
     assert rows_of(write("log.csv", "sep=\\t\n" + PLAIN.replace(",", "\t"))) == ROWS

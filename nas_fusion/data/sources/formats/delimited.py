@@ -16,10 +16,10 @@ from nas_fusion.data.sources.formats.row_blocks import DOUBLE, NONE, QUOTE_HINT,
 from nas_fusion.data.sources.formats.text_guesses import (
     DECIMAL_LINES,
     EMPTY_QUOTES,
-    blanks_before_quotes,
     cells_of,
     guess_delimiter,
     has_decimal_commas,
+    idle_blanks,
     separator_line,
 )
 from nas_fusion.data.sources.log_files import FileHead, PartRules
@@ -62,14 +62,15 @@ class DelimitedSource(FileSource):
         told = head.first.delimiter if head.first else head.options.delimiter or separator_line(head.lines[0])
         self.delimiter = delimiter or told or guess_delimiter(head.lines, quotes=self.quotes)
         self._skip = 0
-        spaced = self.quotes and any(map(blanks_before_quotes(self.delimiter).search, head.lines[:DECIMAL_LINES]))
-        self._blanks = blanks_before_quotes(self.delimiter).pattern.encode() if spaced else b""
+        blanks = idle_blanks(self.delimiter)
+        loose = names is None and self.quotes and any(map(blanks.search, head.lines[:DECIMAL_LINES]))
+        self._blanks = blanks.pattern.encode() if loose else b""
         self.raw_columns = tuple(names) if names is not None else self._header(head)
         self.columns = self.raw_columns
         if len(set(self.columns)) < len(self.columns):
             raise self._double()
         decimal = head.options.decimal or (head.first.decimal if head.first else self._decimal(head))
-        self.rules = CellRules((*self.rules.marks, *[EMPTY_QUOTES] * spaced), decimal)
+        self.rules = CellRules((*self.rules.marks, *[EMPTY_QUOTES] * loose), decimal)
         self.guesses = (*self.guesses, *self._guessed(head, told=bool(delimiter or told), decimal=decimal))
         length = sum(len(line) + 1 for line in head.lines) / len(head.lines)
         self.expected_rows = int(self.file.size / length)

@@ -221,7 +221,7 @@ class RowBlocks:
         skip: lines before the first row.
         size: bytes of a block.
         error: makes an error of a message and a 1-based line.
-        blanks: a pattern of blanks that do not count, though Arrow would take them for the begin of a cell; or nothing.
+        blanks: a pattern of blanks that do not count, though Arrow would let them; or nothing.
     """
 
     def __init__(

@@ -32,24 +32,28 @@ def separator_line(line: str) -> str:
     return found[1].replace("\\t", "\t") if found else ""
 
 
-def blanks_before_quotes(delimiter: str) -> re.Pattern[str]:
-    """Blanks between a delimiter (or a line's begin) and the quote that begins a cell; Arrow takes none there.
+def idle_blanks(delimiter: str) -> re.Pattern[str]:
+    """Blanks that do not count, though Arrow would let them.
 
-    Within a cell in quotes nothing is like it: a quote there is two, or the last character.
+    Those between a delimiter (or a line's begin) and the quote that begins a cell: within a cell in quotes nothing is
+    like them, since a quote there is two, or the last character. Where blanks are the delimiter: all but one, and those
+    around a line.
     """
+    if delimiter == " ":
+        return re.compile(r"(?<= ) +|^ +| +(?=\r?$)", re.MULTILINE)
     around = re.escape(delimiter)
-    blanks = r"[ \t]+" if delimiter not in " \t" else r"[ ]+" if delimiter == "\t" else r"(?!)"
-    return re.compile(rf'(?<![^{around}\n]){blanks}(?="[^"{around}\r\n])')
+    blanks = r"[ ]+" if delimiter == "\t" else r"[ \t]+"
+    return re.compile(rf'(?<![^{around}\n]){blanks}(?="[^"{around}\r\n])', re.MULTILINE)
 
 
 def cells_of(line: str, delimiter: str, *, quotes: bool) -> list[str]:
     """The cells of a line, trimmed."""
     cells = next(
         csv.reader(
-            [line],
+            [line.strip(" ")],
             delimiter=delimiter,
             quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
-            skipinitialspace=delimiter != " ",
+            skipinitialspace=True,
         ),
         [],
     )
