@@ -245,6 +245,9 @@ PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
 EMBEDDING_OPTIMIZERS = ("adam", "touched-rows-adam")
 """Optimisers of the embedding table."""
 
+SELECTIONS = {"auc": "validation AUC", "logloss": "validation logloss", "gauc": "validation AUC within groups"}
+"""By what validation chooses, and what that is called."""
+
 LATENCY_BATCHES = (1, 4096)
 """Rows of the batches whose latency is measured: one request, and the published batch size."""
 

@@ -113,6 +113,7 @@ class CellRecord:
             ``data``, which says on what; empty in records that are older than this.
         test_metrics: what else was measured on the test rows, by name: any of `TEST_METRICS`; ``gauc`` only where the
             log has groups. Empty in records that are older than this.
+        valid_gauc: AUC within groups on the validation rows, after re-training; None without groups.
         reliability: mean prediction and share of clicks on the test rows, bin by bin; empty in older records.
 
     Raises:
@@ -147,6 +148,7 @@ class CellRecord:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     test_metrics: Mapping[str, float] = field(default_factory=dict)
     reliability: tuple[ReliabilityBin, ...] = ()
+    valid_gauc: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

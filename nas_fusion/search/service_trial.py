@@ -92,9 +92,12 @@ def _train_candidate(order: Mapping[str, Any], task: SearchTask, channel: TrialC
 
     result = fit_candidate(
         make_model, task.data, task.config,
-        lambda record: channel.intermediate({"default": record.valid_auc, **asdict(record)}),
+        lambda record: channel.intermediate({"default": record.rank(task.config.select).score, **asdict(record)}),
     )  # fmt: skip
-    channel.final({"default": result.best_valid_auc, "samples": result.samples})
+    rank = result.best_rank
+    channel.final(
+        {"default": rank.score, "tie": rank.tie, "valid_auc": result.best_valid_auc, "samples": result.samples}
+    )
 
 
 if __name__ == "__main__":

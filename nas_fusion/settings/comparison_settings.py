@@ -139,6 +139,7 @@ class ComparisonSettings:
             batch_size=self.batch_size(rows),
             max_epochs=r.retrain_epochs,
             patience=r.patience,
+            select=r.select,
             lr_drop=r.lr_drop,
             gradient_clip=r.gradient_clip or None,
             seed=seed,

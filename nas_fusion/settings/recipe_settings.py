@@ -53,6 +53,8 @@ class RecipeSettings:
         batch_size: 0 chooses one from the number of training rows.
         retrain_epochs: at most, when re-training.
         patience: re-training stops after this many epochs without a better validation AUC.
+        select: by what validation chooses epochs, candidates and strategies: ``auc`` (of equals the one with the better
+            logloss), ``logloss``, or ``gauc``, the AUC within the log's groups.
         lr_drop: the learning rate is multiplied by this after an epoch without a better validation AUC.
         gradient_clip: largest norm of the gradient; 0 for no clipping.
         soft_learning_rate: for re-training a soft model from the supernet's weights; 0: a tenth of `learning_rate`.
@@ -114,6 +116,12 @@ class RecipeSettings:
     retrain_epochs: int = number(20, bounds.EPOCHS, "Most epochs of a re-training.", panel=Panel.RECIPE, name="epochs")
     patience: int = number(
         2, bounds.PATIENCE, "Re-training stops after so many epochs without a better AUC.", panel=Panel.RECIPE
+    )
+    select: str = word(
+        "auc",
+        bounds.SELECTIONS,
+        "What validation chooses by: auc, logloss, or gauc (AUC within the groups of --group).",
+        panel=Panel.RECIPE,
     )
     lr_drop: float = number(
         0.1, bounds.LR_DROP, "Learning rate's factor after an epoch without a better AUC.", panel=Panel.RECIPE

@@ -52,6 +52,8 @@ class TrainConfig:
         seed: of the batches' order and of dropout.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``32``, ``bf16`` (autocast) or ``64``.
+        select: what "better" is on validation rows: ``auc``, ``logloss`` or ``gauc``; where the above speak of the
+            validation AUC, they mean this.
         max_samples: stop, with a last validation, at the first batch that reaches this many training rows; None: no
             such bound.
         max_seconds: the same for wall-clock seconds, validations included; None: no such bound.
@@ -74,6 +76,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     precision: str = "32"
+    select: str = RecipeSettings.select
     max_samples: int | None = None
     max_seconds: float | None = None
 
@@ -84,6 +87,7 @@ class TrainConfig:
             if getattr(self, name) is not None:
                 bound.check(name, getattr(self, name))
         bounds.one_of("precision", self.precision, bounds.PRECISIONS)
+        bounds.one_of("select", self.select, bounds.SELECTIONS)
         bounds.one_of("embedding_optimizer", self.embedding_optimizer, bounds.EMBEDDING_OPTIMIZERS)
         if not bounds.is_device(self.device):
             raise OptionError("device", bounds.DEVICE_FORM, self.device)

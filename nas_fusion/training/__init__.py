@@ -18,7 +18,7 @@ from nas_fusion.training.metrics import METRICS, AucLogloss, Metric, Quality, au
 from nas_fusion.training.oneshot_evaluator import OneShotRun, oneshot_evaluator
 from nas_fusion.training.optimizers import TouchedRowsAdam, parameter_groups
 from nas_fusion.training.progress_bar import ProgressBar
-from nas_fusion.training.quality import Predictions, probabilities
+from nas_fusion.training.quality import Predictions, Rank, probabilities
 from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.seeds import seeded
 from nas_fusion.training.trainer import make_trainer, torch_device
@@ -37,6 +37,7 @@ __all__ = [
     "Predictions",
     "ProgressBar",
     "Quality",
+    "Rank",
     "SampleMeter",
     "TouchedRowsAdam",
     "TrainConfig",

@@ -25,7 +25,7 @@ from nas_fusion.training.batch_norm import FreshStatistics
 from nas_fusion.training.ctr_module import CTRModule, full_precision
 from nas_fusion.training.metrics import further_metrics, quality_of
 from nas_fusion.training.progress_bar import ProgressBar
-from nas_fusion.training.quality import Predictions, auc, probabilities
+from nas_fusion.training.quality import Predictions, Rank, auc, probabilities
 from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.trainer import make_trainer, torch_device
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
@@ -42,6 +42,8 @@ class FitResult:
         samples: training rows seen.
         seconds: wall-clock time.
         stopped: ``"patience"``, ``"budget"`` or ``"epochs"``.
+        best_valid_gauc: of the same epoch; None without groups.
+        rank: of the same epoch, by what was selected by (`TrainConfig.select`); by AUC if not given.
     """
 
     best_valid_auc: float
@@ -51,6 +53,13 @@ class FitResult:
     samples: int
     seconds: float
     stopped: str
+    best_valid_gauc: float | None = None
+    rank: Rank | None = None
+
+    @property
+    def best_rank(self) -> Rank:
+        """How good the model is by what chose its epoch."""
+        return self.rank or Rank(self.best_valid_auc, -self.best_valid_logloss)
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,7 @@ def fit(
     clock: Callable[[], float] = time.perf_counter,
     keep_best: bool = True,
 ) -> FitResult:
-    """Train `model` on the training rows; it ends with the weights of the epoch with the best validation AUC.
+    """Train `model` on the training rows; it ends with the weights of the best epoch on validation rows.
 
     With `max_samples` or `max_seconds` the number of epochs follows from it, and `max_epochs` is not looked at. Batch
     norm is validated, and left, with statistics of the weights as they are (`FreshStatistics`).
@@ -130,7 +139,14 @@ def fit(
     start = clock()
     meter = SampleMeter(config.max_samples, config.max_seconds, clock)
     monitor = ValidationMonitor(
-        config, meter, keep_best=keep_best, report=False, on_validation=on_validation, on_model=on_model, clock=clock
+        config,
+        meter,
+        data.valid,
+        keep_best=keep_best,
+        report=False,
+        on_validation=on_validation,
+        on_model=on_model,
+        clock=clock,
     )
     epochs = epochs_for(config, len(data.train))
     callbacks: list[Any] = [meter, FreshStatistics(), monitor]
@@ -153,6 +169,8 @@ def fit(
         samples=meter.samples,
         seconds=clock() - start,
         stopped=monitor.stopped,
+        best_valid_gauc=monitor.best.valid_gauc,
+        rank=monitor.best.rank(config.select),
     )
 
 

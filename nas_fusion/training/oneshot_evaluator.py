@@ -69,7 +69,7 @@ def oneshot_evaluator(
     torch.manual_seed(config.seed)
     meter = SampleMeter(config.max_samples, config.max_seconds, clock, lambda: reserve(monitor.validation_seconds))
     monitor = ValidationMonitor(
-        config, meter, keep_best=keep_best, on_validation=on_validation, on_model=on_model, clock=clock
+        config, meter, data.valid, keep_best=keep_best, on_validation=on_validation, on_model=on_model, clock=clock
     )
     epochs = epochs_for(config, len(data.train))
     watching: list[Any] = [meter, FirstBatchesCount(), monitor, *callbacks]

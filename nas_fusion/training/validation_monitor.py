@@ -12,10 +12,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from nas_fusion.data import EncodedSplit
 from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import inner_module, nni
 from nas_fusion.settings import TrainConfig
-from nas_fusion.training.metrics import auc_and_logloss
+from nas_fusion.training.quality import Predictions, Rank, auc, grouped_auc, logloss, rank_of
 from nas_fusion.training.sample_meter import SampleMeter
 
 
@@ -29,6 +30,7 @@ class EpochRecord:
         seconds: since training began.
         valid_auc, valid_logloss: on the validation rows.
         train_loss: mean loss of the epoch's batches.
+        valid_gauc: AUC within the groups of the validation rows; None without groups.
     """
 
     epoch: int
@@ -37,6 +39,15 @@ class EpochRecord:
     valid_auc: float
     valid_logloss: float
     train_loss: float
+    valid_gauc: float | None = None
+
+    def rank(self, select: str) -> Rank:
+        """How good it is by one of `nas_fusion.bounds.SELECTIONS`.
+
+        Raises:
+            TrainingError: by ``gauc``, where there is none.
+        """
+        return rank_of(select, self.valid_auc, self.valid_logloss, self.valid_gauc)
 
 
 def trained_model(pl_module: pl.LightningModule) -> torch.nn.Module:
@@ -51,9 +62,10 @@ class ValidationMonitor(pl.Callback):
     It uses callback hooks only, since NNI's one-shot modules do not forward all of a module's own.
 
     Args:
-        config: patience and learning-rate drop.
+        config: what is better, patience and learning-rate drop.
         meter: counts the samples.
-        keep_best: end with the weights of the epoch with the best validation AUC (else with the last).
+        valid: the validation rows, for their weights and groups.
+        keep_best: end with the weights of the best epoch (else with the last).
         report: tell NNI of every validation and of the final result.
         on_validation: called with every validation.
         on_model: called with the model as it was validated, and the validation.
@@ -68,6 +80,7 @@ class ValidationMonitor(pl.Callback):
         self,
         config: TrainConfig,
         meter: SampleMeter,
+        valid: EncodedSplit,
         *,
         keep_best: bool = True,
         report: bool = True,
@@ -76,6 +89,7 @@ class ValidationMonitor(pl.Callback):
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.config, self.meter, self.keep_best, self.report = config, meter, keep_best, report
+        self._valid = valid
         self.on_validation, self.on_model, self._clock = on_validation, on_model, clock
         self.validation_seconds: float | None = None
         self.ended: float | None = None
@@ -131,8 +145,10 @@ class ValidationMonitor(pl.Callback):
             self.on_validation(record)
         if self.report and nni.get_current_parameter() is not None:
             nni.report_intermediate_result(record.valid_auc)
-        clearly_better = self.best is None or record.valid_auc > self.best.valid_auc + self.config.min_improvement
-        if self.best is None or record.valid_auc > self.best.valid_auc:
+        rank = record.rank(self.config.select)
+        best = None if self.best is None else self.best.rank(self.config.select)
+        clearly_better = best is None or rank.score > best.score + self.config.min_improvement
+        if best is None or rank > best:
             self.best = record
             if self.keep_best:
                 self._best_state = {
@@ -165,9 +181,9 @@ class ValidationMonitor(pl.Callback):
         logits = torch.cat([logits for logits, _ in self._outputs]).cpu().numpy()
         labels = torch.cat([labels for _, labels in self._outputs]).cpu().numpy()
         self._outputs, self._losses = [], []
-        quality = auc_and_logloss(logits, labels)
+        found = Predictions.of(logits, labels, self._valid.weights, self._valid.groups)
         seconds = self._clock() - self._start
-        return EpochRecord(epoch, self.meter.samples, seconds, quality.auc, quality.logloss, loss)
+        return EpochRecord(epoch, self.meter.samples, seconds, auc(found), logloss(found), loss, grouped_auc(found))
 
     def _drop_learning_rates(self, trainer: pl.Trainer) -> None:
         for optimizer in trainer.optimizers:

@@ -89,6 +89,7 @@ def cell_record(
         provenance=with_search(provenance(config, assembly.dataset), outcome.provenance),
         test_metrics=test.told,
         reliability=test.reliability,
+        valid_gauc=retrained.fit.best_valid_gauc,
     )
 
 

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas_fusion.data import EncodedDataset, Schema
+import numpy as np
+
+from nas_fusion.data import EncodedDataset, EncodedSplit, Schema
+from nas_fusion.errors import OptionError
 from nas_fusion.search import Budget
 from nas_fusion.settings import ComparisonSettings, RunSettings
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
@@ -16,7 +19,8 @@ from nas_fusion.studies.setup.hyperparameters import Hyperparameters, check_para
 from nas_fusion.studies.setup.memory import check_memory
 from nas_fusion.studies.setup.study_limits import StudyLimits
 from nas_fusion.studies.setup.study_space import make_space, say_block_width
-from nas_fusion.training import seeded
+from nas_fusion.training import Predictions, seeded
+from nas_fusion.training.quality import grouped_auc
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ def assemble(
     """
     entries = {name: STRATEGIES.get(name) for name in settings.strategies}
     budget = Budget.parse(settings.budget, len(dataset.train))
+    _check_selection(settings.recipe.select, dataset.valid)
     check_memory(settings, dataset, entries.values(), processes=processes)
     say_block_width(settings, dataset)
     limits = StudyLimits(settings, settings.train_config(len(dataset.train)), latencies)
@@ -76,6 +81,20 @@ def assemble(
     hyperparameters = {name: Hyperparameters(settings, entry, len(dataset.train)) for name, entry in entries.items()}
     check_parameter_names(settings, entries.values())
     return Assembly(settings, dataset, entries, budget, limits, hyperparameters, tuple(space.designs.operations))
+
+
+def _check_selection(select: str, valid: EncodedSplit) -> None:
+    """Refuse to choose by what the validation rows cannot tell.
+
+    Raises:
+        OptionError: by the AUC within groups, where no group has both classes.
+    """
+    if select != "gauc":
+        return
+    within = grouped_auc(Predictions.of(np.zeros(len(valid)), valid.labels, valid.weights, valid.groups))
+    if within is None:
+        found = "has no groups" if valid.groups is None else "has no group with both classes among its validation rows"
+        raise OptionError("select", f"auc or logloss, since the log {found}", select)
 
 
 def schema_fingerprint(schema: Schema) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from nas_fusion.bounds import SELECTIONS
 from nas_fusion.errors import UnknownNameError
 from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report.number_words import signed
@@ -61,10 +62,10 @@ class Standings(NamedTuple):
 class Decision(NamedTuple):
     """Everything that is decided about a comparison; validation chooses, test reports.
 
-    `summaries`: best mean validation AUC first. `standings`: the comparisons with the reference, None without records;
+    `summaries`: the best on validation first. `standings`: the comparisons with the reference, None without records;
     `missing_reference`: one that was named and has no finished cell, so that validation has chosen another.
     `not_learned`: the seeds of each strategy whose model knows nothing. `failures`: the cells without a record.
-    `unstarted`: strategies of the comparison without any record or failure.
+    `unstarted`: strategies of the comparison without any record or failure. `select`: by what validation chose.
     """
 
     summaries: tuple[StrategySummary, ...]
@@ -73,10 +74,16 @@ class Decision(NamedTuple):
     not_learned: Mapping[str, tuple[int, ...]]
     failures: tuple[FailedCell, ...]
     unstarted: tuple[str, ...]
+    select: str = "auc"
+
+    @property
+    def chosen_by(self) -> str:
+        """By what validation chose, in words."""
+        return SELECTIONS[self.select]
 
     @property
     def best(self) -> StrategySummary | None:
-        """The best model, whatever made it: the highest mean validation AUC, the first of equals."""
+        """The best model, whatever made it: the best mean on validation, the first of equals."""
         return next(iter(self.summaries), None)
 
     @property
@@ -86,12 +93,12 @@ class Decision(NamedTuple):
 
     @property
     def level(self) -> tuple[str, ...]:
-        """The strategies whose mean validation AUC equals the best one's in every digit that is shown."""
+        """The strategies whose mean on validation equals the best one's in every digit that is shown."""
         best, *others = self.summaries or (None,)
         if best is None:
             return ()
-        top = round(best.valid_auc.mean, _DIGITS)
-        return tuple(s.strategy for s in others if round(s.valid_auc.mean, _DIGITS) == top)
+        top = round(best.chosen_by(self.select).mean, _DIGITS)
+        return tuple(s.strategy for s in others if round(s.chosen_by(self.select).mean, _DIGITS) == top)
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -163,7 +170,8 @@ def decide(records: Sequence[CellRecord], info: ComparisonInfo) -> Decision:
         UnknownNameError: `info.reference` is none of the strategies.
         OptionError: a strategy has two records of one seed.
     """
-    summaries = tuple(summarise(records))
+    select = selection_of(info, records)
+    summaries = tuple(summarise(records, select))
     done = {(r.strategy, r.seed) for r in records}
     failed = {(f.strategy, f.seed): f for f in info.failures}
     failures = tuple(f for cell, f in failed.items() if cell not in done)
@@ -179,7 +187,17 @@ def decide(records: Sequence[CellRecord], info: ComparisonInfo) -> Decision:
         not_learned(records, info),
         failures,
         tuple(name for name in dict.fromkeys(asked) if name not in known),
+        select,
     )
+
+
+def selection_of(info: ComparisonInfo, records: Sequence[CellRecord]) -> str:
+    """By what validation chose in a comparison; by AUC where it does not say, or where the records lack it."""
+    recipe = info.settings.get("recipe")
+    select = recipe.get("select") if isinstance(recipe, Mapping) else None
+    if select == "gauc" and any(record.valid_gauc is None for record in records):
+        return "auc"
+    return str(select) if select in SELECTIONS else "auc"
 
 
 def _standings(summaries: Sequence[StrategySummary], info: ComparisonInfo) -> Standings | None:
@@ -204,7 +222,7 @@ def _reference(summaries: Sequence[StrategySummary], info: ComparisonInfo) -> tu
 
 
 def lines_of(decision: Decision) -> tuple[tuple[Row, ...], tuple[Absent, ...]]:
-    """The lines of a table: the strategies with numbers, best mean validation AUC first, and those without."""
+    """The lines of a table: the strategies with numbers, the best on validation first, and those without."""
     rows = tuple(_row(summary, decision) for summary in decision.summaries)
     return rows, tuple(Absent(name, decision.failed_seeds(name)) for name in decision.absent)
 

@@ -54,7 +54,7 @@ class ReportModel:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The lines of the tables, best mean validation AUC first."""
+        """The lines of the tables, the best on validation first."""
         return self._lines[0]
 
     @property
@@ -115,12 +115,17 @@ class ReportModel:
         """How the recipe was chosen, and what that cost; nothing where it was given."""
         return [] if self.info.recipe is None else [sentences.recipe_words(self.info.recipe)]
 
+    @property
+    def chosen_by(self) -> str:
+        """By what validation chose, in words."""
+        return self.decision.chosen_by
+
     # Tables ------------------------------------------------------------------------------------------------------
 
     @cached_property
     def columns(self) -> Columns:
         """The columns of the tables, with their cells."""
-        return table_columns.table_columns(self.rows, self.absent, self.info, self.reference)
+        return table_columns.table_columns(self.rows, self.absent, self.info, self.reference, self.decision.select)
 
     @cached_property
     def told(self) -> tuple[Column, ...]:
@@ -218,7 +223,7 @@ class ReportModel:
 
 
 def report_model(records: Sequence[CellRecord], info: ComparisonInfo) -> ReportModel:
-    """Make the report of a comparison, finished or not; best mean validation AUC first.
+    """Make the report of a comparison, finished or not; the best on validation first.
 
     Args:
         records: the finished cells; the order of strategies gives the colours.

@@ -47,16 +47,16 @@ def _best(decision: Decision) -> list[str]:
     assert best is not None, "asked for with records"
     level = f", level with {listed(decision.level)} in all digits shown" if decision.level else ""
     if found is best:
-        return [f"Best model, and best found by search: {_standing(best)}{level}."]
-    searched = [] if found is None else [f"Best found by search: {_standing(found)}."]
-    return [f"Best model: {_standing(best)}{level}.", *searched]
+        return [f"Best model, and best found by search: {_standing(best, decision)}{level}."]
+    searched = [] if found is None else [f"Best found by search: {_standing(found, decision)}."]
+    return [f"Best model: {_standing(best, decision)}{level}.", *searched]
 
 
-def _standing(summary: StrategySummary) -> str:
+def _standing(summary: StrategySummary, decision: Decision) -> str:
     made = f" ({summary.family})" if summary.is_reference else ""
     seeds = f"{len(summary.seeds)} seeds" if len(summary.seeds) > 1 else "one seed"
-    aucs = f"validation AUC {summary.valid_auc.mean:.4f}, test AUC {summary.test_auc.words}"
-    return f"{summary.strategy}{made}, {aucs} ({seeds})"
+    chosen = f"{decision.chosen_by} {summary.chosen_by(decision.select).mean:.4f}"
+    return f"{summary.strategy}{made}, {chosen}, test AUC {summary.test_auc.words} ({seeds})"
 
 
 def _against(decision: Decision) -> list[str]:

@@ -94,6 +94,7 @@ class StrategySummary:
         strategy, kind, mode, shares_search_with: as in the records.
         seeds: the finished seeds, ascending.
         valid_auc, test_auc, valid_logloss, test_logloss: after re-training.
+        valid_gauc: AUC within groups on validation rows; None where a seed has none.
         search_valid_auc: while searching; None where nothing was searched.
         search_seconds, derive_seconds, retrain_seconds: what finding and re-training it took.
         search_samples, derive_samples, retrain_samples, candidates: the same in samples, and in candidate designs.
@@ -102,7 +103,7 @@ class StrategySummary:
         told: what else was measured on test rows, by name (`told_metrics`); only what every seed has.
         cost: the other costs of the model by name, as in the records; only those that every seed has.
         test_auc_by_seed: seed → test AUC, for comparisons by pairs.
-        best: the record of the seed with the highest validation AUC (the first of equals).
+        best: the record of the seed that is best by what validation chooses by (the first of equals).
     """
 
     strategy: str
@@ -114,6 +115,7 @@ class StrategySummary:
     valid_logloss: Spread
     test_auc: Spread
     test_logloss: Spread
+    valid_gauc: Spread | None
     search_valid_auc: Spread | None
     search_seconds: Spread
     derive_seconds: Spread
@@ -128,6 +130,17 @@ class StrategySummary:
     cost: Mapping[str, Spread]
     test_auc_by_seed: Mapping[int, float]
     best: CellRecord
+
+    def chosen_by(self, select: str) -> Spread:
+        """What validation chooses by: one of `nas_fusion.bounds.SELECTIONS`.
+
+        Raises:
+            OptionError: by ``gauc``, where there is none.
+        """
+        found = {"auc": self.valid_auc, "logloss": self.valid_logloss, "gauc": self.valid_gauc}[select]
+        if found is None:
+            raise OptionError(f"valid_gauc of {self.strategy}", "in every record, to choose by it", None)
+        return found
 
     @property
     def found_seconds(self) -> float:
@@ -150,9 +163,11 @@ class StrategySummary:
         return family(self.best)
 
 
-def _validation_rank(auc: float) -> float:
-    """A sort key: the higher the AUC the earlier, NaN last."""
-    return math.inf if math.isnan(auc) else -auc
+def _place(select: str, auc: float, logloss: float, gauc: float | None) -> tuple[float, float]:
+    """A sort key: the better on validation the earlier, NaN last; of equal AUCs the better logloss."""
+    chosen = {"auc": -auc, "logloss": logloss, "gauc": math.nan if gauc is None else -gauc}[select]
+    tie = -auc if select == "logloss" else logloss
+    return (math.inf if math.isnan(chosen) else chosen, math.inf if math.isnan(tie) else tie)
 
 
 def _tuning(record: CellRecord) -> TuningCost | None:
@@ -176,8 +191,9 @@ def _told(group: Sequence[CellRecord]) -> dict[str, Spread]:
     return {name: Spread.of(told[name] for told in each) for name in each[0] if all(name in told for told in each)}
 
 
-def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
+def _summarise(group: Sequence[CellRecord], select: str) -> StrategySummary:
     first = group[0]
+    within = [r.valid_gauc for r in group if r.valid_gauc is not None]
     searched = [r.search_valid_auc for r in group if r.search_valid_auc is not None]
     return StrategySummary(
         strategy=first.strategy,
@@ -189,6 +205,7 @@ def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
         valid_logloss=Spread.of(r.valid_logloss for r in group),
         test_auc=Spread.of(r.test_auc for r in group),
         test_logloss=Spread.of(r.test_logloss for r in group),
+        valid_gauc=Spread.of(within) if len(within) == len(group) else None,
         search_valid_auc=Spread.of(searched) if searched else None,
         search_seconds=Spread.of(r.search_seconds for r in group),
         derive_seconds=Spread.of(r.derive_seconds for r in group),
@@ -202,21 +219,30 @@ def _summarise(group: Sequence[CellRecord]) -> StrategySummary:
         told=_told(group),
         cost={n: Spread.of(r.cost[n] for r in group) for n in COSTS if all(n in r.cost for r in group)},
         test_auc_by_seed={r.seed: r.test_auc for r in group},
-        best=min(group, key=lambda r: _validation_rank(r.valid_auc)),
+        best=min(group, key=lambda r: _place(select, r.valid_auc, r.valid_logloss, r.valid_gauc)),
     )
 
 
-def summarise(records: Iterable[CellRecord]) -> list[StrategySummary]:
-    """One summary per strategy, the highest mean validation AUC first.
+def summarise(records: Iterable[CellRecord], select: str = "auc") -> list[StrategySummary]:
+    """One summary per strategy, the best on validation first: the highest mean AUC, unless `select` says otherwise.
 
     Validation orders, test only reports: sorting by the test AUC would choose on data that nobody may choose on.
-    Equal strategies keep the order of their records.
+    Of equal AUCs the better logloss is first; equal strategies keep the order of their records.
+
+    Args:
+        records: of a comparison.
+        select: one of `nas_fusion.bounds.SELECTIONS`.
 
     Raises:
         OptionError: a strategy has two records of one seed.
     """
-    summaries = [_summarise(group) for group in by_strategy(records).values()]
-    return sorted(summaries, key=lambda s: _validation_rank(s.valid_auc.mean))
+    summaries = [_summarise(group, select) for group in by_strategy(records).values()]
+
+    def place(s: StrategySummary) -> tuple[float, float]:
+        within = None if s.valid_gauc is None else s.valid_gauc.mean
+        return _place(select, s.valid_auc.mean, s.valid_logloss.mean, within)
+
+    return sorted(summaries, key=place)
 
 
 class Margins(NamedTuple):

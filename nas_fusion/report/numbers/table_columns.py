@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from nas_fusion.bounds import SELECTIONS
 from nas_fusion.records import ChosenRecipe, ComparisonInfo
 from nas_fusion.report.escapes import clean
 from nas_fusion.report.number_words import (
@@ -68,15 +69,18 @@ class _Cells(NamedTuple):
     without: Callable[[Absent], str] = lambda line: MISSING
 
 
-def table_columns(rows: Sequence[Row], absent: Sequence[Absent], info: ComparisonInfo, reference: str) -> Columns:
+def table_columns(
+    rows: Sequence[Row], absent: Sequence[Absent], info: ComparisonInfo, reference: str, select: str = "auc"
+) -> Columns:
     """Write the cells of a comparison's tables.
 
     Args:
         rows, absent: the lines (`nas_fusion.report.numbers.decision.lines_of`).
         info: what was compared.
         reference: the strategy with which the others are compared.
+        select: by what validation chose.
     """
-    groups = (_quality(info, reference), _model(), _spent())
+    groups = (_quality(info, reference, select), _model(), _spent())
     return Columns(*(_filled(group, rows, absent) for group in groups))
 
 
@@ -157,8 +161,18 @@ def calls(rows: Sequence[Row], reference: str) -> Mapping[str, str]:
     return {title: ", ".join(names[call]) for call, title in titles.items() if call in names}
 
 
-def _quality(info: ComparisonInfo, reference: str) -> list[_Cells]:
+def _chosen_by(select: str) -> list[_Cells]:
+    """What validation chose by, where that is not the AUC."""
+    if select == "auc":
+        return []
+    title = SELECTIONS[select]
+    short = title.replace("validation", "valid").replace(" ", "\n", 1)
+    return [_Cells(title, short, lambda r: r.summary.chosen_by(select).words)]
+
+
+def _quality(info: ComparisonInfo, reference: str, select: str) -> list[_Cells]:
     columns = [
+        *_chosen_by(select),
         _Cells("validation AUC", "valid\nAUC", lambda r: r.summary.valid_auc.words),
         _Cells("test AUC", "test\nAUC", lambda r: r.summary.test_auc.words),
         _Cells(f"against {reference}", "against\nreference", lambda r: f"{r.call} {r.amount}".strip(), words=True),

@@ -80,7 +80,7 @@ def markdown_report(model: ReportModel, drawing: Drawing = lambda cell: None) ->
     if model.agreements:
         parts.append(f"## Agreement of the designs across seeds\n\n{_table(model.agreement_table)}")
     if model.rows:
-        parts.append("## What was found\n\nOf every strategy the seed with the best validation AUC.")
+        parts.append(f"## What was found\n\nOf every strategy the seed with the best {model.chosen_by}.")
         parts += [_design(design, drawing) for design in model.found]
     return "\n\n".join([*parts, _repeat(model)]) + "\n"
 
@@ -114,7 +114,7 @@ def _rows(model: ReportModel, columns: Sequence[Column]) -> str:
 
 
 def _results(model: ReportModel) -> str:
-    remarks = ["Mean ± standard deviation over the seeds, after re-training; best validation AUC first."]
+    remarks = [f"Mean ± standard deviation over the seeds, after re-training; best {model.chosen_by} first."]
     remarks += [*model.reference_note, *model.notes]
     columns = model.columns
     told = markdown_item(model.told_note)

@@ -35,7 +35,7 @@ def comparison_caption(model: ReportModel) -> str:
     lines = [
         f"{info.data}: {train:,} / {valid:,} / {test:,} rows, {info.fields} fields, {info.features:,} features{known}",
         f"Budget per strategy: {info.budget}. Mean ± sd over seeds {', '.join(map(str, info.seeds))}; "
-        "sorted by validation AUC.",
+        f"sorted by {model.chosen_by}.",
         *model.recipe_note,
         *model.reference_note,
         *model.notes,

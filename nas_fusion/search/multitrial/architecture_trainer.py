@@ -13,7 +13,7 @@ from nas_fusion.errors import TrainingError
 from nas_fusion.nn import Fields
 from nas_fusion.records import TracePoint
 from nas_fusion.search.multitrial.budget_shares import TimeShares
-from nas_fusion.search.multitrial.candidates import train_candidate
+from nas_fusion.search.multitrial.candidates import TrainedCandidate, train_candidate
 from nas_fusion.search.multitrial.run_multitrial import candidate_recipe
 from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.task import SearchTask
@@ -42,20 +42,27 @@ class ArchitectureTrainer:
     def __post_init__(self) -> None:
         self._config, self._shares = candidate_recipe(self.task), TimeShares(self.task.watch, self.task.candidates)
         self._fields = self.task.make_space().fields
+        self._trained: list[tuple[Architecture, TrainedCandidate]] = []
 
     def share_left(self) -> bool:
         """Whether the budget pays for another candidate."""
         return len(self.tried) < self.task.candidates and self._shares.fits()
 
     def train(self, architecture: Architecture) -> float | None:
-        """The best validation AUC of an architecture; None where it could not be trained."""
+        """How good an architecture is on validation rows, the higher the better; None where it could not be trained.
+
+        That is its best validation AUC, or what `TrainConfig.select` chooses by instead.
+        """
         try:
-            valid_auc: float | None = self._train(architecture)
+            result = self._train(architecture)
         except TrainingError as error:
             self.samples += self._config.max_samples or 0
-            self.problem, valid_auc = str(error), None
-        self.tried.append((architecture, valid_auc))
-        return valid_auc
+            self.problem = str(error)
+            self.tried.append((architecture, None))
+            return None
+        self.tried.append((architecture, result.valid_auc))
+        self._trained.append((architecture, result))
+        return result.best_rank.score
 
     def outcome(self, details: dict[str, Any] | None = None) -> SearchOutcome:
         """The best of them, and what all of them cost.
@@ -66,15 +73,14 @@ class ArchitectureTrainer:
         Raises:
             TrainingError: none could be trained.
         """
-        trained = [(architecture, auc) for architecture, auc in self.tried if auc is not None]
-        if not trained:
+        if not self._trained:
             problem = f"none of {len(self.tried)} candidates could be trained; lower the learning rate?"
             raise TrainingError(f"{problem} The last one: {self.problem}" if self.problem else problem)
-        best, valid_auc = max(trained, key=lambda one: one[1])
+        best, result = max(self._trained, key=lambda one: one[1].best_rank)
         candidates = [{"design": str(architecture), "valid_auc": auc} for architecture, auc in self.tried]
         return SearchOutcome(
             design=best,
-            valid_auc=valid_auc,
+            valid_auc=result.valid_auc,
             trace=tuple(self.trace),
             samples=self.samples,
             seconds=self.task.watch.elapsed,
@@ -82,7 +88,7 @@ class ArchitectureTrainer:
             details={"candidates": candidates, **(details or {})},
         )
 
-    def _train(self, architecture: Architecture) -> float:
+    def _train(self, architecture: Architecture) -> TrainedCandidate:
         label = f"{self.task.label} {len(self.tried) + 1}/{self.task.candidates}"
         with self._shares.round() as limit, self.task.training_log.training("candidate", architecture) as training:
             result = train_candidate(
@@ -93,4 +99,4 @@ class ArchitectureTrainer:
             training.result(result.valid_auc)
         self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]
         self.samples += result.samples
-        return result.valid_auc
+        return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,16 +22,25 @@ from nas_fusion.search.multitrial.budget_shares import TimeShares
 from nas_fusion.search.outcome import trace_of
 from nas_fusion.search.service.orders import failure_of, task_order, trial_parameters
 from nas_fusion.search.task import SearchTask
-from nas_fusion.training import EpochRecord, FitResult, TrainConfig, fit, seeded
+from nas_fusion.training import EpochRecord, FitResult, Rank, TrainConfig, fit, seeded
 from nas_fusion.training_log import Training
 
 
 class TrainedCandidate(NamedTuple):
-    """What a candidate's training gave; the trace counts seconds of the search and samples of the candidate."""
+    """What a candidate's training gave; the trace counts seconds of the search and samples of the candidate.
+
+    `rank`: by what validation chooses; by the AUC if not given.
+    """
 
     valid_auc: float
     samples: int
     trace: tuple[TracePoint, ...]
+    rank: Rank | None = None
+
+    @property
+    def best_rank(self) -> Rank:
+        """How good it is."""
+        return self.rank or Rank(self.valid_auc, 0.0)
 
 
 @runtime_checkable
@@ -102,7 +111,8 @@ def train_candidate(
             make_model, task.data, config, on_validation,
             label=label, console=task.console, on_model=keep, clock=task.watch.now,
         )  # fmt: skip
-    return TrainedCandidate(result.best_valid_auc, result.samples, trace_of(result.history, seconds=seconds))
+    trace = trace_of(result.history, seconds=seconds)
+    return TrainedCandidate(result.best_valid_auc, result.samples, trace, result.best_rank)
 
 
 @dataclass
@@ -195,11 +205,12 @@ class TrainingAsTrials:
         with sent.told:
             if not sent.end.succeeded:
                 raise failure_of(sent.end, sent.outcome, self.run.folder)
-            valid_auc = float(sent.end.final["default"])
-            if not all(math.isfinite(auc) for auc in (valid_auc, *(point.valid_auc for point in sent.trace))):
+            final = sent.end.final
+            valid_auc, rank = _auc_in(final), Rank(float(final["default"]), float(final.get("tie", 0.0)))
+            if not all(math.isfinite(auc) for auc in (*rank, valid_auc, *(point.valid_auc for point in sent.trace))):
                 raise TrainingError(f"trial {sent.end.name} reported a validation AUC of {valid_auc}")
             sent.training.result(valid_auc)
-        return TrainedCandidate(valid_auc, int(sent.end.final["samples"]), tuple(sent.trace))
+        return TrainedCandidate(valid_auc, int(final["samples"]), tuple(sent.trace), rank)
 
     def _sent(self, design: FusionDesign) -> _Sent:
         told = self.until.enter_context(ExitStack())
@@ -207,7 +218,12 @@ class TrainingAsTrials:
         return _Sent(self.run.new_outcome(), told, training)
 
     def _on_metric(self, position: int, value: Any) -> None:
-        sent, valid_auc = self._wave[position], float(value["default"])
+        sent, valid_auc = self._wave[position], _auc_in(value)
         seconds = self.task.watch.elapsed
         sent.trace.append(TracePoint(seconds, int(value["samples"]), valid_auc))
         sent.training.validated(valid_auc)
+
+
+def _auc_in(metric: Mapping[str, Any]) -> float:
+    """The validation AUC that a trial reported; where it reported one number alone, that is it."""
+    return float(metric.get("valid_auc", metric["default"]))

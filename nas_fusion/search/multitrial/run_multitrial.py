@@ -22,7 +22,7 @@ from nas_fusion.nni_bridge import (
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import InProcess
 from nas_fusion.search.multitrial.budget_shares import OutOfTimeError, TimeShares, samples_per_candidate
-from nas_fusion.search.multitrial.candidates import CandidateTraining, TrainingAsTrials, TrainingHere
+from nas_fusion.search.multitrial.candidates import CandidateTraining, TrainedCandidate, TrainingAsTrials, TrainingHere
 from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.strategy_faults import warn_of_end
 from nas_fusion.search.task import SearchTask
@@ -32,7 +32,7 @@ from nas_fusion.training import TrainConfig
 
 @dataclass
 class CandidateTrainer:
-    """What NNI calls for every candidate: train it for its share, report its best validation AUC.
+    """What NNI calls for every candidate: train it for its share, report how good it was on validation rows.
 
     NNI's sequential engine with one Lightning evaluator would train the first model only and reuse the finished
     trainer for the others; here every candidate has its own.
@@ -52,6 +52,7 @@ class CandidateTrainer:
     tried: list[Any] = field(default_factory=list)
     trace: list[TracePoint] = field(default_factory=list)
     problem: str = ""
+    results: dict[int, TrainedCandidate] = field(default_factory=dict)  # by the place among those tried
 
     def __call__(self, candidate: ExecutableModelSpace) -> None:
         """Train one candidate and report to NNI."""
@@ -69,8 +70,23 @@ class CandidateTrainer:
             raise
         self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]
         self.samples += result.samples
+        self.results[len(self.tried) - 1] = result
         # NNI's functional evaluator takes a candidate's result from here.
-        nni.report_final_result(result.valid_auc)
+        nni.report_final_result(result.best_rank.score)
+
+    def by_rank(self) -> list[tuple[Any, TrainedCandidate]]:
+        """The candidates whose result counts, best first; of equals the first."""
+        trained = [
+            (model, self.results[place])
+            for place, model in enumerate(self.tried)
+            if place in self.results and model.status == ModelStatus.Trained and math.isfinite(model.metric)
+        ]
+        return sorted(trained, key=lambda one: one[1].best_rank, reverse=True)
+
+    def valid_auc(self, place: int) -> float | None:
+        """Of the candidate with this place among those tried; None where it could not be trained."""
+        found = self.results.get(place)
+        return None if found is None else found.valid_auc
 
     def share_left(self) -> bool:
         """Whether the budget pays for another candidate."""
@@ -95,20 +111,24 @@ def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
         ended = current_allowance().run(lambda: strategy(space, engine))
         engine.wait_models()
     warn_of_end(task, ended)
-    best = engine.best_model()
-    if best is None:
+    ranked = trainer.by_rank()
+    if not ranked:
         problem = f"none of {len(trainer.tried)} candidates could be trained; lower the learning rate?"
         raise TrainingError(f"{problem} The last one: {trainer.problem}" if trainer.problem else problem)
-    models = [{"design": str(FusionDesign.from_sample(m.sample)), "valid_auc": m.metric} for m in trainer.tried]
+    (best, result), *others = ranked
+    models = [
+        {"design": str(FusionDesign.from_sample(model.sample)), "valid_auc": trainer.valid_auc(place)}
+        for place, model in enumerate(trainer.tried)
+    ]
     return SearchOutcome(
         design=FusionDesign.from_sample(best.sample).check(),
-        valid_auc=float(best.metric),
+        valid_auc=result.valid_auc,
         trace=tuple(trainer.trace),
         samples=trainer.samples,
         seconds=task.watch.elapsed,
         candidates=len(trainer.tried),
         details={"candidates": models, **({"ended": ended} if ended else {})},
-        alternatives=_by_rank(engine)[1:],
+        alternatives=tuple(FusionDesign.from_sample(model.sample) for model, _ in others),
     )
 
 
@@ -124,12 +144,6 @@ def time_shares(task: SearchTask) -> TimeShares:
     at_once = 1 if isinstance(task.engine, InProcess) else task.engine.concurrency
     # Side by side the candidates of a wave take the time of one.
     return TimeShares(task.watch, math.ceil(task.candidates / at_once))
-
-
-def _by_rank(engine: BudgetedEngine) -> tuple[FusionDesign, ...]:
-    trained = [m for m in engine.list_models(ModelStatus.Trained) if m.metric is not None and math.isfinite(m.metric)]
-    ranked = sorted(trained, key=lambda m: m.metric, reverse=True)
-    return tuple(FusionDesign.from_sample(m.sample) for m in ranked)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.records import TracePoint
 from nas_fusion.search.multitrial.budget_shares import TimeShares, samples_per_candidate
-from nas_fusion.search.multitrial.candidates import train_candidate
+from nas_fusion.search.multitrial.candidates import TrainedCandidate, train_candidate
 from nas_fusion.search.task import SearchTask
 from nas_fusion.strategy.abilities import RefinesDesigns
 from nas_fusion.training import TrainConfig
@@ -28,6 +28,7 @@ class Refined:
         trace: their validations, after the supernet's.
         designs: every candidate and its validation AUC (None: it could not be trained).
         before: how many points the search's trace has before these.
+        trained: the candidates that could be trained.
     """
 
     samples: int = 0
@@ -35,18 +36,19 @@ class Refined:
     trace: list[TracePoint] = field(default_factory=list)
     designs: list[tuple[FusionDesign, float | None]] = field(default_factory=list)
     before: int = 0
+    trained: list[tuple[FusionDesign, TrainedCandidate]] = field(default_factory=list)
 
     @property
     def best(self) -> tuple[FusionDesign, float] | None:
-        """The best candidate; of equals the first."""
-        trained = [(design, auc) for design, auc in self.designs if auc is not None]
-        return max(trained, key=lambda item: item[1], default=None)
+        """The best candidate and its validation AUC; of equals the first."""
+        found = max(self.trained, key=lambda item: item[1].best_rank, default=None)
+        return None if found is None else (found[0], found[1].valid_auc)
 
     @property
     def by_rank(self) -> tuple[FusionDesign, ...]:
         """The trained candidates, best first; of equals the first."""
-        trained = [(design, auc) for design, auc in self.designs if auc is not None]
-        return tuple(design for design, _ in sorted(trained, key=lambda item: -item[1]))
+        ranked = sorted(self.trained, key=lambda item: item[1].best_rank, reverse=True)
+        return tuple(design for design, _ in ranked)
 
     @property
     def details(self) -> list[dict[str, Any]]:
@@ -133,3 +135,4 @@ def _try(design: FusionDesign, task: SearchTask, config: TrainConfig, refined: R
     refined.trace += [replace(point, samples=before + point.samples) for point in result.trace]
     refined.samples += result.samples
     refined.designs.append((design, result.valid_auc))
+    refined.trained.append((design, result))

@@ -11,12 +11,14 @@ from nas_fusion.training.quality.calibration import (
 )
 from nas_fusion.training.quality.predictions import FloatArray, IntArray, Predictions, probabilities
 from nas_fusion.training.quality.ranking import auc, grouped_auc, pr_auc
+from nas_fusion.training.quality.selection import Rank, rank_of
 
 __all__ = [
     "BINS",
     "FloatArray",
     "IntArray",
     "Predictions",
+    "Rank",
     "auc",
     "base_rate_logloss",
     "calibration_error",
@@ -26,5 +28,6 @@ __all__ = [
     "normalised_entropy",
     "pr_auc",
     "probabilities",
+    "rank_of",
     "reliability",
 ]

@@ -174,3 +174,38 @@ def test_over_data_sets_a_reference_counts_as_named_only_where_all_named_it_befo
 def test_a_failed_cell_that_was_repeated_is_no_failure() -> None:
     found = comparison_model([cell("tpe", 0)], failures=(FailedCell("tpe", 0, "no"), FailedCell("tpe", 1, "no")))
     assert found.decision.failures == (FailedCell("tpe", 1, "no"),)
+
+
+def three_ways() -> list[CellRecord]:
+    """Three searches, each of which is the best by another measure."""
+    values = {"a": (0.80, 0.50, 0.60), "b": (0.79, 0.40, 0.61), "c": (0.78, 0.45, 0.62)}
+    return [
+        cell(name, seed, valid_auc=auc + seed / 1000, valid_logloss=loss - seed / 1000, valid_gauc=within)
+        for name, (auc, loss, within) in values.items()
+        for seed in (0, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("select", "order", "words"),
+    [
+        ("auc", ["a", "b", "c"], "a, validation AUC 0.8005"),
+        ("logloss", ["b", "c", "a"], "b, validation logloss 0.3995"),
+        ("gauc", ["c", "b", "a"], "c, validation AUC within groups 0.6200"),
+    ],
+)
+def test_validation_chooses_by_what_was_asked_for(select: str, order: list[str], words: str) -> None:
+    model = comparison_model(three_ways(), seeds=(0, 1), settings={"recipe": {"select": select}})
+    assert [row.summary.strategy for row in model.rows] == order
+    assert words in headline(model.decision)
+    assert model.decision.best is not None
+    assert model.decision.best.best.seed == 1  # within groups both are equal, and its logloss is better
+    assert model.columns.quality[0].title == model.chosen_by
+
+
+def test_of_equal_aucs_the_better_logloss_is_first_and_records_without_groups_are_ordered_by_auc() -> None:
+    equal = [cell("a", 0, valid_logloss=0.6), cell("b", 0, valid_logloss=0.5), cell("a", 1, valid_logloss=0.4)]
+    found = comparison_model([*equal, cell("b", 1, valid_logloss=0.55)]).decision
+    assert [s.strategy for s in found.summaries] == ["a", "b"]  # by .5 and .525
+    assert found.summaries[0].best.seed == 1
+    assert comparison_model(equal, settings={"recipe": {"select": "gauc"}}).decision.select == "auc"
