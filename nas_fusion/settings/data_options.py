@@ -52,8 +52,9 @@ class DataOptions:
         format: one of `nas_fusion.log_formats`; "auto" goes by the file's extension and its first lines.
         encoding: of a text file; None goes by its bytes (byte-order marks, zeros), else UTF-8.
         delimiter: one ASCII character between the cells of a text file; None goes by its first lines.
-        quote: "double": cells may stand in double quotes, even where their lines look like rows; "none": quotes are
-            plain text; None: double quotes, but rows are never swallowed.
+        quote: "double": cells may stand in double quotes, even where their lines look like rows; "backslash": the same,
+            but a quote within is written \\" and not as two; "none": quotes are plain text; None: double quotes, or
+            with backslashes where the first lines tell, but rows are never swallowed.
         decimal: "." or ","; None goes by the first lines.
         missing: texts that are missing values, beside those that are in every text
             (`nas_fusion.data.sources.cells.COMMON_MARKS`).
@@ -108,7 +109,10 @@ class DataOptions:
         shown="what cuts the first lines into equally many cells",
     )
     quote: str | None = word(
-        None, ("double", "none"), "Whether cells of a text file may stand in double quotes.", panel=Panel.DATA
+        None,
+        ("double", "backslash", "none"),
+        "How quotes within quoted cells of a text are written: as two, or after a backslash; `none`: all are text.",
+        panel=Panel.DATA,
     )
     decimal: str | None = word(None, (".", ","), "The decimal mark of numbers in a text file.", panel=Panel.DATA)
     missing: tuple[str, ...] = text(

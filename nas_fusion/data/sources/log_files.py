@@ -146,12 +146,14 @@ class PartRules:
         columns: of a text with a header, those of its header; a part without one has these.
         delimiter: of a delimited text.
         decimal: of numbers in a text.
+        escapes: whether a backslash before a quote makes it plain.
         numbers: of a libsvm file, field → index of the fields that are numbers.
     """
 
     columns: tuple[str, ...] = ()
     delimiter: str = ""
     decimal: str = ""
+    escapes: bool = False
     numbers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -426,6 +426,20 @@ def test_runs_of_blanks_are_one_delimiter(block: int, write: Write, monkeypatch:
     assert rows_of(write("log.txt", "  \r\n".join(lines) + "  \r\n")) == ROWS
 
 
+@pytest.mark.parametrize("block", [9, 1 << 24])
+def test_quotes_after_backslashes(block: int, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Source, "chunk_bytes", block)
+    text = 'click,size,user\n1,"27\\" wide, black",u\n0,"a\\\\",\\N\n1,"\\"\n\\"",v\n'
+    path = write("log.csv", text)
+    expected = [("1", '27" wide, black', "u"), ("0", "a\\", "\\N"), ("1", '"\n"', "v")]
+    assert rows_of(path) == rows_of(path, quote="backslash") == expected
+    assert [guess.option for guess in open_source(path).guesses] == ["--quote"]
+    late = write("late.csv", PLAIN + PLAIN[17:] * 10 + '1,"27\\" wide, black",3\n')
+    monkeypatch.setattr("nas_fusion.data.sources.formats.text_guesses.DECIMAL_LINES", 20)
+    with pytest.raises(DataError, match=r"late\.csv, line 2202: expected 3 columns, found 4; .*say --quote backslash"):
+        rows_of(late)
+
+
 def test_the_first_line_of_excel(write: Write) -> None:
     assert rows_of(write("log.csv", "sep=;\n" + PLAIN.replace(",", ";"))) == ROWS
     assert rows_of(write("log.csv", "sep=\\t\n" + PLAIN.replace(",", "\t"))) == ROWS

@@ -12,15 +12,17 @@ import pyarrow as pa
 import pyarrow.csv
 
 from nas_fusion.data.sources.cells import NUMBER, ArrowRows, CellRules
-from nas_fusion.data.sources.formats.row_blocks import DOUBLE, NONE, QUOTE_HINT, Dialect, Ragged, RowBlocks
+from nas_fusion.data.sources.formats.row_blocks import BACKSLASH, DOUBLE, NONE, QUOTE_HINT, Dialect, Ragged, RowBlocks
 from nas_fusion.data.sources.formats.text_guesses import (
     DECIMAL_LINES,
     EMPTY_QUOTES,
     cells_of,
     guess_delimiter,
     has_decimal_commas,
+    has_escaped_quotes,
     idle_blanks,
     separator_line,
+    without_escapes,
 )
 from nas_fusion.data.sources.log_files import FileHead, PartRules
 from nas_fusion.data.sources.source import FileSource, Guess
@@ -58,19 +60,19 @@ class DelimitedSource(FileSource):
         self._head_options = head.options
         self._text = head.text
         self.has_header = names is None
-        self.quotes = head.options.quote == DOUBLE or (quotes and head.options.quote != NONE)
+        self.quotes = head.options.quote in (DOUBLE, BACKSLASH) or (quotes and head.options.quote != NONE)
         told = head.first.delimiter if head.first else head.options.delimiter or separator_line(head.lines[0])
         self.delimiter = delimiter or told or guess_delimiter(head.lines, quotes=self.quotes)
         self._skip = 0
-        blanks = idle_blanks(self.delimiter)
-        loose = names is None and self.quotes and any(map(blanks.search, head.lines[:DECIMAL_LINES]))
-        self._blanks = blanks.pattern.encode() if loose else b""
+        free = names is None and self.quotes  # a format of its own says how its lines are
+        self.has_loose_blanks = free and any(map(idle_blanks(self.delimiter).search, head.lines[:DECIMAL_LINES]))
+        self.has_escapes = head.options.quote == BACKSLASH or (free and self._escapes(head))
         self.raw_columns = tuple(names) if names is not None else self._header(head)
         self.columns = self.raw_columns
         if len(set(self.columns)) < len(self.columns):
             raise self._double()
         decimal = head.options.decimal or (head.first.decimal if head.first else self._decimal(head))
-        self.rules = CellRules((*self.rules.marks, *[EMPTY_QUOTES] * loose), decimal)
+        self.rules = CellRules((*self.rules.marks, *[EMPTY_QUOTES] * self.has_loose_blanks), decimal)
         self.guesses = (*self.guesses, *self._guessed(head, told=bool(delimiter or told), decimal=decimal))
         length = sum(len(line) + 1 for line in head.lines) / len(head.lines)
         self.expected_rows = int(self.file.size / length)
@@ -93,7 +95,8 @@ class DelimitedSource(FileSource):
     @property
     def for_parts(self) -> PartRules:
         """What holds for the other parts of a log of which this is the first."""
-        return PartRules(self.raw_columns if self.has_header else (), self.delimiter, self.rules.decimal)
+        columns = self.raw_columns if self.has_header else ()
+        return PartRules(columns, self.delimiter, self.rules.decimal, self.has_escapes)
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once, front to back.
@@ -136,8 +139,18 @@ class DelimitedSource(FileSource):
     def _blocks(self, columns: Sequence[str]) -> RowBlocks:
         return RowBlocks(
             self._text, self._dialect, lambda text: self._parse(text, columns), skip=self._skip, size=self.chunk_bytes,
-            error=self.error_at, blanks=self._blanks,
+            error=self.error_at, mend=self._mend if self.has_escapes or self.has_loose_blanks else None,
         )  # fmt: skip
+
+    def _mend(self, lines: bytes) -> bytes:
+        """Whole lines, written such as Arrow reads them right."""
+        if self.has_escapes:
+            lines = without_escapes(lines)
+        return self._idle.sub(b"", lines) if self.has_loose_blanks else lines
+
+    @cached_property
+    def _idle(self) -> re.Pattern[bytes]:
+        return re.compile(idle_blanks(self.delimiter).pattern.encode(), re.MULTILINE)
 
     @cached_property
     def _dialect(self) -> Dialect:
@@ -209,6 +222,11 @@ class DelimitedSource(FileSource):
             return self.error(f"the first line is no header: {shown(double)} stands there twice")
         return self.error(f"two columns are called {shown(double)}")
 
+    def _escapes(self, head: FileHead) -> bool:
+        if head.first or head.options.quote:
+            return bool(head.first and head.first.escapes)
+        return has_escaped_quotes([line for line in head.lines if line.strip()], self.delimiter)
+
     def _decimal(self, head: FileHead) -> str:
         if self.kind != DelimitedSource.kind or self.delimiter == ",":
             return "."
@@ -223,6 +241,10 @@ class DelimitedSource(FileSource):
         if not told and self.delimiter != ",":
             yield Guess(
                 f"delimiter {self.delimiter!r}", "it cuts the first lines into equally many cells", "--delimiter"
+            )
+        if self.has_escapes and not head.options.quote:
+            yield Guess(
+                'quotes after a backslash, \\"', "only so the first lines have as many cells as the header", "--quote"
             )
         if decimal != "." and not head.options.decimal:
             yield Guess(f"decimal mark {decimal!r}", "columns of the first lines hold nothing else", "--decimal")

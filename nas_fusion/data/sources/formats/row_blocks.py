@@ -40,11 +40,12 @@ LIKE_ROWS = 0.5
 SURELY_ROWS = 1000
 """So many lines within a cell that is still open are enough to judge by."""
 
-DOUBLE, NONE = "double", "none"
-"""What quotes do: stand around cells, where two are one; or nothing."""
+DOUBLE, BACKSLASH, NONE = "double", "backslash", "none"
+"""What quotes do: stand around cells, where one is written as two or after a backslash; or nothing."""
 
 
 QUOTE_HINT = "; if quotes are plain text in this file, say --quote none, and if they are not, --quote double"
+ESCAPE_HINT = '; if \\" stands for a quote in this file, say --quote backslash'
 
 
 class Span(NamedTuple):
@@ -192,6 +193,13 @@ class Block(NamedTuple):
         return self.first_line + row_lines(self.text, self.spans)[row - self.first_row]
 
 
+def hint_about(line: bytes) -> str:
+    """What may help with a ragged line."""
+    if b'\\"' in line:
+        return ESCAPE_HINT
+    return QUOTE_HINT if b'"' in line else ""
+
+
 def row_lines(text: bytes, spans: list[Span]) -> list[int]:
     """For every row of a block, the 0-based line of the block where it begins."""
     within = {place for span in spans for place in _line_ends(text, span)}
@@ -221,7 +229,7 @@ class RowBlocks:
         skip: lines before the first row.
         size: bytes of a block.
         error: makes an error of a message and a 1-based line.
-        blanks: a pattern of blanks that do not count, though Arrow would let them; or nothing.
+        mend: makes whole lines such as Arrow reads them right; None where they are.
     """
 
     def __init__(
@@ -233,11 +241,11 @@ class RowBlocks:
         skip: int,
         size: int,
         error: Callable[[str, int], DataError],
-        blanks: bytes = b"",
+        mend: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._text, self._dialect, self._parse = text, dialect, parse
         self._skip, self._size, self._error = skip, size, error
-        self._blanks = re.compile(blanks, re.MULTILINE) if blanks else None
+        self._mend = mend
         self._row, self._line = 0, 1 + skip
 
     def __iter__(self) -> Iterator[Block]:
@@ -246,27 +254,30 @@ class RowBlocks:
         Raises:
             DataError: a row has too few or too many cells, a cell in quotes has swallowed rows, or bytes are no text.
         """
-        rest, skip = b"", self._skip
+        rest, tail, skip = b"", b"", self._skip  # whole lines that no block has, and the begin of the next one
         with self._text.open() as stream:
-            while piece := self._read(stream, max(self._size, len(rest))):
+            while piece := self._read(stream, max(self._size, len(rest) + len(tail))):
                 while skip and (end := piece.find(b"\n")) >= 0:
                     piece, skip = piece[end + 1 :], skip - 1
                 if skip:
                     continue
-                end = piece.rfind(b"\n") + 1
-                text = self._mended(b"".join([rest, memoryview(piece)[:end]])) if end else b""
-                if block := self._next(text, last=False):
-                    yield block
-                    rest = text[len(block.text) :] + piece[end:]
+                if end := piece.rfind(b"\n") + 1:
+                    rest, tail = self._joined(rest, tail, memoryview(piece)[:end]), piece[end:]
+                    if block := self._next(rest, last=False):
+                        yield block
+                        rest = rest[len(block.text) :]
                 else:
-                    rest = (text or rest) + piece[end:]
-                if len(rest) > LONGEST_ROW:
+                    tail += piece
+                if len(rest) + len(tail) > LONGEST_ROW:
                     raise self._error(f"a row goes on for more than {LONGEST_ROW >> 20} MiB{QUOTE_HINT}", self._line)
-            if block := self._next(self._mended(rest), last=True):
+            if block := self._next(self._joined(rest, tail, b""), last=True):
                 yield block
 
-    def _mended(self, text: bytes) -> bytes:
-        return self._blanks.sub(b"", text) if self._blanks else text
+    def _joined(self, rest: bytes, tail: bytes, piece: bytes | memoryview) -> bytes:
+        """Whole lines and those that follow them, these mended."""
+        if self._mend is None:
+            return b"".join([rest, tail, piece])
+        return rest + self._mend(b"".join([tail, piece]))
 
     def _next(self, text: bytes, *, last: bool) -> Block | None:
         block = self._block(text, last=last) if text else None
@@ -298,8 +309,8 @@ class RowBlocks:
             spans = self._spans(text, last=last) if may_span else []
             if not spans or spans[-1].closed:
                 line = row_lines(text, spans)[error.row]
-                quoted = may_span and b'"' in text.split(b"\n")[line]
-                raise self._error(f"{error}{QUOTE_HINT if quoted else ''}", self._line + line) from error
+                hint = hint_about(text.split(b"\n")[line]) if may_span else ""
+                raise self._error(f"{error}{hint}", self._line + line) from error
         except UnicodeDecodeError as error:
             raise self._error(error.reason, self._line + text.count(b"\n", 0, error.start)) from error
         else:

@@ -46,6 +46,25 @@ def idle_blanks(delimiter: str) -> re.Pattern[str]:
     return re.compile(rf'(?<![^{around}\n]){blanks}(?="[^"{around}\r\n])', re.MULTILINE)
 
 
+ESCAPED = re.compile(rb'\\(["\\])')
+
+
+def without_escapes(text: bytes) -> bytes:
+    """A text in which a quote within a cell is written as two, not after a backslash."""
+    return ESCAPED.sub(lambda found: b'""' if found[1] == b'"' else b"\\", text)
+
+
+def has_escaped_quotes(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether a backslash before a quote makes it plain: more lines that hold both are then as wide as the header."""
+    width = len(cells_of(lines[0], delimiter, quotes=True))
+    judged = [line for line in lines[1:DECIMAL_LINES] if '\\"' in line]
+    mended = [without_escapes(line.encode()).decode() for line in judged]
+    fitting = [
+        sum(len(cells_of(line, delimiter, quotes=True)) == width for line in every) for every in (judged, mended)
+    ]
+    return fitting[1] > fitting[0]
+
+
 def cells_of(line: str, delimiter: str, *, quotes: bool) -> list[str]:
     """The cells of a line, trimmed."""
     cells = next(
