@@ -203,7 +203,7 @@ def _parts(place: Place, base: str, infos: Sequence[pa.fs.FileInfo]) -> list[Par
     """
     found = [info for info in infos if info.size]
     if not found:
-        what = f"all {len(infos)} files are empty" if infos else "no file is there (hidden ones do not count)"
+        what = "there are only empty files" if infos else "no file is there (hidden ones do not count)"
         raise DataError(what, path=place.name(place.path))
     return [PartFile(_log_file(place, info), _keys(posixpath.relpath(info.path, base))) for info in found]
 

@@ -21,6 +21,9 @@ from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 READ_BYTES = 1 << 20
 SNIFF_BYTES = 1 << 18
 SNIFFED_LINES = 5
+LONGEST_HEADER = 1 << 24
+"""Bytes; a first line of more than that is none."""
+
 MAGIC_BYTES = 16
 """More than any format's mark at the beginning of a file."""
 
@@ -28,6 +31,7 @@ COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 """Extensions of compressed files; whether one is compressed, its first bytes tell."""
 
 LINE_END = re.compile(r"\r\n|\n|\r")
+LINE_END_BYTES = re.compile(rb"[\r\n]")
 
 
 @dataclass(frozen=True)
@@ -225,7 +229,7 @@ class FileHead:
             DataError: the file cannot be read as text.
         """
         lines = LINE_END.split(self._text)
-        if len(self._bytes) == SNIFF_BYTES and len(lines) > 1:
+        if not self._is_whole and len(lines) > 1:
             lines = lines[:-1]
         while lines and not lines[-1]:
             lines.pop()  # after the last line end
@@ -247,7 +251,12 @@ class FileHead:
             raise DataError(problem, path=self.file.name)
         try:
             with self.file.stream(codec_of(self.magic)) as stream:
-                return bytes(stream.read(SNIFF_BYTES))
+                head = bytes(stream.read(SNIFF_BYTES))
+                while (
+                    len(head) < LONGEST_HEADER and not LINE_END_BYTES.search(head) and (more := stream.read(len(head)))
+                ):
+                    head += more
+                return head
         except OSError as error:
             raise DataError(f"cannot be read ({str(error).splitlines()[0]})", path=self.file.name) from error
 
@@ -257,13 +266,18 @@ class FileHead:
         decoder = codecs.getincrementaldecoder("utf-8-sig" if name == UTF_8 else name)()
         try:
             # The last character of a longer text may be cut in two.
-            text = decoder.decode(self._bytes, final=len(self._bytes) < SNIFF_BYTES)
+            text = decoder.decode(self._bytes, final=self._is_whole)
         except UnicodeError as error:
             line = self._bytes.count(b"\n", 0, getattr(error, "start", 0)) + 1
             raise DataError(bad_bytes(name, error), path=self.file.name, row=line) from error
         if "\0" in text:
             raise DataError("expected text, found binary data", path=self.file.name)
         return text
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the text may end here: all of it was read, as far as its length tells."""
+        return len(self._bytes) < SNIFF_BYTES
 
     @property
     def _is_mac(self) -> bool:

@@ -440,6 +440,13 @@ def test_quotes_after_backslashes(block: int, write: Write, monkeypatch: pytest.
         rows_of(late)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_header_may_be_long(encoding: str, tmp_path: Path) -> None:
+    names = [f"a_column_with_a_rather_long_name_{k:06d}" for k in range(10_000)]
+    text = ",".join(names) + "\n" + ",".join(["1"] * 10_000) + "\n"
+    assert open_source(put(tmp_path / "log.csv", text.encode(encoding))).columns == tuple(names)
+
+
 def test_the_first_line_of_excel(write: Write) -> None:
     assert rows_of(write("log.csv", "sep=;\n" + PLAIN.replace(",", ";"))) == ROWS
     assert rows_of(write("log.csv", "sep=\\t\n" + PLAIN.replace(",", "\t"))) == ROWS

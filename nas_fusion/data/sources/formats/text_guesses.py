@@ -67,15 +67,11 @@ def has_escaped_quotes(lines: Sequence[str], delimiter: str) -> bool:
 
 def cells_of(line: str, delimiter: str, *, quotes: bool) -> list[str]:
     """The cells of a line, trimmed."""
-    cells = next(
-        csv.reader(
-            [line.strip(" ")],
-            delimiter=delimiter,
-            quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
-            skipinitialspace=True,
-        ),
-        [],
-    )
+    text = line.strip(" ")
+    if quotes and '"' in text and len(text) <= csv.field_size_limit():
+        cells = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    else:
+        cells = [cell for cell in text.split(delimiter) if cell or delimiter != " "]
     return [cell.strip() for cell in cells]
 
 
