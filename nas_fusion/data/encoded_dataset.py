@@ -38,6 +38,7 @@ class EncodedSplit:
             where missing; None if no field is a number.
         weights: float32 ``[rows]``, how much every row counts, as the log says it; None if all count alike.
         groups: int32 ``[rows]``, the number of every row's group (a user, say); None without groups.
+        rows: int64 ``[rows]``, of the test rows their place in the log, the first row's being 0; None for other splits.
     """
 
     ids: np.memmap[Any, Any]
@@ -47,6 +48,7 @@ class EncodedSplit:
     numbers: np.memmap[Any, Any] | None = None
     weights: np.memmap[Any, Any] | None = None
     groups: np.memmap[Any, Any] | None = None
+    rows: np.memmap[Any, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -111,6 +113,7 @@ class EncodedDataset:
         test: the rows that nothing has seen.
         statistics: what `describe` tells, as plain values.
         columns: what the columns of the log were read as, and why.
+        row_words: what was read about the rows (which label is the positive, which columns are therefore no fields).
         attainable_aucs: per split, the AUC of the true probabilities; only a synthetic log has them.
     """
 
@@ -123,6 +126,7 @@ class EncodedDataset:
     test: EncodedSplit
     statistics: Mapping[str, Any]
     columns: tuple[ColumnPlan, ...]
+    row_words: tuple[str, ...]
     attainable_aucs: Mapping[str, float] | None = None
 
     @classmethod
@@ -159,6 +163,7 @@ class EncodedDataset:
             schema=Schema.from_dict(content["schema"]),
             fingerprint=content["fingerprint"],
             statistics=content["statistics"],
+            row_words=tuple(content.get("row_words", ())),
             columns=tuple(ColumnPlan.from_dict(column) for column in content["columns"]),
             attainable_aucs=content["attainable_auc"],
             **splits,
@@ -199,7 +204,7 @@ def _open_split(folder: Path, name: str, content: Mapping[str, Any], *, verify: 
         for array, record in content["arrays"].items()
     }
     return EncodedSplit(
-        **{name: arrays.get(name) for name in ("values", "numbers", "weights", "groups")},
+        **{name: arrays.get(name) for name in ("values", "numbers", "weights", "groups", "rows")},
         ids=arrays["ids"],
         labels=arrays["labels"],
         positives=content["positives"],

@@ -71,13 +71,13 @@ def prepare(
     target = (cache or default_cache()) / f"{_file_name(log.name)}-{fingerprint[:16]}-v{FORMAT_VERSION}"
     say = planned or _no_plan
     if (found := _open_existing(target)) is not None:
-        _tell_plan(log, found.columns, say)
+        _tell_plan(log, found.row_words, found.columns, say)
         return found
     tell = progress or _no_progress
     with _made_in_its_place(target) as folder:
         scan = scan_rows(log, plan, tell)
         columns = plan_columns(log, options, scan)
-        _tell_plan(log, columns, say)
+        _tell_plan(log, scan.words, columns, say)
         fit = fit_encoding(log, scan, columns, options, tell)
         write_dataset(log, scan, columns, fit, folder, fingerprint=fingerprint, options=options, progress=tell)
     return EncodedDataset.open(target, verify=False)
@@ -159,9 +159,11 @@ def _move(temporary: Path, target: Path) -> None:
         EncodedDataset.open(target)  # another process was faster
 
 
-def _tell_plan(log: Source, columns: Sequence[ColumnPlan], say: Callable[[Sequence[str]], None]) -> None:
+def _tell_plan(
+    log: Source, row_words: Sequence[str], columns: Sequence[ColumnPlan], say: Callable[[Sequence[str]], None]
+) -> None:
     guesses = [f"{g.what}, since {g.why}" + (f" ({g.option} says otherwise)" if g.option else "") for g in log.guesses]
-    if lines := [*guesses, *plan_lines(columns)]:
+    if lines := [*guesses, *row_words, *plan_lines(columns)]:
         say(lines)
 
 

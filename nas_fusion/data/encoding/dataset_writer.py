@@ -31,6 +31,8 @@ from nas_fusion.errors import plain
 from nas_fusion.field_shapes import PAD
 from nas_fusion.settings import DataOptions
 
+TEST = SPLITS[-1]
+
 
 def write_dataset(
     source: Source,
@@ -74,8 +76,7 @@ def write_dataset(
         "source": source.kind,
         "options": options.to_dict(),
         "split_column": scan.split_column,
-        "positive": scan.positive,
-        "time_form": scan.time_form,
+        "row_words": list(scan.words),
         "schema": schema.to_dict(),
         "columns": [column.to_dict() for column in columns],
         "splits": writers.records,
@@ -126,10 +127,14 @@ class SplitWriters:
         }
         with ExitStack() as stack:  # closes what is open already if one cannot be made
             for name, rows in self._rows.items():
-                arrays = {"ids": (np.int32, (rows, schema.id_columns)), "labels": (np.float32, (rows,))}
+                arrays: dict[str, tuple[npt.DTypeLike, tuple[int, ...]]] = {
+                    "ids": (np.int32, (rows, schema.id_columns)),
+                    "labels": (np.float32, (rows,)),
+                }
                 arrays.update({array: (np.float32, (rows, width)) for array, width in widths.items() if width})
                 arrays.update({"weights": (np.float32, (rows,))} if scan.weights is not None else {})
                 arrays.update({"groups": (np.int32, (rows,))} if scan.groups is not None else {})
+                arrays.update({"rows": (np.int64, (rows,))} if name == TEST else {})
                 self._writers[name] = {
                     array: stack.enter_context(ArrayWriter(array_file(folder, name, array), dtype, shape))
                     for array, (dtype, shape) in arrays.items()
@@ -154,6 +159,8 @@ class SplitWriters:
             chosen = np.flatnonzero(scan.codes[span] == code)
             writers, ids = self._writers[name], rows.ids[chosen]
             writers["ids"].append(ids)
+            if name == TEST:  # predictions of the test rows are kept, and belong to rows of the log
+                writers["rows"].append(span.start + chosen)
             for array, found in arrays.items():
                 if found is not None:
                     writers[array].append(found[chosen])

@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import LONGEST_QUOTE, listed, shown
-from nas_fusion.settings import DEFAULT_OPTIONS, ColumnKind, DataOptions, SplitRule
+from nas_fusion.settings import DEFAULT_OPTIONS, ColumnKind, DataOptions, SplitKind, SplitRule
 
 LABEL_NAMES = ("label", "click", "y", "target")
 """Columns that are taken as the label where none is named."""
+
+TIME_WHY = "whose times decide the split"
 
 AUTO_SPLIT_COLUMN = "split"
 """A column of this name, in any case, decides the splits where it holds splits."""
@@ -60,7 +62,8 @@ class ReadingPlan:
         A model cannot learn from the times or the groups of the split: those of the test rows are new to it.
         """
         asked = {*(self.options.fields or ()), *self.options.declared_kinds}
-        found = {self.options.weight: "the rows' weights", self.divides: f"it decides the split ({self.rule.kind})"}
+        why = TIME_WHY if self.rule.kind is SplitKind.TIME else "whose equal cells stay in one split"
+        found = {self.options.weight: "the rows' weights", self.divides: why}
         weight = self.options.weight
         return {name: why for name, why in found.items() if name is not None and (name == weight or name not in asked)}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from nas_fusion.data.encoding.reading_plan import ReadingPlan
+from nas_fusion.data.encoding.reading_plan import TIME_WHY, ReadingPlan
 from nas_fusion.data.rows import (
     FEWEST_EXPECTED,
     GroupCounter,
@@ -27,6 +27,7 @@ from nas_fusion.data.sources.cells import CellError, FloatArray
 from nas_fusion.data.sources.chunk import Chunk, chunks_of
 from nas_fusion.data.sources.source import Source
 from nas_fusion.data.times import TimeEvidence, TimeForm, order_keys
+from nas_fusion.errors import plain
 from nas_fusion.settings import SplitKind
 
 logger = logging.getLogger("nas_fusion")
@@ -70,6 +71,16 @@ class Scan:
     def rows(self) -> int:
         """How many rows the log has."""
         return len(self.labels)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What was found that was not said, in a line each."""
+        label = f"label {plain(self.label)}: {plain(self.positive)} is the positive"
+        form = "" if self.time_form in (None, TimeForm.NUMBER) else f", read as {self.time_form}"
+        left_out = [
+            f"no field: {plain(name)}, {why}{form if why == TIME_WHY else ''}" for name, why in self.left_out.items()
+        ]
+        return (*([] if self.positive in ("0", "1") else [label]), *left_out)
 
     @property
     def reserved(self) -> frozenset[str]:

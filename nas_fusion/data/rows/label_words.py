@@ -101,7 +101,7 @@ class LabelReader:
         if self.positive is not None:
             return self._said(codes)
         if self.counts_clicks:
-            return Labels(codes, "0", "more")
+            return Labels(codes, "0", "1")
         covered = {pair: sum(self._counts[word] for word in pair) for pair in PAIRS}
         pair = max(PAIRS, key=lambda pair: covered[pair])
         if covered[pair] < len(codes):

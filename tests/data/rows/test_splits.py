@@ -235,3 +235,18 @@ def test_too_few_positives_are_told_of(options: dict[str, str], positives: list[
     labels = np.isin(np.arange(100), positives).astype(int)
     with pytest.raises(DataError, match=rf"split \(\d+ rows\) has no positives, the log {len(positives)};"):
         scanned(pd.DataFrame({"x": np.arange(100), "click": labels}), **options)
+
+
+def test_what_was_read_about_rows_is_said(tmp_path: Path) -> None:
+    days = [f"{1 + i % 12}/{1 + i % 28}/2024" for i in range(90)]
+    labels = np.where(np.arange(90) // 2 % 2, "yes", "no")
+    frame = pd.DataFrame({"day": days, "w": 1.5, "x": np.arange(90) % 5, "click": labels})
+    told: list[str] = []
+    for _ in range(2):  # also where the encoded data set is found again
+        data = prepare(frame, DataOptions(split="time:day", weight="w"), cache=tmp_path, planned=told.extend)
+    assert data.row_words == (
+        "label click: yes is the positive",
+        "no field: w, the rows' weights",
+        "no field: day, whose times decide the split, read as mdy",
+    )
+    assert [told.count(line) for line in data.row_words] == [2, 2, 2]

@@ -43,6 +43,10 @@ def test_they_stay_with_their_rows(log: pd.DataFrame, tmp_path: Path) -> None:
         np.testing.assert_array_equal(split.weights, part.w.astype(np.float32))
         for user, group in zip(part.user, split.groups, strict=True):
             assert numbers.setdefault(user, int(group)) == group
+        if name == "test":
+            np.testing.assert_array_equal(split.rows, part.index)
+        else:
+            assert split.rows is None
         assert split.mean_weight == pytest.approx(part.w.mean())
     assert len(set(numbers.values())) == 17
 
