@@ -239,7 +239,7 @@ def test_too_few_positives_are_told_of(options: dict[str, str], positives: list[
 
 def test_what_was_read_about_rows_is_said(tmp_path: Path) -> None:
     days = [f"{1 + i % 12}/{1 + i % 28}/2024" for i in range(90)]
-    labels = np.where(np.arange(90) // 2 % 2, "yes", "no")
+    labels = np.where(np.arange(90) // 12 % 2, "yes", "no")
     frame = pd.DataFrame({"day": days, "w": 1.5, "x": np.arange(90) % 5, "click": labels})
     told: list[str] = []
     for _ in range(2):  # also where the encoded data set is found again
