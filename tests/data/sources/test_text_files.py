@@ -112,7 +112,7 @@ def test_a_ragged_row_with_a_quote_names_the_option(write: Write) -> None:
 CELL = st.text(st.sampled_from('ab", \n\r\u00e9'), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=30), st.integers(4, 400))
 @example([("", "\n", '"\n'), ('"', ",", "")], 5)
 @example([("", "", ', ",')], 4)
@@ -156,7 +156,7 @@ WILD_ROW = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(WILD_ROW, min_size=1, max_size=12), st.integers(4, 120))
 @example(['5" t,a,"\n\n', '"x""y",a,a\n'], 10)
 @example(['a,5" t,"\n\n"\n\n', ",a,a\n", '5" t,b,\n', '5" t,"x""\n","\n\n"\r\n', '5" t,a,b\n'], 20)
