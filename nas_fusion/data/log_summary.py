@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_fusion.data.encoded_dataset import EncodedDataset
+from nas_fusion.data.encoding.column_plans import ColumnPlan
+from nas_fusion.data.encoding.field_warnings import constant_warning, unknown_warning
 from nas_fusion.data.preparation import prepare
 from nas_fusion.data.schema import SPLITS, FieldKind
 from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
@@ -57,6 +60,8 @@ class DataSummary:
         attainable_auc: AUC of the true probabilities on the test rows, if they are known.
         fingerprint: of content and options.
         path: folder of the encoded data set.
+        columns: what the columns of the log were read as, and why.
+        warnings: what looks wrong.
     """
 
     name: str
@@ -70,6 +75,8 @@ class DataSummary:
     attainable_auc: float | None
     fingerprint: str
     path: Path
+    columns: tuple[ColumnPlan, ...]
+    warnings: tuple[str, ...]
 
 
 def describe(
@@ -103,7 +110,23 @@ def describe(
         attainable_auc=data.attainable_auc,
         fingerprint=data.fingerprint,
         path=data.path,
+        columns=data.columns,
+        warnings=tuple(_warnings(data)),
     )
+
+
+def _warnings(data: EncodedDataset) -> Iterator[str]:
+    for column in data.columns:
+        yield from column.warnings
+    for field, found in zip(data.schema.fields, data.statistics["fields"], strict=True):
+        is_constant = found["distinct"] + bool(found["missing"]["train"]) < 2
+        unknown = found["unknown"]["valid"] / len(data.valid)
+        for warning in (
+            constant_warning(field, is_constant=is_constant),
+            unknown_warning(field, unknown, found["distinct"]),
+        ):
+            if warning:
+                yield warning
 
 
 def _fields(data: EncodedDataset) -> tuple[FieldSummary, ...]:

@@ -18,18 +18,33 @@ if TYPE_CHECKING:
 
 
 def data(log: OneLog, reading: DataOptions) -> None:
-    """Say what is in a log: fields, sizes, missing and unknown values, label rate, splits."""
+    """Say what is in a log: how its columns are read, and why; sizes, missing and unknown values, splits, warnings."""
     with output() as console:
         from nas_fusion.data import describe
 
         summary = describe(prepare_log(console, log.data, reading))
+        console.print(_column_table(summary))
         console.print(_summary_table(summary))
+        for warning in summary.warnings:
+            print_plain(console, f"warning: {warning}")
         known = "" if summary.attainable_auc is None else f"; best attainable test AUC {summary.attainable_auc:.4f}"
         positive = f"{summary.label_rate:.2%} positive of {summary.rows:,} rows{known}"
         print_plain(console, f"label {summary.label!r}: {positive}")
         for name, rows in summary.split_rows.items():
             console.print(f"{name}: {rows:,} rows, {summary.split_label_rates[name]:.2%} positive", highlight=False)
         print_plain(console, f"{summary.num_features:,} features; encoded in {summary.path}")
+
+
+def _column_table(summary: DataSummary) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text("Columns", "table.title"), caption="--kind COLUMN=KIND and --drop COLUMN change this")
+    for column in ("column", "read as", "why"):
+        table.add_column(column)
+    for plan in summary.columns:
+        table.add_row(Text(harmless(plan.name)), plan.kind.value, Text(harmless(plan.reason)))
+    return table
 
 
 def _summary_table(summary: DataSummary) -> Table:

@@ -11,6 +11,9 @@ from nas_fusion.data.schema import AS_THEY_ARE, CellForm, CellPart
 from nas_fusion.errors import plain
 from nas_fusion.settings import ColumnKind, DataOptions
 
+SAID = "as you said"
+"""Why a column is what an option makes of it."""
+
 SCALED = "scaled"
 """End of the name of a column's second field."""
 
@@ -26,6 +29,7 @@ class ColumnPlan:
         is_declared: whether the user, or the log's format, said it; it was guessed otherwise.
         cells: how its cells are read.
         parts: of a time, which of its parts become fields.
+        warnings: what looks wrong about it.
     """
 
     name: str
@@ -34,12 +38,13 @@ class ColumnPlan:
     is_declared: bool = False
     cells: CellForm = AS_THEY_ARE
     parts: tuple[CellPart, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values, for JSON."""
         return {
             "name": self.name, "kind": self.kind.value, "reason": self.reason, "is_declared": self.is_declared,
-            "cells": asdict(self.cells), "parts": list(self.parts),
+            "cells": asdict(self.cells), "parts": list(self.parts), "warnings": list(self.warnings),
         }  # fmt: skip
 
     @classmethod
@@ -48,6 +53,7 @@ class ColumnPlan:
         return cls(
             content["name"], ColumnKind(content["kind"]), content["reason"], content["is_declared"],
             CellForm(**content["cells"]), tuple(CellPart(part) for part in content["parts"]),
+            tuple(content["warnings"]),
         )  # fmt: skip
 
 
@@ -123,4 +129,4 @@ def _in_words(column: ColumnPlan) -> str:
         return f"{name} ({', '.join(column.parts)})"
     if column.kind is ColumnKind.LIST and column.cells.delimiter:
         return f"{name} (items between {column.cells.delimiter!r})"
-    return f"{name} ({column.reason})" if column.kind is ColumnKind.IGNORE and not column.is_declared else name
+    return f"{name} ({column.reason})" if column.kind is ColumnKind.IGNORE and column.reason != SAID else name

@@ -19,6 +19,7 @@ from nas_fusion.data.encoding.encoded_files import (
     write_schema,
     write_vocabulary,
 )
+from nas_fusion.data.encoding.field_warnings import unknown_warning
 from nas_fusion.data.encoding.fitted_encoding import EncodedRows, Ids
 from nas_fusion.data.encoding.fitting import Fit
 from nas_fusion.data.encoding.kinds import FieldCounts
@@ -27,7 +28,6 @@ from nas_fusion.data.schema import MISSING_ID, SPLITS, UNKNOWN_ID, FieldKind, Sc
 from nas_fusion.data.sources.cells import IntArray
 from nas_fusion.data.sources.chunk import chunks_of
 from nas_fusion.data.sources.source import Source
-from nas_fusion.errors import plain
 from nas_fusion.field_shapes import PAD
 from nas_fusion.settings import DataOptions
 
@@ -86,9 +86,6 @@ def write_dataset(
     }
     write_schema(folder, content)
 
-
-UNKNOWN_SHARE = 0.5
-"""More unknown values than known ones are warned of."""
 
 logger = logging.getLogger("nas_fusion")
 
@@ -179,12 +176,8 @@ class SplitWriters:
         """Name the fields of which most validation rows hold nothing that the training rows had often enough."""
         rows = self._rows["valid"]
         for field, unknown, found in zip(self._fields, self._unknown["valid"].tolist(), counts, strict=True):
-            if unknown > UNKNOWN_SHARE * rows:
-                logger.warning(
-                    "field %r: %.0f %% of the validation rows hold values out of the vocabulary (%d different values "
-                    "in %d training rows); --kind %s=number, --hash %s=2^20, --min-count 1 or --drop %s may do better",
-                    plain(field.name), 100 * unknown / rows, found.distinct, found.rows, *[plain(field.column)] * 3,
-                )  # fmt: skip
+            if warning := unknown_warning(field, unknown / rows, found.distinct):
+                logger.warning("%s", warning)
 
     def statistics(self, counts: Sequence[FieldCounts]) -> list[dict[str, Any]]:
         """What ``schema.json`` says about every field."""

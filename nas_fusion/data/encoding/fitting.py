@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nas_fusion.data.encoding.column_plans import ColumnPlan, field_plans
+from nas_fusion.data.encoding.field_warnings import constant_warning
 from nas_fusion.data.encoding.fitted_encoding import FittedEncoding
 from nas_fusion.data.encoding.kinds import FieldCounts, field_fitter
 from nas_fusion.data.encoding.scan import Progress, Scan
@@ -48,7 +49,7 @@ def fit_encoding(
     found = []
     while fitters:  # each is let go before the next one builds its vocabulary
         found.append(fitters.pop(0).finish())
-        if found[-1].counts.is_constant:
-            logger.warning("field %r has only one value in the training rows; it cannot help", found[-1].field.name)
+        if warning := constant_warning(found[-1].field, is_constant=found[-1].counts.is_constant):
+            logger.warning("%s", warning)
     schema = Schema(with_number_columns(f.field for f in found), scan.label)
     return Fit(FittedEncoding.of(schema, [f.vocabulary for f in found]), tuple(f.counts for f in found))

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data.encoding.column_plans import ColumnPlan
+from nas_fusion.data.encoding.column_plans import SAID, ColumnPlan
 from nas_fusion.data.encoding.guessing.column_sample import ColumnSample, sample_columns
 from nas_fusion.data.encoding.guessing.label_evidence import alone, told_by_order, told_by_values
 from nas_fusion.data.encoding.guessing.number_guesses import ROWS_TO_JUDGE, guess_number
@@ -51,26 +51,17 @@ def plan_columns(source: Source, options: DataOptions, scan: Scan) -> tuple[Colu
     """
     names = _names(source, options, scan.reserved)
     plans = {plan.name: plan for plan in _declared(source, options, names)}
-    plans.update({name: ColumnPlan(name, ColumnKind.IGNORE, "as you said", True) for name in _dropped(source, options)})
-    judged = [name for name in names if name not in plans or _needs_cells(plans[name])]
+    plans.update({name: ColumnPlan(name, ColumnKind.IGNORE, SAID, True) for name in _dropped(source, options)})
+    plans.update({name: ColumnPlan(name, ColumnKind.IGNORE, why, True) for name, why in scan.left_out.items()})
+    judged = [name for name in names if source.infer_numbers or name in options.declared_kinds]
     if judged:
-        sample = sample_columns(source, judged, scan)
-        for name in judged:
-            with sample.cells.naming(name):
-                plans[name] = (
-                    _Judge(sample, options).completed(plans[name])
-                    if name in plans
-                    else (_Judge(sample, options).guessed(name))
-                )
-        _warn(plans, sample)
+        judge = _Judge(sample_columns(source, judged, scan), options)
+        plans.update({name: judge.plan(name, plans.get(name)) for name in judged})
     if all(plans[name].kind is ColumnKind.IGNORE for name in names):
         reasons = "; ".join(f"{name} is left out: {plans[name].reason}" for name in names)
         raise source.error(f"no column is left to be a field: {reasons}")
-    return (
-        tuple(plans[name] for name in source.columns if name in plans)
-        if options.fields is None
-        else tuple(plans[name] for name in names)
-    )
+    order = source.columns if options.fields is None else names
+    return tuple(plans[name] for name in order if name in plans)
 
 
 def _names(source: Source, options: DataOptions, reserved: frozenset[str]) -> tuple[str, ...]:
@@ -101,17 +92,12 @@ def _declared(source: Source, options: DataOptions, names: Sequence[str]) -> Ite
         kind = options.declared_kinds.get(name)
         if kind is not None:
             is_log = kind is ColumnKind.BUCKET and name in source.log_buckets
-            yield ColumnPlan(name, log if is_log else kind, "as you said", is_declared=True)
+            yield ColumnPlan(name, log if is_log else kind, SAID, is_declared=True)
         elif name in source.log_buckets:
             kind = log if options.reproduce_criteo_buckets else ColumnKind(options.numbers)
             yield ColumnPlan(name, kind, f"a number of the format {source.kind}", is_declared=True)
         elif not source.infer_numbers:
             yield ColumnPlan(name, ColumnKind.CATEGORY, f"of the format {source.kind}", is_declared=True)
-
-
-def _needs_cells(plan: ColumnPlan) -> bool:
-    """Whether a declared column's cells have to be looked at to see how they are written."""
-    return plan.kind in (ColumnKind.TIME, ColumnKind.LIST)
 
 
 class _Judge:
@@ -125,12 +111,27 @@ class _Judge:
     def __init__(self, sample: ColumnSample, options: DataOptions) -> None:
         self._sample, self._options, self._rules = sample, options, sample.rules
 
+    def plan(self, name: str, declared: ColumnPlan | None) -> ColumnPlan:
+        """What a column is, with warnings of what looks wrong, which are also told.
+
+        Raises:
+            DataError: the column is not what it is said to be.
+        """
+        with self._sample.cells.naming(name):
+            found = self.guessed(name) if declared is None else self.completed(declared)
+        warnings = tuple(_warnings(found, self._sample))
+        for warning in warnings:
+            logger.warning("%s", warning)
+        return replace(found, warnings=warnings)
+
     def completed(self, plan: ColumnPlan) -> ColumnPlan:
-        """A declared time or list, with how its cells are written.
+        """A declared column, with how the cells of a time or a list are written.
 
         Raises:
             CellError: the cells are none.
         """
+        if plan.kind not in (ColumnKind.TIME, ColumnKind.LIST):
+            return plan
         column = plain(self._sample.cells.column(plan.name))
         if plan.kind is ColumnKind.TIME:
             times = declared_times(column, self._rules, self._options.dates)
@@ -222,26 +223,25 @@ def is_unique(found: Categories) -> bool:
     return present >= ROWS_TO_JUDGE and int((found.counts() > 0).sum()) == present
 
 
-def _warn(plans: dict[str, ColumnPlan], sample: ColumnSample) -> None:
-    """Name the columns that look wrong."""
-    for plan in plans.values():
-        name = harmless(plan.name)
-        if plan.kind is ColumnKind.IGNORE and not plan.is_declared:
-            logger.warning("column %r is left out: %s (--kind %s=category or =number uses it)", name, plan.reason, name)
-        if plan.cells.whole:
-            forms = whole_forms(sample.cells.categories(plan.name).values)
-            if forms.with_point and forms.without:
-                logger.warning("column %r: 7 and 7.0, for instance, are read as one value", name)
-        if plan.kind is not ColumnKind.IGNORE and (found := _auc(plan, sample)) > LEAK_AUC:
-            logger.warning(
-                "column %r alone predicts the label (AUC %.4f on training rows): if it is not known before the click, "
-                "leave it out (--drop %s)", name, found, name,
-            )  # fmt: skip
+def _warnings(plan: ColumnPlan, sample: ColumnSample) -> Iterator[str]:
+    """What looks wrong about a column."""
+    name = harmless(plan.name)
+    if plan.kind is ColumnKind.IGNORE and not plan.is_declared:
+        yield f"column {name!r} is left out: {plan.reason} (--kind {name}=category or {name}=number uses it)"
+    if plan.cells.whole:
+        forms = whole_forms(sample.cells.categories(plan.name).values)
+        if forms.with_point and forms.without:
+            yield f"column {name!r} holds whole numbers with and without a point: 7 and 7.0 are read as one value"
+    if plan.kind is not ColumnKind.IGNORE and (found := _auc(plan, sample)) > LEAK_AUC:
+        yield (
+            f"column {name!r} alone predicts the label (AUC {found:.4f} on training rows): if it is not known before "
+            f"the click, leave it out (--drop {name})"
+        )
 
 
 def _auc(plan: ColumnPlan, sample: ColumnSample) -> float:
     """What a column tells of the label by itself."""
-    if plan.name not in sample.cells.rows.schema.names or plan.kind in (ColumnKind.LIST, ColumnKind.TIME):
+    if plan.kind in (ColumnKind.LIST, ColumnKind.TIME):
         return 0.5
     if plan.kind in NUMBER_KINDS:
         x = numbers(sample.cells.column(plan.name), sample.rules).values

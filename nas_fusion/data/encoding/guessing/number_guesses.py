@@ -46,16 +46,18 @@ def guess_number(name: str, found: Categories, x: FloatArray, labels: FloatArray
     present = ~np.isnan(x)
     x, labels, codes = x[present], labels[present], found.codes[present]
     different = len(np.unique(x))
+    if not different:
+        return NumberGuess(ColumnKind.IGNORE, "no cell is a finite number")
     if has_leading_zeros(found.values):
         return NumberGuess(ColumnKind.CATEGORY, "numbers with zeros in front are codes")
+    if np.abs(x).max() > LARGEST_EXACT and (x == np.floor(x)).all():
+        unique = len(np.unique(codes)) == len(x) >= ROWS_TO_JUDGE  # as texts: as numbers some are equal
+        kind = ColumnKind.IGNORE if unique else ColumnKind.CATEGORY
+        return NumberGuess(kind, "no two rows have the same number" if unique else "numbers too long to be any but ids")
     if different <= FEW_VALUES:
         return NumberGuess(ColumnKind.CATEGORY, f"{different} different numbers")
     if (x != np.floor(x)).any():
         return NumberGuess(ColumnKind.NUMBER, "fractional numbers")
-    if np.abs(x).max() > LARGEST_EXACT:
-        unique = different == len(x) >= ROWS_TO_JUDGE
-        kind = ColumnKind.IGNORE if unique else ColumnKind.CATEGORY
-        return NumberGuess(kind, "no two rows have the same number" if unique else "numbers too long to be any but ids")
     if different == len(x) >= ROWS_TO_JUDGE and _counts(x):
         return NumberGuess(ColumnKind.IGNORE, "it counts the rows")
     return _by_evidence(name, x, codes, labels, different)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data.sources.cells import IntArray
+from nas_fusion.data.sources.cells import NUMBER, IntArray
 
 LEADING_ZERO = r"^[+-]?0\d"
 FRACTION_OF_NOTHING = r"^[+-]?\d+\.0*$"
@@ -107,7 +107,10 @@ def list_delimiter(values: pa.Array, counts: IntArray) -> str:
 
 
 def _items_repeat(texts: list[str], delimiter: str) -> bool:
-    items = [item.strip() for text in texts for item in bare(text).split(delimiter) if item.strip()]
+    cells = [[item.strip() for item in bare(text).split(delimiter) if item.strip()] for text in texts]
+    items = [item for cell in cells for item in cell]
+    if len({len(cell) for cell in cells}) == 1 and all(map(NUMBER.match, items)):
+        return False  # coordinates, sizes: places in a cell mean different things
     different = len(set(items))
     return different <= ITEM_SHARE * len(texts) and different < len(items) / 2
 
