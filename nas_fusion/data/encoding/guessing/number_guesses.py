@@ -8,7 +8,7 @@ import numpy as np
 
 from nas_fusion.data.encoding.guessing.label_evidence import Told, told_by_order, told_by_values
 from nas_fusion.data.encoding.guessing.text_looks import has_leading_zeros, is_id_name
-from nas_fusion.data.sources.cells import Categories, FloatArray
+from nas_fusion.data.sources.cells import Categories, FloatArray, IntArray
 from nas_fusion.settings import ColumnKind
 
 FEW_VALUES = 16
@@ -46,21 +46,30 @@ def guess_number(name: str, found: Categories, x: FloatArray, labels: FloatArray
     present = ~np.isnan(x)
     x, labels, codes = x[present], labels[present], found.codes[present]
     different = len(np.unique(x))
+    return _by_cells(found, x, codes, different) or _by_evidence(name, x, labels, different)
+
+
+def _by_cells(found: Categories, x: FloatArray, codes: IntArray, different: int) -> NumberGuess | None:
+    """What the cells alone tell; None if the label has to be asked."""
+    is_whole = bool((x == np.floor(x)).all())
+    guess = None
     if not different:
-        return NumberGuess(ColumnKind.IGNORE, "no cell is a finite number")
-    if has_leading_zeros(found.values):
-        return NumberGuess(ColumnKind.CATEGORY, "numbers with zeros in front are codes")
-    if np.abs(x).max() > LARGEST_EXACT and (x == np.floor(x)).all():
+        guess = NumberGuess(ColumnKind.IGNORE, "no cell is a finite number")
+    elif has_leading_zeros(found.values):
+        guess = NumberGuess(ColumnKind.CATEGORY, "numbers with zeros in front are codes")
+    elif is_whole and np.abs(x).max() > LARGEST_EXACT:
         unique = len(np.unique(codes)) == len(x) >= ROWS_TO_JUDGE  # as texts: as numbers some are equal
         kind = ColumnKind.IGNORE if unique else ColumnKind.CATEGORY
-        return NumberGuess(kind, "no two rows have the same number" if unique else "numbers too long to be any but ids")
-    if different <= FEW_VALUES:
-        return NumberGuess(ColumnKind.CATEGORY, f"{different} different numbers")
-    if (x != np.floor(x)).any():
-        return NumberGuess(ColumnKind.NUMBER, "fractional numbers")
-    if different == len(x) >= ROWS_TO_JUDGE and _counts(x):
-        return NumberGuess(ColumnKind.IGNORE, "it counts the rows")
-    return _by_evidence(name, x, codes, labels, different)
+        guess = NumberGuess(
+            kind, "no two rows have the same number" if unique else "numbers too long to be any but ids"
+        )
+    elif different <= FEW_VALUES:
+        guess = NumberGuess(ColumnKind.CATEGORY, f"{different} different numbers")
+    elif not is_whole:
+        guess = NumberGuess(ColumnKind.NUMBER, "fractional numbers")
+    elif different == len(x) >= ROWS_TO_JUDGE and _counts(x):
+        guess = NumberGuess(ColumnKind.IGNORE, "it counts the rows")
+    return guess
 
 
 def _counts(x: FloatArray) -> bool:
@@ -69,7 +78,7 @@ def _counts(x: FloatArray) -> bool:
     return bool((steps > 0).all() or (steps < 0).all())
 
 
-def _by_evidence(name: str, x: FloatArray, codes: np.ndarray, labels: FloatArray, different: int) -> NumberGuess:
+def _by_evidence(name: str, x: FloatArray, labels: FloatArray, different: int) -> NumberGuess:
     """Whether the order of whole numbers, or each for itself, tells more of the label."""
     if len(np.unique(labels)) < 2:
         return NumberGuess(ColumnKind.NUMBER, "whole numbers of many values")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -175,10 +176,8 @@ WHEN = pd.Timestamp("2024-03-01 08:00") + pd.to_timedelta(
         ("clock", WHEN.strftime("%H:%M"), ["hour"]),
     ],
 )  # fmt: skip
-def test_times(name: str, cells: Sequence[object], parts: list[str], read: Read, base: pd.DataFrame) -> None:
-    frame = base.copy()
-    frame[name] = list(cells)
-    data = read(frame)
+def test_times(name: str, cells: Any, parts: list[str], read: Read, base: pd.DataFrame) -> None:
+    data = read(pd.concat([base, pd.Series(cells, name=name)], axis=1))
     assert kinds(data)[name] == "time"
     found = {field.part.value: field for field in data.schema.fields if field.column == name}
     assert list(found) == parts
