@@ -22,6 +22,9 @@ ROUND_SECONDS = 0.05
 
 ROUNDS = 5
 
+MOST_SECONDS = 1.0
+"""No further round starts when the rounds have taken so long: a slow model is measured once, and not for minutes."""
+
 LatencyClock = Callable[[nn.Module, Fields, int, TrainConfig], float]
 """Measures milliseconds per batch of a model, as `latency_ms` does; tests bring their own."""
 
@@ -29,7 +32,7 @@ LatencyClock = Callable[[nn.Module, Fields, int, TrainConfig], float]
 def latency_ms(model: nn.Module, fields: Fields, batch: int, config: TrainConfig | None = None) -> float:
     """Milliseconds that a model takes to predict a batch: the median of repeated calls after a warm-up.
 
-    That of the fastest of five rounds: what else the machine does only adds.
+    That of the fastest of five rounds (fewer where they take more than a second): what else the machine does only adds.
 
     The batch lies on the device already; reading the log and moving rows is not in it. On a CPU it is the time of as
     many threads as torch has (`torch.get_num_threads`). It is a measurement: it differs a little every time, and more
@@ -51,8 +54,11 @@ def latency_ms(model: nn.Module, fields: Fields, batch: int, config: TrainConfig
 
 def _median_seconds(call: Callable[[], object], device: torch.device) -> float:
     _repeat(call, device, 1, _WARM_UP)
+    rounds: list[list[float]] = []
+    while len(rounds) < ROUNDS and sum(map(sum, rounds)) < MOST_SECONDS:
+        rounds.append(_repeat(call, device, _FEWEST, _MOST))
     # The median drops hiccups within a round, the minimum whole rounds in which the machine was busy.
-    return min(statistics.median(_repeat(call, device, _FEWEST, _MOST)) for _ in range(ROUNDS))
+    return min(map(statistics.median, rounds))
 
 
 def _repeat(call: Callable[[], object], device: torch.device, fewest: int, most: int) -> list[float]:

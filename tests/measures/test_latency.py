@@ -28,7 +28,9 @@ class Watched(nn.Module):
         return self.linear(ids.float()).squeeze(-1) * values[:, 0]
 
 
-def test_a_model_predicts_batches_and_is_left_as_it_was() -> None:
+def test_a_model_predicts_batches_and_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a machine with much else to do, even a few calls take a second.
+    monkeypatch.setattr("nas_fusion.measures.latency.MOST_SECONDS", 1000.0)
     model = Watched()
     assert latency_ms(model, FIELDS, 7, CPU) > 0
     assert set(model.seen) == {((7, 2), (7, 1), False, True)}
@@ -37,12 +39,24 @@ def test_a_model_predicts_batches_and_is_left_as_it_was() -> None:
 
 
 def test_the_median_of_the_fastest_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock on which the third round is quiet: its calls take 2, 2 and 9 s, all others 5 s."""
-    durations = [5.0] + [5.0] * 6 + [2.0, 9.0, 2.0] + [5.0] * 6
-    ticks = iter([t for i, d in enumerate(durations) for t in (float(i * 100), i * 100 + d)])
-    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
+    """A clock on which the third round is quiet: its calls take 16, 16 and 72 ms (exactly 2^-6 s …), all others 63."""
+    slow, quick = 2**-4, 2**-6
+    set_clock(monkeypatch, [slow] + [slow] * 6 + [quick, 4.5 * quick, quick] + [slow] * 6)
     monkeypatch.setattr("nas_fusion.measures.latency.ROUNDS", 5)
-    assert latency_ms(Watched(), FIELDS, 1, CPU) == 2000.0
+    assert latency_ms(Watched(), FIELDS, 1, CPU) == 1000 * quick
+
+
+def test_a_slow_model_is_not_measured_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three calls after the first: they take more than a second, so no other round follows."""
+    set_clock(monkeypatch, [4.0, 0.5, 0.5, 0.25])
+    monkeypatch.setattr("nas_fusion.measures.latency.ROUNDS", 5)
+    assert latency_ms(Watched(), FIELDS, 1, CPU) == 500.0
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, durations: list[float]) -> None:
+    """A clock by which calls take so long, in seconds; there is no further call."""
+    ticks = iter([t for i, d in enumerate(durations) for t in (float(i * 128), i * 128 + d)])
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
 
 
 def test_a_cells_cost_has_its_four_figures() -> None:
