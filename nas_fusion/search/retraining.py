@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from torch import nn
 
 from nas_fusion.architecture import Architecture, Found
@@ -17,7 +16,8 @@ from nas_fusion.search.strategy_faults import faults_of
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.training import EpochRecord, FitResult, TrainConfig, auc_and_logloss, fit, seeded
+from nas_fusion.training import EpochRecord, FitResult, Predictions, TrainConfig, fit, seeded
+from nas_fusion.training.quality import auc, grouped_auc, logloss
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,16 @@ def _fitted_as_a_whole(
         seconds = time.perf_counter() - start  # without what the figures below take
         samples = model.passes * len(task.data.train)
         train, valid = (
-            auc_and_logloss(model.split_logits(split), np.asarray(split.labels), split.weights)
+            Predictions.of(model.split_logits(split), split.labels, split.weights, split.groups)
             for split in (task.data.train, task.data.valid)
         )
-    record = EpochRecord(1, samples, seconds, valid.auc, valid.logloss, train.logloss)
+    record = EpochRecord(1, samples, seconds, auc(valid), logloss(valid), logloss(train), grouped_auc(valid))
     if on_validation is not None:
         on_validation(record)
-    result = FitResult(valid.auc, valid.logloss, record.epoch, (record,), samples, seconds, "patience")
+    result = FitResult(
+        record.valid_auc, record.valid_logloss, record.epoch, (record,), samples, seconds, "patience",
+        record.valid_gauc, record.rank(task.config.select),
+    )  # fmt: skip
     return Retrained(model, result, seconds, model.size)
 
 

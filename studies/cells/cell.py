@@ -77,7 +77,7 @@ def run_cell(
     with new_folder(folder.cell(strategy, seed)) as place:
         save_tensors(place / WEIGHTS, retrained.model.state_dict())
         if assembly.settings.predictions:
-            write_predictions(place / PREDICTIONS, predictions)
+            write_predictions(place / PREDICTIONS, predictions, assembly.dataset.test.rows)
         write_cell(place, record)
     return record
 

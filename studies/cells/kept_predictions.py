@@ -11,23 +11,26 @@ import pyarrow.parquet as pq
 from nas_fusion.errors import WriteError
 from nas_fusion.system.files import open_new
 from nas_fusion.training import Predictions, probabilities
+from nas_fusion.training.quality import IntArray
 
 
-def write_predictions(path: Path, found: Predictions) -> None:
+def write_predictions(path: Path, found: Predictions, rows: IntArray | None = None) -> None:
     """Write predictions as Parquet.
 
-    The columns are ``row`` (of the test split, from 0), ``label`` (0 or 1) and ``probability`` (float64, so that every
-    metric can be computed again), and, where the log has them, ``weight`` and ``group`` (the number of a row's group).
+    The columns are ``row`` (of the log, from 0; where that is not known ``test_row``, of the split), ``label`` (0 or 1)
+    and ``probability`` (float64, so that every metric can be computed again), and, where the log has them, ``weight``
+    and ``group`` (the number of a row's group).
 
     Args:
         path: the file.
         found: of every test row, in the order of the split.
+        rows: which rows of the log they are, ``[rows]``.
 
     Raises:
         WriteError: it cannot be written.
     """
     columns = {
-        "row": np.arange(len(found), dtype=np.int64),
+        **({"test_row": np.arange(len(found))} if rows is None else {"row": np.asarray(rows, np.int64)}),
         "label": found.labels.astype(np.int8),
         "probability": probabilities(found.logits),
     }

@@ -36,15 +36,15 @@ SETTINGS = ComparisonSettings(
 
 def test_the_file_has_a_row_for_every_row(tmp_path: Path) -> None:
     found = Predictions.of([0.0, 40.0, -50.0], [0, 1, 0], [1.0, 0.5, 2.0], [7, 7, 9])
-    write_predictions(tmp_path / PREDICTIONS, found)
+    write_predictions(tmp_path / PREDICTIONS, found, np.array([4, 5, 9]))
     table = pq.read_table(tmp_path / PREDICTIONS)
     assert table.column_names == ["row", "label", "probability", "weight", "group"]
-    assert table["row"].to_pylist() == [0, 1, 2]
+    assert table["row"].to_pylist() == [4, 5, 9]
     assert table["label"].to_pylist() == [0, 1, 0]
     assert table["probability"].to_pylist() == pytest.approx([0.5, 1.0, np.exp(-50)], rel=1e-12)
     assert (table["weight"].to_pylist(), table["group"].to_pylist()) == ([1.0, 0.5, 2.0], [7, 7, 9])
     write_predictions(tmp_path / "plain.parquet", Predictions.of([0.0, 1.0], [0, 1]))
-    assert pq.read_table(tmp_path / "plain.parquet").column_names == ["row", "label", "probability"]
+    assert pq.read_table(tmp_path / "plain.parquet").column_names == ["test_row", "label", "probability"]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,7 @@ def test_the_records_figures_come_out_of_the_file(
     record, cell = run(dataset, tmp_path)
     table = pq.read_table(cell / PREDICTIONS)
     assert table["label"].to_pylist() == np.asarray(dataset.test.labels).tolist()
+    assert table["row"].to_pylist() == np.asarray(dataset.test.rows).tolist()
     found = quality_of(logit(table["probability"].to_numpy()), table["label"].to_numpy())
     assert (record.test_auc, record.test_logloss) == pytest.approx((found.auc, found.logloss), abs=1e-9)
     assert set(record.test_metrics) == {*TEST_METRICS} - {"gauc"}  # this log has no groups
@@ -73,10 +74,10 @@ def test_the_records_figures_come_out_of_the_file(
 
     caplog.clear()
     with caplog.at_level(logging.WARNING, "nas_fusion"):
-        assert read_cell(cell) == record
+        assert read_cell(cell) == CellRecord.from_json(record.to_json())
         assert caplog.messages == []
         (cell / PREDICTIONS).write_bytes(b"other")
-        assert read_cell(cell) == record
+        assert read_cell(cell) == CellRecord.from_json(record.to_json())
     (message,) = caplog.messages
     assert "predictions.parquet" in message
     assert "the cell's figures hold, its predictions do not" in message
