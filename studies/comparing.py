@@ -150,8 +150,6 @@ def compare(
 
             def chosen() -> Workplace:
                 recipe = choose_recipe(place, sweep, sweep_listener)
-                if recipe is not None and recipe.note:
-                    logger.warning("--recipe auto: %s", recipe.note)
                 record_recipe(place, recipe)
                 now = settled(place, sweep, recipe, processes)
                 table.place, table.info = now, described(now.assembly.settings, recipe)

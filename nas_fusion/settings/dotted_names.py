@@ -89,12 +89,6 @@ def settings_from(
 
 def _with_kept(values: Mapping[str, object]) -> Mapping[str, object]:
     """What was given is kept by a sweep, also where it equals the default."""
-    if values.get("recipe.choice", RecipeSettings.choice) != "auto":
+    if values.get("recipe.choice", RecipeSettings.choice) != "auto" or "recipe.kept" in values:
         return values
-    given = [name for name in SWEPT if name in values]
-    before = values.get("recipe.kept", ())
-    return {**values, "recipe.kept": tuple(dict.fromkeys([*_texts(before), *given]))}
-
-
-def _texts(given: object) -> tuple[str, ...]:
-    return tuple(given) if isinstance(given, list | tuple) else ()
+    return {**values, "recipe.kept": tuple(name for name in SWEPT if name in values)}

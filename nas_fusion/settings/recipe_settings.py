@@ -64,7 +64,7 @@ class RecipeSettings:
     """
 
     choice: str = word(
-        "defaults",
+        "auto",
         CHOICES,
         "auto: a short sweep on validation rows chooses embedding L2, dropout, batch norm, embedding width, learning "
         "rate and batch size, unless they are given; defaults: as they are here.",

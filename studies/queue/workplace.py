@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from optuna.storages import BaseStorage
@@ -51,6 +51,12 @@ class Workplace:
     def written(self) -> WrittenCells:
         """The cells in the folder."""
         return WrittenCells(self.folder)
+
+    def completed(self, assembly: Assembly) -> Workplace:
+        """The same place with settings that are complete now; what was read, and warned of, of its cells stays."""
+        place = replace(self, assembly=assembly)
+        vars(place)["written"] = self.written  # as the property itself keeps it
+        return place
 
 
 @contextmanager

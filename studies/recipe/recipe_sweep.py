@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -127,9 +128,17 @@ class RecipeSweep:
     note: str = ""
     watch: Watch = field(default_factory=Watch)
 
-    def __post_init__(self) -> None:
-        self.study = open_study(self.storage, recipe_name(self.study_name))
-        self.study.pruner = OutOfReach(self.longest)
+    @cached_property
+    def study(self) -> optuna.Study:
+        """Optuna's; it is made where there is something to try."""
+        study = open_study(self.storage, recipe_name(self.study_name))
+        study.pruner = OutOfReach(self.longest)
+        return study
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be tried at all."""
+        return bool(self.note) or not self.swept.names
 
     @property
     def longest(self) -> int:
@@ -143,6 +152,8 @@ class RecipeSweep:
         Args:
             known: what an earlier sweep of this comparison has chosen.
         """
+        if self.is_idle:
+            return
         attributes = self.study.user_attrs
         if _WIDTHS not in attributes:
             self.study.set_user_attr(_WIDTHS, self.swept.widths())
@@ -151,13 +162,15 @@ class RecipeSweep:
 
     def finished(self) -> bool:
         """Whether there is nothing left to try."""
-        if self.note or not self.swept.names or _CHOSEN in self.study.user_attrs:
+        if self.is_idle or _CHOSEN in self.study.user_attrs:
             return True
         ended = self._ended()
         return len(ended) >= MOST_TRIALS or self._epochs_left(ended) < 1
 
     def claim(self) -> SweepClaim | None:
         """Start the next training; None if there is none, or another process trains."""
+        if self.is_idle:
+            return None
         for dead in self.watch.dead(self.study):
             declare_dead(self.storage, storage_id(self.storage, self.study, dead.number))
         if self._running() or self.finished():
@@ -215,10 +228,10 @@ class RecipeSweep:
         Raises:
             StudyError: a trial was changed in the storage since it ended.
         """
-        known = self.study.user_attrs.get(_CHOSEN)
+        known = None if self.is_idle else self.study.user_attrs.get(_CHOSEN)
         if known is not None:
             return ChosenRecipe.from_dict(known)
-        tried = tuple(self._tried(trial) for trial in self._ended())
+        tried = () if self.is_idle else tuple(self._tried(trial) for trial in self._ended())
         compared = [one for one in tried if one.valid_auc is not None and one.ended != "behind"]
         best = max(compared, key=_auc, default=None)  # the first of equal ones
         margin = 0.0 if not tried or tried[0] not in compared else difference_error(_auc(tried[0]), *self.valid)

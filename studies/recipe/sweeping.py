@@ -103,7 +103,7 @@ def settled(
     assembly = place.assembly
     chosen = assemble(sweep.swept.apply(recipe.values), assembly.dataset, place.folder.latency, processes=processes)
     chosen.limits.remember_in(place.folder.latency)
-    return replace(place, assembly=chosen)
+    return place.completed(chosen)
 
 
 def _classes(split: EncodedSplit) -> tuple[float, float]:

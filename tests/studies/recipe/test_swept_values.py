@@ -56,8 +56,10 @@ def test_values_other_than_the_defaults_are_given_ones() -> None:
 
 
 def test_a_published_preset_leaves_nothing_to_sweep() -> None:
-    settings = asked(**{n.replace(".", "__"): v for n, v in load_preset("optfusion-criteo").settings.items()})
-    assert SweptValues(settings, ROWS).names == ()
+    published = load_preset("optfusion-criteo").settings
+    assert published["recipe.choice"] == "defaults"
+    values = {name.replace(".", "__"): value for name, value in published.items()}
+    assert SweptValues(asked(**{**values, "recipe__choice": "auto"}), ROWS).names == ()
 
 
 def test_starts_differ_and_change_only_what_is_swept() -> None:
