@@ -29,6 +29,10 @@ SWEPT = (
 """The settings that a sweep chooses, by dotted name."""
 
 
+OF_THE_CHOICE = ("choice", "sweep_passes", "kept")
+"""Fields of `RecipeSettings` that say how the others come about."""
+
+
 def automatic_batch_size(train_rows: int) -> int:
     """The power of two that gives about `STEPS_PER_EPOCH` steps an epoch, within bounds."""
     size = LARGEST_BATCH

@@ -30,6 +30,7 @@ from nas_fusion.search import (
 )
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings.recipe_settings import OF_THE_CHOICE
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.setup.assembly import Assembly, schema_fingerprint
 from nas_fusion.studies.setup.study_limits import StudyLimits
@@ -173,7 +174,7 @@ def design_context(assembly: Assembly, job: Job) -> DesignContext:
             "block_width": str(block_width(settings, len(schema.fields), len(assembly.dataset.train))),
             **({} if usual else {"operations": list(assembly.operations)}),
         },
-        recipe=asdict(settings.recipe),
+        recipe={name: value for name, value in asdict(settings.recipe).items() if name not in OF_THE_CHOICE},
         data={
             "source": settings.source,
             "options": settings.to_dict()["data"],
