@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from nas_fusion.data.encoding.column_plans import SAID, ColumnPlan
 from nas_fusion.data.encoding.guessing.column_sample import ColumnSample, sample_columns
-from nas_fusion.data.encoding.guessing.label_evidence import alone, told_by_order, told_by_values
+from nas_fusion.data.encoding.guessing.label_evidence import PRIOR_ROWS, alone, told_by_order, told_by_values
 from nas_fusion.data.encoding.guessing.number_guesses import ROWS_TO_JUDGE, guess_number
 from nas_fusion.data.encoding.guessing.text_looks import list_delimiter, whole_forms
 from nas_fusion.data.encoding.guessing.time_guesses import declared_times, guessed_times, is_ambiguous
@@ -30,6 +30,9 @@ NUMBERS_SHARE = 0.95
 
 LEAK_AUC = 0.99
 """What no honest column tells of a click by itself."""
+
+LEAST_TIME = 10_101
+"""The first of January 2001 in digits, without their zeros: no smaller number is a time."""
 
 NUMBER_KINDS = (ColumnKind.NUMBER, ColumnKind.INTERPOLATE, ColumnKind.BUCKET, ColumnKind.SCALE, ColumnKind.BOTH)
 
@@ -167,7 +170,7 @@ class _Judge:
         return self._number(name, column, found, read.values, has_odd=bool(read.odd.any()))
 
     def _number(self, name: str, column: ArrowColumn, found: Categories, x: np.ndarray, *, has_odd: bool) -> ColumnPlan:
-        if times := None if has_odd else self._time(name, column):
+        if not has_odd and np.fmax.reduce(x) >= LEAST_TIME and (times := self._time(name, column)):
             return times
         guess = guess_number(name, found, x, self._sample.labels)
         if guess.kind is ColumnKind.NUMBER:
@@ -250,4 +253,4 @@ def _auc(plan: ColumnPlan, sample: ColumnSample) -> float:
             return 0.5
         return alone(told_by_order(x[present], sample.labels[present]), sample.labels[present])
     codes = sample.cells.categories(plan.name).codes
-    return alone(told_by_values(codes + 1, sample.labels), sample.labels)
+    return alone(told_by_values(codes + 1, sample.labels, PRIOR_ROWS[:1]), sample.labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,16 +44,17 @@ class Told(NamedTuple):
         return (other.gains - self.gains).mean() > SURE * _error(other.gains - self.gains)
 
 
-def told_by_values(codes: IntArray, labels: FloatArray) -> Told:
+def told_by_values(codes: IntArray, labels: FloatArray, priors: Sequence[float] = PRIOR_ROWS) -> Told:
     """What each value tells for itself.
 
     Args:
         codes: a number per value from 0 on, int64 ``[rows]``.
         labels: 0 or 1, float64 ``[rows]``.
+        priors: how many rows the mean of all may count.
     """
     fold = np.random.default_rng(0).permutation(len(labels)) % FOLDS
     base = _losses(np.full(len(labels), labels.mean()), labels)
-    found = [_rates(codes, labels, fold, prior) for prior in PRIOR_ROWS]
+    found = [_rates(codes, labels, fold, prior) for prior in priors]
     best = min(found, key=lambda rates: _losses(rates, labels).sum())
     return Told(base - _losses(best, labels), best)
 
