@@ -134,9 +134,10 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
         disk.writes, disk.room = 0, room
         capsys.readouterr()
         assert run(folder) == 2, room
-        error = capsys.readouterr().err
-        assert error.startswith("nasfusion: error: "), (room, error)
-        assert error.count("\n") == 1, (room, error)
+        told = capsys.readouterr().err.splitlines()
+        errors = [line for line in told if not line.startswith("WARNING  ")]  # of models as small as these
+        assert len(errors) == 1, (room, told)
+        assert told[-1].startswith("nasfusion: error: "), (room, told)
         disk.room = 10**9
         assert run(folder) == 0, (room, capsys.readouterr().err)
         pd.testing.assert_frame_equal(results(folder), expected, check_exact=True)
