@@ -121,6 +121,7 @@ def test_ten_options_at_most_come_first() -> None:
 FOLDERS = ("nas_fusion/cli", "nas_fusion/training", "nas_fusion/search", "studies", "search_spaces/fusion")
 NO_SETTING = {
     "label": "what progress bars call a search", "lr": "torch's own", "preset": "a name in a message",
+    "block_width": "a number, which the setting need not be",
 }  # fmt: skip
 """Names that a setting has and that mean something else where they stand in code."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nas_fusion.data.schema import Field
-from nas_fusion.errors import plain
+from nas_fusion.errors import plain, shown
 
 UNKNOWN_SHARE = 0.5
 """More unknown values than known ones are warned of."""
@@ -11,8 +11,7 @@ UNKNOWN_SHARE = 0.5
 
 def constant_warning(field: Field, *, is_constant: bool) -> str:
     """What to say of a field all of whose training rows hold the same; empty if they do not."""
-    name = plain(field.name)
-    return f"field {name!r} has only one value in the training rows; it cannot help" if is_constant else ""
+    return f"field {shown(field.name)} has only one value in the training rows; it cannot help" if is_constant else ""
 
 
 def unknown_warning(field: Field, share: float, distinct: int) -> str:
@@ -25,9 +24,9 @@ def unknown_warning(field: Field, share: float, distinct: int) -> str:
     """
     if share <= UNKNOWN_SHARE:
         return ""
-    name, column = plain(field.name), plain(field.column)
+    column = plain(field.column)
     return (
-        f"field {name!r}: {share:.0%} of the validation rows hold values that are out of the vocabulary ({distinct:,} "
-        f"different values train); --kind {column}=number, --hash {column}=2^20, --min-count 1 or --drop {column} may "
-        "do better"
+        f"field {shown(field.name)}: {share:.0%} of the validation rows hold values that are out of the vocabulary "
+        f"({distinct:,} different values train); --kind {column}=number, --hash {column}=2^20, --min-count 1 or "
+        f"--drop {column} may do better"
     )

@@ -242,6 +242,8 @@ def _tell_stratified(labels: Codes, codes: Codes) -> None:
     few = int(labels.sum() * 2 <= len(labels))
     name = "positives" if few else "negatives"
     counts = [int(((labels == few) & (codes == code)).sum()) for code in range(len(SPLITS))]
+    if 0 in counts:  # an error will say so
+        return
     logger.warning(
         "only %d %s: the random split is stratified, %s of them (train / valid / test); a metric on so few is coarse",
         sum(counts), name, " / ".join(map(str, counts)),

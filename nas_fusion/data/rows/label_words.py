@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from shlex import quote
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from nas_fusion.data.sources.cells import NUMBER, CellError
 from nas_fusion.data.sources.cells import shown as shown_cell
 from nas_fusion.data.sources.chunk import Chunk
-from nas_fusion.errors import listed, shown
+from nas_fusion.errors import LONGEST_NAME, listed, shortened, shown
 
 Codes = npt.NDArray[np.int8]
 """One byte per row."""
@@ -118,10 +119,10 @@ class LabelReader:
     def _refuse(self, pair: tuple[str, str], covered: int, rows: int) -> None:
         """Say which label is odd, or that the user has to say which of two is the positive."""
         if len(self._seen) == 2 and covered * 10 < rows * 9:
-            one, other = sorted(word.text for word in self._seen.values())
+            one, other = (shortened(word, LONGEST_NAME) for word in sorted(seen.text for seen in self._seen.values()))
             raise CellError(
-                f"labels are {shown(one)} and {shown(other)}; say which one is the positive: --positive {one} or "
-                f"--positive {other}"
+                f"labels are {shown(one)} and {shown(other)}; say which one is the positive: "
+                f"--positive {quote(one)} or --positive {quote(other)}"
             )
         expected = pair if covered else PAIRS[0]
         odd = min((word for name, word in self._seen.items() if name not in expected), key=lambda word: word.row)

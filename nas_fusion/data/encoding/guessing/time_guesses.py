@@ -16,7 +16,7 @@ HOUR = 3_600_000_000
 """In microseconds."""
 
 DAYS_FOR_WEEKDAYS = 7
-DAYS_FOR_DAYS = 2
+DAYS_FOR_DAYS = 1
 
 YEARS_OF_LOGS = (946_684_800_000_000, 2_051_222_400_000_000)
 """2000 to 2035, in microseconds since 1970: whole numbers that mean another time are no times."""

@@ -174,6 +174,7 @@ WHEN = pd.Timestamp("2024-03-01 08:00") + pd.to_timedelta(
         ("ts", [int(t.timestamp() * 1000) for t in WHEN], ["hour", "weekday", "day"]),
         ("day", WHEN.strftime("%Y%m%d"), ["weekday", "day"]),
         ("clock", WHEN.strftime("%H:%M"), ["hour"]),
+        ("day", np.where(WHEN.day % 2, "2024-03-01", "2024-03-02"), ["day"]),  # Hive's key of a folder a day
     ],
 )  # fmt: skip
 def test_times(name: str, cells: Any, parts: list[str], read: Read, base: pd.DataFrame) -> None:
@@ -265,6 +266,7 @@ def test_a_log_that_is_sorted_by_its_label(read: Read, base: pd.DataFrame) -> No
     assert kinds(read(base.sort_values("click"))) == kinds(read(base))
 
 
+@pytest.mark.slow
 def test_real_logs(sample: Callable[[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR)
     found = {
