@@ -186,7 +186,7 @@ class DataOptions:
     numbers: str = word("interpolate", NUMBER_KINDS, "What columns of numbers are read as.", panel=Panel.DATA)
     hash: Mapping[str, str] | tuple[tuple[str, str], ...] = text(
         (),
-        "Hash a column's values to so many ids, 2^20 for instance; may be repeated.",
+        f"Hash a column's values to so many ids ({bounds.HASH_SIZE.ends}; 2^20 for instance); may be repeated.",
         panel=Panel.DATA,
         metavar="COLUMN=SIZE",
         form=HASH_FORM,

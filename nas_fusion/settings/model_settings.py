@@ -50,8 +50,9 @@ class ModelSettings:
     )
     block_width: str = text(
         bounds.AUTOMATIC,
-        "Width of the blocks, to which one linear map brings all embeddings together: 0 for none, as published; auto: "
-        "0, or so few that the training rows can tell the weights of a supernet from each other.",
+        f"Width of the blocks, {bounds.BLOCK_WIDTH.ends}, to which one linear map brings all embeddings together: 0 "
+        "for none, as published; auto: 0, or so few that the training rows can tell the weights of a supernet from "
+        "each other.",
         panel=Panel.MODEL,
         metavar="W",
         form=bounds.BLOCK_WIDTH_FORM,

@@ -30,6 +30,7 @@ def read_nni_config(path: Path) -> Any:
 READERS: dict[str, Callable[[Path], Any]] = {
     "own.toml": lambda path: load_preset(str(path)),
     "study.toml": lambda path: load_preset(str(path)),
+    "recipe.json": lambda path: load_preset(str(path.with_name("study.toml"))),
     "tuned.json": lambda path: load_preset(str(path)),
     "best_model.json": read_design,
     "design.json": read_design,
@@ -47,7 +48,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with constant_latency():
         study = compare(SETTINGS, dataset, folder / "study").folder
     tune(TUNED, dataset, folder / "tuning")
-    for source in (study.settings, study.best_model_json, study.cell("optfusion-hard", 0) / "design.json"):
+    for source in (
+        study.settings,
+        study.recipe,
+        study.best_model_json,
+        study.cell("optfusion-hard", 0) / "design.json",
+    ):
         shutil.copy(source, folder)
     shutil.copy(folder / "tuning" / "tuned.json", folder)
     (folder / "own.toml").write_text('budget = "2x"\n[recipe]\nlearning_rate = 0.25\n')
@@ -59,6 +65,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", READERS)
 def test_a_damaged_file_is_named_or_as_it_was(name: str, way: str, files: Path, tmp_path: Path) -> None:
     read = READERS[name]
+    for beside in ("study.toml", "recipe.json"):  # a study's settings are both
+        shutil.copy(files / beside, tmp_path)
     path = Path(shutil.copy(files / name, tmp_path))
     before = read(path)
     WAYS[way](path)

@@ -122,7 +122,7 @@ class _Judge:
         """
         with self._sample.cells.naming(name):
             found = self.guessed(name) if declared is None else self.completed(declared)
-        warnings = tuple(_warnings(found, self._sample))
+            warnings = tuple(_warnings(found, self._sample))
         for warning in warnings:
             logger.warning("%s", warning)
         return replace(found, warnings=warnings)
