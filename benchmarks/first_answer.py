@@ -45,8 +45,8 @@ class Line:
 
     @property
     def lead(self) -> float:
-        """How far the network is ahead of the best of the others, in test AUC."""
-        return self.test - max(self.others.values())
+        """How far the network is ahead of the best of the others, in test AUC; 0 without any."""
+        return self.test - max(self.others.values(), default=self.test)
 
 
 def compared(log: Path, study: Path, options: list[str]) -> Line:
@@ -95,6 +95,8 @@ def main() -> None:
         "--studies", type=Path, default=Path("benchmark-results/first-answer"), help="where studies lie"
     )
     arguments, options = parser.parse_known_args()
+    if not arguments.logs.is_dir():
+        parser.error(f"no folder {arguments.logs}")
     logs = sorted(p for p in arguments.logs.iterdir() if p.suffix in (".parquet", ".csv", ".txt", ".tsv"))
     chosen = [log for log in logs if not arguments.only or log.stem in arguments.only]
     lines = [compared(log, arguments.studies / log.stem, options) for log in chosen]

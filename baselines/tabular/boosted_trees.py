@@ -7,6 +7,7 @@ missing ones left missing, and categories as categories, and stop when the valid
 from __future__ import annotations
 
 import tempfile
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 50
 """Rounds without a better validation AUC after which no tree is added."""
-
 
 LEAVES = "num_leaves="
 """Before the number of leaves of every tree, in LightGBM's file."""
@@ -96,7 +96,7 @@ def fit_lightgbm(architecture: Architecture, data: SearchData, seed: int) -> Lig
 
     def dataset(split: EncodedSplit, reference: Any = None) -> Any:
         return library.Dataset(
-            _matrix(split, columns), np.asarray(split.labels), weight=_weights(split), reference=reference,
+            _matrix(split, columns), np.asarray(split.labels), weight=columns.weights_of(split), reference=reference,
             categorical_feature=categories, free_raw_data=False,
         )  # fmt: skip
 
@@ -157,8 +157,6 @@ def fit_catboost(architecture: Architecture, data: SearchData, seed: int) -> Cat
 
 
 def _library(name: str) -> ModuleType:
-    from importlib import import_module
-
     try:
         return import_module(name)
     except ImportError as error:
@@ -175,7 +173,9 @@ def _matrix(split: EncodedSplit, columns: TabularColumns) -> npt.NDArray[np.floa
 def _pool(split: EncodedSplit, columns: TabularColumns) -> Any:
     frame = _frame(split, columns)
     categories = list(range(len(columns.categories)))
-    return _library("catboost").Pool(frame, np.asarray(split.labels), cat_features=categories, weight=_weights(split))
+    return _library("catboost").Pool(
+        frame, np.asarray(split.labels), cat_features=categories, weight=columns.weights_of(split)
+    )
 
 
 def _frame(split: EncodedSplit, columns: TabularColumns) -> pd.DataFrame:
@@ -186,7 +186,3 @@ def _frame(split: EncodedSplit, columns: TabularColumns) -> pd.DataFrame:
     rest = np.concatenate([columns.numbers_of(split), columns.listed_of(split)], axis=1)
     arrays = [*ids.T, *rest.T]
     return pd.DataFrame(dict(enumerate(arrays)), copy=False)
-
-
-def _weights(split: EncodedSplit) -> npt.NDArray[np.float32] | None:
-    return None if split.weights is None else np.asarray(split.weights)

@@ -93,9 +93,15 @@ def _fitted(
     with warnings.catch_warnings():
         # A weak L2 may not converge within the limit; the validation rows then say what it is worth.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(one_hot.matrix(data.train), np.asarray(data.train.labels), sample_weight=_weights(data.train))
+        estimator.fit(
+            one_hot.matrix(data.train),
+            np.asarray(data.train.labels),
+            sample_weight=TabularColumns.weights_of(data.train),
+        )
     model = LogisticRegression(one_hot, estimator.coef_[0], float(estimator.intercept_[0]), int(estimator.n_iter_[0]))
-    quality = auc_and_logloss(model.split_logits(data.valid), np.asarray(data.valid.labels), _weights(data.valid))
+    quality = auc_and_logloss(
+        model.split_logits(data.valid), np.asarray(data.valid.labels), TabularColumns.weights_of(data.valid)
+    )
     return quality.auc, model
 
 
@@ -163,7 +169,3 @@ def _moments(numbers: Floats) -> tuple[Floats, Floats]:
         means = np.nan_to_num(np.nanmean(numbers, axis=0)) if numbers.size else np.zeros(numbers.shape[1])
         scales = np.nan_to_num(np.nanstd(numbers, axis=0)) if numbers.size else np.zeros(numbers.shape[1])
     return means, np.where(scales > 0, scales, 1.0)
-
-
-def _weights(split: EncodedSplit) -> npt.NDArray[np.float32] | None:
-    return None if split.weights is None else np.asarray(split.weights)

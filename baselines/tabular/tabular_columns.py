@@ -69,6 +69,11 @@ class TabularColumns:
             values += shape.form.has_value
         return cls(tuple(categories), tuple(lists), len(schema.number_columns), tuple(bins))
 
+    @staticmethod
+    def weights_of(split: EncodedSplit) -> npt.NDArray[np.float32] | None:
+        """How much every row counts, float32 ``[rows]``; None if all count alike."""
+        return None if split.weights is None else np.asarray(split.weights)
+
     def numbers_of(self, split: EncodedSplit) -> npt.NDArray[np.float32]:
         """The numbers of a split, float32 ``[rows, numbers]``; NaN where one is missing."""
         return np.zeros((len(split), 0), np.float32) if split.numbers is None else np.asarray(split.numbers)

@@ -23,7 +23,7 @@ class FieldSummary:
     """One field of a log.
 
     Args:
-        name: of the column.
+        name: of the field.
         kind: how it is encoded.
         distinct: different values in the training rows (numbers: told apart to 2^-15 of their size), missing not
             counted.

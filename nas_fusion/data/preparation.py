@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nas_fusion.data.encoded_dataset import EncodedDataset
 from nas_fusion.data.encoding.column_plans import ColumnPlan, plan_lines
@@ -24,9 +23,6 @@ from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
 from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.system.files import sweep, temporary_folder
-
-if TYPE_CHECKING:
-    pass
 
 CACHE_VARIABLE = "NASFUSION_CACHE"
 ENCODING = "encoding"

@@ -64,18 +64,20 @@ def block_width(settings: ComparisonSettings, fields: int, rows: int) -> int:
 
 def say_block_width(settings: ComparisonSettings, dataset: EncodedDataset) -> None:
     """Warn, once, where a width was chosen that is not the published one."""
-    if settings.model.block_width == AUTOMATIC and fields_of(settings, dataset).block_width:
-        _warn(settings.model, settings.emb_dim, len(dataset.schema.fields), len(dataset.train))
+    model, emb_dim, rows = settings.model, settings.emb_dim, len(dataset.train)
+    width = fields_of(settings, dataset).block_width
+    if model.block_width == AUTOMATIC and width:
+        fields = len(dataset.schema.fields)
+        _warn(width, fields, emb_dim, network_weights(model, fields * emb_dim), rows)
 
 
-@lru_cache(maxsize=256)
-def _warn(model: ModelSettings, emb_dim: int, fields: int, rows: int) -> None:
-    width, all_of_them = _automatic(model, emb_dim, fields, rows), fields * emb_dim
+@lru_cache(maxsize=256)  # a study is assembled again when its recipe is chosen
+def _warn(width: int, fields: int, emb_dim: int, weights: int, rows: int) -> None:
     logger.warning(
         "blocks are %s features wide instead of %s (%s fields of %s): a supernet of that width has %s weights besides "
         "the embeddings, and %s training rows can tell about %s apart; --block-width says another width (0: %s)",
-        *(f"{n:,}" for n in (width, all_of_them, fields, emb_dim, network_weights(model, all_of_them))),
-        *(f"{n:,}" for n in (rows, WEIGHTS_PER_ROW * rows, all_of_them)),
+        *(f"{n:,}" for n in (width, fields * emb_dim, fields, emb_dim, weights)),
+        *(f"{n:,}" for n in (rows, WEIGHTS_PER_ROW * rows, fields * emb_dim)),
     )
 
 
