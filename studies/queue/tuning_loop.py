@@ -55,12 +55,8 @@ def _run_next(place: Workplace, tuning: Tuning, listener: TuningListener) -> boo
     claim = tuning.claim()
     if claim is None:
         return False
-    try:
-        with tuning.holding(claim):
-            words = _try(place, tuning, claim)
-    except BaseException:
-        tuning.release(claim)
-        raise
+    with tuning.holding(claim):
+        words = _try(place, tuning, claim)
     listener(tuning.strategy, tuning.counts()[0], tuning.trials, words)
     return True
 

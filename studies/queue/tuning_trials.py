@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from nas_fusion.errors import StudyError
 from nas_fusion.studies.setup.announcements import tuning_name
 from nas_fusion.studies.setup.hyperparameters import TuningResult
-from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held, storage_id
+from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held_or_given_back, storage_id
 from nas_fusion.studies.storage.optuna_storage import open_study
 from nas_fusion.system.seals import digest
 
@@ -116,8 +116,8 @@ class Tuning:
         return TuningClaim(trial, trial_id, slot, values)
 
     def holding(self, claim: TuningClaim) -> AbstractContextManager[None]:
-        """A context in which others see that this process runs the trial."""
-        return held(self.storage, claim.trial_id)
+        """A context in which others see that this process runs the trial; what it does not finish is given back."""
+        return held_or_given_back(self.storage, claim.trial_id)
 
     def finish(self, claim: TuningClaim, valid_auc: float, attributes: Mapping[str, Any]) -> None:
         """The trial is done."""
@@ -131,10 +131,6 @@ class Tuning:
     def fail(self, claim: TuningClaim, reason: str) -> None:
         """The trial cannot be trained; it keeps its slot."""
         self._end(claim, TrialState.FAIL, {"error": reason})
-
-    def release(self, claim: TuningClaim) -> None:
-        """Give back a trial that this process could not finish for reasons of its own."""
-        give_back(self.storage, claim.trial_id)
 
     def counts(self) -> tuple[int, int, int]:
         """Trials with an outcome; those of them that were pruned; that failed."""

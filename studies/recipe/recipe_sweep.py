@@ -28,7 +28,7 @@ from nas_fusion.records import ChosenRecipe, TriedRecipe
 from nas_fusion.statistics import difference_error
 from nas_fusion.studies.queue.tuning_trials import suggest
 from nas_fusion.studies.recipe.swept_values import SweptValues
-from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held, storage_id
+from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held_or_given_back, storage_id
 from nas_fusion.studies.storage.optuna_storage import open_study
 from nas_fusion.system.seals import digest
 
@@ -190,8 +190,8 @@ class RecipeSweep:
         return SweepClaim(trial, trial_id, slot, values, self._epochs_left(ended))
 
     def holding(self, claim: SweepClaim) -> AbstractContextManager[None]:
-        """A context in which others see that this process trains."""
-        return held(self.storage, claim.trial_id)
+        """A context in which others see that this process trains; what it does not finish is given back."""
+        return held_or_given_back(self.storage, claim.trial_id)
 
     def finish(self, claim: SweepClaim, tried: TriedRecipe, error: str = "") -> None:
         """The training has ended, one way or another.
@@ -210,10 +210,6 @@ class RecipeSweep:
             self.study.tell(claim.trial, tried.valid_auc if state == TrialState.COMPLETE else None, state=state)
         except UpdateFinishedTrialError:
             return  # taken for dead meanwhile: another process has the slot now
-
-    def release(self, claim: SweepClaim) -> None:
-        """Give back a training that this process could not finish for reasons of its own."""
-        give_back(self.storage, claim.trial_id)
 
     def passes(self) -> float:
         """Passes over the training rows so far."""

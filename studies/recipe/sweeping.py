@@ -126,12 +126,8 @@ def _run_next(place: Workplace, sweep: RecipeSweep, listener: SweepListener | No
     claim = sweep.claim()
     if claim is None:
         return False
-    try:
-        with sweep.holding(claim):
-            tried = _try(place, sweep, claim)
-    except BaseException:
-        sweep.release(claim)
-        raise
+    with sweep.holding(claim):
+        tried = _try(place, sweep, claim)
     if listener is not None:
         listener(tried, claim.slot + 1, sweep.passes(), sweep.allowed)
     return True

@@ -57,6 +57,17 @@ def held(storage: BaseStorage, trial_id: int, beat_seconds: float = BEAT_SECONDS
             thread.join(JOIN_SECONDS)
 
 
+@contextmanager
+def held_or_given_back(storage: BaseStorage, trial_id: int) -> Iterator[None]:
+    """As `held`; a trial that the block does not finish, since it raises, is given back for another process."""
+    try:
+        with held(storage, trial_id):
+            yield
+    except BaseException:
+        give_back(storage, trial_id)
+        raise
+
+
 def _beat(storage: BaseStorage, trial_id: int, seconds: float, ended: threading.Event) -> None:
     count = 0
     while not ended.wait(seconds):

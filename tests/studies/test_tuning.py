@@ -29,6 +29,7 @@ from nas_fusion.studies import (
 from nas_fusion.studies.queue.tuning_log import TuningLog
 from nas_fusion.studies.queue.tuning_trials import STARTUP_TRIALS, Tuning
 from nas_fusion.studies.setup.announcements import TUNING, find_announced
+from nas_fusion.studies.storage.leases import give_back
 from nas_fusion.training_log import SilentLog, StoppedEarly
 
 pytestmark = pytest.mark.slow
@@ -89,7 +90,7 @@ def test_a_killed_tuning_proposes_what_an_undisturbed_one_does(tmp_path: Path) -
     found = tuning(tmp_path)
     lost = found.claim()
     assert lost is not None
-    found.release(lost)  # what a watcher does about a process that is gone
+    give_back(found.storage, lost.trial_id)  # what a watcher does about a process that is gone
     assert killed + run(tuning(tmp_path)) == undisturbed
     assert lost.values["x"] == undisturbed[8]
 
