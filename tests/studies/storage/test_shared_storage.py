@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import optuna
 import pandas as pd
@@ -25,6 +26,7 @@ COMMAND = (
     "--no-importance --no-anytime-test --seeds 3 --device cpu --strategies random,optfusion-hard --study study"
 )
 CELLS = 12
+T = TypeVar("T")
 SECONDS = 240
 
 
@@ -103,13 +105,14 @@ class Shared:
         busy = running(self.storage)
         return next((n for n, p in self.processes.items() if p.pid in busy and n != "coordinator"), None)
 
-    def wait_for(self, what: Callable[[], bool], otherwise: str) -> None:
-        """Wait until something is so."""
+    def wait_for(self, what: Callable[[], T | None], otherwise: str) -> T:
+        """Wait until something is so, or there; what it is."""
         deadline = time.monotonic() + SECONDS
-        while not what():
+        while not (found := what()):
             assert self.processes["coordinator"].returncode is None, self.said()
             assert time.monotonic() < deadline, otherwise
             time.sleep(0.1)
+        return found
 
     def said(self) -> dict[str, str]:
         """What each has printed so far."""
@@ -146,23 +149,27 @@ def every_cell_once(comparison: Shared, alone: Path) -> list[optuna.trial.Frozen
     return trials
 
 
-def a_busy_worker_stands_still(comparison: Shared) -> bool:
-    """Stop a worker inside a cell; between a look and a signal it may have finished a short one."""
+def stop_a_busy_worker(comparison: Shared) -> str | None:
+    """Stop a worker inside a cell, if one is there; between a look and a signal it may have finished a short one.
+
+    Returns:
+        Its name. Whoever asks again for a busy one may hear of another, which has begun a cell meanwhile.
+    """
     name = comparison.busy_worker()
     if name is None:
-        return False
+        return None
     comparison.processes[name].send_signal(signal.SIGSTOP)
     if comparison.processes[name].pid in running(comparison.storage):
-        return True
+        return name
     comparison.processes[name].send_signal(signal.SIGCONT)
-    return False
+    return None
 
 
 def a_worker_is_killed(tmp_path: Path, url: str, alone: Path) -> None:
     with shared(tmp_path, url, alone) as comparison:
         comparison.start(3)
-        comparison.wait_for(lambda: a_busy_worker_stands_still(comparison), "no worker took a cell")
-        victim = comparison.processes.pop(str(comparison.busy_worker()))
+        stopped = comparison.wait_for(lambda: stop_a_busy_worker(comparison), "no worker took a cell")
+        victim = comparison.processes.pop(stopped)
         victim.send_signal(signal.SIGKILL)
         victim.wait()
         comparison.finish()
