@@ -16,7 +16,8 @@ from nas_fusion.data.encoding.dataset_writer import write_dataset
 from nas_fusion.data.encoding.encoded_files import FORMAT_VERSION
 from nas_fusion.data.encoding.fitting import fit_encoding
 from nas_fusion.data.encoding.guessing import plan_columns
-from nas_fusion.data.encoding.reading_plan import plan_reading
+from nas_fusion.data.encoding.parsed_rows import ParsedOnce
+from nas_fusion.data.encoding.reading_plan import columns_read, plan_reading
 from nas_fusion.data.encoding.scan import Progress, scan_rows
 from nas_fusion.data.sources.readers import Log, open_source
 from nas_fusion.data.sources.source import Source
@@ -25,7 +26,7 @@ from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.system.files import sweep, temporary_folder
 
 CACHE_VARIABLE = "NASFUSION_CACHE"
-ENCODING = "encoding"
+ENCODING, ROWS = "encoding", "rows"
 
 logger = logging.getLogger("nas_fusion")
 
@@ -70,7 +71,8 @@ def prepare(
         _tell_plan(log, found.row_words, found.columns, say)
         return found
     tell = progress or _no_progress
-    with _made_in_its_place(target) as folder:
+    with _made_in_its_place(target) as folder, temporary_folder(target.parent, ROWS) as rows:
+        log = log if log.typed else ParsedOnce(log, columns_read(log, plan), rows / ROWS)
         scan = scan_rows(log, plan, tell)
         columns = plan_columns(log, options, scan)
         _tell_plan(log, scan.words, columns, say)

@@ -99,6 +99,17 @@ def plan_reading(source: Source, options: DataOptions) -> ReadingPlan:
     return ReadingPlan(label, split_column, divides, options)
 
 
+def columns_read(source: Source, plan: ReadingPlan) -> tuple[str, ...]:
+    """The columns that may have to be read: what says something about rows, and what may be a field."""
+    options = plan.options
+    kinds = options.declared_kinds
+    said = {plan.label, *plan.splitting_columns, options.weight, options.group, source.probability}
+    asked = {*(options.fields or ()), *kinds}
+    fields = {c for c in source.columns if options.fields is None and c not in source.not_fields} | asked
+    dropped = {name for name, kind in kinds.items() if kind is ColumnKind.IGNORE}
+    return tuple(c for c in source.columns if c in said | (fields - dropped))
+
+
 class _Lack(NamedTuple):
     """What a log has not, and which names were looked for."""
 

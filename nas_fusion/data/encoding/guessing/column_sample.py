@@ -55,11 +55,17 @@ def sample_columns(source: Source, columns: Sequence[str], scan: Scan) -> Column
     for chunk in chunks_of(source, columns):
         first = np.searchsorted(chosen, chunk.span.start)
         last = np.searchsorted(chosen, chunk.span.stop)
-        tables.append(pa.table(chunk.rows).take(pa.array(chosen[first:last] - chunk.span.start)))
+        tables.append(_spelt_out(pa.table(chunk.rows).take(pa.array(chosen[first:last] - chunk.span.start))))
         if chunk.span.stop > chosen[-1]:
             break
     cells = Chunk(pa.concat_tables(tables, promote_options="permissive"), rules=source.rules)
     return ColumnSample(cells, scan.labels[chosen].astype(np.float64), source.rules)
+
+
+def _spelt_out(rows: pa.Table) -> pa.Table:
+    """Rows without dictionaries, which may hold values that no row has."""
+    kinds = [f.type.value_type if pa.types.is_dictionary(f.type) else f.type for f in rows.schema]
+    return rows.cast(pa.schema(list(zip(rows.schema.names, kinds, strict=True))))
 
 
 def _chosen(scan: Scan, most: int) -> npt.NDArray[np.int64]:
