@@ -79,10 +79,12 @@ class QuantileSketch:
         self._parts: list[_Counted] = []
         self._merged, self._waiting = 0, 0
 
-    def add(self, x: FloatArray) -> None:
-        """Take in finite numbers, float64 ``[rows]``."""
-        ascending = np.sort(x) + 0.0  # -0.0 becomes 0.0
-        part = _merge(_Counted(ordered_keys(ascending), ascending, np.ones(len(x), np.int64)))
+    def add(self, x: FloatArray, counts: IntArray | None = None) -> None:
+        """Take in finite numbers, float64 ``[numbers]``, and how often each occurs, int64, if not once."""
+        order = np.argsort(x)
+        ascending = x[order] + 0.0  # -0.0 becomes 0.0
+        once = np.ones(len(x), np.int64) if counts is None else counts[order]
+        part = _merge(_Counted(ordered_keys(ascending), ascending, once))
         self._parts.append(part)
         self._waiting += len(part.keys)
         if self._waiting > max(self._merged, MIN_PENDING):

@@ -133,9 +133,11 @@ class Vocabulary:
         keys, short = _keys(values)
         found = np.full(len(values), UNKNOWN_ID, np.int32)
         if len(self._keys):
-            place = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
-            hit = short & (self._keys[place] == keys)
-            found[hit] = self._key_ids[place[hit]]
+            order = np.argsort(keys)  # neighbours are looked up where the cache holds the sorted keys already
+            asked = keys[order]
+            place = np.searchsorted(self._keys, asked).clip(max=len(self._keys) - 1)
+            hit = short[order] & (self._keys[place] == asked)
+            found[order[hit]] = self._key_ids[place[hit]]
         if len(self._long) and not short.all():
             where = np.asarray(pc.fill_null(pc.index_in(values.filter(pa.array(~short)), value_set=self._long), -1))
             found[~short] = np.where(where >= 0, self._long_ids[where], UNKNOWN_ID)

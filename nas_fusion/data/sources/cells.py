@@ -137,14 +137,20 @@ def categories(column: ArrowColumn, rules: CellRules = COMMON_RULES) -> Categori
         values = encoded.dictionary.cast(pa.large_string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise CellError(f"a column of type {array.type} cannot be a field") from error
-    codes = np.asarray(encoded.indices.cast(pa.int64()).fill_null(-1)).astype(np.int64)
+    codes = _positions(encoded.indices)
     cleaned = rules.clean(values)
     if cleaned is values and not values.null_count:
         return Categories(values, codes)
     # Some values are missing, and two may have become one.
     merged = cleaned.dictionary_encode()
-    places = np.append(np.asarray(merged.indices.cast(pa.int64()).fill_null(-1)), -1).astype(np.int64)
+    places = np.append(_positions(merged.indices), -1)
     return Categories(merged.dictionary, places[codes])
+
+
+def _positions(indices: pa.Array, missing: int = -1) -> IntArray:
+    """Positions in a dictionary, int64 of the same length, and another number where there is none."""
+    filled = indices.fill_null(missing) if indices.null_count else indices
+    return np.asarray(filled).astype(np.int64)
 
 
 class Numbers(NamedTuple):
@@ -159,15 +165,46 @@ class Numbers(NamedTuple):
     odd: Mask
 
 
+class NumberCodes(NamedTuple):
+    """A column of numbers as its different cells, and per row the position of its cell.
+
+    `cells` are ``[cells]``, the last of them missing; `codes` int64 ``[rows]``, or None where row and cell are one.
+    """
+
+    cells: Numbers
+    codes: IntArray | None
+
+    def rows(self) -> Numbers:
+        """The numbers of the rows."""
+        if self.codes is None:
+            return self.cells
+        values, infinite, odd = self.cells
+        return Numbers(values[self.codes], infinite[self.codes], odd[self.codes])
+
+
 def numbers(column: ArrowColumn, rules: CellRules = COMMON_RULES) -> Numbers:
     """A column as numbers.
 
     Raises:
         CellError: the column's type is neither a number nor a text.
     """
+    return number_codes(column, rules).rows()
+
+
+def number_codes(column: ArrowColumn, rules: CellRules = COMMON_RULES) -> NumberCodes:
+    """The same, each different cell once where the column has a dictionary.
+
+    Raises:
+        CellError: the column's type is neither a number nor a text.
+    """
     array = plain(column)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    if not pa.types.is_dictionary(array.type):
+        return NumberCodes(_numbers(array, rules), None)
+    cells = pa.concat_arrays([array.dictionary, pa.nulls(1, array.dictionary.type)])
+    return NumberCodes(_numbers(cells, rules), _positions(array.indices, missing=len(array.dictionary)))
+
+
+def _numbers(array: pa.Array, rules: CellRules) -> Numbers:
     found = _cast(array, rules)
     if found is None:
         found, odd = _read_texts(array, rules)

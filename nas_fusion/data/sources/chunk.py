@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from nas_fusion.data.sources.cells import (
     CellError,
     CellRules,
     FloatArray,
+    IntArray,
     Mask,
     categories,
-    numbers,
+    number_codes,
     shown,
 )
 from nas_fusion.data.sources.notes import INFINITE, ODD, Notes
@@ -36,6 +37,26 @@ class Complain(Protocol):
 def about_rows(message: str, *, row: int | None = None, column: str | None = None) -> DataError:
     """The error about rows that come from no file: only their number is known."""
     return DataError(message, row=None if row is None else row + 1, column=column)
+
+
+class Repeated(NamedTuple):
+    """A column of numbers as its different cells, and per row the position of its cell.
+
+    `values` are float64 ``[cells]``, NaN where missing; `codes` int64 ``[rows]``, or None where row and cell are one.
+    """
+
+    values: FloatArray
+    codes: IntArray | None = None
+
+    def rows(self) -> FloatArray:
+        """The numbers of the rows, float64 ``[rows]``."""
+        return self.values if self.codes is None else self.values[self.codes]
+
+    def counted(self, rows: Mask) -> tuple[FloatArray, IntArray]:
+        """The cells of the rows where the mask, bool ``[rows]``, is true, and how often each occurs, int64."""
+        if self.codes is None:
+            return self.values[rows], np.ones(int(rows.sum()), np.int64)
+        return self.values, np.bincount(self.codes[rows], minlength=len(self.values)).astype(np.int64)
 
 
 class Chunk:
@@ -107,15 +128,25 @@ class Chunk:
         Raises:
             DataError: there is no such column, or a cell is no number.
         """
+        return self.repeated_numbers(name, odd_is_missing=odd_is_missing).rows()
+
+    def repeated_numbers(self, name: str, *, odd_is_missing: bool = False) -> Repeated:
+        """The same, each different cell once where the column has a dictionary.
+
+        Raises:
+            DataError: there is no such column, or a cell is no number.
+        """
         with self.naming(name):
             column = self.column(name)
-            found = numbers(column, self.rules)
-            if found.odd.any() and not odd_is_missing:
-                index = int(found.odd.argmax())
+            found = number_codes(column, self.rules)
+            if found.cells.odd.any() and not odd_is_missing and (odd := found.rows().odd).any():
+                index = int(odd.argmax())
                 raise CellError(f"expected a number, found {shown(column[index])}", index)
-        self._note(name, ODD, found.odd)
-        self._note(name, INFINITE, found.infinite)
-        return found.values
+        if found.cells.odd.any() or found.cells.infinite.any():
+            rows = found.rows()
+            self._note(name, ODD, rows.odd)
+            self._note(name, INFINITE, rows.infinite)
+        return Repeated(found.cells.values, found.codes)
 
     def _note(self, name: str, what: str, rows: Mask) -> None:
         if rows.any():

@@ -112,7 +112,7 @@ class LogBucketFitter(CategoryFitter):
     """Counts Criteo's buckets as if they were values."""
 
     def _values(self, chunk: Chunk) -> Categories:
-        x = number_cells(chunk, self.plan.column, self.plan.part, self.plan.cells)
+        x = number_cells(chunk, self.plan.column, self.plan.part, self.plan.cells).rows()
         return log_buckets(x, self.plan.rule)
 
     def _field(self, size: int) -> Field:
@@ -126,7 +126,7 @@ class LogBucketEncoder(FieldEncoder):
     def encode(self, chunk: Chunk) -> EncodedColumn:
         """Look up every number's bucket."""
         assert self.vocabulary is not None
-        x = number_cells(chunk, self.field.column, self.field.part, self.field.cells)
+        x = number_cells(chunk, self.field.column, self.field.part, self.field.cells).rows()
         return EncodedColumn(_looked_up(log_buckets(x, self.field.buckets), self.vocabulary.ids), numbers=x)
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from nas_fusion.data.schema import CellForm, CellPart
 from nas_fusion.data.sources.cells import Categories, FloatArray, IntArray, categories, plain
-from nas_fusion.data.sources.chunk import Chunk
+from nas_fusion.data.sources.chunk import Chunk, Repeated
 from nas_fusion.data.times import NO_TIME, TimeForm, read_times
 
 WHOLE_NUMBER = r"^([+-]?\d+)\.0*$"
@@ -42,20 +42,20 @@ def as_whole(found: Categories) -> Categories:
     return _merged(pc.replace_substring_regex(found.values, WHOLE_NUMBER, r"\1"), found.codes)
 
 
-def number_cells(chunk: Chunk, column: str, part: CellPart, cells: CellForm) -> FloatArray:
-    """A column, or a part of its cells, as numbers, float64 ``[rows]``; NaN where missing.
+def number_cells(chunk: Chunk, column: str, part: CellPart, cells: CellForm) -> Repeated:
+    """A column, or a part of its cells, as numbers; NaN where missing.
 
     Raises:
         DataError: there is no such column, or a cell is none of what it has to be.
     """
     if part is CellPart.WHOLE:
-        return chunk.numbers(column, odd_is_missing=cells.odd_allowed)
+        return chunk.repeated_numbers(column, odd_is_missing=cells.odd_allowed)
     if part is CellPart.LENGTH:
         found = list_cells(chunk, column, cells)
-        return np.where(found.missing, np.nan, found.lengths)
+        return Repeated(np.where(found.missing, np.nan, found.lengths))
     with chunk.naming(column):
         moments = read_times(chunk.column(column), TimeForm(cells.time), chunk.rules)
-    return np.where(moments == NO_TIME, np.nan, _time_part(moments, part, cells.start))
+    return Repeated(np.where(moments == NO_TIME, np.nan, _time_part(moments, part, cells.start)))
 
 
 def _time_part(moments: IntArray, part: CellPart, start: int) -> FloatArray:

@@ -18,8 +18,7 @@ from nas_fusion.data.encoding.kinds.field_coding import (
 )
 from nas_fusion.data.encoding.numeric import Moments, QuantileSketch
 from nas_fusion.data.schema import MISSING_ID, Field, FieldKind
-from nas_fusion.data.sources.cells import FloatArray
-from nas_fusion.data.sources.chunk import Chunk
+from nas_fusion.data.sources.chunk import Chunk, Repeated
 
 PRESENT_ID = 1
 """Id of a number that is not missing, in a scaled field."""
@@ -38,19 +37,20 @@ class BinsFitter(Fitter):
     def observe(self, chunk: Chunk, rows: RowMask) -> None:
         """Take in the chosen rows."""
         plan = self.plan
-        x = number_cells(chunk, plan.column, plan.part, plan.cells)[rows]
-        present = x[~np.isnan(x)]
-        self._missing += len(x) - len(present)
-        self._rows += len(x)
-        self._sketch.add(present)
-        self._take(present)
+        found = number_cells(chunk, plan.column, plan.part, plan.cells)
+        values, counts = found.counted(rows)
+        present = ~np.isnan(values) & (counts > 0)
+        self._rows += int(counts.sum())
+        self._missing += int(counts.sum() - counts[present].sum())
+        self._sketch.add(values[present], counts[present])
+        self._take(found, rows)
 
     def finish(self) -> FittedField:
         """The field, without a vocabulary; different numbers are counted at the sketch's precision."""
         counts = FieldCounts(self._sketch.distinct, self._sketch.top_count, self._missing, self._rows)
         return FittedField(self._field(), None, counts)
 
-    def _take(self, present: FloatArray) -> None:
+    def _take(self, found: Repeated, rows: RowMask) -> None:
         """What a rule needs beyond the sketch."""
 
     def _field(self) -> Field:
@@ -76,10 +76,10 @@ class BinsEncoder(FieldEncoder):
     def encode(self, chunk: Chunk) -> EncodedColumn:
         """Ids and fractions."""
         field = self.field
-        x = number_cells(chunk, field.column, field.part, field.cells)
-        found = Bins(field.knots, field.exact).locate(x)
-        fractions = found.fractions if field.kind is FieldKind.INTERPOLATED else None
-        return EncodedColumn(found.ids, fractions, x)
+        cells = number_cells(chunk, field.column, field.part, field.cells)
+        found = Bins(field.knots, field.exact).locate(cells.values)
+        ids, fractions = found if cells.codes is None else (found.ids[cells.codes], found.fractions[cells.codes])
+        return EncodedColumn(ids, fractions if field.kind is FieldKind.INTERPOLATED else None, cells.rows())
 
 
 class ScaleFitter(BinsFitter):
@@ -89,8 +89,9 @@ class ScaleFitter(BinsFitter):
         super().__init__(plan)
         self._moments = Moments()
 
-    def _take(self, present: FloatArray) -> None:
-        self._moments.add(present)
+    def _take(self, found: Repeated, rows: RowMask) -> None:
+        x = found.rows()[rows]
+        self._moments.add(x[~np.isnan(x)])  # not by counts: the last digits of a sum depend on its order
 
     def _field(self) -> Field:
         plan, found = self.plan, self._moments
@@ -104,7 +105,7 @@ class ScaleEncoder(FieldEncoder):
 
     def encode(self, chunk: Chunk) -> EncodedColumn:
         """Ids 0 (missing) and 1 (present), and the standardised numbers."""
-        x = number_cells(chunk, self.field.column, self.field.part, self.field.cells)
+        x = number_cells(chunk, self.field.column, self.field.part, self.field.cells).rows()
         missing = np.isnan(x)
         scaled = (x - self.field.mean) / self.field.std
         return EncodedColumn(
