@@ -14,7 +14,7 @@ from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NothingFinishedError
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo, FailedCell
-from nas_fusion.report import ReportModel, comparison_figures, decision_in_words, report_model
+from nas_fusion.report import ReportModel, comparison_figures, report_model
 from nas_fusion.settings import ComparisonSettings, EngineName, RunSettings
 from nas_fusion.studies.finished_cells import CellListener, FinishedCells
 from nas_fusion.studies.nni_views import recording, training_service_of
@@ -164,7 +164,7 @@ def compare(
         model = report_model(records, info)
         figures = comparison_figures(model)
         write_reports(study, model, latex, figures)
-        book.publish(figures, decision_in_words(model.decision))
+        book.publish(figures, model.dashboard_words)
         if not records:
             raise NothingFinishedError(failures)
     return Comparison(model, study)

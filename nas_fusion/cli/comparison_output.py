@@ -152,7 +152,9 @@ def _print_comparison(console: Console, report: ReportModel) -> None:
     for table in comparison_tables(report, console.width):
         console.print(table)
         console.print()
-    console.print(comparison_caption(report), highlight=False, markup=False)
+    advice, rest = comparison_caption(report).split("\n", 1)
+    console.print(advice, style="bold", highlight=False, markup=False)
+    console.print(rest, highlight=False, markup=False)
 
 
 def _print_written(console: Console, result: Comparison, latex: Path | None) -> None:

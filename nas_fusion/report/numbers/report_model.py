@@ -12,6 +12,8 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.records import CellRecord, ComparisonInfo
 from nas_fusion.report.number_words import flat
 from nas_fusion.report.numbers import agreement, curves, search_gap, sentences, table_columns
+from nas_fusion.report.numbers.advice.advice_words import Advice, advice
+from nas_fusion.report.numbers.advice.recommendation import Recommendation, recommend
 from nas_fusion.report.numbers.agreement import Agreement, Shares
 from nas_fusion.report.numbers.curves import CurveSet, ReliabilityCurves, SeedAucs
 from nas_fusion.report.numbers.decision import Absent, Decision, Row, decide, lines_of
@@ -49,6 +51,11 @@ class ReportModel:
         return decide(self.records, self.info)
 
     @cached_property
+    def recommendation(self) -> Recommendation:
+        """What to take."""
+        return recommend(self.decision, self.records, self.info)
+
+    @cached_property
     def _lines(self) -> tuple[tuple[Row, ...], tuple[Absent, ...]]:
         return lines_of(self.decision)
 
@@ -81,8 +88,18 @@ class ReportModel:
         return sentences.facts(self.info, self.decision)
 
     @cached_property
+    def advice(self) -> Advice:
+        """What the report begins with: what to take, in a sentence, and why."""
+        return advice(self.recommendation, self.decision)
+
+    @cached_property
+    def dashboard_words(self) -> Mapping[str, str]:
+        """What a dashboard says in words, by name; empty where something does not apply: an earlier one then goes."""
+        return {"advice": str(self.advice.sentence), **sentences.decision_in_words(self.decision)}
+
+    @cached_property
     def headline(self) -> list[str]:
-        """The verdict: a few paragraphs."""
+        """The verdict in statistics: a few paragraphs."""
         return sentences.headline(self.decision)
 
     @cached_property

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nas_fusion.records import NORMALISED_ENTROPY, CellRecord, ChosenRecipe, ComparisonInfo
 from nas_fusion.report.number_words import listed, plain, seconds
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Decision, Standings
-from nas_fusion.report.numbers.summaries import Family, StrategySummary
+from nas_fusion.report.numbers.summaries import GENERAL_MODEL, StrategySummary
 from nas_fusion.report.provenance import cells_in_words, differences
 from nas_fusion.statistics import PairedComparison
 
@@ -21,7 +21,6 @@ _KINDS = {
     "general model": "what one would pick instead (no network)",
 }
 """What the kinds and families of strategies are to a reader."""
-GENERAL_MODEL: Family = "general model"
 _LOG = re.compile(r"\s*\([^()]*failures[/\\][^()]*\.log\)\s*$")
 TOLD_NOTE = (
     "Means over the seeds; no choice and no verdict depends on them. Normalised entropy: logloss over that of the "

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from nas_fusion.errors import OptionError
 from nas_fusion.report.number_words import MISSING, signed
+from nas_fusion.report.numbers.advice.advice_words import suite_sentence
 from nas_fusion.report.numbers.decision import NOT_LEARNED, How, Standings
 from nas_fusion.report.numbers.rank_diagram import RankDiagram, data_labels, overall_rank_diagram, shared_strategies
 from nas_fusion.report.numbers.report_model import ReportModel
@@ -140,6 +141,12 @@ class SuiteModel:
     def reference_words(self) -> str:
         """The reference, and why that one; empty where there is none."""
         return "" if self.standings is None else reference_words(self.standings)
+
+    @cached_property
+    def advice(self) -> str:
+        """What to take on which data set, in a sentence."""
+        found = {name: model.recommendation for name, model in zip(self.data, self.models, strict=True)}
+        return suite_sentence(found)
 
     @cached_property
     def sentence(self) -> str:

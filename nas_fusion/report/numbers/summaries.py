@@ -25,6 +25,8 @@ Family = Literal["searched", "hand-made design", "hand-made model", "general mod
 """What a strategy is to a reader: a search, a hand-made point of the fusion space, a network from the literature, or
 what one would pick instead of all these (logistic regression, boosted trees)."""
 
+GENERAL_MODEL: Family = "general model"
+
 Groups = dict[str, list[CellRecord]]
 """The records of each strategy, seeds ascending; strategies in the order of their first record."""
 

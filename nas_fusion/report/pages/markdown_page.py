@@ -59,8 +59,8 @@ def write_suite_markdown(
     if len(models) == 1:
         write_text(path, parts[0])
         return
-    head = [f"# {len(models)} data sets", markdown_text(suite.sentence), _table(suite.table)]
-    notes = [markdown_text(" ".join(suite.notes))]
+    head = [f"# {len(models)} data sets", f"**{markdown_text(suite.advice)}**", _table(suite.table)]
+    notes = [markdown_text(suite.sentence), markdown_text(" ".join(suite.notes))]
     write_text(path, "\n\n".join([*head, *filter(None, notes), *(p.rstrip("\n") for p in parts)]) + "\n")
 
 
@@ -68,11 +68,13 @@ def markdown_report(model: ReportModel, drawing: Drawing = lambda cell: None) ->
     """The text that `write_markdown_report` writes."""
     parts = [
         f"# Which fusion search to trust on {markdown_text(model.info.data_name)}",
-        *(f"**{markdown_text(words)}**" for words in model.headline),
+        _advice(model),
         _question(model.info),
     ]
     if model.rows or model.absent:
         parts.append(_results(model))
+    else:
+        parts += map(markdown_item, model.headline)
     if model.recipe_note:
         parts.append(_recipe(model))
     if model.stages:
@@ -83,6 +85,17 @@ def markdown_report(model: ReportModel, drawing: Drawing = lambda cell: None) ->
         parts.append(f"## What was found\n\nOf every strategy the seed with the best {model.chosen_by}.")
         parts += [_design(design, drawing) for design in model.found]
     return "\n\n".join([*parts, _repeat(model)]) + "\n"
+
+
+def _advice(model: ReportModel) -> str:
+    """The sentence, and the reasons as a list."""
+    before, name, after = model.advice.sentence
+    gap = " " * after.startswith(" ")
+    words = (
+        f"{markdown_text(before)} *{markdown_text(name)}*{gap}{markdown_text(after)}" if name else markdown_text(before)
+    )
+    reasons = [f"- {markdown_item(reason)}" for reason in model.advice.reasons]
+    return "\n\n".join(filter(None, [f"**{words}**", "\n".join(reasons)]))
 
 
 def _recipe(model: ReportModel) -> str:
@@ -124,6 +137,7 @@ def _results(model: ReportModel) -> str:
             "## Results",
             *map(markdown_item, remarks),
             _rows(model, columns.quality),
+            *map(markdown_item, model.headline),
             *(["### Verdicts\n\n" + "\n".join(verdicts)] if verdicts else []),
             *(["### What else was measured on test rows", told, _rows(model, model.told)] if model.told else []),
             *(["### What it costs", _rows(model, columns.costs)] if columns.costs else []),

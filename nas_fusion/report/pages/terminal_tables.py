@@ -28,11 +28,13 @@ def comparison_tables(model: ReportModel, width: int) -> list[Table]:
 
 
 def comparison_caption(model: ReportModel) -> str:
-    """What was compared, how to read the tables, and the verdict: a few lines without markup."""
+    """What to take (the first line) and why, what was compared, how to read the tables, and the verdict; no markup."""
     info = model.info
     train, valid, test = info.rows
     known = f"; attainable test AUC {info.attainable_auc:.4f}" if info.attainable_auc is not None else ""
     lines = [
+        str(model.advice.sentence),
+        *(f"- {reason}" for reason in model.advice.reasons),
         f"{info.data}: {train:,} / {valid:,} / {test:,} rows, {info.fields} fields, {info.features:,} features{known}",
         f"Budget per strategy: {info.budget}. Mean ± sd over seeds {', '.join(map(str, info.seeds))}; "
         f"sorted by {model.chosen_by}.",
