@@ -212,6 +212,21 @@ _OF_THE_MACHINE = (
 )  # fmt: skip
 
 
+NEAR = 0.4
+"""Names that agree to this share with what was asked for are offered first."""
+
+
+def nearest_first(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
+    """All known names, those that look like a wanted one first."""
+    looked_for = [w[:LONGEST_QUOTE] for w in wanted]
+    ratios = [
+        -max(difflib.SequenceMatcher(None, w, name[:LONGEST_QUOTE].lower()).ratio() for w in looked_for)
+        for name in known
+    ]
+    near = [name for ratio, name in sorted(zip(ratios, known, strict=True)) if ratio <= -NEAR]
+    return near + [name for name in known if name not in near]
+
+
 def words_of(error: BaseException) -> str:
     """An error in one line: its text, after its type unless nas-fusion raises it on purpose."""
     text = " ".join(str(error).split())

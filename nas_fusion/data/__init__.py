@@ -6,6 +6,7 @@ from nas_fusion.data.encoded_dataset import EncodedDataset, EncodedSplit, Search
 from nas_fusion.data.log_summary import DataSummary, FieldSummary, describe
 from nas_fusion.data.preparation import check_log, default_cache, prepare
 from nas_fusion.data.schema import MISSING_ID, UNKNOWN_ID, Field, FieldKind, Schema
+from nas_fusion.data.sources import LogForm, open_rows
 from nas_fusion.log_formats import FORMATS
 from nas_fusion.settings import DataOptions
 
@@ -22,11 +23,13 @@ __all__ = [
     "Field",
     "FieldKind",
     "FieldSummary",
+    "LogForm",
     "Schema",
     "SearchData",
     "check_log",
     "default_cache",
     "describe",
+    "open_rows",
     "prepare",
     "synthetic_log",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from nas_fusion.data.encoding.encoded_files import (
 )
 from nas_fusion.data.encoding.fitted_encoding import FittedEncoding
 from nas_fusion.data.schema import SPLITS, Schema
+from nas_fusion.data.sources import LogForm, usual_form
 from nas_fusion.errors import DataError, listed, shown
 
 
@@ -114,6 +115,7 @@ class EncodedDataset:
         statistics: what `describe` tells, as plain values.
         columns: what the columns of the log were read as, and why.
         row_words: what was read about the rows (which label is the positive, which columns are therefore no fields).
+        log_form: how the log's cells were read, so that rows that are scored later are read so, too.
         attainable_aucs: per split, the AUC of the true probabilities; only a synthetic log has them.
     """
 
@@ -127,6 +129,7 @@ class EncodedDataset:
     statistics: Mapping[str, Any]
     columns: tuple[ColumnPlan, ...]
     row_words: tuple[str, ...]
+    log_form: LogForm = field(default_factory=LogForm)
     attainable_aucs: Mapping[str, float] | None = None
 
     @classmethod
@@ -165,6 +168,7 @@ class EncodedDataset:
             statistics=content["statistics"],
             row_words=tuple(content.get("row_words", ())),
             columns=tuple(ColumnPlan.from_dict(column) for column in content["columns"]),
+            log_form=_log_form(content),
             attainable_aucs=content["attainable_auc"],
             **splits,
         )
@@ -196,6 +200,14 @@ class EncodedDataset:
         """How its rows became ids and values; encodes new rows in the same way."""
         fields = range(len(self.schema.fields))
         return FittedEncoding.of(self.schema, [read_vocabulary(self.path, field) for field in fields])
+
+
+def _log_form(content: Mapping[str, Any]) -> LogForm:
+    """How the log's cells were read; data sets of an earlier version do not say it, but how they were asked to."""
+    if "log_form" in content:
+        return LogForm.from_dict(content["log_form"])
+    options = content["options"]
+    return usual_form(content["source"], options.get("missing", ()), options.get("decimal"))
 
 
 def _open_split(folder: Path, name: str, content: Mapping[str, Any], *, verify: bool) -> EncodedSplit:

@@ -74,6 +74,7 @@ def write_dataset(
         "name": source.name,
         "fingerprint": fingerprint,
         "source": source.kind,
+        "log_form": source.log_form.to_dict(),
         "options": options.to_dict(),
         "split_column": scan.split_column,
         "row_words": list(scan.words),

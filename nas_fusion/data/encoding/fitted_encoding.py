@@ -30,6 +30,24 @@ class EncodedRows(NamedTuple):
     values: Values | None = None
     numbers: Values | None = None
 
+    def part(self, rows: slice) -> EncodedRows:
+        """Some neighbouring rows."""
+        values, numbers = (None if array is None else array[rows] for array in (self.values, self.numbers))
+        return EncodedRows(self.ids[rows], values, numbers)
+
+    @classmethod
+    def joined(cls, parts: Sequence[EncodedRows]) -> EncodedRows:
+        """The rows of several parts of one log, at least one part, one after another."""
+        if len(parts) == 1:
+            return parts[0]
+        values = [part.values for part in parts if part.values is not None]
+        numbers = [part.numbers for part in parts if part.numbers is not None]
+        return cls(
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate(values) if values else None,
+            np.concatenate(numbers) if numbers else None,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class FittedEncoding:

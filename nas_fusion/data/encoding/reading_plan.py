@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from nas_fusion.data.sources.source import Source
-from nas_fusion.errors import LONGEST_QUOTE, listed, shown
+from nas_fusion.errors import listed, nearest_first, shown
 from nas_fusion.settings import DEFAULT_OPTIONS, ColumnKind, DataOptions, SplitKind, SplitRule
 
 LABEL_NAMES = ("label", "click", "y", "target")
@@ -18,9 +17,6 @@ TIME_WHY = "whose times decide the split"
 
 AUTO_SPLIT_COLUMN = "split"
 """A column of this name, in any case, decides the splits where it holds splits."""
-
-NEAR = 0.4
-"""Names that agree to this share with what was asked for are offered first."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +77,8 @@ def plan_reading(source: Source, options: DataOptions) -> ReadingPlan:
     """
     divides = options.split_rule.column if options.split_column is None else None
     label = options.label or source.label or _usual_label(source)
-    if lack := _lack(source.columns, options, label, divides):
-        known = _nearest_first(lack.wanted, source.columns)
+    if lack := _lack(source, options, label, divides):
+        known = nearest_first(lack.wanted, source.columns)
         raise source.error(f"{lack.problem}; columns are {listed(known)}")
     split_column = options.split_column
     if split_column is None:
@@ -117,10 +113,14 @@ class _Lack(NamedTuple):
     wanted: Sequence[str]
 
 
-def _lack(columns: Sequence[str], options: DataOptions, label: str, divides: str | None) -> _Lack | None:
+def _lack(source: Source, options: DataOptions, label: str, divides: str | None) -> _Lack | None:
     """The first column that is asked for and that the log has not."""
+    columns = source.columns
     if not label:
         return _Lack(f"no label is named and no column is called {', '.join(LABEL_NAMES)}", LABEL_NAMES)
+    if options.label is None and label not in columns:
+        problem = f"no label column {shown(label)}: such rows of {source.kind} can be scored, but not learnt from"
+        return _Lack(problem, [label])
     rule = str(options.split_rule.kind)
     asked = [("label", options.label), ("split", options.split_column), (rule, divides)]
     asked += [("weight", options.weight), ("group", options.group)]
@@ -143,13 +143,3 @@ def _usual_label(source: Source) -> str:
     if len(found) > 1:
         raise source.error(f"more than one column may be the label: {listed(found)}; say which one with --label")
     return found[0] if found else ""
-
-
-def _nearest_first(wanted: Sequence[str], known: Sequence[str]) -> list[str]:
-    """All known names, those that look like a wanted one first."""
-    looked_for = [w[:LONGEST_QUOTE] for w in wanted]
-    ratios = [
-        -max(SequenceMatcher(None, w, name[:LONGEST_QUOTE].lower()).ratio() for w in looked_for) for name in known
-    ]
-    near = [name for ratio, name in sorted(zip(ratios, known, strict=True)) if ratio <= -NEAR]
-    return near + [name for name in known if name not in near]

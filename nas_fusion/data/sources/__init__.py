@@ -1,12 +1,13 @@
 """Logs as streams of chunks: a reader per format of files (`formats`), and one each for frames and the built-in log.
 
-`open_source` gives a `Source`, `chunks_of` reads it. Nothing here knows what becomes of the rows.
+`open_source` gives a `Source` (`open_rows` of rows that are to be scored), `chunks_of` reads it. Nothing here knows
+what becomes of the rows.
 """
 
 from nas_fusion.data.sources.cells import ArrowRows, Categories, CellRules
 from nas_fusion.data.sources.chunk import Chunk, chunks_of
-from nas_fusion.data.sources.log_files import FileHead
-from nas_fusion.data.sources.readers import open_source
+from nas_fusion.data.sources.log_files import FileHead, LogForm
+from nas_fusion.data.sources.readers import Log, check_columns, open_rows, open_source, usual_form
 from nas_fusion.data.sources.source import FileSource, Source
 
 __all__ = [
@@ -16,7 +17,12 @@ __all__ = [
     "Chunk",
     "FileHead",
     "FileSource",
+    "Log",
+    "LogForm",
     "Source",
+    "check_columns",
     "chunks_of",
+    "open_rows",
     "open_source",
+    "usual_form",
 ]

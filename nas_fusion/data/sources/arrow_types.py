@@ -120,6 +120,8 @@ def plain_type(column: ArrowColumn) -> ArrowColumn:
         array = array.storage
     if pa.types.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)
+    if pa.types.is_dictionary(array.type) and pa.types.is_string_view(array.type.value_type):  # those of polars
+        array = pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(pa.large_string()))
     target = _plain_target(array.type)
     if target is None:
         return array

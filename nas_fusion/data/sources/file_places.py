@@ -205,14 +205,14 @@ def _parts(place: Place, base: str, infos: Sequence[pa.fs.FileInfo]) -> list[Par
     if not found:
         what = "there are only empty files" if infos else "no file is there (hidden ones do not count)"
         raise DataError(what, path=place.name(place.path))
-    return [PartFile(_log_file(place, info), _keys(posixpath.relpath(info.path, base))) for info in found]
+    return [PartFile(_log_file(place, info), keys_of(posixpath.relpath(info.path, base))) for info in found]
 
 
 def _log_file(place: Place, info: pa.fs.FileInfo) -> LogFile:
     return LogFile(place.name(info.path), place.system, info.path, info.size)
 
 
-def _keys(path: str) -> dict[str, str | None]:
+def keys_of(path: str) -> dict[str, str | None]:
     """What the folders of a path say, in order; Hive's word for a missing value is None."""
     names = [found[1] for step in path.split("/")[:-1] if (found := KEY.match(step))]
     if not names:

@@ -7,13 +7,15 @@ import hashlib
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs
 
+from nas_fusion.data.sources.cells import COMMON_RULES, CellRules
 from nas_fusion.data.sources.text_encoding import UTF_8, Encoding, bad_bytes, codec_of, encoding_of, stranger
 from nas_fusion.errors import DataError
 from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
@@ -151,14 +153,49 @@ class PartRules:
         delimiter: of a delimited text.
         decimal: of numbers in a text.
         escapes: whether a backslash before a quote makes it plain.
-        numbers: of a libsvm file, field → index of the fields that are numbers.
+        numbers: of a libsvm file, field → index of the fields that are numbers; None for other formats.
     """
 
     columns: tuple[str, ...] = ()
     delimiter: str = ""
     decimal: str = ""
     escapes: bool = False
-    numbers: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class LogForm:
+    """How the cells of a log were read that a model learnt from: rows that it scores later have to be read so, too.
+
+    Args:
+        format: of the log; "frame" for rows that came from memory.
+        typed: whether its cells had types; else all were text.
+        marks: texts that are missing values.
+        decimal: the decimal mark of its numbers.
+        counts_clicks: whether a label is a number of clicks.
+        numbers: of a libsvm or libffm log, field → index of the fields that are numbers; None for other formats.
+    """
+
+    format: str = ""
+    typed: bool = True
+    marks: tuple[str, ...] = COMMON_RULES.marks
+    decimal: str = COMMON_RULES.decimal
+    counts_clicks: bool = False
+    numbers: Mapping[str, str] | None = None
+
+    @property
+    def rules(self) -> CellRules:
+        """How cells that are text are read, wherever they come from."""
+        return CellRules(self.marks, self.decimal)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form as plain values, for JSON."""
+        return {**asdict(self), "marks": list(self.marks)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> LogForm:
+        """What `to_dict` made."""
+        return cls(**{**content, "marks": tuple(content["marks"])})
 
 
 class FileHead:
@@ -168,16 +205,21 @@ class FileHead:
         file: the file, or its path.
         options: say how its text is read.
         first: what the first part of the same log says, if this is another one.
+        form: what the log says that a model learnt from, if this one is to be scored by it.
 
     Raises:
         DataError: there is no such file, or nothing in it.
     """
 
     def __init__(
-        self, file: LogFile | Path, options: DataOptions = DEFAULT_OPTIONS, first: PartRules | None = None
+        self,
+        file: LogFile | Path,
+        options: DataOptions = DEFAULT_OPTIONS,
+        first: PartRules | None = None,
+        form: LogForm | None = None,
     ) -> None:
         self.file = file if isinstance(file, LogFile) else local_file(file)
-        self.options, self.first = options, first
+        self.options, self.first, self.form = options, first, form
         if self.file.size == 0:
             raise DataError("the file is empty", path=self.file.name)
 

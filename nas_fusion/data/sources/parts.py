@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from nas_fusion.data.sources.arrow_types import common_type
 from nas_fusion.data.sources.cells import ArrowRows
+from nas_fusion.data.sources.log_files import PartRules
 from nas_fusion.data.sources.source import FileSource, Guess, Source
 from nas_fusion.errors import DataError, listed
 
@@ -37,25 +38,27 @@ class PartedSource(Source):
     Args:
         name: what the data set is called.
         parts: the files, at least one.
+        needed: the columns that are going to be read, so that parts may differ in others; None: all.
 
     Raises:
         DataError: a part has not the columns of the first, or cells of another type in one of them; names it.
     """
 
-    def __init__(self, name: str, parts: Sequence[Part]) -> None:
+    def __init__(self, name: str, parts: Sequence[Part], needed: Collection[str] | None = None) -> None:
         first = parts[0].source
         self.name, self._parts = name, tuple(parts)
         self._first_rows: list[int] = []
         self.kind, self.encoding_version = first.kind, first.encoding_version
-        self._keys = tuple(key for key in parts[0].keys if key not in first.columns)
-        self.columns = (*first.columns, *self._keys)
+        held = first.columns if needed is None else _in_all(parts)
+        self._keys = tuple(key for key in parts[0].keys if key not in held)
+        self.columns = (*held, *self._keys)
         self.expected_rows = sum(part.source.expected_rows for part in parts)
         self.label, self.counts_clicks, self.not_fields = first.label, first.counts_clicks, first.not_fields
         self.typed, self.infer_numbers, self.log_buckets = first.typed, first.infer_numbers, first.log_buckets
         self.rules = first.rules
         for part in parts[1:]:
-            self._check_columns(part.source)
-        self.types = {name: self._common(name) for name in first.types}
+            self._check_columns(part.source, needed)
+        self.types = {name: self._common(name) for name in first.types if name in held}
         self.guesses = (*first.guesses, *self._guessed())
 
     def digest(self) -> str:
@@ -64,6 +67,11 @@ class PartedSource(Source):
         for part in self._parts:
             digest.update(f"{part.source.digest()}{sorted(part.keys.items())}\n".encode())
         return f"{digest.hexdigest()}:{len(self._parts)}"
+
+    @property
+    def for_parts(self) -> PartRules:
+        """What the first part says."""
+        return self._parts[0].source.for_parts
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the parts one after another.
@@ -109,11 +117,11 @@ class PartedSource(Source):
         wanted = self.types.get(name)
         return column if wanted is None or part.source.types.get(name) == wanted else column.cast(wanted)
 
-    def _check_columns(self, part: FileSource) -> None:
+    def _check_columns(self, part: FileSource, needed: Collection[str] | None) -> None:
         columns = self._parts[0].source.columns
-        if set(part.columns) != set(columns):
-            lack = [name for name in columns if name not in part.columns]
-            more = [name for name in part.columns if name not in columns]
+        lack = [name for name in needed or columns if name in columns and name not in part.columns]
+        more = [name for name in part.columns if name not in columns and needed is None]
+        if lack or more:
             found = [f"it lacks {listed(lack)}"] * bool(lack) + [f"only it has {listed(more)}"] * bool(more)
             name = self._parts[0].source.file.name
             raise part.error(f"the parts of a log must have the same columns, as {name} has them: {', '.join(found)}")
@@ -131,3 +139,8 @@ class PartedSource(Source):
         if headless and len(headless) < len(self._parts):
             why = f"they begin with rows: {listed(headless)}"
             yield Guess(f"{len(headless)} of {len(self._parts)} parts have no header", why, "")
+
+
+def _in_all(parts: Sequence[Part]) -> tuple[str, ...]:
+    """The columns that every part has, in the order of the first."""
+    return tuple(name for name in parts[0].source.columns if all(name in part.source.columns for part in parts))

@@ -7,26 +7,24 @@ is asked earlier whether a file is of it, so the one that takes any text is aske
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
-from nas_fusion.data.sources.file_places import PartFile, find_files
-from nas_fusion.data.sources.frame import FrameSource
-from nas_fusion.data.sources.log_files import FileHead
+from nas_fusion.data.sources.file_places import PartFile, find_files, keys_of
+from nas_fusion.data.sources.frame import Frame, frame_source
+from nas_fusion.data.sources.log_files import FileHead, LogForm
 from nas_fusion.data.sources.parts import Part, PartedSource
-from nas_fusion.data.sources.source import FileSource, Source
+from nas_fusion.data.sources.source import ANY_TEXT, FileSource, Source
 from nas_fusion.data.sources.synthetic import SYNTHETIC, SyntheticSource
-from nas_fusion.errors import DataError
+from nas_fusion.errors import DataError, listed, nearest_first, shown
 from nas_fusion.log_formats import AUTO, LOG_FORMATS, name_of_log
 from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-Log: TypeAlias = "str | Path | Sequence[str | Path] | pd.DataFrame"
+Files: TypeAlias = str | Path | Sequence[str | Path]
+Log: TypeAlias = "Files | Frame"
 """What a log may be named by."""
 
 
@@ -34,8 +32,8 @@ def open_source(log: Log, options: DataOptions = DEFAULT_OPTIONS) -> Source:
     """The reader of a log; only the beginning of a file is read.
 
     Args:
-        log: a file, a folder of part files, a pattern, or several of these (`find_files`); a pandas frame; or
-            "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED".
+        log: a file, a folder of part files, a pattern, or several of these (`find_files`); rows in memory
+            (`frame_source`); or "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED".
         options: name the format of a file ("auto" asks every format whether the file looks like it), and say how its
             text is read.
 
@@ -46,23 +44,112 @@ def open_source(log: Log, options: DataOptions = DEFAULT_OPTIONS) -> Source:
     """
     if isinstance(log, str) and SYNTHETIC.match(log):
         return SyntheticSource.named(log)
-    if isinstance(log, str | Path | Sequence):
-        return _open_files(log, find_files(log), options)
-    return FrameSource(log, options)
+    if (files := _files(log)) is not None:
+        return _open_files(files, find_files(files), options)
+    return frame_source(cast("Frame", log), options)
 
 
-def _open_files(log: str | Path | Sequence[str | Path], files: Sequence[PartFile], options: DataOptions) -> Source:
+def open_rows(rows: Log, columns: Collection[str], form: LogForm, options: DataOptions = DEFAULT_OPTIONS) -> Source:
+    """The reader of rows that are to be scored: no label is needed, and other columns than these do not count.
+
+    Cells are read as those of the log that the model learnt from, whatever the rows come as. A file's format is told by
+    the file; where that tells nothing, it is the format of the log.
+
+    Args:
+        rows: whatever `open_source` takes.
+        columns: that are going to be read.
+        form: what the log says that the model learnt from.
+        options: say how the text of a file is read.
+
+    Raises:
+        DataError: no such file, one of another format, or a column is missing; names all that are.
+    """
+    if isinstance(rows, str) and SYNTHETIC.match(rows):
+        source: Source = SyntheticSource.named(rows)
+    elif (files := _files(rows)) is not None:
+        source = _open_files(files, _keyed(find_files(files), columns), options, Wanted(form, columns))
+    else:
+        source = frame_source(cast("Frame", rows), options)
+        source.rules = form.rules
+    check_columns(source, columns)
+    return source
+
+
+def check_columns(source: Source, columns: Collection[str]) -> None:
+    """Refuse rows that lack columns.
+
+    Raises:
+        DataError: some are missing; names all of them, and what there is, nearest first.
+    """
+    if missing := [name for name in columns if name not in source.columns]:
+        known = listed(nearest_first(missing, source.columns))
+        what = "column" if len(missing) == 1 else f"{len(missing)} columns"
+        raise source.error(f"the model needs {what} {listed(map(shown, missing))}; columns are {known}")
+
+
+class Wanted(NamedTuple):
+    """What is wanted of rows that are to be scored: the form of the log that the model learnt from, and columns."""
+
+    form: LogForm
+    columns: Collection[str]
+
+
+def _files(log: Log) -> Files | None:
+    """What names files; None for rows in memory."""
+    if isinstance(log, str | Path):
+        return log
+    paths = [path for path in log if isinstance(path, str | Path)] if isinstance(log, Sequence) else []
+    return paths if paths and len(paths) == len(cast("Sequence[object]", log)) else None
+
+
+def _open_files(log: Files, files: Sequence[PartFile], options: DataOptions, wanted: Wanted | None = None) -> Source:
     """One file, or the parts of a log. What is guessed is guessed by one of them, for all."""
+    form, columns = wanted or (None, None)
     named = _usual(files)
-    head = FileHead(named.file, options)
-    reader = recognise(head) if options.format == AUTO else reader_of(options.format)
+    head = FileHead(named.file, options, form=form)
+    if options.format != AUTO:
+        reader = reader_of(options.format)
+    else:
+        reader = recognise(head) if wanted is None else _recognise_again(head, wanted)
     if len(files) == 1 and not named.keys:
         return reader(head)
     leader = named if reader.magic else _with_usual_header(files, options)
-    first = reader(FileHead(leader.file, options))
-    others = {file: reader(FileHead(file.file, options, first.for_parts)) for file in files if file is not leader}
+    first = reader(FileHead(leader.file, options, form=form))
+    others = {file: reader(FileHead(file.file, options, first.for_parts, form)) for file in files if file is not leader}
     name = name_of_log(",".join(map(str, log)) if not isinstance(log, str | Path) else str(log))
-    return PartedSource(name, [Part(others.get(file, first), file.keys) for file in files])
+    return PartedSource(name, [Part(others.get(file, first), file.keys) for file in files], columns)
+
+
+def _recognise_again(head: FileHead, wanted: Wanted) -> type[FileSource]:
+    """The reader of a file to be scored: that of the model's log where nothing else claims it, and no header helps."""
+    found, format = recognise(head), wanted.form.format
+    if found.kind != ANY_TEXT or format == ANY_TEXT or format not in LOG_FORMATS.names() or reader_of(format).magic:
+        return found
+    named = reader_of(format)
+    plain, own = (_opened(reader, head) for reader in (found, named))
+    names, needed = set() if plain is None else set(plain.columns), set(wanted.columns)
+    if needed <= names:
+        return found
+    if own is not None and own.has_header and needed <= set(own.columns):
+        return named  # it makes some of them of others
+    return found if needed & names else named
+
+
+def _opened(reader: type[FileSource], head: FileHead) -> FileSource | None:
+    """A file as a reader sees it; None if it cannot be read so."""
+    try:
+        return reader(head)
+    except DataError:
+        return None
+
+
+def _keyed(files: Sequence[PartFile], columns: Collection[str]) -> list[PartFile]:
+    """Files that also know what the folders above them say of these columns: one day of a log is named by itself."""
+    keyed = []
+    for file in files:
+        above = {name: value for name, value in keys_of(file.file.path).items() if name in columns}
+        keyed.append(PartFile(file.file, {**above, **file.keys}))
+    return keyed
 
 
 def _usual(files: Sequence[PartFile]) -> PartFile:
@@ -100,3 +187,19 @@ def reader_of(format: str) -> type[FileSource]:
     """
     reader: type[FileSource] = resolve_name(LOG_FORMATS.get(format).reader)
     return reader
+
+
+def usual_form(format: str, missing: Sequence[str], decimal: str | None) -> LogForm:
+    """How the cells of a log were read, as far as its format and the options tell.
+
+    Args:
+        format: of the log; "frame" or "synthetic" for one that was no file.
+        missing: further texts that are missing values.
+        decimal: the decimal mark, if an option said it.
+    """
+    usual = LogForm(format)
+    if format not in LOG_FORMATS.names():
+        return replace(usual, marks=(*usual.marks, *missing))
+    reader = reader_of(format)
+    marks, decimal = (*reader.marks, *missing), decimal or usual.decimal
+    return LogForm(format, reader.typed, marks, decimal, reader.counts_clicks)

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import pyarrow as pa
 
 from nas_fusion.data.sources.cells import COMMON_MARKS, COMMON_RULES, ArrowRows, CellRules
-from nas_fusion.data.sources.log_files import FileHead, PartRules
+from nas_fusion.data.sources.log_files import FileHead, LogForm, PartRules
 from nas_fusion.errors import DataError
 from nas_fusion.log_formats import AUTO
 
@@ -107,6 +107,17 @@ class Source(ABC):
             DataError: a part of the log cannot be read.
         """
 
+    @property
+    def for_parts(self) -> PartRules:
+        """What holds for the other parts of a log of which this is the first."""
+        return PartRules()
+
+    @property
+    def log_form(self) -> LogForm:
+        """What holds for rows that are scored by a model that learns from this log."""
+        rules, numbers = self.rules, self.for_parts.numbers
+        return LogForm(self.kind, self.typed, rules.marks, rules.decimal, self.counts_clicks, numbers)
+
     @cached_property
     def told(self) -> set[tuple[str, str]]:
         """What was warned of already; a log is read several times."""
@@ -148,7 +159,7 @@ class FileSource(Source):
     def __init__(self, head: FileHead) -> None:
         self.file = head.file
         self.name = head.plain_stem
-        self.rules = CellRules((*self.marks, *head.options.missing))
+        self.rules = head.form.rules if head.form else CellRules((*self.marks, *head.options.missing))
         named = head.options.format != AUTO or self.magic or head.plain_suffix in self.suffixes
         self._is_guess = not named and self.kind != ANY_TEXT
         if self._is_guess:
@@ -164,11 +175,6 @@ class FileSource(Source):
         if cls.magic:  # a file with a mark is read as it lies on the disk, never decompressed
             return head.suffix in cls.suffixes or head.magic.startswith(cls.magic)
         return head.plain_suffix in cls.suffixes
-
-    @property
-    def for_parts(self) -> PartRules:
-        """What holds for the other parts of a log of which this is the first."""
-        return PartRules()
 
     def digest(self) -> str:
         """A hash of the file's content and size."""

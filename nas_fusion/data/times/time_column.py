@@ -259,8 +259,10 @@ def order_keys(column: ArrowColumn, form: TimeForm, rules: CellRules = COMMON_RU
     Raises:
         CellError: a cell is no time of this form.
     """
-    if form is TimeForm.TIMESTAMP:
+    if _is_typed(column.type) and form is not TimeForm.NUMBER:
         return _from_type(column)
+    if form is TimeForm.TIMESTAMP:  # the same as text, in a log that has no types
+        form = TimeForm.YMD
     found = categories(column, rules)
     keys, good = _keys(found.values, form)
     bad = (found.codes >= 0) & ~np.append(good, True)[found.codes]

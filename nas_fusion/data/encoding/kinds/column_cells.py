@@ -10,7 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nas_fusion.data.schema import CellForm, CellPart
-from nas_fusion.data.sources.cells import Categories, FloatArray, IntArray, categories, plain
+from nas_fusion.data.sources.arrow_types import is_list
+from nas_fusion.data.sources.cells import (
+    ArrowColumn,
+    Categories,
+    CellError,
+    FloatArray,
+    IntArray,
+    categories,
+    plain,
+    shown,
+)
 from nas_fusion.data.sources.chunk import Chunk, Repeated
 from nas_fusion.data.times import NO_TIME, TimeForm, read_times
 
@@ -86,17 +96,22 @@ def list_cells(chunk: Chunk, column: str, cells: CellForm) -> Lists:
     Raises:
         DataError: there is no such column, or it holds no lists.
     """
-    if not cells.delimiter:
-        lists = plain(chunk.column(column)).cast(pa.large_list(_item_type(chunk, column)))
-        return _lists(lists, chunk)
+    if not cells.delimiter or is_list(chunk.column(column).type):
+        with chunk.naming(column):
+            return _lists(_typed_lists(chunk.column(column)), chunk)
     found = chunk.categories(column)
     texts = pc.replace_substring_regex(found.values, BRACKETS, r"\1")
     return _lists(pc.split_pattern(texts, cells.delimiter).take(pa.array(found.codes, mask=found.codes < 0)), chunk)
 
 
-def _item_type(chunk: Chunk, column: str) -> pa.DataType:
-    kind = chunk.column(column).type
-    return getattr(kind, "value_type", kind)
+def _typed_lists(column: ArrowColumn) -> pa.Array:
+    array = plain(column)
+    if is_list(array.type):
+        return array.cast(pa.large_list(array.type.value_type))
+    if array.null_count == len(array):
+        return pa.nulls(len(array), pa.large_list(pa.large_string()))
+    index = int(np.asarray(array.is_valid()).argmax())
+    raise CellError(f"expected a list, found {shown(array[index])}", index)
 
 
 def _lists(lists: pa.Array, chunk: Chunk) -> Lists:

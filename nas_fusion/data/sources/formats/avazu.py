@@ -14,7 +14,9 @@ from nas_fusion.data.sources.formats.delimited import DelimitedSource
 from nas_fusion.data.sources.log_files import FileHead
 from nas_fusion.errors import listed, shown
 
-AVAZU_HEADER = "id,click,hour,"
+AVAZU_HEADERS = ("id,click,hour,", "id,hour,C1,")
+"""With the label, and without it, as those of the published ``test.csv``."""
+
 AVAZU_TIME = ("hour_of_day", "weekday", "is_weekend")
 """What becomes of the column `hour`."""
 
@@ -49,7 +51,7 @@ class AvazuSource(DelimitedSource):
     @classmethod
     def looks_like(cls, lines: Sequence[str]) -> bool:
         """The header begins as Kaggle's."""
-        return lines[0].startswith(AVAZU_HEADER)
+        return lines[0].startswith(AVAZU_HEADERS)
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the file once, deriving the time columns.

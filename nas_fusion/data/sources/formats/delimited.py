@@ -71,7 +71,7 @@ class DelimitedSource(FileSource):
         self.columns = self.raw_columns
         if len(set(self.columns)) < len(self.columns):
             raise self._double()
-        decimal = head.options.decimal or (head.first.decimal if head.first else self._decimal(head))
+        decimal = head.options.decimal or self._known_decimal(head) or self._decimal(head)
         self.rules = CellRules((*self.rules.marks, *[EMPTY_QUOTES] * self.has_loose_blanks), decimal)
         self.guesses = (*self.guesses, *self._guessed(head, told=bool(delimiter or told), decimal=decimal))
         length = sum(len(line) + 1 for line in head.lines) / len(head.lines)
@@ -227,6 +227,13 @@ class DelimitedSource(FileSource):
             return bool(head.first and head.first.escapes)
         return has_escaped_quotes([line for line in head.lines if line.strip()], self.delimiter)
 
+    @staticmethod
+    def _known_decimal(head: FileHead) -> str:
+        """The decimal mark of an earlier part, or of the texts that a model learnt from; empty if nobody knows it."""
+        if head.first is not None:
+            return head.first.decimal
+        return head.form.decimal if head.form is not None and not head.form.typed else ""
+
     def _decimal(self, head: FileHead) -> str:
         if self.kind != DelimitedSource.kind or self.delimiter == ",":
             return "."
@@ -246,7 +253,7 @@ class DelimitedSource(FileSource):
             yield Guess(
                 'quotes after a backslash, \\"', "only so the first lines have as many cells as the header", "--quote"
             )
-        if decimal != "." and not head.options.decimal:
+        if decimal != "." and not head.options.decimal and head.form is None:
             yield Guess(f"decimal mark {decimal!r}", "columns of the first lines hold nothing else", "--decimal")
 
 

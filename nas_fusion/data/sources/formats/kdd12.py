@@ -12,9 +12,15 @@ KDD12_COLUMNS = (
     *("position", "query", "keyword", "title", "description", "user"),
 )
 
+COUNTS = 2
+"""Columns that only rows with clicks have."""
+
 
 class Kdd12Source(DelimitedSource):
-    """KDD Cup 2012 track 2: tab-separated, no header: clicks, impressions and ten ids; label = clicks > 0."""
+    """KDD Cup 2012 track 2: tab-separated, no header: clicks, impressions and ten ids; label = clicks > 0.
+
+    Rows that are to be scored may lack clicks and impressions, as those of the published ``test.txt``.
+    """
 
     kind = "kdd12"
     marks = ()
@@ -23,11 +29,18 @@ class Kdd12Source(DelimitedSource):
     infer_numbers = False
 
     def __init__(self, head: FileHead) -> None:
-        super().__init__(head, names=KDD12_COLUMNS, delimiter="\t", quotes=False)
+        widths = [line.count("\t") + 1 for line in head.sniffed]
+        names = KDD12_COLUMNS[COUNTS:]
+        counted = not most([width == len(names) for width in widths])
+        super().__init__(head, names=KDD12_COLUMNS if counted else names, delimiter="\t", quotes=False)
 
     @classmethod
     def looks_like(cls, lines: Sequence[str]) -> bool:
-        """Most lines have 12 cells, all of them digits; with a header it is a text like any other."""
+        """Most lines have 12 cells, or the last 10 of them, all digits; with a header it is a text like any other."""
         cells = [line.split("\t") for line in lines]
-        rows = [len(c) == len(KDD12_COLUMNS) and all(cell.isdigit() for cell in c) for c in cells]
-        return most(rows) and (rows[0] or len(cells[0]) != len(KDD12_COLUMNS))
+        return any(_are_rows(cells, width) for width in (len(KDD12_COLUMNS), len(KDD12_COLUMNS) - COUNTS))
+
+
+def _are_rows(lines: Sequence[Sequence[str]], width: int) -> bool:
+    rows = [len(cells) == width and all(cell.isdigit() for cell in cells) for cells in lines]
+    return most(rows) and (rows[0] or len(lines[0]) != width)

@@ -38,6 +38,7 @@ class LibsvmSource(DelimitedSource):
 
     A field whose value is 1 everywhere is its index (``12:1`` is category 12). A field whose index is the same on
     every of the first lines, but whose value is not always 1, is a number. Any other pair is a category as it stands.
+    Rows that are to be scored may lack the label.
 
     Raises:
         DataError: a first line of another form.
@@ -57,14 +58,16 @@ class LibsvmSource(DelimitedSource):
         first = head.sniffed[0]
         delimiter = "\t" if "\t" in first else " "
         # Some writers end every line with a blank: one more, empty, cell.
-        self._width = len(first.rstrip().split(delimiter)) - 1
-        names = [LABEL, *(f"field{k}" for k in range(1, self._width + 1))]
+        labelled = not self.are_features(first.split()[:1])
+        self._width = len(first.rstrip().split(delimiter)) - labelled
+        names = [*[LABEL] * labelled, *(f"field{k}" for k in range(1, self._width + 1))]
         padding = ["_end"] * (len(first.split(delimiter)) - len(names))
         super().__init__(head, names=names + padding, delimiter=delimiter, quotes=False)
         self.columns = tuple(names)
-        if self._width == 0 or not self.are_features(first.split()[1:]):
+        if self._width == 0 or not self.are_features(first.split()[labelled:]):
             raise self.error(f"expected 'label {self.form} {self.form} …'", row=0)
-        self._constant = dict(head.first.numbers) if head.first else self._number_fields(head.lines)
+        known = head.first.numbers if head.first else head.form.numbers if head.form else None
+        self._constant = self._number_fields(head.lines, labelled) if known is None else dict(known)
 
     @property
     def for_parts(self) -> PartRules:
@@ -75,9 +78,11 @@ class LibsvmSource(DelimitedSource):
     def looks_like(cls, lines: Sequence[str]) -> bool:
         """Most lines are a label and pairs; a time of day is no pair, and a name no label."""
         tokens = [line.split() for line in lines]
-        if not NUMBER.match(tokens[0][0]):
+        if not NUMBER.match(tokens[0][0]) and not cls.are_features(tokens[0]):
             return False  # a header
-        return most([len(t) > 1 and bool(NUMBER.match(t[0])) and cls.are_features(t[1:]) for t in tokens])
+        return most([len(t) > 1 and bool(NUMBER.match(t[0])) and cls.are_features(t[1:]) for t in tokens]) or most(
+            [len(t) > 1 and cls.are_features(t) for t in tokens]
+        )
 
     @classmethod
     def are_features(cls, tokens: Sequence[str]) -> bool:
@@ -98,12 +103,13 @@ class LibsvmSource(DelimitedSource):
                     arrays[name] = column if name == LABEL else self._field(column, name)
             yield pa.table(arrays)
 
-    def _number_fields(self, lines: Sequence[str]) -> dict[str, str]:
+    def _number_fields(self, lines: Sequence[str], labelled: bool) -> dict[str, str]:
         """Name → index of the fields that are numbers, judged by the first lines."""
         rows = [line.split() for line in lines[:JUDGED_LINES] if line.strip()]
         found = {}
         for k in range(1, self._width + 1):
-            pairs = [m for m in (self.token.match(r[k]) for r in rows if len(r) > k) if m]
+            place = k - 1 + labelled
+            pairs = [m for m in (self.token.match(r[place]) for r in rows if len(r) > place) if m]
             if len({m["index"] for m in pairs}) == 1 and any(float(m["value"]) != 1 for m in pairs):
                 found[f"field{k}"] = pairs[0]["index"]
         return found
