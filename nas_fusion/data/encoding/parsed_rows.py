@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from nas_fusion.data.sources.cells import ArrowRows, is_text
+from nas_fusion.data.sources.log_files import PartRules
 from nas_fusion.data.sources.source import Source
 from nas_fusion.errors import DataError
 
@@ -42,6 +43,11 @@ class ParsedOnce(Source):
         self.label, self.counts_clicks, self.probability = source.label, source.counts_clicks, source.probability
         self.not_fields, self.log_buckets = source.not_fields, source.log_buckets
         self.infer_numbers = source.infer_numbers
+
+    @property
+    def for_parts(self) -> PartRules:
+        """What the log itself says."""
+        return self._source.for_parts
 
     def digest(self) -> str:
         """A hash of the text."""
