@@ -95,13 +95,14 @@ class BilinearFusion(nn.Module):
         super().__init__()
         if heads < 1 or first % heads or second % heads:
             raise OptionError("heads", f"a positive divisor of the streams' last widths {first} and {second}", heads)
+        self.heads = heads
         self.linear = nn.Linear(first + second, 1)
         self.weight = nn.Parameter(torch.empty(heads, first // heads, second // heads))
         nn.init.normal_(self.weight, std=math.sqrt(2 / (self.weight.numel() + 1)))  # as the authors' code
 
     def forward(self, first: Float[Tensor, "batch first"], second: Float[Tensor, "batch second"]) -> Logits:
         """Return the logits ``[batch]``."""
-        heads = len(self.weight)
+        heads = self.heads
         # All heads in one product; cut into h parts, the form has h times fewer weights.
         mapped = torch.einsum("bhx,hxy->bhy", first.unflatten(1, (heads, -1)), self.weight)
         products = (mapped.flatten(1) * second).sum(dim=1)

@@ -131,7 +131,7 @@ def inner_products(vectors: Vectors) -> Float[Tensor, "batch pair"]:
     """
     fields = vectors.shape[1]
     # One batched product makes every pair twice; choosing half of them is cheaper than making each once.
-    first, second = torch.triu_indices(fields, fields, offset=1, device=vectors.device)
+    first, second = torch.triu_indices(fields, fields, offset=1, device=vectors.device).unbind()
     return (vectors @ vectors.mT)[:, first, second]
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.mixture import FAST_MIXTURES, is_covered
+from nas_fusion.nn.mixture import fast_mixture, is_covered
 from nas_fusion.nn.operations import FusionOperation, OperationDict, Product, Zero
 
 
@@ -114,13 +114,13 @@ class SoftFusion(nn.Module):
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
         """Mix what the operations give for the open inputs, ``[batch, width]`` each, to one of the same shape."""
-        mixture = FAST_MIXTURES.get(embedding.device.type)
+        mixture = fast_mixture(embedding.device.type)
         if self._fusable and inputs and mixture is not None:
             # Whatever a derived node is called with is open.
             gates = self.probabilities.new_ones(len(inputs))
             return mixture(inputs, gates, self.probabilities, list(self.operations.all().values()))
         mixed = torch.zeros_like(embedding)
-        for probability, operation in zip(self.probabilities, self.operations.all().values(), strict=True):
+        for probability, operation in zip(self.probabilities.unbind(), self.operations.all().values(), strict=True):
             fused = operation(inputs) if inputs else operation.constant(embedding)
             mixed = torch.addcmul(mixed, probability, fused)
         return mixed

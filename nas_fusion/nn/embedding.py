@@ -13,6 +13,8 @@ from nas_fusion.errors import OptionError
 from nas_fusion.field_shapes import FieldForm, FieldLike, FieldShape, field_shapes_of, id_column_count, value_fields_of
 from nas_fusion.nn.embedding_table import EmbeddingTable
 from nas_fusion.nn.field_terms import FieldTerms
+from nas_fusion.nn.plain_vectors import PlainVectors
+from nas_fusion.nn.tracing import is_traced
 from nas_fusion.settings import DEFAULT_EMB_DIM
 
 EMBEDDING_STD = 1e-2
@@ -91,7 +93,9 @@ class FieldEmbedding(nn.Module):
         sizes = torch.tensor([shape.size for shape in shapes])
         self.register_buffer("offsets", sizes.cumsum(0) - sizes, persistent=False)
         self.columns, self.values = id_column_count(shapes), len(value_fields_of(shapes))
-        self.terms = None if all(shape.form is FieldForm.ID for shape in shapes) else FieldTerms(shapes)
+        ids_alone = all(shape.form is FieldForm.ID for shape in shapes)
+        self.terms = None if ids_alone else FieldTerms(shapes)
+        self.plain = None if ids_alone else PlainVectors(shapes)
         self.table = EmbeddingTable(sum(shape.size for shape in shapes), emb_dim)
         nn.init.normal_(self.table.weight, std=EMBEDDING_STD)
         self.projection = nn.Linear(len(shapes) * emb_dim, self.width, bias=False) if block_width else None
@@ -124,13 +128,15 @@ class FieldEmbedding(nn.Module):
         return vectors if self.projection is None else self.projection(vectors)
 
     def _vectors(self, ids: Tensor, values: Tensor | None) -> Tensor:
-        if self.terms is None:
+        if self.terms is None or self.plain is None:
             # One look-up for all fields: one kernel, and one weight for the optimiser.
             return self.table(ids + self.offsets).flatten(1)
+        if is_traced():
+            return self.plain(ids, values, self.table).flatten(1)
         self._check(ids, values)
-        vectors = self.table.sums(self.terms(ids, values, self.table.weight))
-        return (
-            vectors.view(len(ids), -1) if len(ids) else vectors.view(0, len(self.fields.shapes) * self.fields.emb_dim)
+        # Both sizes but one are known: a row more or less is no other model.
+        return self.table.sums(self.terms(ids, values, self.table.weight)).view(
+            -1, len(self.fields.shapes) * self.fields.emb_dim
         )
 
     def _check(self, ids: Tensor, values: Tensor | None) -> None:

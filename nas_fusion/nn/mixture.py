@@ -10,8 +10,9 @@ from torch import Tensor
 
 from nas_fusion.nn.fused_mixture import fused_mixture, is_covered
 from nas_fusion.nn.stacked_mixture import stacked_mixture
+from nas_fusion.nn.tracing import is_traced
 
-__all__ = ["FAST_MIXTURES", "MIXTURES", "Mixture", "Way", "is_covered", "mixing_by"]
+__all__ = ["FAST_MIXTURES", "MIXTURES", "Mixture", "Way", "fast_mixture", "is_covered", "mixing_by"]
 
 Mixture = Callable[..., Tensor]
 """Arguments as of `fused_mixture`, for operations that `is_covered` finds covered."""
@@ -24,6 +25,11 @@ MIXTURES: Mapping[Way, Mixture | None] = {"fused": fused_mixture, "stacked": sta
 
 FAST_MIXTURES: dict[str, Mixture | None] = {"cpu": MIXTURES["fused"], "cuda": MIXTURES["stacked"]}
 """By type of device. Elsewhere, on torch's ``meta`` device too where multiply-adds are counted, it is the plain way."""
+
+
+def fast_mixture(device: str) -> Mixture | None:
+    """The fast way on a type of device; None for the plain one, which is the one that exporters can write down."""
+    return None if is_traced() else FAST_MIXTURES.get(device)
 
 
 @contextmanager

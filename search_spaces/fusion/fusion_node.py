@@ -12,7 +12,7 @@ from nas_fusion.design import OPERATION_KEY, OUTPUT, Connection, FusionDesign, c
 from nas_fusion.measures import Limits
 from nas_fusion.nn.blocks import Features
 from nas_fusion.nn.derived_nodes import HardFusion, SoftFusion
-from nas_fusion.nn.mixture import FAST_MIXTURES, is_covered
+from nas_fusion.nn.mixture import fast_mixture, is_covered
 from nas_fusion.nn.operations import FusionOperation, OperationDict
 from nas_fusion.nni_bridge import (
     BaseSuperNetModule,
@@ -134,7 +134,7 @@ class SupernetNode(BaseSuperNetModule):
         Returns:
             ``[batch, width]``.
         """
-        mixture = FAST_MIXTURES.get(inputs[0].device.type)
+        mixture = fast_mixture(inputs[0].device.type)
         # Values and gradients are the same in every way.
         if weights is not None and self._fusable and mixture is not None:
             return mixture(inputs, gates, weights, list(self.operations.all().values()))

@@ -42,6 +42,7 @@ from nas_fusion.nn.embedding_table import EmbeddingTable
 from nas_fusion.nn.field_terms import FieldTerms
 from nas_fusion.nn.fused_mixture import fused_mixture
 from nas_fusion.nn.operations import Bias
+from nas_fusion.nn.plain_vectors import PlainVectors
 from nas_fusion.nn.stacked_mixture import stacked_mixture
 
 BATCH, WIDTH, FIELDS = 3, 4, 2
@@ -78,6 +79,7 @@ def published() -> list[FusionOperation]:
 
 def cases() -> dict[str, Case]:
     terms = FieldTerms(embedding().fields.shapes)
+    plain = PlainVectors(embedding().fields.shapes)
     two, gates, values = [features(), features()], torch.ones(2), torch.ones(BATCH, 1)
     block = (features(), features())
     node = (two, features())
@@ -95,6 +97,7 @@ def cases() -> dict[str, Case]:
         "EmbeddingTable.forward": Case(EmbeddingTable(5, 2), (ids(),)),  # of any number of dimensions
         "FieldEmbedding.forward": Case(embedding(), (ids(), values)),
         "FieldTerms.forward": Case(lambda i, v: terms(i, v, torch.ones(1)), (ids(), values)),
+        "PlainVectors.forward": Case(lambda i, v: plain(i, v, EmbeddingTable(8, 2)), (ids(), values)),
         "FusionNetwork.forward": Case(network(), (ids(), values)),
         "PassThrough.forward": Case(PassThrough(), ([features()], features())),
         "NoInput.forward": Case(NoInput(), node),
