@@ -19,6 +19,7 @@ import torch
 
 from nas_fusion.baselines.tabular.tabular_columns import TabularColumns
 from nas_fusion.errors import TrainingError
+from nas_fusion.system.deadline import TimeIsUp, check_deadline, is_watched
 from nas_fusion.training import WholeModel
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def fit_lightgbm(architecture: Architecture, data: SearchData, seed: int) -> Lig
         train,
         num_boost_round=settings["rounds"],
         valid_sets=[dataset(data.valid, train)],
-        callbacks=[library.early_stopping(PATIENCE, verbose=False)],
+        callbacks=[library.early_stopping(PATIENCE, verbose=False), lambda round_: check_deadline()],
     )
     rounds = booster.current_iteration()
     text = booster.model_to_string(num_iteration=booster.best_iteration or rounds)
@@ -148,12 +149,28 @@ def fit_catboost(architecture: Architecture, data: SearchData, seed: int) -> Cat
             allow_writing_files=False,
             logging_level="Silent",
         )
-        model.fit(_pool(data.train, columns), eval_set=_pool(data.valid, columns), use_best_model=True)
+        model.fit(
+            _pool(data.train, columns), eval_set=_pool(data.valid, columns), use_best_model=True,
+            callbacks=[_StopInTime()] if is_watched() else None,
+        )  # fmt: skip
+        check_deadline()
         path = Path(folder) / "model.cbm"
         model.save_model(str(path))
         content = path.read_bytes()
     rounds = len(model.get_evals_result()["validation"]["AUC"])
     return CatBoostTrees(columns, content, rounds, int(np.sum(model.get_tree_leaf_counts())))
+
+
+class _StopInTime:
+    """Ends CatBoost's training at the deadline; an exception could not pass through its own code."""
+
+    def after_iteration(self, info: object) -> bool:
+        """Whether it goes on."""
+        try:
+            check_deadline()
+        except TimeIsUp:
+            return False
+        return True
 
 
 def _library(name: str) -> ModuleType:

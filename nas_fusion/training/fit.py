@@ -20,6 +20,7 @@ from nas_fusion.data import BatchLoader, EncodedSplit, SearchData
 from nas_fusion.errors import TrainingError
 from nas_fusion.records import NORMALISED_ENTROPY, ReliabilityBin
 from nas_fusion.settings import TrainConfig
+from nas_fusion.system.deadline import check_deadline
 from nas_fusion.system.files import save_tensors
 from nas_fusion.training.batch_norm import FreshStatistics
 from nas_fusion.training.ctr_module import CTRModule, full_precision
@@ -183,7 +184,11 @@ def loaders(data: SearchData, config: TrainConfig) -> tuple[BatchLoader, BatchLo
 
 
 def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.NDArray[np.floating]:
-    """Logits of every row of a split, ``[rows]``; the model is left in the modes and on the device it was."""
+    """Logits of every row of a split, ``[rows]``; the model is left in the modes and on the device it was.
+
+    Raises:
+        TimeIsUp: the deadline has come.
+    """
     if isinstance(model, WholeModel):
         return model.split_logits(split)
     device = torch_device(config)
@@ -191,6 +196,7 @@ def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -
     batches_of_logits = []
     with evaluating(model, device), torch.inference_mode(), autocast:
         for batch in BatchLoader(split, config.batch_size):
+            check_deadline()
             values = None if batch.values is None else batch.values.to(device)
             batches_of_logits.append(full_precision(model(batch.ids.to(device), values)))
     return np.asarray(torch.cat(batches_of_logits).cpu().numpy())

@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from nas_fusion.system.allowance import current_allowance
+from nas_fusion.system.deadline import check_deadline
 from nas_fusion.system.interrupts import raise_if_asked
 
 
@@ -71,8 +72,13 @@ class SampleMeter(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: Any, batch_idx: int
     ) -> None:
-        """Count a batch."""
+        """Count a batch.
+
+        Raises:
+            TimeIsUp: the deadline has come.
+        """
         raise_if_asked()
+        check_deadline()
         rows = rows_in(batch)
         self.samples += rows
         current_allowance().count(rows)
@@ -80,5 +86,10 @@ class SampleMeter(pl.Callback):
             self._told_to_stop = trainer.should_stop = True
 
     def on_validation_batch_end(self, *arguments: object, **options: object) -> None:
-        """Validating is no silence."""
+        """Validating is no silence.
+
+        Raises:
+            TimeIsUp: the deadline has come.
+        """
+        check_deadline()
         current_allowance().sign_of_life()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -31,6 +31,7 @@ class EpochRecord:
         valid_auc, valid_logloss: on the validation rows.
         train_loss: mean loss of the epoch's batches.
         valid_gauc: AUC within the groups of the validation rows; None without groups.
+        validation_seconds: how long the validation took.
     """
 
     epoch: int
@@ -40,6 +41,7 @@ class EpochRecord:
     valid_logloss: float
     train_loss: float
     valid_gauc: float | None = None
+    validation_seconds: float = 0.0
 
     def rank(self, select: str) -> Rank:
         """How good it is by one of `nas_fusion.bounds.SELECTIONS`.
@@ -138,6 +140,7 @@ class ValidationMonitor(pl.Callback):
         """
         record = self._measure(trainer.current_epoch + 1)
         self.validation_seconds = self._clock() - self._validation_start
+        record = replace(record, validation_seconds=self.validation_seconds)
         self.history.append(record)
         if self.on_model is not None:
             self.on_model(trained_model(pl_module), record)
