@@ -298,6 +298,8 @@ class ComparisonInfo:
         failures: the cells that have no record because they failed.
         ended: whether the comparison has come to its end; a cell without a record then has failed, or its file is gone.
         recipe: how the recipe was chosen; None where it was given.
+        left_out: the cells that a time limit left out, and why.
+        time_limit: seconds that the comparison might take when it was last run; None without a limit.
     """
 
     data: str
@@ -316,6 +318,8 @@ class ComparisonInfo:
     failures: tuple[FailedCell, ...] = ()
     ended: bool = False
     recipe: ChosenRecipe | None = None
+    left_out: tuple[FailedCell, ...] = ()
+    time_limit: float | None = None
 
     @property
     def fixed_reference(self) -> str | None:
@@ -344,10 +348,12 @@ class ComparisonInfo:
             if version != COMPARISON_FORMAT:
                 raise StudyError(f"the comparison's format must be {COMPARISON_FORMAT}, got {version!r}")
             train, valid, test = content.pop("rows")
-            failures = tuple(FailedCell(**failed) for failed in content.pop("failures", ()))
+            failures, left_out = (
+                tuple(FailedCell(**cell) for cell in content.pop(name, ())) for name in ("failures", "left_out")
+            )
             recipe = content.pop("recipe", None)
             return cls(
-                rows=(train, valid, test), seeds=tuple(content.pop("seeds")), failures=failures,
+                rows=(train, valid, test), seeds=tuple(content.pop("seeds")), failures=failures, left_out=left_out,
                 recipe=None if recipe is None else ChosenRecipe.from_dict(recipe), **content,
             )  # fmt: skip
         except StudyError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -39,6 +41,9 @@ from nas_fusion.studies.setup.study_checks import check_comparison, processes_fo
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.study_info import comparison_info
 from nas_fusion.studies.study_reports import is_named_beforehand, write_reports
+from nas_fusion.studies.timing.foresight import foresight
+from nas_fusion.studies.timing.time_keeper import TimeKeeper, ended_in_time
+from nas_fusion.system.deadline import Deadline
 from nas_fusion.system.files import write_text
 
 logger = logging.getLogger("nas_fusion")
@@ -71,6 +76,11 @@ class Comparison:
         """The cells that have no result, and why; the same comparison again tries them again."""
         return self.info.failures
 
+    @property
+    def left_out(self) -> tuple[FailedCell, ...]:
+        """The cells for which the time limit left no time; the same comparison again computes them."""
+        return self.info.left_out
+
 
 def compare(
     settings: ComparisonSettings,
@@ -89,6 +99,8 @@ def compare(
     reference: str | None = None,
     latex: Path | None = None,
     processes: int = RunSettings.processes,
+    time_limit: float | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Run every cell that is not done yet, then write the results.
 
@@ -113,6 +125,10 @@ def compare(
         latex: a file for the table in LaTeX, if one is wanted.
         processes: this one and workers that it starts on this machine, which share its cores; 0: one per core. The log
             must be in a file. Not with the engine "nni", which has its own.
+        time_limit: seconds for everything. What does not fit is left out before it begins, whole seeds or else whole
+            strategies (`Schedule`); a cell that runs when the time is up is ended and counts as not done. What is
+            finished is the same as without a limit.
+        say: told, in lines, what will be done and about how long it takes, before it begins.
 
     Raises:
         StudyError: the folder belongs to other settings, or to another process.
@@ -125,6 +141,7 @@ def compare(
         settings, folder, storage=storage, engine=engine, nni_config=nni_config, reference=reference, latex=latex,
         processes=processes,
     )  # fmt: skip
+    deadline = Deadline(math.inf if time_limit is None else time_limit)
     processes = processes_for(processes)
     study = StudyFolder(folder)
     study.check(settings, dataset.fingerprint)
@@ -143,6 +160,7 @@ def compare(
         prepare_sweep(unwatched, sweep)
         info = described(settings, None)
         with _watched(unwatched, console, engine, nni_config) as (place, recorder):
+            ahead = foresight(place, say, processes, deadline)
 
             def helped(waiting: int) -> AbstractContextManager[None]:
                 url = storage or study.storage_url
@@ -153,20 +171,27 @@ def compare(
                 record_recipe(place, recipe)
                 now = settled(place, sweep, recipe, processes)
                 table.place, table.info = now, described(now.assembly.settings, recipe)
+                if keeper is not None:
+                    keeper.settle(now.assembly, recipe)
                 return now
 
             book = cell_book(place)
             table = FinishedCells(place, info, book, recorder, listener or (lambda record, done, total: None))
-            _run(place, book, table, chosen, tuning_listener, helped)
-        records, failures = table.in_order(), table.without_record()
-        info = replace(table.info, failures=failures, ended=True)
+            keeper = TimeKeeper.of(book, ahead, deadline, processes, table.in_order)
+            with ended_in_time(deadline, keeper):
+                _run(place, book, table, chosen, tuning_listener, helped, keeper)
+            table.collect()
+        records = table.in_order()
+        left_out = () if keeper is None else keeper.left_out()
+        failures = table.without_record(left_out)
+        info = replace(table.info, failures=failures, left_out=left_out, time_limit=time_limit, ended=True)
         write_text(study.comparison, info.to_json() + "\n")
         model = report_model(records, info)
         figures = comparison_figures(model)
         write_reports(study, model, latex, figures)
         book.publish(figures, model.dashboard_words)
         if not records:
-            raise NothingFinishedError(failures)
+            raise NothingFinishedError(failures or left_out)
     return Comparison(model, study)
 
 
@@ -211,6 +236,7 @@ def _run(
     chosen: Callable[[], Workplace],
     tuning_listener: TuningListener | None,
     helped: Callable[[int], AbstractContextManager[None]],
+    keeper: TimeKeeper | None,
 ) -> None:
     settings, dataset = place.assembly.settings, place.assembly.dataset
     announce(book.study, settings, dataset.fingerprint)
@@ -225,7 +251,11 @@ def _run(
         place = chosen()
         to_tune = tunings(place)
         run_tunings(place, to_tune, tuning_listener)
-        run_cells(place, book, results_of(to_tune), lambda words: table.collect())
+        compute = partial(run_cells, place, book, results_of(to_tune), lambda words: table.collect())
+        if keeper is None:
+            compute()
+        else:
+            keeper.run(lambda: compute(before_claim=keeper.trim))
 
 
 def _warn_of_the_clock(assembly: Assembly) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from nas_fusion.errors import StudyError
@@ -63,11 +63,16 @@ class FinishedCells:
         done = self.book.done()
         return [cell for cell in self.book.cells if cell in done and cell not in self.records]
 
-    def without_record(self) -> tuple[FailedCell, ...]:
-        """Every cell that has no record, and why; in the order of the table."""
+    def without_record(self, left_out: Iterable[FailedCell] = ()) -> tuple[FailedCell, ...]:
+        """Every cell that has no record, and why; in the order of the table.
+
+        Args:
+            left_out: cells that are none of these, since there was no time for them.
+        """
+        known = {*self.records, *(Cell(cell.strategy, cell.seed) for cell in left_out)}
         lost = dict.fromkeys(self.lost(), "it was finished, but its cell.json is gone, and the storage has no copy")
         reasons = self.failures | lost
-        missing = [cell for cell in self._table_order() if cell not in self.records]
+        missing = [cell for cell in self._table_order() if cell not in known]
         return tuple(FailedCell(c.strategy, c.seed, reasons.get(c, "it was never run")) for c in missing)
 
     def in_order(self) -> list[CellRecord]:

@@ -130,7 +130,7 @@ def has_ended(study: StudyFolder) -> bool:
 
 def without_record(info: ComparisonInfo, records: Sequence[CellRecord]) -> tuple[FailedCell, ...]:
     """The cells without a record, and why: they failed, or their files are gone, or it has not come to them yet."""
-    found = {(r.strategy, r.seed) for r in records}
+    found = {(r.strategy, r.seed) for r in records} | {(cell.strategy, cell.seed) for cell in info.left_out}
     failed = {(f.strategy, f.seed): f for f in info.failures}
     cells = ((name, seed) for name in info.settings.get("strategies", ()) for seed in info.seeds)
     why = "it was finished, but its cell.json is gone" if info.ended else "no result yet"

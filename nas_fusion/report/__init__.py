@@ -8,9 +8,10 @@ from nas_fusion.report.design_words import design_text
 from nas_fusion.report.escapes import clean, terminal_text
 from nas_fusion.report.figures.comparison_figures import FURTHER_FIGURES, FurtherFigure, comparison_figures
 from nas_fusion.report.figures.design_drawing import draw_design
+from nas_fusion.report.number_words import duration
 from nas_fusion.report.numbers.decision import Decision, Row, decide
 from nas_fusion.report.numbers.report_model import ReportModel, report_model
-from nas_fusion.report.numbers.sentences import decision_in_words, headline
+from nas_fusion.report.numbers.sentences import decision_in_words, headline, left_out_words
 from nas_fusion.report.numbers.summaries import AT_CHANCE, Margins, Spread, StrategySummary, summarise
 from nas_fusion.report.pages.csv_files import (
     CLOCK,
@@ -45,9 +46,11 @@ __all__ = [
     "decision_in_words",
     "design_text",
     "draw_design",
+    "duration",
     "headline",
     "latex_suite_table",
     "latex_table",
+    "left_out_words",
     "report_model",
     "results_frame",
     "summarise",

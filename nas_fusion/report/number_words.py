@@ -11,6 +11,9 @@ from nas_fusion.statistics import Interval
 
 MISSING = "–"
 
+MINUTE, HOUR = 60.0, 3600.0
+"""Seconds."""
+
 
 def short(value: float) -> str:
     """``.9832``: an AUC without its zero, for columns that have little room."""
@@ -82,3 +85,13 @@ def listed(names: Sequence[str]) -> str:
 def plain(value: object) -> str:
     """A setting as a person writes it: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: "40 s", "12 min", "2.5 h", "12 h"."""
+    if seconds < 1.5 * MINUTE:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 1.5 * HOUR:
+        return f"{round(seconds / MINUTE)} min"
+    hours = seconds / HOUR
+    return f"{hours:.1f} h".replace(".0 h", " h") if hours < 10 else f"{round(hours)} h"

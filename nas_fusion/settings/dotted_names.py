@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +18,23 @@ SECTIONS: Mapping[str, type[DataclassInstance]] = MappingProxyType(
     {"data": DataOptions, "model": ModelSettings, "recipe": RecipeSettings, "limits": LimitSettings}
 )
 """Fields of `ComparisonSettings` that are dataclasses themselves: tables of ``study.toml`` and of presets."""
+
+
+QUICK: Mapping[str, object] = MappingProxyType(
+    {
+        "budget": "2x",
+        "candidates": 4,
+        "recipe.choice": "defaults",
+        "recipe.retrain_epochs": 6,
+        "anytime_test": False,
+        "importance": False,
+    }
+)
+"""What `--quick` sets where the user says nothing else: the same small budget for every strategy, no sweep of the
+recipe, short re-trainings."""
+
+QUICK_SEEDS = 1
+"""Of a comparison with `--quick`, where the user says nothing else."""
 
 
 def setting_names() -> tuple[str, ...]:
@@ -92,3 +109,15 @@ def _with_kept(values: Mapping[str, object]) -> Mapping[str, object]:
     if values.get("recipe.choice", RecipeSettings.choice) != "auto" or "recipe.kept" in values:
         return values
     return {**values, "recipe.kept": tuple(name for name in SWEPT if name in values)}
+
+
+def quick_settings(settings: ComparisonSettings) -> ComparisonSettings:
+    """A comparison with everything that `--quick` sets (`QUICK`, and `QUICK_SEEDS`).
+
+    Args:
+        settings: of the comparison without it.
+    """
+    changed: dict[str, Any] = {name: value for name, value in QUICK.items() if "." not in name}
+    recipe: dict[str, Any] = {name.partition(".")[2]: value for name, value in QUICK.items() if "." in name}
+    changed["recipe"] = replace(settings.recipe, **recipe)
+    return replace(settings, **changed, seeds=settings.seeds[:QUICK_SEEDS])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,13 +88,38 @@ class CellBook:
             "seed": list(dict.fromkeys(c.seed for c in cells)),
         }
 
-    def enqueue_missing(self) -> None:
-        """Let every cell wait that is neither done nor waiting nor running: a failed one is tried again."""
+    def enqueue_missing(self, wanted: Collection[Cell] | None = None) -> None:
+        """Let every cell wait that is neither done nor waiting nor running: a failed one is tried again.
+
+        Args:
+            wanted: of these cells only.
+        """
         self.revive()
         known = self._in_state(*_PENDING, TrialState.COMPLETE)
-        for cell in self.cells:
+        for cell in self.cells if wanted is None else wanted:
             if cell not in known:
                 self._enqueue(cell)
+
+    def waiting(self) -> list[Cell]:
+        """The cells that nobody has claimed yet, in the order in which they will run."""
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        found = (self._cell(trial) for trial in waiting)
+        return [cell for cell in dict.fromkeys(found) if cell in self._known]
+
+    def leave_out(self, cells: Collection[Cell]) -> list[Cell]:
+        """Take waiting cells out of the queue; the next `enqueue_missing` lets them wait again.
+
+        Returns:
+            Those that nobody has claimed meanwhile.
+        """
+        left_out = []
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            cell = self._cell(trial)
+            trial_id = storage_id(self._storage, self.study, trial.number)
+            if cell in cells and take(self._storage, trial_id):
+                self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+                left_out.append(cell)
+        return [cell for cell in cells if cell in left_out]
 
     def done(self) -> set[Cell]:
         """The finished cells."""

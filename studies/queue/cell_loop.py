@@ -14,6 +14,7 @@ from nas_fusion.studies.queue.cell_book import Cell, CellBook, Claim
 from nas_fusion.studies.queue.tuning_loop import Tuned
 from nas_fusion.studies.queue.workplace import POLL_SECONDS, Workplace
 from nas_fusion.studies.storage.holds import at_work
+from nas_fusion.system.deadline import check_deadline
 
 
 @at_work()
@@ -24,6 +25,7 @@ def run_cells(
     on_step: Callable[[str | None], None],
     *,
     remote: bool = False,
+    before_claim: Callable[[], None] = lambda: None,
 ) -> None:
     """Compute cells until none waits or runs, those of other processes included.
 
@@ -36,13 +38,17 @@ def run_cells(
         on_step: called with a line about each cell of this process, and with None while others are waited for; the
             last call comes after the last cell has ended, whoever computed it.
         remote: results go through the storage, too, since the coordinator may not see the folder.
+        before_claim: called before this process looks for a cell: what does not fit any more can leave the queue.
 
     Raises:
         StudyError: this process has lost its device.
+        TimeIsUp: the deadline has come.
         WriteError, StorageError: the disk is full, or the storage is away.
     """
     while True:
+        check_deadline()
         book.revive()
+        before_claim()
         claim = book.claim()
         if claim is not None:
             on_step(_run_claimed(place, book, claim, tuned, remote))

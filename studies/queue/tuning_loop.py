@@ -14,6 +14,7 @@ from nas_fusion.studies.queue.workplace import POLL_SECONDS, Workplace
 from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import make_job
 from nas_fusion.studies.storage.holds import at_work
+from nas_fusion.system.deadline import check_deadline
 from nas_fusion.training_log import StoppedEarly
 
 TuningListener = Callable[[str, int, int, str], None]
@@ -34,10 +35,12 @@ def run_tunings(place: Workplace, tunings: Sequence[Tuning], listener: TuningLis
 
     Raises:
         StudyError: this process has lost its device.
+        TimeIsUp: the deadline has come.
         WriteError, StorageError: the disk is full, or the storage is away.
     """
     tell = listener or (lambda strategy, done, total, words: None)
     while not all(t.finished() for t in tunings):
+        check_deadline()
         if not any(_run_next(place, t, tell) for t in tunings):
             time.sleep(POLL_SECONDS)
 

@@ -24,6 +24,7 @@ from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.memory import check_memory
 from nas_fusion.studies.setup.study_space import make_space
 from nas_fusion.studies.storage.holds import at_work
+from nas_fusion.system.deadline import check_deadline
 from nas_fusion.training import EpochRecord
 from nas_fusion.training_log import StoppedEarly
 
@@ -74,11 +75,13 @@ def choose_recipe(
 
     Raises:
         StudyError: this process has lost its device.
+        TimeIsUp: the deadline has come.
         WriteError, StorageError: the disk is full, or the storage is away.
     """
     if sweep is None:
         return None
     while not sweep.finished():
+        check_deadline()
         if not _run_next(place, sweep, listener):
             time.sleep(POLL_SECONDS)
     return sweep.chosen()

@@ -66,6 +66,7 @@ class Decision(NamedTuple):
     `missing_reference`: one that was named and has no finished cell, so that validation has chosen another.
     `not_learned`: the seeds of each strategy whose model knows nothing. `failures`: the cells without a record.
     `unstarted`: strategies of the comparison without any record or failure. `select`: by what validation chose.
+    `left_out`: the cells without a record that a time limit left out.
     """
 
     summaries: tuple[StrategySummary, ...]
@@ -75,6 +76,7 @@ class Decision(NamedTuple):
     failures: tuple[FailedCell, ...]
     unstarted: tuple[str, ...]
     select: str = "auc"
+    left_out: tuple[FailedCell, ...] = ()
 
     @property
     def chosen_by(self) -> str:
@@ -175,8 +177,9 @@ def decide(records: Sequence[CellRecord], info: ComparisonInfo) -> Decision:
     done = {(r.strategy, r.seed) for r in records}
     failed = {(f.strategy, f.seed): f for f in info.failures}
     failures = tuple(f for cell, f in failed.items() if cell not in done)
+    left_out = tuple(one for one in info.left_out if (one.strategy, one.seed) not in (done | set(failed)))
     asked = [str(name) for name in info.settings.get("strategies", ())]
-    known = [*(s.strategy for s in summaries), *(f.strategy for f in failures)]
+    known = [*(s.strategy for s in summaries), *(f.strategy for f in (*failures, *left_out))]
     if info.reference is not None and info.reference not in (*known, *asked):
         raise UnknownNameError("reference", info.reference, list(dict.fromkeys([*known, *asked])))
     standings = _standings(summaries, info)
@@ -188,6 +191,7 @@ def decide(records: Sequence[CellRecord], info: ComparisonInfo) -> Decision:
         failures,
         tuple(name for name in dict.fromkeys(asked) if name not in known),
         select,
+        left_out,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nas_fusion.records import NORMALISED_ENTROPY, CellRecord, ChosenRecipe, ComparisonInfo
+from nas_fusion.records import NORMALISED_ENTROPY, CellRecord, ChosenRecipe, ComparisonInfo, FailedCell
 from nas_fusion.report.number_words import listed, plain, seconds
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Decision, Standings
 from nas_fusion.report.numbers.summaries import GENERAL_MODEL, StrategySummary
@@ -210,7 +210,7 @@ def notes(decision: Decision, records: Sequence[CellRecord], seeds: int) -> list
         records: its finished cells.
         seeds: how many were asked for.
     """
-    missing = [*_fewer_seeds(decision, seeds), *_failures(decision), *_unstarted(decision)]
+    missing = [*_fewer_seeds(decision, seeds), *_failures(decision), *_left_out(decision), *_unstarted(decision)]
     return [*_marks(decision), *_squashed(decision), *missing, *provenance_lines(records), *_shared(decision)]
 
 
@@ -242,7 +242,9 @@ def _fewer_seeds(decision: Decision, asked: int) -> list[str]:
     short = []
     for summary in decision.summaries:
         done, failed = len(summary.seeds), len(decision.failed_seeds(summary.strategy))
-        why = [f"{failed} failed"] * bool(failed) + [f"{asked - done - failed} not finished"] * (done + failed < asked)
+        left_out = sum(cell.strategy == summary.strategy for cell in decision.left_out)
+        counts = {"failed": failed, "left out": left_out, "not finished": asked - done - failed - left_out}
+        why = [f"{count} {what}" for what, count in counts.items() if count > 0]
         if done < asked:
             short.append(f"{summary.strategy} {done} of {asked} ({', '.join(why)})")
     return [f"Numbers over fewer seeds: {', '.join(short)}."] if short else []
@@ -254,6 +256,25 @@ def _failures(decision: Decision) -> list[str]:
         names = ", ".join(decision.absent)
         lines.append(f"Without any number, since no cell of it has ended well: {names}.")
     return lines
+
+
+def _left_out(decision: Decision) -> list[str]:
+    words = left_out_words(decision.left_out)
+    return [f"Left out, since there was no time for it: {words}."] if words else []
+
+
+def left_out_words(cells: Sequence[FailedCell]) -> str:
+    """What a time limit left out, by name: "darts, seeds 0, 1; fnn, nasrec, seed 1"; empty if nothing was."""
+    seeds_of: dict[str, list[int]] = {}
+    for cell in sorted(cells):
+        seeds_of.setdefault(cell.strategy, []).append(cell.seed)
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for strategy, seeds in seeds_of.items():
+        alike.setdefault(tuple(seeds), []).append(strategy)
+    return "; ".join(
+        f"{', '.join(names)}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+        for seeds, names in alike.items()
+    )
 
 
 def _unstarted(decision: Decision) -> list[str]:

@@ -1,0 +1,186 @@
+"""Looking ahead: what a study will do, and about how long it takes; measured in a few seconds, before it begins."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+
+from nas_fusion.errors import NasFusionError, words_of
+from nas_fusion.records import ChosenRecipe
+from nas_fusion.report import duration
+from nas_fusion.search import Budget
+from nas_fusion.settings.dotted_names import quick_settings
+from nas_fusion.studies.queue.workplace import Workplace
+from nas_fusion.studies.setup.assembly import Assembly
+from nas_fusion.studies.setup.jobs import make_job
+from nas_fusion.studies.timing.forecast import EPOCHS, Forecast
+from nas_fusion.studies.timing.pace import Pace, SearchPace
+from nas_fusion.studies.timing.paces import REFERENCE, Paces, measured_paces
+from nas_fusion.system.deadline import Deadline, TimeIsUp, until
+
+SHARE, FEWEST_SECONDS = 0.01, 3.0
+"""Of what a study takes by the first glance, timing may take this part, but always a few seconds."""
+
+THREADS = "OMP_NUM_THREADS"
+
+logger = logging.getLogger("nas_fusion")
+
+
+def foresight(
+    place: Workplace, say: Callable[[str], None] | None, processes: int, deadline: Deadline
+) -> Forecast | None:
+    """What a comparison will do, said before it begins; None where nobody asks, or nothing is left to be done.
+
+    Args:
+        place: where it is computed.
+        say: told, in lines; None: nobody is.
+        processes: that compute side by side.
+        deadline: of the comparison.
+    """
+    cells = len(place.assembly.settings.strategies) * len(place.assembly.settings.seeds)
+    finished = place.folder.finished_cells()
+    if (say is None and not deadline.is_set) or finished >= cells:
+        return None
+    try:
+        forecast = foresee(place.assembly, processes)
+    except NasFusionError as error:
+        logger.warning("how long it will take cannot be told: %s", words_of(error))
+        return Forecast(Paces(place.assembly, Pace(0.0, 0.0, 0.0)))
+    if say is not None:
+        for line in foresight_words(forecast, processes, finished):
+            say(line)
+    return forecast
+
+
+def foresee(assembly: Assembly, processes: int = 1) -> Forecast:
+    """Time what a comparison is made of; no result depends on it.
+
+    Where that takes a hundredth of the whole, the reference is trained to its end, which tells about how many epochs
+    the others will take.
+
+    Args:
+        assembly: of the comparison.
+        processes: that will compute side by side, sharing the cores.
+
+    Raises:
+        NasFusionError: not even the reference can be trained on a piece of the log.
+    """
+    with _threads_of_one(processes):
+        paces = measured_paces(assembly, lambda known: _allowed(Forecast(known), processes))
+        forecast = Forecast(paces)
+        return replace(forecast, epochs=_pilot(forecast, SHARE * forecast.whole(processes)))
+
+
+def _allowed(glance: Forecast, processes: int) -> float:
+    return max(FEWEST_SECONDS, SHARE * glance.whole(processes))
+
+
+def _pilot(forecast: Forecast, seconds: float) -> float:
+    """Epochs that the reference takes by the settings as they are; a guess where finding out takes too long."""
+    assembly = forecast.assembly
+    data = assembly.dataset
+    if forecast.paces.reference.seconds(EPOCHS * len(data.train), EPOCHS * len(data.valid)) > seconds:
+        return EPOCHS
+    job = make_job(assembly, REFERENCE, assembly.settings.seeds[0])
+    try:
+        with until(Deadline(2 * seconds)):
+            return job.retrain(job.search()).fit.samples / len(data.train)
+    except (TimeIsUp, NasFusionError):
+        return EPOCHS
+
+
+def after_sweep(forecast: Forecast, assembly: Assembly, recipe: ChosenRecipe | None) -> Forecast:
+    """The forecast for the chosen recipe: its models may be wider, and train longer.
+
+    Args:
+        forecast: from before.
+        assembly: by the chosen recipe.
+        recipe: what was chosen, and how that was trained; None where nothing was.
+    """
+    if recipe is None:
+        return forecast
+    before, now = forecast.paces, measured_paces(assembly, lambda known: 0.0).reference
+    factor = now.row / max(before.reference.row, 1e-12)
+    paces = Paces(
+        assembly,
+        now,
+        {name: _slower(pace, factor) for name, pace in before.models.items()},
+        {name: SearchPace(pace.start, factor * pace.row) for name, pace in before.searches.items()},
+        before.wholes,
+    )
+    ended = [one.epochs for one in recipe.tried if dict(one.values) == dict(recipe.values) and one.ended != "failed"]
+    return Forecast(paces, float(ended[0]) if ended else forecast.epochs)
+
+
+def _slower(pace: Pace, factor: float) -> Pace:
+    return Pace(pace.start, factor * pace.row, factor * pace.valid_row)
+
+
+def foresight_words(forecast: Forecast, processes: int = 1, finished: int = 0) -> list[str]:
+    """What a comparison will do and about how long, in sentences.
+
+    Args:
+        forecast: of it.
+        processes: that compute side by side.
+        finished: how many cells are finished already.
+    """
+    settings = forecast.assembly.settings
+    names, seeds = settings.strategies, settings.seeds
+    cells = len(names) * len(seeds)
+    left = 1 - finished / cells
+    about = duration(forecast.whole(processes) * left)
+    done = f", {finished} of them finished" if finished else ""
+    counted = f"{len(names)} strateg{'y' if len(names) == 1 else 'ies'}, {len(seeds)} seed{'s' * (len(seeds) > 1)}"
+    words = [f"{cells} cells ({counted}){done}: about {about} on {_cores(processes)}{_steps(forecast)}"]
+    words.append("this is a guess: a training ends when its validation no longer improves")
+    quick = with_quick_settings(forecast)
+    if quick.whole(processes) < forecast.whole(processes) / 2 and not finished:
+        words[0] += f"; --quick: about {duration(quick.whole(processes))}"
+    return words
+
+
+def tuning_words(forecast: Forecast) -> str:
+    """What a tuning will do and about how long."""
+    trials = forecast.assembly.settings.tune
+    (strategy,) = [name for name in forecast.assembly.settings.strategies if name != REFERENCE][:1] or [REFERENCE]
+    entry = forecast.assembly.entries[strategy]
+    whole = trials * (forecast.search(entry) + forecast.retraining(entry))
+    return f"{trials} trials of {strategy}: at most about {duration(whole)} on {_cores(1)}; those behind end early"
+
+
+def with_quick_settings(forecast: Forecast) -> Forecast:
+    """The forecast of the same comparison with `--quick`."""
+    assembly = forecast.assembly
+    settings = quick_settings(assembly.settings)
+    budget = Budget.parse(settings.budget, len(assembly.dataset.train))
+    quick = replace(assembly, settings=settings, budget=budget)
+    return replace(forecast, paces=replace(forecast.paces, assembly=quick))
+
+
+def _steps(forecast: Forecast) -> str:
+    """What comes before the cells, if anything does."""
+    parts = {"to choose the recipe": forecast.sweep(), "to tune": forecast.tunings()}
+    told = [f"{duration(seconds)} {what}" for what, seconds in parts.items() if seconds]
+    return f", {' and '.join(told)} included" if told else ""
+
+
+def _cores(processes: int) -> str:
+    threads = torch.get_num_threads() if processes == 1 else len(os.sched_getaffinity(0))
+    return f"{threads} core{'s' * (threads != 1)}"
+
+
+@contextmanager
+def _threads_of_one(processes: int) -> Iterator[None]:
+    """As many threads as one of so many processes has."""
+    before = torch.get_num_threads()
+    if processes > 1 and THREADS not in os.environ:
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
