@@ -254,6 +254,9 @@ LATENCY_BATCHES = (1, 4096)
 ENGINES = ("in-process", "nni")
 """Where the trainings of searches run."""
 
+TRACKERS = ("mlflow", "tensorboard", "wandb")
+"""Who may be told of finished cells."""
+
 DEVICE_FORM = "auto, cpu, cuda or cuda:N"
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 

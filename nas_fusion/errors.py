@@ -174,6 +174,24 @@ class DamagedFileError(StudyError):
         self.path = Path(path)
 
 
+class MissingPackageError(NasFusionError, ImportError):
+    """A package that only an optional part needs is not installed.
+
+    Args:
+        needed_by: what needs it, as the user asked for it.
+        package: its name, as it is installed.
+        extra: the extra of nas-fusion that has it.
+        problem: how its import failed, if it was tried.
+    """
+
+    def __init__(self, needed_by: str, package: str, extra: str, problem: object = "") -> None:
+        how = f"pip install '.[{extra}]' in nas-fusion's folder, or pip install {package}"
+        super().__init__(
+            f"{needed_by} needs {package}, which is not installed: {how}" + (f" ({problem})" if problem else "")
+        )
+        self.package, self.extra = package, extra
+
+
 class TrainingError(NasFusionError, RuntimeError):
     """A training run ended without a usable result (a non-finite loss or metric, for instance)."""
 

@@ -10,7 +10,7 @@ from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo
 from nas_fusion.search import Budget
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import NO_PART_OF_A_STUDY, ComparisonSettings
 from nas_fusion.studies.recipe.recipe_file import kept_recipe
 from nas_fusion.studies.recipe.swept_values import SweptValues
 from nas_fusion.studies.setup.conditions import data_facts, versions
@@ -97,7 +97,7 @@ def budget_words(budget: Budget) -> str:
 def _info(settings: ComparisonSettings, data: Mapping[str, Any], **more: Any) -> ComparisonInfo:
     train, valid, test = data["rows"]
     budget = Budget.parse(settings.budget, train)
-    content = settings.to_dict()
+    content = {name: value for name, value in settings.to_dict().items() if name not in NO_PART_OF_A_STUDY}
     content["recipe"]["batch_size"] = settings.batch_size(train)
     content["model"]["emb_dim"] = settings.emb_dim
     content["model"]["block_width"] = str(block_width(settings, data["fields"], train))

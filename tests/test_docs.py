@@ -31,6 +31,8 @@ assert SITE.loader is not None
 site_pages = importlib.util.module_from_spec(SITE)
 SITE.loader.exec_module(site_pages)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+OF_OTHER_PROGRAMS = re.compile(r"`(?:make|python|pip|docker|tensorboard) [^`]*`|^ {4}(?:pip|docker) .*$", re.MULTILINE)
+"""Command lines of other programs, in a text or in a line of their own."""
 LINK = re.compile(r"\]\(([^)#]+)\)")
 BLOCKS = [
     pytest.param(document, block, id=f"{document.stem}-{number}")
@@ -141,6 +143,17 @@ def test_links_lead_to_files(document: Path) -> None:
     assert missing == []
 
 
+def test_nothing_says_that_an_index_has_nas_fusion() -> None:
+    """It is on none: who followed such words would install what somebody else has put there under its name."""
+    from_index = re.compile(
+        r"""pip3? install(?:\s+-\S+(?:\s+constraints.txt)?)*\s+["']?nas[-_]fusion(?![\w.-]*\.whl)"""
+    )
+    assert from_index.search("pip install -c constraints.txt 'nas-fusion[trees]'")
+    assert not from_index.search("pip install -c constraints.txt nas_fusion-0.1.0-py3-none-any.whl")
+    sources = [f for top in TOPS.split("|") for f in (ROOT / top).rglob("*.py") if f != Path(__file__).resolve()]
+    assert [str(f) for f in [*DOCUMENTS, *sources] if from_index.search(f.read_text("utf-8"))] == []
+
+
 def test_the_guide_names_every_strategy_and_documents_only_real_options() -> None:
     text = (ROOT / "docs" / "guide" / "comparisons.md").read_text("utf-8")
     for name, _ in STRATEGIES:
@@ -148,7 +161,7 @@ def test_the_guide_names_every_strategy_and_documents_only_real_options() -> Non
     known = {name for command in COMMANDS for option in command.options for name in option.spellings}
     known |= {"--help", "--version", "--install-completion"}
     for document in DOCUMENTS:
-        text = re.sub(r"`(?:make|python) [^`]*`", "", document.read_text("utf-8"))  # options of other programs
+        text = OF_OTHER_PROGRAMS.sub("", document.read_text("utf-8"))
         unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text)) - known
         assert not unknown, f"{document.name}: {unknown}"
 

@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 OUTSIDE = ("baselines", "search_spaces", "studies")
 """Folders at the top that install below nas_fusion."""
+OPTIONAL = {"testing": ("dev",), "tracking": ("mlflow", "tensorboard", "wandb")}
+"""Folders that may import what an extra brings."""
 TEMPLATES = ROOT / "nas_fusion" / "report" / "pages" / "templates"
 
 
@@ -184,7 +186,7 @@ def test_the_package_imports_only_itself_by_its_full_name() -> None:
 def test_third_party_imports_are_declared() -> None:
     """What is imported is named in pyproject.toml, not left to what others happen to need."""
     declared = {canonical(d) for d in PROJECT["project"]["dependencies"]}
-    extra = {canonical(d) for d in PROJECT["project"]["optional-dependencies"]["dev"]}
+    extras = PROJECT["project"]["optional-dependencies"]
     owners = packages_distributions()
     missing = set()
     for name, path in sources():
@@ -192,7 +194,8 @@ def test_third_party_imports_are_declared() -> None:
             top = imported.split(".")[0]
             if top in ("nas_fusion", "_typeshed") or top in sys.stdlib_module_names:  # `_typeshed` is for mypy alone
                 continue
-            known = declared | (extra if part_of(name) == "testing" else set())
+            optional = OPTIONAL.get(part_of(name), ())
+            known = declared.union(*({canonical(d) for d in extras[one]} for one in optional))
             if not {canonical(owner) for owner in owners.get(top, [top])} & known:
                 missing.add(f"{top} ({path.relative_to(ROOT)})")
     assert missing == set()

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from nas_fusion.baselines.tabular.tabular_columns import TabularColumns
-from nas_fusion.errors import TrainingError
+from nas_fusion.errors import MissingPackageError
 from nas_fusion.system.deadline import TimeIsUp, check_deadline, is_watched
 from nas_fusion.training import WholeModel
 
@@ -89,7 +89,7 @@ def fit_lightgbm(architecture: Architecture, data: SearchData, seed: int) -> Lig
     """Fit trees of LightGBM; the settings of the architecture are its parameters of these names.
 
     Raises:
-        TrainingError: it is not installed.
+        MissingPackageError: it is not installed.
     """
     library, settings = _library("lightgbm"), architecture.settings
     columns = TabularColumns.of(data.schema)
@@ -131,7 +131,7 @@ def fit_catboost(architecture: Architecture, data: SearchData, seed: int) -> Cat
     """Fit trees of CatBoost; the settings of the architecture are its parameters (learning rate 0: its own choice).
 
     Raises:
-        TrainingError: it is not installed.
+        MissingPackageError: it is not installed.
     """
     library, settings = _library("catboost"), architecture.settings
     columns = TabularColumns.of(data.schema)
@@ -177,7 +177,7 @@ def _library(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:
-        raise TrainingError(f"{name} is not installed: pip install 'nas-fusion[trees]' ({error})") from error
+        raise MissingPackageError(f"strategy {name}", name, "trees", error) from error
 
 
 def _matrix(split: EncodedSplit, columns: TabularColumns) -> npt.NDArray[np.floating]:

@@ -6,7 +6,13 @@ Nothing slow is imported here: no torch, NNI or pandas.
 """
 
 from nas_fusion.settings.columns import ColumnKind
-from nas_fusion.settings.comparison_settings import SYNTHETIC, ComparisonSettings, check_seeds, is_built_in
+from nas_fusion.settings.comparison_settings import (
+    NO_PART_OF_A_STUDY,
+    SYNTHETIC,
+    ComparisonSettings,
+    check_seeds,
+    is_built_in,
+)
 from nas_fusion.settings.data_options import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.settings.limit_settings import LimitSettings
 from nas_fusion.settings.model_settings import BUILT_IN_EMB_DIM, DEFAULT_EMB_DIM, ModelSettings, ProductRule
@@ -21,6 +27,7 @@ __all__ = [
     "BUILT_IN_EMB_DIM",
     "DEFAULT_EMB_DIM",
     "DEFAULT_OPTIONS",
+    "NO_PART_OF_A_STUDY",
     "SYNTHETIC",
     "ColumnKind",
     "ComparisonSettings",

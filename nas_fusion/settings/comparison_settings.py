@@ -18,6 +18,9 @@ from nas_fusion.settings.train_config import TrainConfig
 
 SYNTHETIC = "synthetic"
 
+NO_PART_OF_A_STUDY = ("track",)
+"""Settings that change no result: a study goes on with others than it was made with."""
+
 
 def is_built_in(source: str) -> bool:
     """Whether a log is the built-in one, ``synthetic[:ROWS[:SEED]]``."""
@@ -52,6 +55,7 @@ class ComparisonSettings:
         anytime_test: measure the test AUC of every incumbent of a search when it is over, for the anytime curves.
         importance: measure what every connection of a re-trained model is worth on validation rows.
         predictions: keep the test predictions of every cell.
+        track: who is told of every finished cell (`nas_fusion.bounds.TRACKERS`); no part of what a study is.
         model: the search space.
         recipe: how models are trained.
         parameters: strategy → those of its own parameters that differ from its defaults. A strategy that uses another's
@@ -101,6 +105,13 @@ class ComparisonSettings:
     )
     importance: bool = flag(True, "Measure what each connection of a found design is worth.", panel=Panel.WRITTEN)
     predictions: bool = flag(True, "Keep each cell's test predictions (Parquet).", panel=Panel.WRITTEN)
+    track: tuple[str, ...] = word(
+        (),
+        bounds.TRACKERS,
+        "Also tell a tracker of every finished cell: mlflow, tensorboard or wandb; may be repeated.",
+        panel=Panel.WRITTEN,
+        repeated=True,
+    )
     model: ModelSettings = field(default_factory=ModelSettings)
     recipe: RecipeSettings = field(default_factory=RecipeSettings)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -117,6 +128,7 @@ class ComparisonSettings:
         if not isinstance(self.strategies, tuple | list) or len(set(self.strategies)) < len(self.strategies):
             raise OptionError("strategies", "different names", self.strategies)
         check_fields(self)
+        object.__setattr__(self, "track", tuple(dict.fromkeys(self.track)))  # a file has it as a list
         Budget.parse(self.budget, 1)  # its form; how many samples that are is known with the log
 
     @property

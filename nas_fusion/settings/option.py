@@ -13,7 +13,7 @@ else. The command line, the tables of docs/reference/settings.md and the checks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
 from pathlib import Path
@@ -103,13 +103,22 @@ class Option:
         if self.bound is not None:
             self._check_number(name, self.bound, value)
         elif self.kind == "word":
-            bounds.one_of(name, value, self.words)
+            for one in self._each(name, value):
+                bounds.one_of(name, one, self.words)
         elif self.kind == "flag":
             bounds.check_flag(name, value)
         elif self.kind == "text" and self.read is None:
             bounds.check_text(name, value)
             if not self.allows(str(value)):
                 raise OptionError(name, self.form, value)
+
+    def _each(self, name: str, value: object) -> Iterable[object]:
+        """The values of an option that may be given several times; the one of any other."""
+        if not self.repeated:
+            return (value,)
+        if not isinstance(value, tuple | list):
+            raise OptionError(name, f"a list of some of {', '.join(map(str, self.words))}", value)
+        return value
 
     def _check_number(self, name: str, bound: Bound, value: object) -> None:
         if not self.zero:
@@ -155,6 +164,7 @@ def word(
     *,
     panel: Panel,
     name: str = "",
+    repeated: bool = False,
     first: bool = False,
     hidden: str = "",
 ) -> V:
@@ -162,7 +172,7 @@ def word(
     return _declared(
         default,
         Option(
-            kind="word", help=help, panel=panel, words=words, name=name, first=first, hidden=hidden,
+            kind="word", help=help, panel=panel, words=words, name=name, repeated=repeated, first=first, hidden=hidden,
             metavar="WORD",
         ),
     )  # fmt: skip

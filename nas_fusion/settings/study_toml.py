@@ -10,7 +10,7 @@ from typing import Any
 import tomli_w
 
 from nas_fusion.errors import DamagedFileError, OptionError, StudyError, UnknownNameError
-from nas_fusion.settings.comparison_settings import ComparisonSettings
+from nas_fusion.settings.comparison_settings import NO_PART_OF_A_STUDY, ComparisonSettings
 from nas_fusion.system.files import read_text, write_text
 from nas_fusion.system.seals import SEAL, SealError, digest, unsealed
 
@@ -72,6 +72,8 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") 
     found: list[str] = []
     for name in sorted(set(ours) | set(theirs)):
         a, b = ours.get(name), theirs.get(name)
+        if prefix + name in NO_PART_OF_A_STUDY:
+            continue
         if isinstance(a, dict) and isinstance(b, dict):
             found += differences(a, b, f"{prefix}{name}.")
         elif _plain(a) != _plain(b):

@@ -13,16 +13,16 @@ from pathlib import Path
 
 from nas_fusion.errors import StudyError
 
-FOLDERS = ("cells", "searches", "failures", "artifacts", "nni")
+FOLDERS = ("cells", "searches", "failures", "artifacts", "nni", "tensorboard")
 """Everything below these is nas-fusion's."""
 
-OPEN_FOLDERS = ("nni-service",)
-"""Below these NNI's manager writes, under names of its own that nobody can foresee."""
+OPEN_FOLDERS = ("nni-service", "wandb")
+"""Below these NNI's manager and Weights & Biases write, under names of their own that nobody can foresee."""
 
 FILES = (
     "study.toml", "optuna.db", "comparison.json", "tuned.json", "recipe.json", "latency.json", "results.csv",
     "summary.csv", "report.html", "report.md", "best_design.json", "best_design.svg", "best_model.json",
-    "best_model.svg", "suite.json", ".lock", ".latency.json.lock",
+    "best_model.svg", "suite.json", "tracked.json", ".lock", ".latency.json.lock",
 )  # fmt: skip
 _PREFIXES = ("worker-", "optuna.db", ".incumbents")
 

@@ -20,6 +20,7 @@ from nas_fusion.studies.setup.memory import check_memory
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.storage_url import check_storage
 from nas_fusion.system.places import check_file_place, check_folder_place
+from nas_fusion.tracking import check_trackers
 from nas_fusion.training import TrainConfig, torch_device
 
 PROCESSES_PER_CORE, FEW_PROCESSES = 4, 8
@@ -69,6 +70,7 @@ def check_comparison(
     if latex is not None:
         check_file_place("latex", Path(latex))
     check_study(settings, folder, storage)
+    check_trackers(settings.track)
     if nni_config is not None:
         _check_nni_config(settings, nni_config)
 

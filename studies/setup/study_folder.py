@@ -38,7 +38,7 @@ class StudyFolder:
     say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``, ``report.md``,
     ``best_model.*`` (whatever made it) and ``best_design.*`` (the best that a search found): the outcome;
     ``recipe.json``: the recipe that a sweep has chosen; ``latency.json``: what was measured for a limit on latency;
-    ``nni/`` and ``artifacts/``: what NNI's web UI and Optuna's dashboard show.
+    ``nni/`` and ``artifacts/``: what NNI's web UI and Optuna's dashboard show; ``tracked.json``: what trackers know.
 
     Args:
         path: the folder.
@@ -56,6 +56,7 @@ class StudyFolder:
         self.nni = self.path / "nni"
         self.artifacts = self.path / "artifacts"
         self.latency = self.path / "latency.json"
+        self.tracked = self.path / "tracked.json"
         self.tuned = self.path / "tuned.json"
         self.recipe = self.path / "recipe.json"
         self.best_model_json = self.path / "best_model.json"

@@ -46,7 +46,7 @@ RETRAIN = Command(
     retrain,
     "nasfusion retrain design.json --data clicks.csv --out model.pt",
     without=(
-        "budget", "candidates", "concurrency", "tune", "anytime_test", "importance", "predictions", "limits.*",
+        "budget", "candidates", "concurrency", "tune", "anytime_test", "importance", "predictions", "track", "limits.*",
         "model.levels", "model.product", "recipe.retrain_learning_rate", "recipe.soft_learning_rate",
         "recipe.choice", "recipe.sweep_passes",
     ),

@@ -75,7 +75,7 @@ SEARCH = Command(
     search,
     "nasfusion search --strategy optfusion-hard --data clicks.csv --out design.json",
     without=(
-        "tune", "anytime_test", "importance", "predictions", "recipe.soft_learning_rate", "recipe.choice",
+        "tune", "anytime_test", "importance", "predictions", "track", "recipe.soft_learning_rate", "recipe.choice",
         "recipe.sweep_passes",
     ),
     goes_on=False,

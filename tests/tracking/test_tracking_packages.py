@@ -1,0 +1,101 @@
+"""MLflow, TensorBoard and Weights & Biases themselves, on this machine alone: what each knows of a cell afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nas_fusion.system.files import write_text
+from nas_fusion.tracking import TrackedCell, TrackedStudy
+from nas_fusion.tracking.known_trackers import open_tracker
+from tests.report.report_fakes import cell
+
+pytestmark = pytest.mark.slow
+
+CONTEXT = {"model": {"levels": 3}, "recipe": {"learning_rate": 0.01}}
+RECORD = cell("random", 4, details={"context": CONTEXT})
+CURVES = {"search/valid_auc": [(1, 0.65), (2, 0.7)], "retrain/valid_auc": [(1, 0.72), (2, 0.75)]}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> TrackedStudy:
+    return TrackedStudy("clicks", "0a1b2c3d", tmp_path / "study", {"log": "clicks.csv", "fingerprint": "abc"})
+
+
+@pytest.fixture
+def tracked(study: TrackedStudy) -> TrackedCell:
+    folder = study.folder / "cells" / "random-4"
+    folder.mkdir(parents=True)
+    write_text(folder / "design.json", RECORD.design.to_json())
+    return TrackedCell(RECORD, folder, 1_000.0)
+
+
+def test_tensorboard_has_curves_and_figures(study: TrackedStudy, tracked: TrackedCell) -> None:
+    for _ in range(2):  # told again, it knows no more
+        open_tracker("tensorboard", study).tell(tracked)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(study.folder / "tensorboard" / "random-4"))
+    events.Reload()
+    for name, points in CURVES.items():
+        assert [(e.step, round(e.value, 6)) for e in events.Scalars(name)] == points
+    assert [e.value for e in events.Scalars("test_auc")] == [pytest.approx(0.74, abs=1e-6)]
+    text = (study.folder / "tensorboard" / "random-4" / "hparams.yaml").read_text("utf-8")
+    assert "recipe.learning_rate: 0.01" in text
+
+
+def test_wandb_writes_a_run_for_later_without_a_server(
+    study: TrackedStudy, tracked: TrackedCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    open_tracker("wandb", study).tell(tracked)
+    (run,) = (study.folder / "wandb").glob("offline-run-*/*.wandb")
+    assert run.name == f"run-0a1b2c3d-random-4-{tracked.identifier}.wandb"
+    content = run.read_bytes()
+    for word in (b"retrain/valid_auc", b"test_auc", b"recipe.learning_rate", b"clicks.csv"):
+        assert word in content
+
+
+def test_mlflow_has_a_run_per_cell_below_the_study_s(
+    study: TrackedStudy, tracked: TrackedCell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In a process of its own: MLflow sets up logging and warnings as it likes.
+    code = f"""
+import mlflow
+from pathlib import Path
+from nas_fusion.tracking import TrackedCell, TrackedStudy
+from nas_fusion.tracking.known_trackers import open_tracker
+from tests.tracking.test_tracking_packages import RECORD
+study = TrackedStudy("clicks", "0a1b2c3d", Path({str(study.folder)!r}), {dict(study.tags)!r})
+for _ in range(2):
+    tracker = open_tracker("mlflow", study)
+    tracker.tell(TrackedCell(RECORD, Path({str(tracked.folder)!r}), 1_000.0))
+    tracker.close()
+client = mlflow.MlflowClient()
+experiment = client.get_experiment_by_name("nas-fusion").experiment_id
+runs = client.search_runs([experiment], order_by=["attribute.start_time"])
+cells = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+(parent,) = [run for run in runs if run not in cells]
+assert (parent.info.run_name, parent.info.status) == ("clicks", "FINISHED")
+assert len(cells) == 2
+run = cells[0]
+assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+assert run.data.tags["nas_fusion.log"] == "clicks.csv"
+assert (run.info.run_name, run.info.status) == ("random-4", "FINISHED")
+assert (run.info.start_time, run.info.end_time) == (960_000, 1_000_000)
+assert run.data.params["recipe.learning_rate"] == "0.01"
+assert run.data.metrics["test_auc"] == 0.74
+history = client.get_metric_history(run.info.run_id, "retrain/valid_auc")
+assert [(m.step, m.value, m.timestamp) for m in history] == [(1, 0.72, 995_000), (2, 0.75, 1_000_000)]
+assert [a.path for a in client.list_artifacts(run.info.run_id)] == ["design.json"]
+print("told")
+"""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "told", done.stderr
