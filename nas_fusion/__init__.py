@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from nas_fusion.errors import NasFusionError
     from nas_fusion.optfusion import OptFusion
     from nas_fusion.search_spaces import FusionSpace
+    from nas_fusion.serving import SavedModel, load
 
 __version__ = "0.1.0"
 
-__all__ = ["FusionDesign", "FusionSpace", "NasFusionError", "OptFusion", "__version__"]
+__all__ = ["FusionDesign", "FusionSpace", "NasFusionError", "OptFusion", "SavedModel", "__version__", "load"]
 
 _HOME = {
     "FusionDesign": "nas_fusion.design",
     "NasFusionError": "nas_fusion.errors",
     "OptFusion": "nas_fusion.optfusion",
     "FusionSpace": "nas_fusion.search_spaces",
+    "SavedModel": "nas_fusion.serving",
+    "load": "nas_fusion.serving",
 }
 
 

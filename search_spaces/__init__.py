@@ -14,7 +14,7 @@ from nas_fusion.search_spaces.fusion.design_set import DesignSet
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode, gated, scores_of
 from nas_fusion.search_spaces.fusion.fusion_space import DEFAULT_LEVELS, FusionSpace, LegalChoices
 from nas_fusion.search_spaces.fusion.timed_costs import measure_latency_table, timing_designs
-from nas_fusion.search_spaces.known_spaces import SPACES
+from nas_fusion.search_spaces.known_spaces import SPACES, space_of
 from nas_fusion.settings import DEFAULT_EMB_DIM
 
 __all__ = [
@@ -36,5 +36,6 @@ __all__ = [
     "multiply_add_table",
     "parameter_table",
     "scores_of",
+    "space_of",
     "timing_designs",
 ]

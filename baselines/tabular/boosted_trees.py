@@ -20,14 +20,14 @@ import torch
 from nas_fusion.baselines.tabular.tabular_columns import TabularColumns
 from nas_fusion.errors import MissingPackageError
 from nas_fusion.system.deadline import TimeIsUp, check_deadline, is_watched
-from nas_fusion.training import WholeModel
+from nas_fusion.training import WholeModel, WholeState
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
     from nas_fusion.architecture import Architecture
-    from nas_fusion.data import EncodedSplit, SearchData
+    from nas_fusion.data import EncodedSplit, Schema, SearchData
 
 PATIENCE = 50
 """Rounds without a better validation AUC after which no tree is added."""
@@ -171,6 +171,30 @@ class _StopInTime:
         except TimeIsUp:
             return False
         return True
+
+
+def open_lightgbm(architecture: Architecture, schema: Schema, state: WholeState) -> LightGbmTrees:
+    """The trees that were kept.
+
+    Raises:
+        TrainingError: LightGBM is not installed.
+    """
+    _library("lightgbm")
+    return LightGbmTrees(TabularColumns.of(schema), _content(state), state.passes, state.size)
+
+
+def open_catboost(architecture: Architecture, schema: Schema, state: WholeState) -> CatBoostTrees:
+    """The trees that were kept.
+
+    Raises:
+        TrainingError: CatBoost is not installed.
+    """
+    _library("catboost")
+    return CatBoostTrees(TabularColumns.of(schema), _content(state), state.passes, state.size)
+
+
+def _content(state: WholeState) -> bytes:
+    return bytes(state.tensors["content"].numpy().tobytes())
 
 
 def _library(name: str) -> ModuleType:

@@ -13,13 +13,13 @@ from scipy import sparse
 
 from nas_fusion.baselines.tabular.tabular_columns import Bins, IdColumns, TabularColumns
 from nas_fusion.field_shapes import PAD
-from nas_fusion.training import WholeModel, auc_and_logloss
+from nas_fusion.training import WholeModel, WholeState, auc_and_logloss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from nas_fusion.architecture import Architecture
-    from nas_fusion.data import EncodedSplit, SearchData
+    from nas_fusion.data import EncodedSplit, Schema, SearchData
 
 SCALED, BINNED = "scaled", "binned"
 NUMBERS = (SCALED, BINNED)
@@ -45,6 +45,7 @@ class LogisticRegression(WholeModel):
     intercept: Tensor
     means: Tensor
     scales: Tensor
+    is_binned: Tensor
 
     def __init__(self, one_hot: OneHot, coefficients: Floats, intercept: float, passes: int) -> None:
         super().__init__()
@@ -53,6 +54,7 @@ class LogisticRegression(WholeModel):
         self.register_buffer("intercept", torch.tensor(intercept, dtype=torch.float64))
         self.register_buffer("means", torch.from_numpy(one_hot.means))
         self.register_buffer("scales", torch.from_numpy(one_hot.scales))
+        self.register_buffer("is_binned", torch.tensor(one_hot.numbers == BINNED))
 
     def split_logits(self, split: EncodedSplit) -> Floats:
         """The logits of all rows of a split."""
@@ -76,6 +78,23 @@ def fit_logistic_regression(architecture: Architecture, data: SearchData, seed: 
     best = max(found, key=lambda fitted: fitted[0])[1]  # the first of equals
     best.passes = sum(model.passes for _, model in found)
     return best
+
+
+def open_logistic_regression(architecture: Architecture, schema: Schema, state: WholeState) -> LogisticRegression:
+    """The model that was kept."""
+    kept, columns = state.tensors, TabularColumns.of(schema)
+    numbers = BINNED if _was_binned(architecture, columns, state) else SCALED
+    one_hot = OneHot(columns, numbers, kept["means"].numpy(), kept["scales"].numpy())
+    return LogisticRegression(one_hot, kept["coefficients"].numpy(), kept["intercept"].item(), state.passes)
+
+
+def _was_binned(architecture: Architecture, columns: TabularColumns, state: WholeState) -> bool:
+    if "is_binned" in state.tensors:
+        return bool(state.tensors["is_binned"])
+    # An older model did not say it, but its coefficients are as many as its numbers have bins.
+    ids = sum(group.size for group in (*columns.categories, *columns.lists, *(bins.ids for bins in columns.bins)))
+    wanted = architecture.settings["numbers"]
+    return wanted == BINNED or (wanted == "auto" and len(state.tensors["coefficients"]) == ids)
 
 
 def _form(numbers: str) -> str:

@@ -9,10 +9,20 @@ from typing import Any
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from nas_fusion.architecture import Architecture
-from nas_fusion.baselines.tabular.boosted_trees import fit_catboost, fit_lightgbm, is_installed
-from nas_fusion.baselines.tabular.logistic_regression import NUMBERS, fit_logistic_regression
+from nas_fusion.baselines.tabular.boosted_trees import (
+    fit_catboost,
+    fit_lightgbm,
+    is_installed,
+    open_catboost,
+    open_lightgbm,
+)
+from nas_fusion.baselines.tabular.logistic_regression import (
+    NUMBERS,
+    fit_logistic_regression,
+    open_logistic_regression,
+)
 from nas_fusion.bounds import Bound, Rule
-from nas_fusion.strategy import BuildContext, StrategyEntry, WholeFit
+from nas_fusion.strategy import BuildContext, StrategyEntry, WholeFit, WholeOpening
 
 RATE = Bound(0, 1, integer=False)
 ROUNDS = Bound(1, 100_000)
@@ -39,6 +49,7 @@ def _entry(
     name: str,
     summary: str,
     fit: WholeFit,
+    reopen: WholeOpening,
     parameters: Mapping[str, Any],
     distributions: Callable[[], Mapping[str, BaseDistribution]],
     *,
@@ -54,6 +65,7 @@ def _entry(
         distributions=distributions,
         in_all=in_all,
         fit_model=fit,
+        open_model=reopen,
     )
 
 
@@ -78,6 +90,7 @@ TABULAR_ENTRIES = (
         "logistic-regression",
         "one-hot categories and standardised numbers, scikit-learn",
         fit_logistic_regression,
+        open_logistic_regression,
         {"strength": 0.0, "numbers": "auto", "max_iter": 300},
         _strength,
     ),
@@ -85,6 +98,7 @@ TABULAR_ENTRIES = (
         "lightgbm",
         "gradient-boosted trees (Ke et al., NeurIPS 2017); extra: trees",
         fit_lightgbm,
+        open_lightgbm,
         {"rounds": 1000, "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 20},
         _leaves,
         in_all=is_installed("lightgbm"),
@@ -93,6 +107,7 @@ TABULAR_ENTRIES = (
         "catboost",
         "gradient-boosted trees (Prokhorenkova et al., NeurIPS 2018); extra: trees",
         fit_catboost,
+        open_catboost,
         {"rounds": 1000, "learning_rate": 0.0, "depth": 6},
         _depth,
         in_all=is_installed("catboost"),

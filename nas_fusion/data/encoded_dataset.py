@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nas_fusion.data.encoding.column_plans import ColumnPlan
 from nas_fusion.data.encoding.encoded_files import (
@@ -20,7 +21,7 @@ from nas_fusion.data.encoding.encoded_files import (
     read_schema,
     read_vocabulary,
 )
-from nas_fusion.data.encoding.fitted_encoding import FittedEncoding
+from nas_fusion.data.encoding.fitted_encoding import EncodedRows, FittedEncoding
 from nas_fusion.data.schema import SPLITS, Schema
 from nas_fusion.data.sources import LogForm, usual_form
 from nas_fusion.errors import DataError, listed, shown
@@ -28,7 +29,7 @@ from nas_fusion.errors import DataError, listed, shown
 
 @dataclass(frozen=True, eq=False)
 class EncodedSplit:
-    """The rows of one split, memory-mapped and read-only.
+    """The rows of one split: of an encoded data set memory-mapped and read-only.
 
     Args:
         ids: int32 ``[rows, id columns]``; each field counts its ids from 0.
@@ -42,17 +43,22 @@ class EncodedSplit:
         rows: int64 ``[rows]``, of the test rows their place in the log, the first row's being 0; None for other splits.
     """
 
-    ids: np.memmap[Any, Any]
-    values: np.memmap[Any, Any] | None
-    labels: np.memmap[Any, Any]
+    ids: npt.NDArray[Any]
+    values: npt.NDArray[Any] | None
+    labels: npt.NDArray[Any]
     positives: int
-    numbers: np.memmap[Any, Any] | None = None
-    weights: np.memmap[Any, Any] | None = None
-    groups: np.memmap[Any, Any] | None = None
-    rows: np.memmap[Any, Any] | None = None
+    numbers: npt.NDArray[Any] | None = None
+    weights: npt.NDArray[Any] | None = None
+    groups: npt.NDArray[Any] | None = None
+    rows: npt.NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @classmethod
+    def unlabelled(cls, rows: EncodedRows) -> EncodedSplit:
+        """Rows of which no label is known; it is 0 for all of them, so that models can be asked about them."""
+        return cls(rows.ids, rows.values, np.zeros(len(rows.ids), np.float32), 0, rows.numbers)
 
     @property
     def label_rate(self) -> float:
@@ -78,7 +84,9 @@ class SearchData:
     @property
     def folder(self) -> Path:
         """The folder of the encoded data set."""
-        return Path(str(self.train.labels.filename)).parent.resolve()
+        mapped = self.train.labels
+        assert isinstance(mapped, np.memmap)
+        return Path(str(mapped.filename)).parent.resolve()
 
     @classmethod
     def open(cls, path: str | Path, fingerprint: str) -> SearchData:

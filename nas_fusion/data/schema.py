@@ -149,6 +149,11 @@ class Field:
         """Whether its cells are read as numbers."""
         return self.kind in (FieldKind.BUCKETED, FieldKind.INTERPOLATED, FieldKind.SCALED)
 
+    @property
+    def needs_vocabulary(self) -> bool:
+        """Whether its ids are those of a vocabulary, without which no cell can be looked up."""
+        return self.kind in (FieldKind.CATEGORICAL, FieldKind.LIST) or self.buckets.startswith(LOG_BUCKETS)
+
     def to_dict(self) -> dict[str, Any]:
         """The field as plain values, for JSON; what is as it usually is, is left out."""
         usual = asdict(Field(self.name, self.kind, self.size))
@@ -167,6 +172,8 @@ class Field:
 
 
 _ALWAYS = ("name", "kind", "size")
+LOG_BUCKETS = "log"
+"""Begins the name of every rule by which numbers become Criteo's buckets, which are then looked up as values."""
 
 
 @dataclass(frozen=True)

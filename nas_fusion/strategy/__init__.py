@@ -20,7 +20,15 @@ stands in `nas_fusion.strategy.abilities`. `nas_fusion.testing` has the contract
 """
 
 from nas_fusion.strategy.known_strategies import GROUPS, STRATEGIES, select_strategies
-from nas_fusion.strategy.strategy_entry import ALWAYS_COMPARED, BuildContext, Kind, Mode, StrategyEntry, WholeFit
+from nas_fusion.strategy.strategy_entry import (
+    ALWAYS_COMPARED,
+    BuildContext,
+    Kind,
+    Mode,
+    StrategyEntry,
+    WholeFit,
+    WholeOpening,
+)
 
 __all__ = [
     "ALWAYS_COMPARED",
@@ -31,5 +39,6 @@ __all__ = [
     "Mode",
     "StrategyEntry",
     "WholeFit",
+    "WholeOpening",
     "select_strategies",
 ]

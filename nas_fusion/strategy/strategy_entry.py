@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from nas_fusion.architecture import Architecture, Found
-    from nas_fusion.data import SearchData
+    from nas_fusion.data import Schema, SearchData
     from nas_fusion.design import FusionDesign
     from nas_fusion.nn import Fields
     from nas_fusion.search_spaces import DesignSet, FusionSpace
     from nas_fusion.strategy.abilities import SoftStart
-    from nas_fusion.training import TrainConfig, WholeModel
+    from nas_fusion.training import TrainConfig, WholeModel, WholeState
 
 ALWAYS_COMPARED = ("stacked", "parallel")
 """The hand-made designs of the fusion space itself."""
@@ -30,6 +30,9 @@ Mode = Literal["hard", "soft"]
 
 WholeFit: TypeAlias = "Callable[[Architecture, SearchData, int], WholeModel]"
 """Fits a model that is no network on training rows, with a seed; the validation rows say when to stop."""
+
+WholeOpening: TypeAlias = "Callable[[Architecture, Schema, WholeState], WholeModel]"
+"""Makes such a model again from what was kept of it, for rows with the fields of a schema; nothing is fitted."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,17 @@ class StrategyEntry:
         make_soft_model: for mode "soft": called as ``make_soft_model(space, design, start)``, makes the model that is
             re-trained from a fresh space, which it may change, the design, and what the search left
             (`nas_fusion.strategy.abilities.LeavesSoftStart`). It may be called in another process than the search, and
-            later: it knows nothing else of the strategy. The model is called with ``(ids, values)``, returning logits
-            ``[batch]``.
+            later: it knows nothing else of the strategy. When a saved model is opened, the weights of the start are
+            all zero, and those that were saved are loaded over what it makes: of what parts that is made may depend on
+            the design and the mixture alone. The model is called with ``(ids, values)``, returning logits ``[batch]``.
         make_model: for a strategy that has a space of its own, or a hand-made model: makes the model of an
             `Architecture` with fresh weights from the current random state, called with ``(ids, values)``, returning
             logits ``[batch]``. None for strategies over the fusion space.
         fit_model: in place of `make_model`, for a reference whose models are fitted as a whole by a library of their
             own (`nas_fusion.training.WholeModel`): called with the `Architecture`, training and validation rows, and
             the seed.
+        open_model: of a reference with `fit_model`: makes the fitted model again from its state, without any rows, so
+            that it can be saved and score new ones. Without it such a model can be compared, but not be opened again.
 
     Raises:
         OptionError: kind or mode is unknown, or they do not go together; `make_soft_model` without mode "soft", or the
@@ -111,6 +117,7 @@ class StrategyEntry:
     make_model: Callable[[Architecture, Fields], nn.Module] | None = None
     make_soft_model: Callable[[FusionSpace, FusionDesign, SoftStart], nn.Module] | None = None
     fit_model: WholeFit | None = None
+    open_model: WholeOpening | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("one-shot", "multi-trial", "reference"):
@@ -123,6 +130,8 @@ class StrategyEntry:
             raise OptionError("mode", f"'hard' for a strategy that is {self.kind}: it leaves no supernet", self.mode)
         if self.fit_model is not None and (self.kind != "reference" or self.make_model is not None):
             raise OptionError(f"fit_model of {self.name}", "None but for a reference without make_model", self.kind)
+        if self.open_model is not None and self.fit_model is None:
+            raise OptionError(f"open_model of {self.name}", "None without fit_model", self.open_model)
         if (self.mode == "soft") != (self.make_soft_model is not None):
             wanted = "given" if self.mode == "soft" else "None"
             raise OptionError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -213,7 +212,7 @@ class StrategyContract:
         """`outcome` was found although the files of the test rows are gone."""
         assert outcome.design is not None
         assert not any("test" in field.name for field in fields(data))
-        folder = Path(str(data.train.labels.filename)).parent
+        folder = data.folder
         assert list(folder.glob("train_*"))
         assert not list(folder.glob("test_*"))
 

@@ -23,7 +23,7 @@ from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.seeds import seeded
 from nas_fusion.training.trainer import make_trainer, torch_device
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
-from nas_fusion.training.whole_model import WholeModel
+from nas_fusion.training.whole_model import WholeModel, WholeState
 
 __all__ = [
     "METRICS",
@@ -43,6 +43,7 @@ __all__ = [
     "TrainConfig",
     "ValidationMonitor",
     "WholeModel",
+    "WholeState",
     "auc_and_logloss",
     "evaluate",
     "evaluate_auc",

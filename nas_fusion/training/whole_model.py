@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,14 @@ from torch import Tensor, nn
 
 from nas_fusion.data import EncodedSplit
 from nas_fusion.errors import TrainingError
+
+
+class WholeState(NamedTuple):
+    """What is kept of a model that is no network: its buffers by name, and its `WholeModel.size` and `passes`."""
+
+    tensors: Mapping[str, Tensor]
+    size: int
+    passes: int
 
 
 class WholeModel(nn.Module, ABC):
@@ -24,6 +34,11 @@ class WholeModel(nn.Module, ABC):
 
     size: int
     passes: int
+
+    @property
+    def state(self) -> WholeState:
+        """What the entry's `open_model` makes it from again."""
+        return WholeState(self.state_dict(), self.size, self.passes)
 
     @abstractmethod
     def split_logits(self, split: EncodedSplit) -> npt.NDArray[np.float64]:

@@ -12,7 +12,8 @@ from nas_fusion.architecture import Found
 from nas_fusion.records import CellRecord
 from nas_fusion.search import KeptLimits, Retrained, SearchOutcome, faults_of
 from nas_fusion.studies.cells.anytime import keeping_incumbents
-from nas_fusion.studies.cells.cell_files import PREDICTIONS, WEIGHTS, write_cell
+from nas_fusion.studies.cells.cell_files import MODEL, PREDICTIONS, write_cell
+from nas_fusion.studies.cells.cell_model import write_cell_model
 from nas_fusion.studies.cells.cell_record import cell_record
 from nas_fusion.studies.cells.dashboard_figures import retraining_figures
 from nas_fusion.studies.cells.kept_predictions import write_predictions
@@ -21,7 +22,7 @@ from nas_fusion.studies.setup.assembly import Assembly
 from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import Job, Surroundings, make_job
 from nas_fusion.studies.setup.study_folder import StudyFolder
-from nas_fusion.system.files import new_folder, save_tensors
+from nas_fusion.system.files import new_folder
 from nas_fusion.training import Metrics, Predictions, evaluate, metrics_of, predictions_of
 
 logger = logging.getLogger("nas_fusion")
@@ -75,7 +76,7 @@ def run_cell(
         retrained, predictions, test = _retrain_and_test(assembly, watched, kept.outcome)
     record = cell_record(assembly, job, kept, retrained, test, test_figures, tuned)
     with new_folder(folder.cell(strategy, seed)) as place:
-        save_tensors(place / WEIGHTS, retrained.model.state_dict())
+        write_cell_model(place / MODEL, folder, assembly, job, kept.outcome, retrained, test)
         if assembly.settings.predictions:
             write_predictions(place / PREDICTIONS, predictions, assembly.dataset.test.rows)
         write_cell(place, record)

@@ -1,4 +1,4 @@
-"""The folder of a finished cell: its record with checksums, its design, drawing, weights and test predictions."""
+"""The folder of a finished cell: its record with checksums, its design, drawing, model and test predictions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from nas_fusion.design_file import CONTEXT, design_text
 from nas_fusion.errors import DamagedFileError, StudyError, WriteError
 from nas_fusion.records import CellRecord
 from nas_fusion.report import draw_design
+from nas_fusion.serving import check_model
 from nas_fusion.system.files import read_text, write_text
 from nas_fusion.system.seals import check_file, seal_of_file
 
-CELL, DESIGN, DRAWING, WEIGHTS = "cell.json", "design.json", "design.svg", "model.pt"
+CELL, DESIGN, DRAWING = "cell.json", "design.json", "design.svg"
 PREDICTIONS = "predictions.parquet"
-MADE_ONCE = (WEIGHTS, PREDICTIONS)
+MODEL = "model"
+MANIFEST = f"{MODEL}/model.json"
+"""Of the cell's model (`nas_fusion.serving`); it holds the checksums of the model's other files."""
+BARE_WEIGHTS = "model.pt"
+"""What cells had in place of a model: weights without anything that says what they are of."""
+MADE_ONCE = (MANIFEST, BARE_WEIGHTS, PREDICTIONS)
 """What cannot be made anew from a cell's record; no figure of the record depends on it any more."""
 AGAIN = "delete its folder, and the command that made the study computes the cell again"
 CHECKED_WHOLE = 1 << 24
@@ -75,9 +81,11 @@ def _check_files(folder: Path, record: CellRecord, files: Mapping[str, Any]) -> 
     for name, seal in files.items():
         try:
             check_file(folder / name, seal, largest=CHECKED_WHOLE)
+            if name == MANIFEST:
+                check_model(folder / MODEL, largest=CHECKED_WHOLE)
         except DamagedFileError as error:
             damaged.append(name)
-            what = "weights" if name == WEIGHTS else "predictions"
+            what = "predictions" if name == PREDICTIONS else "weights"
             fate = f"the cell's figures hold, its {what} do not ({AGAIN})" if name in MADE_ONCE else "it is made anew"
             logger.warning("%s: %s", error, fate)
     if set(damaged) - set(MADE_ONCE):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nas_fusion.errors import StudyError
 
-FOLDERS = ("cells", "searches", "failures", "artifacts", "nni", "tensorboard")
+FOLDERS = ("cells", "encoding", "best", "searches", "failures", "artifacts", "nni", "tensorboard")
 """Everything below these is nas-fusion's."""
 
 OPEN_FOLDERS = ("nni-service", "wandb")
@@ -22,7 +22,7 @@ OPEN_FOLDERS = ("nni-service", "wandb")
 FILES = (
     "study.toml", "optuna.db", "comparison.json", "tuned.json", "recipe.json", "latency.json", "results.csv",
     "summary.csv", "report.html", "report.md", "best_design.json", "best_design.svg", "best_model.json",
-    "best_model.svg", "suite.json", "tracked.json", ".lock", ".latency.json.lock",
+    "best_model.svg", "suite.json", "tracked.json", ".lock", ".latency.json.lock", ".encoding.lock",
 )  # fmt: skip
 _PREFIXES = ("worker-", "optuna.db", ".incumbents")
 

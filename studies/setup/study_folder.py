@@ -33,7 +33,8 @@ class StudyFolder:
     """Paths of a study, and the check that it was made with the same settings.
 
     ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
-    finished cell; ``failures/<strategy>-<seed>.log``: where the error of a failed cell came from;
+    finished cell, with its model in ``model/``; ``best/``: a copy of the best model; ``encoding/``: how rows become
+    ids, which the models share; ``failures/<strategy>-<seed>.log``: where the error of a failed cell came from;
     ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``: what the reports
     say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``, ``report.md``,
     ``best_model.*`` (whatever made it) and ``best_design.*`` (the best that a search found): the outcome;
@@ -53,6 +54,8 @@ class StudyFolder:
         self.comparison = self.path / "comparison.json"
         self.report = self.path / "report.html"
         self.report_markdown = self.path / "report.md"
+        self.encoding = self.path / "encoding"
+        self.best = self.path / "best"
         self.nni = self.path / "nni"
         self.artifacts = self.path / "artifacts"
         self.latency = self.path / "latency.json"

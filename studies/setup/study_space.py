@@ -15,11 +15,9 @@ import torch
 
 from nas_fusion.bounds import AUTOMATIC
 from nas_fusion.data import EncodedDataset
-from nas_fusion.errors import NasFusionError, StudyError, words_of
-from nas_fusion.field_shapes import plain_shapes
 from nas_fusion.measures import parameters
 from nas_fusion.nn import Fields
-from nas_fusion.search_spaces import SPACES, FusionSpace
+from nas_fusion.search_spaces import FusionSpace, space_of
 from nas_fusion.settings import ComparisonSettings, ModelSettings
 from nas_fusion.training import seeded
 
@@ -41,7 +39,7 @@ def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionS
     Raises:
         StudyError: a third party's space raised something, or is none.
     """
-    return _space(settings.model, fields_of(settings, dataset))
+    return space_of(settings.model, fields_of(settings, dataset))
 
 
 def fields_of(settings: ComparisonSettings, dataset: EncodedDataset) -> Fields:
@@ -103,30 +101,7 @@ def network_weights(model: ModelSettings, width: int) -> int:
     """
     try:
         with seeded(0), torch.device("meta"):  # shapes without numbers: no memory, no time
-            space = _space(model, Fields.of([1], width))
+            space = space_of(model, Fields.of([1], width))
     except (RuntimeError, TypeError):
         return 0
     return parameters(space) - width
-
-
-def _space(model: ModelSettings, fields: Fields) -> FusionSpace:
-    kind = SPACES.get(model.space)
-    # A third party's space that has no such parameter is still one for logs that need none.
-    width = {"block_width": fields.block_width} if fields.block_width else {}
-    try:
-        space = kind(
-            field_sizes=plain_shapes(fields.shapes),
-            levels=model.levels,
-            emb_dim=fields.emb_dim,
-            product=model.product,
-            batch_norm=model.batch_norm,
-            dropout=model.dropout,
-            **width,
-        )
-    except NasFusionError:
-        raise
-    except Exception as error:
-        raise StudyError(f"search space {model.space!r} cannot be made: {words_of(error)}") from error
-    if not isinstance(space, FusionSpace):
-        raise StudyError(f"search space {model.space!r} must be a FusionSpace, got {kind.__name__}")
-    return space

@@ -10,6 +10,7 @@ import optuna
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.design import FusionDesign
@@ -24,7 +25,6 @@ from nas_fusion.studies import (
     compare,
     make_space,
 )
-from nas_fusion.system.files import load_tensors
 from nas_fusion.training import evaluate
 
 pytestmark = pytest.mark.slow
@@ -113,7 +113,7 @@ def test_test_auc_is_that_of_the_kept_weights(finished: Comparison, dataset: Enc
     record = next(r for r in finished.records if r.strategy == "random")
     assert isinstance(record.design, FusionDesign)
     model = make_space(SETTINGS, dataset).derive(record.design, weights=False)
-    model.load_state_dict(load_tensors(finished.folder.cell("random", record.seed) / "model.pt"))
+    model.load_state_dict(load_file(finished.folder.cell("random", record.seed) / "model" / "weights.safetensors"))
     metrics = evaluate(model, dataset.test, SETTINGS.train_config(len(dataset.train)))
     assert metrics.auc == pytest.approx(record.test_auc, abs=1e-9)
 

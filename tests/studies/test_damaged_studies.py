@@ -141,12 +141,13 @@ def test_design_and_drawing_of_a_cell_are_made_anew(finished: Study, caplog: pyt
     assert not caplog.messages
 
 
-def test_damaged_weights_are_warned_of(finished: Study, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "vocabularies/000.parquet"])
+def test_damaged_weights_are_warned_of(name: str, finished: Study, caplog: pytest.LogCaptureFixture) -> None:
     undamaged, study = finished
-    WAYS["flipped"](study.cell("stacked", 0) / "model.pt")
+    WAYS["flipped"](study.cell("stacked", 0) / "model" / name)
     report = rewrite_reports(study)
     assert len(report.records) == len(undamaged.records)
-    (told,) = [m for m in caplog.messages if "model.pt: damaged" in m]
+    (told,) = [m for m in caplog.messages if f"{name}: damaged" in m]
     assert "the cell's figures hold, its weights do not" in told
 
 

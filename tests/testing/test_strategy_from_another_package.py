@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from nas_fusion.cli import main
 from nas_fusion.records import CellRecord
 from nas_fusion.registry import Registry, RegistryError
 from nas_fusion.strategy import STRATEGIES, StrategyEntry, select_strategies
-from nas_fusion.system.files import load_tensors
 from nas_fusion.testing.contract import SEED
 from tests.command_process import NASFUSION, CommandProcess
 
@@ -110,7 +110,7 @@ def test_a_soft_strategy_with_a_supernet_of_its_own_is_compared(site: Path, tmp_
     assert records[0].design == records[1].design
     assert records[1].shares_search_with == "blend"
     assert records[1].parameters > records[0].parameters, "nothing is cut away"
-    weights = load_tensors(tmp_path / "study" / "cells" / "blend-soft-0" / "model.pt")
+    weights = load_file(tmp_path / "study" / "cells" / "blend-soft-0" / "model" / "weights.safetensors")
     assert "network.nodes.deep1.openness" in weights
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from nas_fusion.data import BatchLoader, DataOptions, EncodedDataset, SearchData, prepare
@@ -26,7 +27,6 @@ from nas_fusion.studies.cells.anytime import (
     with_test_figures,
     without_test_figures,
 )
-from nas_fusion.system.files import load_tensors
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
 from nas_fusion.training import TrainConfig, evaluate
@@ -222,7 +222,9 @@ def test_cells_have_anytime_figures_importance_and_accounts(dataset: EncodedData
         assert (other.valid_auc, other.test_auc) == (record.valid_auc, record.test_auc)
         assert all(p.test_auc is None for p in other.trace)
         assert "importance" not in other.details
-        weights = [load_tensors(c.folder.cell(record.strategy, 0) / "model.pt") for c in (result, again)]
+        weights = [
+            load_file(c.folder.cell(record.strategy, 0) / "model" / "weights.safetensors") for c in (result, again)
+        ]
         assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 

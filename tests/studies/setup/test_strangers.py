@@ -195,6 +195,7 @@ def test_nothing_of_it_is_unpickled(dataset: EncodedDataset, study: StudyFolder,
     harm = tmp_path / "harm"
     weights = study.cell("stacked", 0) / "model.pt"
     torch.save({"weight": Harmful(harm)}, weights)
+    shutil.copy(weights, study.cell("stacked", 0) / "model" / "weights.safetensors")
     search = study.search("optfusion-hard", 0)
     search.mkdir(parents=True)
     shutil.copy(weights, search / "supernet.pt")
