@@ -209,6 +209,9 @@ DROPOUT = Bound(0, 0.99, integer=False)
 LR_DROP = Bound(0, 1, integer=False, above=True)
 """A factor."""
 
+AVERAGING = Bound(0, 1_000, integer=False)
+"""Epochs that an average of weights goes over; 0 where there is none."""
+
 GRADIENT_CLIP = Bound(0, 1e9, integer=False)
 """A norm; 0 where none is meant."""
 

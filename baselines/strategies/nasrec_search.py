@@ -161,7 +161,7 @@ class NasRecSearch:
     def _train(self, supernet: NasRecSupernet, task: SearchTask, training: Training) -> FitResult:
         seconds = None if task.watch.limit is None else TRAINING_SHARE * task.watch.limit
         config = replace(
-            task.config, max_samples=self.training_samples, max_seconds=seconds, patience=0, lr_drop=1.0
+            task.config, max_samples=self.training_samples, max_seconds=seconds, patience=0, lr_drop=1.0, averaging=0.0
         )  # fmt: skip
         return fit(
             supernet, task.data, config, description=task.label, console=task.console, keep_best=False,

@@ -24,7 +24,7 @@ SET_FORM = "STRATEGY.PARAMETER=VALUE"
 BUILT_IN = "built-in"
 """The preset of the built-in log, which is to be quick on a laptop."""
 
-CHOICE = "recipe.choice"
+CHOICE, AVERAGING = "recipe.choice", "recipe.averaging"
 
 STUDY = "study.toml"
 
@@ -92,15 +92,17 @@ def _over(given: GivenSettings, preset: Preset, name: str) -> AskedSettings:
 def with_choice_of(folder: Path, values: Mapping[str, object]) -> Mapping[str, object]:
     """The settings by dotted name; a study that is there goes on by its own recipe where nobody says another.
 
-    Studies that were made before there was a choice have the defaults, whatever the default is now.
+    Studies that were made before there was a choice have the defaults, whatever the default is now; and those that do
+    not average weights go on without.
     """
-    if CHOICE in values or not os.path.isfile(folder / STUDY):
+    if {CHOICE, AVERAGING} <= set(values) or not os.path.isfile(folder / STUDY):
         return values
     try:
-        known = read_settings(folder / STUDY)[0]
+        recipe = read_settings(folder / STUDY)[0]["recipe"]
     except NasFusionError:
         return values  # which is said where it is opened
-    return {**values, CHOICE: known["recipe"]["choice"]}
+    known = {CHOICE: recipe["choice"]} | ({} if recipe["averaging"] else {AVERAGING: recipe["averaging"]})
+    return {**known, **values}
 
 
 def search_settings(

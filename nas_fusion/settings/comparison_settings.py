@@ -153,6 +153,7 @@ class ComparisonSettings:
             patience=r.patience,
             select=r.select,
             lr_drop=r.lr_drop,
+            averaging=r.averaging,
             gradient_clip=r.gradient_clip or None,
             seed=seed,
             device=self.device,
@@ -192,7 +193,7 @@ class ComparisonSettings:
                 "seeds": tuple(content["seeds"]),
                 # What was written before there was a choice had none.
                 "model": ModelSettings(**{"block_width": "0", **content["model"]}),
-                "recipe": RecipeSettings(**{"choice": "defaults", **content["recipe"]}),
+                "recipe": RecipeSettings(**{"choice": "defaults", "averaging": 0.0, **content["recipe"]}),
                 "limits": LimitSettings(**content.get("limits", {})),
             }
         )

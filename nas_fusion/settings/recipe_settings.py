@@ -60,6 +60,8 @@ class RecipeSettings:
         select: by what validation chooses epochs, candidates and strategies: ``auc`` (of equals the one with the better
             logloss), ``logloss``, or ``gauc``, the AUC within the log's groups.
         lr_drop: the learning rate is multiplied by this after an epoch without a better validation AUC.
+        averaging: candidates, re-trainings and hand-made models are validated, and kept, with the average of their
+            weights over about so many epochs; 0: with the last ones.
         gradient_clip: largest norm of the gradient; 0 for no clipping.
         soft_learning_rate: for re-training a soft model from the supernet's weights; 0: a tenth of `learning_rate`.
 
@@ -129,6 +131,12 @@ class RecipeSettings:
     )
     lr_drop: float = number(
         0.1, bounds.LR_DROP, "Learning rate's factor after an epoch without a better AUC.", panel=Panel.RECIPE
+    )
+    averaging: float = number(
+        1.0,
+        bounds.AVERAGING,
+        "Weights are averaged over about so many epochs, and so validated and kept; 0: no averaging.",
+        panel=Panel.RECIPE,
     )
     gradient_clip: float = number(
         0.0, bounds.GRADIENT_CLIP, "Largest norm of the gradient; 0: no clipping.", panel=Panel.RECIPE

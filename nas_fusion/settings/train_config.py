@@ -17,6 +17,7 @@ _ALWAYS = {
     "max_epochs": bounds.EPOCHS,
     "patience": bounds.PATIENCE,
     "lr_drop": bounds.LR_DROP,
+    "averaging": bounds.AVERAGING,
     "min_improvement": Bound(0, 1, integer=False),
     "seed": bounds.SEED,
 }
@@ -48,6 +49,8 @@ class TrainConfig:
         min_improvement: for `patience` and `lr_drop` an epoch is better only if its validation AUC is above the best
             so far by more than this. The model still ends with the weights of the epoch with the very best AUC.
             One-shot searches take zero instead: any gain counts there.
+        averaging: over about so many epochs weights are averaged (`AveragedWeights`); what is validated and kept is the
+            average; 0: none. Trainings of a supernet have none.
         gradient_clip: largest norm of the gradient; None: no clipping.
         seed: of the batches' order and of dropout.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -72,6 +75,7 @@ class TrainConfig:
     patience: int = RecipeSettings.patience
     lr_drop: float = 1.0
     min_improvement: float = 1e-4
+    averaging: float = 0.0
     gradient_clip: float | None = None
     seed: int = 0
     device: str = "auto"

@@ -22,6 +22,7 @@ from nas_fusion.records import NORMALISED_ENTROPY, ReliabilityBin
 from nas_fusion.settings import TrainConfig
 from nas_fusion.system.deadline import check_deadline
 from nas_fusion.system.files import save_tensors
+from nas_fusion.training.averaged_weights import AveragedWeights
 from nas_fusion.training.batch_norm import FreshStatistics
 from nas_fusion.training.ctr_module import CTRModule, full_precision
 from nas_fusion.training.metrics import further_metrics, quality_of
@@ -150,7 +151,7 @@ def fit(
         clock=clock,
     )
     epochs = epochs_for(config, len(data.train))
-    callbacks: list[Any] = [meter, FreshStatistics(), monitor]
+    callbacks: list[Any] = [meter, AveragedWeights(config.averaging), FreshStatistics(), monitor]
     if console is not None:
         callbacks.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
     module = CTRModule(config)
