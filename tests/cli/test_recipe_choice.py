@@ -36,6 +36,15 @@ def test_a_study_of_before_has_the_defaults(tmp_path: Path) -> None:
     assert with_choice_of(tmp_path, {}) == {"recipe.choice": "defaults"}
 
 
+def test_a_study_without_averaged_weights_goes_on_without(tmp_path: Path) -> None:
+    path = study_of("auto", tmp_path) / "study.toml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(("averaging", "sha256"))]
+    path.write_text("\n".join(lines))
+    assert with_choice_of(tmp_path, {}) == {"recipe.choice": "auto", "recipe.averaging": 0.0}
+    asked = {"recipe.choice": "auto", "recipe.averaging": 2.0}
+    assert with_choice_of(tmp_path, asked) == asked
+
+
 def test_without_a_study_nothing_is_said(tmp_path: Path) -> None:
     assert with_choice_of(tmp_path, {}) == {}
     assert with_choice_of(Path("\0"), {}) == {}

@@ -13,7 +13,7 @@ from nas_fusion.settings import ComparisonSettings, DataOptions, ModelSettings, 
 from nas_fusion.settings.dotted_names import settings_from
 from nas_fusion.settings.recipe_settings import SWEPT
 from nas_fusion.strategy import STRATEGIES
-from nas_fusion.studies import load_preset
+from nas_fusion.studies import load_preset, preset_names
 from nas_fusion.studies.recipe.sweep_passes import FEWEST, MOST, allowed_passes, comparison_passes, too_few
 from nas_fusion.studies.recipe.swept_values import STARTS, SweptValues
 
@@ -104,6 +104,18 @@ def test_settings_written_before_there_was_a_choice_mean_the_defaults() -> None:
         del content["recipe"][name]
     assert ComparisonSettings.from_dict(content).recipe.choice == "defaults"
     assert ComparisonSettings.from_dict(AUTO.to_dict()) == AUTO
+
+
+def test_settings_written_before_weights_were_averaged_go_on_without() -> None:
+    content = AUTO.to_dict()
+    assert content["recipe"].pop("averaging") == 1.0
+    assert ComparisonSettings.from_dict(content).train_config(ROWS).averaging == 0.0
+    assert AUTO.train_config(ROWS).averaging == 1.0
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_of_the_package_average_nothing(name: str) -> None:
+    assert load_preset(name).settings["recipe.averaging"] == 0.0
 
 
 def test_a_comparison_costs_its_searches_and_its_re_trainings() -> None:
