@@ -19,6 +19,7 @@ from nas_fusion.tracking.tracked_cell import RETRAIN, TrackedCell, TrackedStudy
 EXPERIMENT, EXPERIMENT_VARIABLE = "nas-fusion", "MLFLOW_EXPERIMENT_NAME"
 FLAVOUR = "nas_fusion.tracking.mlflow_flavour"
 MODEL = "model"
+"""A cell's artefact, in its folder and in its run."""
 FILES = ("design.json", "design.svg")
 LONGEST_PARAMETER = 6000
 """Characters; MLflow refuses longer ones. A design that is longer is among the run's files all the same."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from nas_fusion.system.files import write_text
 from nas_fusion.tracking import TrackedCell, TrackedStudy
 from nas_fusion.tracking.known_trackers import open_tracker
 from tests.report.report_fakes import cell
+from tests.serving.clicks_log import clicks, trained_cells
 
 pytestmark = pytest.mark.slow
 
@@ -59,12 +62,18 @@ def test_wandb_writes_a_run_for_later_without_a_server(
         assert word in content
 
 
-def test_mlflow_has_a_run_per_cell_below_the_study_s(
-    study: TrackedStudy, tracked: TrackedCell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_mlflow_has_a_run_per_cell_below_the_study_s_and_loads_its_model(
+    study: TrackedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    made, _ = trained_cells(tmp_path, ["stacked"])
+    folder = made.cell("stacked", 0)
+    predicted = pd.read_parquet(folder / "predictions.parquet")
+    rows = clicks().loc[predicted["row"]].drop(columns="clicked").iloc[:, ::-1]
+    rows.to_pickle(tmp_path / "rows.pickle")
     # In a process of its own: MLflow sets up logging and warnings as it likes.
     code = f"""
-import mlflow
+import json, mlflow
+import pandas as pd
 from pathlib import Path
 from nas_fusion.tracking import TrackedCell, TrackedStudy
 from nas_fusion.tracking.known_trackers import open_tracker
@@ -72,7 +81,7 @@ from tests.tracking.test_tracking_packages import RECORD
 study = TrackedStudy("clicks", "0a1b2c3d", Path({str(study.folder)!r}), {dict(study.tags)!r})
 for _ in range(2):
     tracker = open_tracker("mlflow", study)
-    tracker.tell(TrackedCell(RECORD, Path({str(tracked.folder)!r}), 1_000.0))
+    tracker.tell(TrackedCell(RECORD, Path({str(folder)!r}), 1_000.0))
     tracker.close()
 client = mlflow.MlflowClient()
 experiment = client.get_experiment_by_name("nas-fusion").experiment_id
@@ -90,12 +99,14 @@ assert run.data.params["recipe.learning_rate"] == "0.01"
 assert run.data.metrics["test_auc"] == 0.74
 history = client.get_metric_history(run.info.run_id, "retrain/valid_auc")
 assert [(m.step, m.value, m.timestamp) for m in history] == [(1, 0.72, 995_000), (2, 0.75, 1_000_000)]
-assert [a.path for a in client.list_artifacts(run.info.run_id)] == ["design.json"]
-print("told")
+assert [a.path for a in client.list_artifacts(run.info.run_id)] == ["design.json", "design.svg"]
+scores = mlflow.pyfunc.load_model(f"runs:/{{run.info.run_id}}/model").predict(pd.read_pickle("rows.pickle"))
+json.dump(scores.tolist(), open("scores.json", "w"))
 """
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "told", done.stderr
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "scores.json").read_text("utf-8")) == predicted["probability"].tolist()
