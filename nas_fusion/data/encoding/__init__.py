@@ -7,6 +7,7 @@ rows; `write_dataset` encodes all rows into the folder of an encoded data set. E
 from nas_fusion.data.encoding.dataset_writer import write_dataset
 from nas_fusion.data.encoding.fitted_encoding import EncodedRows, FittedEncoding
 from nas_fusion.data.encoding.fitting import Fit, fit_encoding
+from nas_fusion.data.encoding.kinds import NotPlain
 from nas_fusion.data.encoding.reading_plan import ReadingPlan, plan_reading
 from nas_fusion.data.encoding.scan import Progress, Scan, scan_rows
 
@@ -14,6 +15,7 @@ __all__ = [
     "EncodedRows",
     "Fit",
     "FittedEncoding",
+    "NotPlain",
     "Progress",
     "ReadingPlan",
     "Scan",

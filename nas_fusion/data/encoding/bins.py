@@ -8,7 +8,11 @@ them (Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in 
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +67,29 @@ class Bins:
             fractions = np.where(hit, 0.0, fractions)
         ids, fractions = np.where(missing, MISSING_ID, ids), np.where(missing, 0.0, fractions)
         return Located(ids.astype(np.int32), fractions.astype(np.float32))
+
+    def locate_one(self, x: float) -> tuple[int, float]:
+        """The same of one number, in double precision."""
+        if math.isnan(x):
+            return MISSING_ID, 0.0
+        if self.exact:
+            key = int(ordered_keys(np.array([x]))[0])
+            place = min(bisect_left(self._exact_keys, key), len(self._exact_keys) - 1)
+            if self._exact_keys[place] == key:
+                return FIRST_ID + len(self.knots) + place, 0.0
+        knots = self.knots
+        if not knots:
+            exact = self.exact or (0.0,)
+            middles = [(above + below) / 2 for below, above in pairwise(exact)]
+            return FIRST_ID + bisect_left(middles, x), 0.0
+        inside = min(max(x, knots[0]), knots[-1])
+        below = bisect_right(knots, inside) - 1
+        gap = knots[below + 1] - knots[below] if below + 1 < len(knots) else 1.0
+        return FIRST_ID + below, (inside - knots[below]) / gap
+
+    @cached_property
+    def _exact_keys(self) -> list[int]:
+        return [int(key) for key in ordered_keys(np.asarray(self.exact))]
 
     def _between(self, x: FloatArray) -> tuple[IntArray, FloatArray]:
         """Ids of the knots below, and how far each number is towards the knot above."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -142,6 +143,45 @@ class Vocabulary:
             where = np.asarray(pc.fill_null(pc.index_in(values.filter(pa.array(~short)), value_set=self._long), -1))
             found[~short] = np.where(where >= 0, self._long_ids[where], UNKNOWN_ID)
         return found
+
+    def id_of(self, text: str) -> int:
+        """The id of one text; `UNKNOWN_ID` if it has none."""
+        data = text.encode()
+        if len(data) > KEY_BYTES or b"\0" in data:
+            return self._id_of_long(text)
+        key = np.uint64(int.from_bytes(data.ljust(KEY_BYTES, b"\0"), "big"))
+        place = int(np.searchsorted(self._keys, key))
+        return int(self._key_ids[place]) if place < len(self._keys) and self._keys[place] == key else UNKNOWN_ID
+
+    def _id_of_long(self, text: str) -> int:
+        hashes, order = self._long_hashes
+        hashed = np.uint64(hash_of(text))
+        place = int(np.searchsorted(hashes, hashed))
+        while place < len(hashes) and hashes[place] == hashed:
+            found = int(order[place])
+            if self._long[found].as_py() == text:
+                return int(self._long_ids[found])
+            place += 1
+        return UNKNOWN_ID
+
+    @cached_property
+    def _long_hashes(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.intp]]:
+        """Hashes of the long texts, ascending, and which text each is of: asked for with the first single text."""
+        hashes = hashes_of(np.asarray(self._long.to_numpy(zero_copy_only=False), dtype=object))
+        order = np.argsort(hashes, kind="stable")
+        return hashes[order], order
+
+
+def hashes_of(texts: npt.NDArray[np.object_]) -> npt.NDArray[np.uint64]:
+    """Hashes of texts, uint64 ``[texts]``: the same in every process and version, by pandas' SipHash."""
+    from pandas.util import hash_array
+
+    return np.asarray(hash_array(texts, categorize=False), np.uint64)
+
+
+def hash_of(text: str) -> int:
+    """The same of one text."""
+    return int(hashes_of(np.array([text], dtype=object))[0])
 
 
 def _keys(values: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:

@@ -184,6 +184,37 @@ def frame_source(frame: Frame, options: DataOptions = DEFAULT_OPTIONS) -> Memory
     return TableSource(arrow_table(frame), options)
 
 
+FEW = 8
+"""Rows up to so many are read cell by cell."""
+
+
+def few_rows(rows: object, columns: Sequence[str]) -> Sequence[Mapping[str, object]] | None:
+    """Rows in memory as dictionaries; None where they are many, or no rows, or lack one of these columns."""
+    if isinstance(rows, Mapping):
+        return None if any(map(_is_column, rows.values())) else [rows]
+    if isinstance(rows, list):
+        return rows if 0 < len(rows) <= FEW and all(isinstance(row, dict) for row in rows) else None
+    shape: tuple[int, ...] = getattr(rows, "shape", ())
+    if len(shape) != 2 or not 0 < shape[0] <= FEW:
+        return None
+    if isinstance(rows, pa.Table | pa.RecordBatch):
+        return rows.select(columns).to_pylist() if set(columns) <= set(rows.schema.names) else None
+    import pandas as pd
+
+    if isinstance(rows, pd.DataFrame):
+        return _records(rows, columns) if rows.columns.is_unique and set(columns) <= set(rows.columns) else None
+    return few_rows(arrow_table(rows), columns) if isinstance(rows, ArrowStreamable) else None
+
+
+def _records(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, object]]:
+    cells = {name: frame[name].tolist() for name in columns}
+    return [{name: cells[name][row] for name in columns} for row in range(len(frame))]
+
+
+def _is_column(cells: object) -> bool:
+    return isinstance(cells, list | tuple) or (hasattr(cells, "__array__") and getattr(cells, "ndim", 1) > 0)
+
+
 def arrow_table(frame: Frame) -> pa.Table:
     """Rows in memory that are no pandas frame, as an Arrow table."""
     if isinstance(frame, pa.Table):
@@ -203,7 +234,7 @@ def arrow_table(frame: Frame) -> pa.Table:
 
 def _of_columns(columns: Mapping[str, object]) -> pa.Table:
     """Columns by name; one row where no value is a column."""
-    if not any(isinstance(cells, list | tuple) or hasattr(cells, "__array__") for cells in columns.values()):
+    if not any(map(_is_column, columns.values())):
         columns = {name: [cell] for name, cell in columns.items()}
     arrays = {}
     for name, cells in columns.items():

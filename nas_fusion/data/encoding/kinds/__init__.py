@@ -5,6 +5,7 @@ turns any rows into ids and values by it.
 """
 
 from nas_fusion.data.encoding.kinds.field_coding import (
+    EncodedCell,
     EncodedColumn,
     FieldCounts,
     FieldEncoder,
@@ -15,16 +16,20 @@ from nas_fusion.data.encoding.kinds.field_coding import (
     Rule,
 )
 from nas_fusion.data.encoding.kinds.kind_table import field_encoder, field_fitter
+from nas_fusion.data.encoding.kinds.single_cells import NotPlain, native
 
 __all__ = [
+    "EncodedCell",
     "EncodedColumn",
     "FieldCounts",
     "FieldEncoder",
     "FieldPlan",
     "FittedField",
     "Fitter",
+    "NotPlain",
     "RowMask",
     "Rule",
     "field_encoder",
     "field_fitter",
+    "native",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 
 from nas_fusion.data.encoding.kinds.column_cells import number_cells, value_cells
 from nas_fusion.data.encoding.kinds.field_coding import (
+    EncodedCell,
     EncodedColumn,
     FieldCounts,
     FieldEncoder,
@@ -19,10 +21,11 @@ from nas_fusion.data.encoding.kinds.field_coding import (
     RowMask,
     Rule,
 )
+from nas_fusion.data.encoding.kinds.single_cells import cell_part, cell_text
 from nas_fusion.data.encoding.numeric import log_bucket
-from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
+from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary, hash_of, hashes_of
 from nas_fusion.data.schema import FIRST_ID, MISSING_ID, Field, FieldKind
-from nas_fusion.data.sources.cells import Categories, FloatArray, categories
+from nas_fusion.data.sources.cells import Categories, CellRules, FloatArray, categories
 from nas_fusion.data.sources.chunk import Chunk
 
 Lookup = Callable[[pa.Array], Ids]
@@ -65,6 +68,12 @@ class CategoryEncoder(FieldEncoder):
         found = value_cells(chunk, self.field.column, self.field.cells)
         return EncodedColumn(_looked_up(found, self.vocabulary.ids))
 
+    def encode_cell(self, cell: object, rules: CellRules) -> EncodedCell:
+        """Look up the value."""
+        assert self.vocabulary is not None
+        text = cell_text(cell, rules, whole=self.field.cells.whole)
+        return EncodedCell((MISSING_ID if text is None else self.vocabulary.id_of(text),))
+
 
 class HashFitter(Fitter):
     """Learns nothing: a value's id follows from the value. It counts hashes, of which there are only so many."""
@@ -96,14 +105,18 @@ class HashEncoder(FieldEncoder):
         found = value_cells(chunk, self.field.column, self.field.cells)
         return EncodedColumn(_looked_up(found, hash_ids(self.field.size - FIRST_ID)))
 
+    def encode_cell(self, cell: object, rules: CellRules) -> EncodedCell:
+        """Hash the value."""
+        text = cell_text(cell, rules, whole=self.field.cells.whole)
+        return EncodedCell((MISSING_ID if text is None else hash_of(text) % (self.field.size - FIRST_ID) + FIRST_ID,))
+
 
 def hash_ids(size: int) -> Lookup:
-    """What gives texts their ids among `size` hashes: the same in every process and version, by pandas' SipHash."""
-    from pandas.util import hash_array
+    """What gives texts their ids among `size` hashes (`hashes_of`)."""
 
     def ids(values: pa.Array) -> Ids:
         texts = np.asarray(values.to_numpy(zero_copy_only=False), dtype=object)
-        return (hash_array(texts, categorize=False) % np.uint64(size) + FIRST_ID).astype(np.int32)
+        return (hashes_of(texts) % np.uint64(size) + FIRST_ID).astype(np.int32)
 
     return ids
 
@@ -128,6 +141,15 @@ class LogBucketEncoder(FieldEncoder):
         assert self.vocabulary is not None
         x = number_cells(chunk, self.field.column, self.field.part, self.field.cells).rows()
         return EncodedColumn(_looked_up(log_buckets(x, self.field.buckets), self.vocabulary.ids), numbers=x)
+
+    def encode_cell(self, cell: object, rules: CellRules) -> EncodedCell:
+        """Look up the number's bucket."""
+        assert self.vocabulary is not None
+        x = cell_part(cell, self.field.part, rules, self.field.cells)
+        if math.isnan(x):
+            return EncodedCell((MISSING_ID,), number=x)
+        bucket = log_bucket(np.array([x]), published=self.field.buckets == Rule.LOG_PUBLISHED)
+        return EncodedCell((self.vocabulary.id_of(str(int(bucket[0]))),), number=x)
 
 
 def log_buckets(x: FloatArray, rule: str) -> Categories:

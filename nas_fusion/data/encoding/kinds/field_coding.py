@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from nas_fusion.data.encoding.vocabulary import Vocabulary
 from nas_fusion.data.schema import AS_THEY_ARE, CellForm, CellPart, Field
-from nas_fusion.data.sources.cells import FloatArray
+from nas_fusion.data.sources.cells import CellRules, FloatArray
 from nas_fusion.data.sources.chunk import Chunk
 
 Ids = npt.NDArray[np.int32]
@@ -71,6 +72,14 @@ class EncodedColumn(NamedTuple):
     numbers: FloatArray | None = None
 
 
+class EncodedCell(NamedTuple):
+    """A field's cell, encoded: its ids (one, of a list some), its value, and its number, NaN where missing."""
+
+    ids: Sequence[int]
+    value: float | None = None
+    number: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class FieldEncoder(ABC):
     """One fitted field.
@@ -89,6 +98,14 @@ class FieldEncoder(ABC):
 
         Raises:
             DataError: there is no such column, or a cell cannot be used.
+        """
+
+    @abstractmethod
+    def encode_cell(self, cell: object, rules: CellRules) -> EncodedCell:
+        """The same of one cell as Python has it: a text, a number, a time, a list, or None where it is missing.
+
+        Raises:
+            NotPlain: the cell has to be read as a column.
         """
 
 

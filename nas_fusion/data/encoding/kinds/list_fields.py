@@ -6,6 +6,7 @@ import numpy as np
 
 from nas_fusion.data.encoding.kinds.column_cells import Lists, list_cells
 from nas_fusion.data.encoding.kinds.field_coding import (
+    EncodedCell,
     EncodedColumn,
     FieldCounts,
     FieldEncoder,
@@ -14,9 +15,10 @@ from nas_fusion.data.encoding.kinds.field_coding import (
     Fitter,
     RowMask,
 )
+from nas_fusion.data.encoding.kinds.single_cells import cell_items
 from nas_fusion.data.encoding.vocabulary import ValueCounter, Vocabulary
 from nas_fusion.data.schema import FIRST_ID, MISSING_ID, Field, FieldKind
-from nas_fusion.data.sources.cells import IntArray
+from nas_fusion.data.sources.cells import CellRules, IntArray
 from nas_fusion.data.sources.chunk import Chunk
 from nas_fusion.field_shapes import PAD
 
@@ -64,6 +66,14 @@ class ListEncoder(FieldEncoder):
         kept = places >= 0
         ids[rows[kept], places[kept]] = self.vocabulary.ids(found.items.values)[found.items.codes][kept]
         return EncodedColumn(ids)
+
+    def encode_cell(self, cell: object, rules: CellRules) -> EncodedCell:
+        """Look up the last items."""
+        assert self.vocabulary is not None
+        width = self.field.columns
+        items = (cell_items(cell, rules, self.field.cells) or [])[-width:]
+        ids = [self.vocabulary.id_of(item) for item in items] or [MISSING_ID]
+        return EncodedCell([*ids, *[PAD] * (width - len(ids))])
 
 
 def _places(found: Lists, columns: int) -> tuple[IntArray, IntArray]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from functools import cached_property
+
 import numpy as np
 
 from nas_fusion.data.encoding.bins import Bins, fit_bins
 from nas_fusion.data.encoding.kinds.column_cells import number_cells
 from nas_fusion.data.encoding.kinds.field_coding import (
+    EncodedCell,
     EncodedColumn,
     FieldCounts,
     FieldEncoder,
@@ -16,8 +20,10 @@ from nas_fusion.data.encoding.kinds.field_coding import (
     RowMask,
     Rule,
 )
-from nas_fusion.data.encoding.numeric import Moments, QuantileSketch
+from nas_fusion.data.encoding.kinds.single_cells import cell_part
+from nas_fusion.data.encoding.numeric import Moments, QuantileSketch, within_float32
 from nas_fusion.data.schema import MISSING_ID, Field, FieldKind
+from nas_fusion.data.sources.cells import CellRules
 from nas_fusion.data.sources.chunk import Chunk, Repeated
 
 PRESENT_ID = 1
@@ -77,9 +83,20 @@ class BinsEncoder(FieldEncoder):
         """Ids and fractions."""
         field = self.field
         cells = number_cells(chunk, field.column, field.part, field.cells)
-        found = Bins(field.knots, field.exact).locate(cells.values)
+        found = self._bins.locate(cells.values)
         ids, fractions = found if cells.codes is None else (found.ids[cells.codes], found.fractions[cells.codes])
         return EncodedColumn(ids, fractions if field.kind is FieldKind.INTERPOLATED else None, cells.rows())
+
+    def encode_cell(self, cell: object, rules: CellRules) -> EncodedCell:
+        """Id and fraction."""
+        field = self.field
+        x = cell_part(cell, field.part, rules, field.cells)
+        id, fraction = self._bins.locate_one(x)
+        return EncodedCell((id,), fraction if field.kind is FieldKind.INTERPOLATED else None, x)
+
+    @cached_property
+    def _bins(self) -> Bins:
+        return Bins(self.field.knots, self.field.exact)
 
 
 class ScaleFitter(BinsFitter):
@@ -110,6 +127,13 @@ class ScaleEncoder(FieldEncoder):
         scaled = (x - self.field.mean) / self.field.std
         return EncodedColumn(
             np.where(missing, MISSING_ID, PRESENT_ID).astype(np.int32),
-            np.where(missing, 1.0, scaled).astype(np.float32),
+            within_float32(np.where(missing, 1.0, scaled)),
             x,
         )
+
+    def encode_cell(self, cell: object, rules: CellRules) -> EncodedCell:
+        """Id and standardised number."""
+        x = cell_part(cell, self.field.part, rules, self.field.cells)
+        if math.isnan(x):
+            return EncodedCell((MISSING_ID,), 1.0, x)
+        return EncodedCell((PRESENT_ID,), (x - self.field.mean) / self.field.std, x)
