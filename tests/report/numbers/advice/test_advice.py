@@ -156,7 +156,7 @@ def test_a_cheap_one_that_test_rows_show_to_be_worse_is_not_taken() -> None:
 
 
 def test_probabilities_worse_than_a_constants_are_for_ranking_only() -> None:
-    told = {"test_metrics": {"normalised_entropy": 1.1}}
+    told: dict[str, Any] = {"test_metrics": {"normalised_entropy": 1.1}}
     assert sentence([*searched(), *stacked(**told)]).endswith(
         "a quarter of the time; its probabilities are worse than a constant's, so use it to rank only."
     )
