@@ -15,6 +15,7 @@ from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
 from nas_fusion.report import (
     ReportModel,
     StrategySummary,
+    design_dot,
     draw_design,
     latex_table,
     report_model,
@@ -33,6 +34,9 @@ from nas_fusion.system.files import write_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+DOT = ".dot"
+"""The suffix of a design in the language of Graphviz, beside its drawing."""
 
 logger = logging.getLogger("nas_fusion")
 
@@ -65,17 +69,20 @@ def write_reports(
 
 
 def _write_design(best: StrategySummary | None, content: Path, drawing: Path) -> None:
-    """Write the design of a strategy's best seed, and its drawing; of an earlier one nothing stays."""
+    """Write the design of a strategy's best seed, its drawing, and its graph; of an earlier one nothing stays."""
+    graph = drawing.with_suffix(DOT)
+    if best is None or not isinstance(best.best.design, FusionDesign):
+        drawing.unlink(missing_ok=True)
+        graph.unlink(missing_ok=True)
     if best is None:
         content.unlink(missing_ok=True)
-        drawing.unlink(missing_ok=True)
         return
     cell = best.best
     write_text(content, design_text(cell.design, cell.details.get(CONTEXT)))
     if isinstance(cell.design, FusionDesign):
-        write_text(drawing, draw_design(cell.design, title=f"{cell.strategy}, seed {cell.seed}"))
-    else:
-        drawing.unlink(missing_ok=True)
+        title = f"{cell.strategy}, seed {cell.seed}"
+        write_text(drawing, draw_design(cell.design, title=title))
+        write_text(graph, design_dot(cell.design, title=title))
 
 
 def _drawing(study: StudyFolder, cell: CellRecord) -> str | None:

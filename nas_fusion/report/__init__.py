@@ -7,6 +7,7 @@
 from nas_fusion.report.design_words import design_text
 from nas_fusion.report.escapes import clean, terminal_text
 from nas_fusion.report.figures.comparison_figures import FURTHER_FIGURES, FurtherFigure, comparison_figures
+from nas_fusion.report.figures.design_dot import design_dot
 from nas_fusion.report.figures.design_drawing import draw_design
 from nas_fusion.report.number_words import duration
 from nas_fusion.report.numbers.decision import Decision, Row, decide
@@ -44,6 +45,7 @@ __all__ = [
     "comparison_tables",
     "decide",
     "decision_in_words",
+    "design_dot",
     "design_text",
     "draw_design",
     "duration",

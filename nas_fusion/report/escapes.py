@@ -76,6 +76,12 @@ def latex_text(text: str) -> str:
     return "".join(_LATEX.get(c, c) for c in clean(text))
 
 
+def dot_text(text: str) -> str:
+    """Text in DOT: a quoted string, in which lines stay lines."""
+    shown = clean(text, lines=True).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + shown.replace("\n", "\\n") + '"'
+
+
 def csv_text(text: str) -> str:
     """Text in a cell of a CSV file: what a spreadsheet would run as a formula gets an apostrophe before it."""
     shown = clean(text)

@@ -21,8 +21,9 @@ OPEN_FOLDERS = ("nni-service", "wandb")
 
 FILES = (
     "study.toml", "optuna.db", "comparison.json", "tuned.json", "recipe.json", "latency.json", "results.csv",
-    "summary.csv", "report.html", "report.md", "best_design.json", "best_design.svg", "best_model.json",
-    "best_model.svg", "suite.json", "tracked.json", ".lock", ".latency.json.lock", ".encoding.lock",
+    "summary.csv", "report.html", "report.md", "best_design.json", "best_design.svg", "best_design.dot",
+    "best_model.json", "best_model.svg", "best_model.dot", "suite.json", "tracked.json", ".lock",
+    ".latency.json.lock", ".encoding.lock",
 )  # fmt: skip
 _PREFIXES = ("worker-", "optuna.db", ".incumbents")
 

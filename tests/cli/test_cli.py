@@ -161,6 +161,7 @@ SMALL = ("--data", "synthetic:1000", "--levels", "1", "--emb-dim", "2", "--budge
 def test_search_then_retrain(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("search", "--strategy", "random", *SMALL, "--epochs", "1", "--out", "found.json") == 0
     assert Path("found.svg").read_text().startswith("<svg")
+    assert Path("found.dot").read_text().startswith("digraph")
     assert run("retrain", "found.json", "--emb-dim", "2", "--out", "m.pt") == 0
     assert "test AUC 0." in capsys.readouterr().out
     assert Path("m.pt").stat().st_size > 0

@@ -74,12 +74,14 @@ def test_the_best_model_and_the_best_found_by_search_have_files(study: StudyFold
     assert study.best_json.read_bytes() == searched
     assert found_from_json(study.best_model_json.read_text()) == found.best.best.design
     assert "stacked, seed" in study.best_model_svg.read_text("utf-8")
+    assert study.best_model_svg.with_suffix(".dot").read_text("utf-8").startswith('digraph "stacked, seed')
     for record in records():
         own = Architecture.build("tpe", {"width": 8})
         rewrite(study, replace(record, design=own, kind="reference" if record.strategy == "stacked" else "one-shot"))
     rewrite_reports(study)
     assert not study.best_svg.exists()
     assert not study.best_model_svg.exists()
+    assert not study.best_model_svg.with_suffix(".dot").exists()
 
 
 def rewrite(study: StudyFolder, record: CellRecord) -> None:

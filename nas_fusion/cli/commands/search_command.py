@@ -15,23 +15,26 @@ from nas_fusion.settings import Panel
 from nas_fusion.settings.option import path
 from nas_fusion.system.places import check_file_place
 
+BESIDE = (".svg", ".dot")
+"""What goes beside a design: a drawing, and a graph for Graphviz."""
+
 
 @dataclass(frozen=True)
 class DesignFile:
     """Where a design goes."""
 
     out: Path = path(
-        Path("design.json"), "Where to write the design; a drawing (.svg) goes beside it.", panel=Panel.WRITTEN,
-        first=True,
+        Path("design.json"), "Where to write the design; a drawing (.svg) and a graph (.dot) go beside it.",
+        panel=Panel.WRITTEN, first=True,
     )  # fmt: skip
 
 
 def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignments, written: DesignFile) -> None:
-    """Search one design with one strategy and write it as JSON and as a drawing."""
+    """Search one design with one strategy and write it as JSON, as a drawing and as a graph for Graphviz."""
     with output() as console:
         from nas_fusion.design import FusionDesign
         from nas_fusion.design_file import write_design
-        from nas_fusion.report import design_text, draw_design
+        from nas_fusion.report import design_dot, design_text, draw_design
         from nas_fusion.studies import Surroundings, assemble, check_runnable, design_context, find_design, make_job
         from nas_fusion.system.files import write_text
 
@@ -47,8 +50,10 @@ def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignm
         write_design(written.out, outcome.design, design_context(assembly, job))
         files = [written.out]
         if isinstance(outcome.design, FusionDesign):
-            files.append(written.out.with_suffix(".svg"))
-            write_text(files[-1], draw_design(outcome.design, title=f"{name}, seed {what.seed}"))
+            title = f"{name}, seed {what.seed}"
+            for suffix, drawn in zip(BESIDE, (draw_design, design_dot), strict=True):
+                files.append(written.out.with_suffix(suffix))
+                write_text(files[-1], drawn(outcome.design, title=title))
         console.print(design_text(outcome.design), highlight=False, markup=False)
         found = "" if outcome.valid_auc is None else f"; validation AUC while searching {outcome.valid_auc:.4f}"
         console.print(f"{outcome.samples:,} samples in {outcome.seconds:.1f} s{found}", highlight=False)
@@ -60,15 +65,16 @@ def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignm
 
 
 def check_design_place(out: Path) -> None:
-    """Refuse a place at which a design and the drawing next to it cannot be written.
+    """Refuse a place at which a design and what goes next to it cannot be written.
 
     Raises:
         OptionError: they cannot.
     """
     check_file_place("out", out)
-    if out.suffix.lower() == ".svg":
+    if out.suffix.lower() in BESIDE:
         raise OptionError("out", "the file of the design (JSON); the drawing (.svg) goes beside it", str(out))
-    check_file_place("out", out.with_suffix(".svg"))
+    for suffix in BESIDE:
+        check_file_place("out", out.with_suffix(suffix))
 
 
 SEARCH = Command(

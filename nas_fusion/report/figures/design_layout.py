@@ -2,7 +2,8 @@
 
 Levels are columns. Cross blocks stand in the top row, deep blocks in the bottom row, embedding and output between
 them. A connection to the next column is one curve. A longer one runs along its source's own lane in the band between
-the rows, where no block stands, so that no line passes behind a block and lines of one lane have one source.
+the rows, where no block stands, so that no line passes behind a block and lines of one lane have one source. The wire
+by which every cross reads the embedding runs above the top row.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ MARGIN = 16.0
 PORT = 10.0
 MIN_HEIGHT = 48.0
 BAND_MARGIN = 18.0
+WIRE_HEIGHT = 14.0
+"""Room above the top row for the wire by which crosses read the embedding."""
 
 
 class Box(NamedTuple):
@@ -40,12 +43,19 @@ class Curve(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The whole drawing: size, the box of every block, the curve of every open connection."""
+    """The whole drawing: size, the box of every block, the curve of every open connection.
+
+    `run`: how far every connection goes straight before it arrives. `readers`: the crosses that reach the output, each
+    of which reads the embedding beside its fused input; `wire`: the height of the line from which they do.
+    """
 
     width: float
     height: float
     boxes: dict[str, Box]
     curves: dict[Connection, Curve]
+    run: float
+    readers: tuple[str, ...]
+    wire: float
 
 
 def _column(block: str, levels: int) -> int:
@@ -73,18 +83,18 @@ def _heights(design: FusionDesign) -> dict[str, float]:
     return {b: max(MIN_HEIGHT, PORT * (len(design.sources(b)) + 1)) for b in block_names(design.levels)}
 
 
-def _boxes(design: FusionDesign, lanes: int) -> dict[str, Box]:
+def _boxes(design: FusionDesign, lanes: int, top: float, gap: float) -> dict[str, Box]:
     heights = _heights(design)
     rows = {r: max(h for b, h in heights.items() if _row(b) == r) for r in (-1, 0, 1)}
     # Two lines may use the band's edges even without lanes: embedding and output stand in it.
     band = max(LANE * (lanes + 1) + 2 * BAND_MARGIN, rows[0] if design.levels > 1 else rows[0] + BAND_MARGIN)
     centres = {
-        -1: MARGIN + rows[-1] / 2,
-        0: MARGIN + rows[-1] + band / 2,
-        1: MARGIN + rows[-1] + band + rows[1] / 2,
+        -1: top + rows[-1] / 2,
+        0: top + rows[-1] + band / 2,
+        1: top + rows[-1] + band + rows[1] / 2,
     }
     return {
-        b: Box(MARGIN + _column(b, design.levels) * (BLOCK_WIDTH + GAP), centres[_row(b)], BLOCK_WIDTH, h)
+        b: Box(MARGIN + _column(b, design.levels) * (BLOCK_WIDTH + gap), centres[_row(b)], BLOCK_WIDTH, h)
         for b, h in heights.items()
     }
 
@@ -97,10 +107,17 @@ def _ports(design: FusionDesign, box: Box, target: str, origin: dict[str, float]
     return {s: top + step * i for i, s in enumerate(ordered)}
 
 
-def lay_out(design: FusionDesign) -> Layout:
-    """Place every block and every open connection of `design`; lengths in SVG user units."""
+def lay_out(design: FusionDesign, run: float = 0.0) -> Layout:
+    """Place every block and every open connection of `design`; lengths in SVG user units.
+
+    Args:
+        design: any.
+        run: how far every connection is to go straight before it arrives, so that something can be written there.
+    """
     order = _lane_order(design)
-    boxes = _boxes(design, len(order))
+    readers = tuple(block for block in design.live_blocks() if _row(block) < 0)
+    top = MARGIN + WIRE_HEIGHT * bool(readers)
+    boxes = _boxes(design, len(order), top, GAP + run)
     middle = boxes[EMBEDDING].y
     # The embedding's lane leaves it in a straight line; the other lanes are stacked above and below it.
     centre = order.index(EMBEDDING) if EMBEDDING in order else (len(order) - 1) / 2
@@ -116,4 +133,4 @@ def lay_out(design: FusionDesign) -> Layout:
             curves[source, target] = Curve(start.x + start.width, start.y, lane, box.x, ports[source])
     width = boxes[OUTPUT].x + BLOCK_WIDTH + MARGIN
     height = max(b.y + b.height / 2 for b in boxes.values()) + MARGIN
-    return Layout(width, height, boxes, curves)
+    return Layout(width, height, boxes, curves, run, readers, MARGIN)

@@ -114,10 +114,15 @@ def bars(found: Mapping[Connection, float]) -> list[Bar]:
     return [Bar(f"{block_label(s)} → {block_label(t)}", lost) for (s, t), lost in ordered]
 
 
-def widths(found: Mapping[Connection, float], thin: float, thick: float) -> dict[Connection, float]:
-    """Line widths: `thin` where nothing is lost, `thick` for the most important connection, linear between them."""
-    top = max(found.values(), default=0.0)
-    return {c: thin + (thick - thin) * (max(v, 0.0) / top if top > 0 else 0.0) for c, v in found.items()}
+def widths(found: Mapping[Connection, float], thin: float, thick: float, top: float) -> dict[Connection, float]:
+    """Line widths: `thin` where nothing is lost, `thick` where `top` or more is, linear between them."""
+    shares = {c: min(max(v, 0.0) / top, 1.0) if top > 0 else 0.0 for c, v in found.items()}
+    return {c: thin + (thick - thin) * share for c, share in shares.items()}
+
+
+def most_lost(found: Sequence[FoundDesign]) -> float | None:
+    """The largest loss of any connection of any of the designs; None where nothing was measured."""
+    return max((lost for design in found for lost in design.importance.values()), default=None)
 
 
 def gate_history(details: Mapping[str, Any]) -> History | None:

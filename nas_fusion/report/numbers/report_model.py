@@ -17,7 +17,7 @@ from nas_fusion.report.numbers.advice.recommendation import Recommendation, reco
 from nas_fusion.report.numbers.agreement import Agreement, Shares
 from nas_fusion.report.numbers.curves import CurveSet, ReliabilityCurves, SeedAucs
 from nas_fusion.report.numbers.decision import Absent, Decision, Row, decide, lines_of
-from nas_fusion.report.numbers.found_designs import FoundDesign, found_designs
+from nas_fusion.report.numbers.found_designs import FoundDesign, found_designs, most_lost
 from nas_fusion.report.numbers.pareto import QualityAgainstCost, quality_by_cost
 from nas_fusion.report.numbers.rank_diagram import RankDiagram, rank_diagram
 from nas_fusion.report.numbers.search_gap import Stages
@@ -237,6 +237,11 @@ class ReportModel:
     def found(self) -> list[FoundDesign]:
         """The best design of every strategy."""
         return found_designs(self.rows)
+
+    @cached_property
+    def most_lost(self) -> float | None:
+        """The largest validation AUC that any connection of a best design is worth: the scale of the drawings."""
+        return most_lost(self.found)
 
 
 def report_model(records: Sequence[CellRecord], info: ComparisonInfo) -> ReportModel:

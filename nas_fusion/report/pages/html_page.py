@@ -203,6 +203,6 @@ def _unbroken(words: str) -> Markup:
     return Markup(re.sub(r"\b(cross|deep) (?=\d)", r"\1&nbsp;", html_text(words), flags=re.IGNORECASE))
 
 
-def _drawing(design: FoundDesign) -> Markup:
+def _drawing(design: FoundDesign, widest: float | None) -> Markup:
     assert design.fusion is not None, "the template asks"
-    return Markup(draw_design(design.fusion, importance=design.importance))
+    return Markup(draw_design(design.fusion, importance=design.importance, widest=widest))

@@ -119,8 +119,8 @@ def test_importance_of_the_open_connections() -> None:
     found = importance(details, OTHER)
     assert found == {("embedding", "deep1"): 0.02, ("deep1", "output"): -0.01}
     assert bars(found) == [Bar("embedding → deep 1", 0.02), Bar("deep 1 → output", -0.01)]
-    assert widths(found, 1.0, 5.0) == {("embedding", "deep1"): 5.0, ("deep1", "output"): 1.0}
-    assert widths({("embedding", "deep1"): 0.0}, 1.0, 5.0) == {("embedding", "deep1"): 1.0}
+    assert widths(found, 1.0, 5.0, max(found.values())) == {("embedding", "deep1"): 5.0, ("deep1", "output"): 1.0}
+    assert widths({("embedding", "deep1"): 0.0}, 1.0, 5.0, 0.0) == {("embedding", "deep1"): 1.0}
     assert importance({}, OTHER) == {}
 
 

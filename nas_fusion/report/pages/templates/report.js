@@ -30,9 +30,19 @@ function draw(id) {
     responsive: true, displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]]
   });
 }
-function drawAll() {
+function waiting() {
   const closed = id => document.getElementById(id).closest("details:not([open])");
-  return Promise.all([...sources.keys()].filter(id => !closed(id)).map(draw));
+  return [...sources.keys()].filter(id => !closed(id));
+}
+function drawAll() { return Promise.all(waiting().map(draw)); }
+// One figure after the other, with a breath between them. A page is loaded when no picture is on its way, so these empty
+// ones let whoever waits for it (a screenshot, a printer) wait for the figures, too.
+function drawInTurn() {
+  const [id] = waiting();
+  if (id === undefined) return;
+  const breath = new Image();
+  breath.onload = breath.onerror = () => { draw(id); drawInTurn(); };
+  breath.src = `data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==#${id}`;
 }
 function show(legend, button, on) {
   button.setAttribute("aria-pressed", on);
@@ -57,8 +67,21 @@ for (const button of document.querySelectorAll("button.open-all")) {
     for (const details of button.closest("section").querySelectorAll("details")) details.open = true;
   });
 }
+// A box that scrolls says so: what is cut off fades out at that edge.
+function fade(box) {
+  const rest = box.scrollWidth - box.clientWidth - box.scrollLeft;
+  box.classList.toggle("more-left", box.scrollLeft > 1);
+  box.classList.toggle("more-right", rest > 1);
+}
+const sizes = new ResizeObserver(entries => { for (const entry of entries) fade(entry.target); });
+for (const box of document.querySelectorAll(".scroll, .drawing")) {
+  fade(box);
+  sizes.observe(box);
+  box.addEventListener("scroll", () => fade(box), {passive: true});
+}
 const near = new IntersectionObserver(entries => {
   for (const entry of entries) if (entry.isIntersecting) { near.unobserve(entry.target); draw(entry.target.id); }
 }, {rootMargin: "800px"});
 for (const place of document.querySelectorAll(".plot")) near.observe(place);
+drawInTurn();
 window.addEventListener("beforeprint", drawAll);
