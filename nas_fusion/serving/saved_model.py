@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import nn
 
 from nas_fusion.data import EncodedSplit, Schema
-from nas_fusion.data.encoding import EncodedRows, FittedEncoding
-from nas_fusion.data.sources import Chunk, Log, chunks_of, open_rows
+from nas_fusion.data.encoding import EncodedRows, FittedEncoding, NotPlain
+from nas_fusion.data.sources import FEW, Chunk, Log, chunks_of, few_rows, open_rows
 from nas_fusion.serving.model_manifest import ModelManifest
 from nas_fusion.settings import DataOptions
-from nas_fusion.training import TrainConfig, predict_logits, probabilities
+from nas_fusion.training import TrainConfig, WholeModel, predict_logits, probabilities
 
 Scores = npt.NDArray[np.float64]
 
@@ -71,7 +72,13 @@ class SavedModel:
         Raises:
             DataError: a column is missing, or a cell cannot be used; names row and column.
         """
-        source = open_rows(rows, self.columns, self.manifest.log.form, self.reading_options)
+        form = self.manifest.log.form
+        if (few := few_rows(rows, self.columns)) is not None:
+            try:
+                return self.encoding.encode_cells(few, form.rules)
+            except NotPlain:
+                pass  # columns read it right, or say what is wrong
+        source = open_rows(rows, self.columns, form, self.reading_options)
         parts = [self.encoding.encode(chunk) for chunk in chunks_of(source, self.columns)]
         return EncodedRows.joined(parts) if parts else _no_rows(self.schema)
 
@@ -112,7 +119,16 @@ class SavedModel:
         """The logits of rows that are encoded already, float64 ``[rows]``."""
         if not len(rows.ids):
             return np.zeros(0)
+        if self._is_one_step(rows):
+            with torch.inference_mode():  # what `predict_logits` does besides takes longer than the network
+                values = None if rows.values is None else torch.from_numpy(rows.values)
+                return np.asarray(self.module(torch.from_numpy(rows.ids), values).numpy(), np.float64)
         return np.asarray(predict_logits(self.module, EncodedSplit.unlabelled(rows), self.config), np.float64)
+
+    def _is_one_step(self, rows: EncodedRows) -> bool:
+        """Whether nothing but the network has to be called."""
+        few = len(rows.ids) <= min(FEW, self.batch_size)
+        return few and self.manifest.recipe.precision != "bf16" and not isinstance(self.module, WholeModel)
 
     def __repr__(self) -> str:
         return f"SavedModel({str(self.path)!r}: {self.manifest.title}, trained on {self.manifest.log.name})"

@@ -6,11 +6,13 @@ what becomes of the rows.
 
 from nas_fusion.data.sources.cells import ArrowRows, Categories, CellRules
 from nas_fusion.data.sources.chunk import Chunk, chunks_of
+from nas_fusion.data.sources.frame import FEW, few_rows
 from nas_fusion.data.sources.log_files import FileHead, LogForm
 from nas_fusion.data.sources.readers import Log, check_columns, open_rows, open_source, usual_form
 from nas_fusion.data.sources.source import FileSource, Source
 
 __all__ = [
+    "FEW",
     "ArrowRows",
     "Categories",
     "CellRules",
@@ -22,6 +24,7 @@ __all__ = [
     "Source",
     "check_columns",
     "chunks_of",
+    "few_rows",
     "open_rows",
     "open_source",
     "usual_form",
