@@ -13,6 +13,7 @@ from nas_fusion.settings import (
 from nas_fusion.studies.cells.cell import find_design, run_cell, train_design
 from nas_fusion.studies.comparing import Comparison, compare
 from nas_fusion.studies.dashboard_server import dashboard
+from nas_fusion.studies.kept_models import open_cell, save_older_model
 from nas_fusion.studies.presets import Preset, check_settings, load_preset, preset_names
 from nas_fusion.studies.setup.announcements import Announced, find_all_announced, find_announced
 from nas_fusion.studies.setup.assembly import Assembly, assemble, schema_fingerprint
@@ -76,12 +77,14 @@ __all__ = [
     "load_preset",
     "make_job",
     "make_space",
+    "open_cell",
     "open_storage",
     "part_names",
     "preset_names",
     "rewrite_reports",
     "rewrite_suite",
     "run_cell",
+    "save_older_model",
     "schema_fingerprint",
     "train_design",
     "tune",

@@ -17,8 +17,10 @@ from nas_fusion.errors import NothingFinishedError
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo, FailedCell
 from nas_fusion.report import ReportModel, comparison_figures, report_model
+from nas_fusion.serving import SavedModel
 from nas_fusion.settings import ComparisonSettings, EngineName, RunSettings
 from nas_fusion.studies.finished_cells import CellListener, FinishedCells
+from nas_fusion.studies.kept_models import best_model, open_cell
 from nas_fusion.studies.nni_views import recording, training_service_of
 from nas_fusion.studies.queue.cell_book import CellBook
 from nas_fusion.studies.queue.cell_loop import run_cells
@@ -76,6 +78,22 @@ class Comparison:
     def failures(self) -> tuple[FailedCell, ...]:
         """The cells that have no result, and why; the same comparison again tries them again."""
         return self.info.failures
+
+    def best_model(self) -> SavedModel:
+        """The best model by validation, opened: that of the best seed of the strategy with the best mean.
+
+        Raises:
+            StudyError: its cell was computed on another machine, and the model lies there.
+        """
+        return best_model(self.folder, self.report.decision)
+
+    def model(self, strategy: str, seed: int) -> SavedModel:
+        """The model of one cell, opened.
+
+        Raises:
+            StudyError: there is no such cell, or its model lies on the machine that computed it.
+        """
+        return open_cell(self.folder.cell(strategy, seed))
 
     @property
     def left_out(self) -> tuple[FailedCell, ...]:

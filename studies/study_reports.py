@@ -27,6 +27,7 @@ from nas_fusion.report import (
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import read_settings
 from nas_fusion.studies.cells.cell_files import AGAIN, CELL, read_cell, warn_of_unsealed
+from nas_fusion.studies.kept_models import write_best_model
 from nas_fusion.studies.setup.study_checks import check_reference
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.study_info import info_from_cells, known_info
@@ -60,6 +61,7 @@ def write_reports(
     """
     _write_design(model.decision.best, study.best_model_json, study.best_model_svg)
     _write_design(model.decision.best_found, study.best_json, study.best_svg)
+    write_best_model(study, model.decision)
     write_results_csv(model.records, model.info, study.results)
     write_summary_csv(model, study.summary)
     write_report(model, study.report, figures)

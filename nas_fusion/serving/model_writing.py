@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from nas_fusion.data.encoding import FittedEncoding
 from nas_fusion.errors import WriteError
 from nas_fusion.serving.kept_encoding import KeptEncoding, write_encoding
-from nas_fusion.serving.model_files import DESIGN, DRAWING, MANIFEST, README, WEIGHTS
+from nas_fusion.serving.model_files import DESIGN, DRAWING, MANIFEST, README, WEIGHTS, model_files
+from nas_fusion.serving.model_loading import read_manifest
 from nas_fusion.serving.model_manifest import ModelManifest
 from nas_fusion.serving.readme_text import readme
 from nas_fusion.system.files import new_folder, write_text
@@ -85,16 +86,26 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
         raise WriteError(path, error) from error
 
 
-def copy_model(source: Path, target: Path) -> None:
+def copy_model(source: Path, target: Path, extra: Mapping[str, str] | None = None) -> None:
     """Another folder with the same model: its files are hard links where the disk has them, else copies.
 
+    Args:
+        source: the model's folder; only files that its manifest names are taken.
+        target: the copy; what was there is replaced.
+        extra: texts that the copy gets beside the model, a report for instance, by the name of their file.
+
     Raises:
+        DamagedFileError: there is no model in the source.
         WriteError: it cannot be written.
     """
+    manifest = read_manifest(model_files(source))
     with new_folder(target) as place:
-        for path in sorted(source.rglob("*")):
-            if path.is_file():
-                link_or_copy(path, place / path.relative_to(source))
+        for name in manifest.files:
+            link_or_copy(source / name, place / name)
+        for name, text in (extra or {}).items():
+            write_text(place / name, text)
+        seals = {**manifest.files, **{name: seal_of_file(place / name) for name in extra or {}}}
+        write_manifest(place, replace(manifest, files=seals))
 
 
 def link_or_copy(source: Path, target: Path) -> None:

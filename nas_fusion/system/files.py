@@ -139,6 +139,21 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         raise WriteError(path, error.strerror or error) from error
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all that is in it, if it is there; a link is refused.
+
+    Raises:
+        WriteError: it cannot be removed.
+    """
+    refuse_link(path)
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise WriteError(path, error.strerror or error) from error
+
+
 @contextmanager
 def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
     """A hidden folder that is gone behind the block; `sweep` removes it if the process is killed.
