@@ -1,17 +1,21 @@
 """Gradient-boosted trees by LightGBM and CatBoost, which come with the extra ``trees``.
 
 Ke et al., *LightGBM*, NeurIPS 2017; Prokhorenkova et al., *CatBoost*, NeurIPS 2018. Both get numbers as numbers, with
-missing ones left missing, and categories as categories, and stop when the validation AUC no longer rises.
+missing ones left missing, and categories as categories, and stop when the validation AUC no longer rises, or what
+else validation chooses by (`TrainConfig.select`).
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +24,8 @@ import torch
 from nas_fusion.baselines.tabular.tabular_columns import TabularColumns
 from nas_fusion.errors import MissingPackageError
 from nas_fusion.system.deadline import TimeIsUp, check_deadline, is_watched
-from nas_fusion.training import WholeModel, WholeState
+from nas_fusion.training import Predictions, WholeModel, WholeState
+from nas_fusion.training.quality import grouped_auc, rank_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +33,15 @@ if TYPE_CHECKING:
 
     from nas_fusion.architecture import Architecture
     from nas_fusion.data import EncodedSplit, Schema, SearchData
+    from nas_fusion.training import TrainConfig
 
 PATIENCE = 50
-"""Rounds without a better validation AUC after which no tree is added."""
+"""Rounds without a gain on the validation rows after which no tree is added."""
+
+GAUC = "gauc"
+LIGHTGBM_METRICS = {"auc": "auc", "logloss": "binary_logloss", GAUC: "None"}
+CATBOOST_METRICS = {"auc": "AUC", "logloss": "Logloss"}
+"""What the libraries call what validation chooses by; AUC within groups neither of them has for classification."""
 
 LEAVES = "num_leaves="
 """Before the number of leaves of every tree, in LightGBM's file."""
@@ -60,6 +71,11 @@ class BoostedTrees(WholeModel):
         self.columns, self.passes, self.size = columns, passes, size
         self.register_buffer("content", torch.frombuffer(bytearray(content), dtype=torch.uint8))
 
+    def ended_of(self, most: int) -> Self:
+        """Say why fitting ended that might have taken `most` rounds."""
+        self.stopped = "patience" if self.passes < most else "rounds"
+        return self
+
     @property
     def file(self) -> bytes:
         """The library's own file of the model."""
@@ -85,7 +101,7 @@ class CatBoostTrees(BoostedTrees):
         return np.asarray(model.predict(_pool(split, self.columns), prediction_type="RawFormulaVal"), np.float64)
 
 
-def fit_lightgbm(architecture: Architecture, data: SearchData, seed: int) -> LightGbmTrees:
+def fit_lightgbm(architecture: Architecture, data: SearchData, config: TrainConfig) -> LightGbmTrees:
     """Fit trees of LightGBM; the settings of the architecture are its parameters of these names.
 
     Raises:
@@ -104,30 +120,35 @@ def fit_lightgbm(architecture: Architecture, data: SearchData, seed: int) -> Lig
     train = dataset(data.train)
     parameters = {
         "objective": "binary",
-        "metric": "auc",
+        "metric": LIGHTGBM_METRICS[config.select],
         "learning_rate": settings["learning_rate"],
         "num_leaves": settings["num_leaves"],
         "min_data_in_leaf": settings["min_data_in_leaf"],
-        "seed": seed,
+        "seed": config.seed,
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": torch.get_num_threads(),
         "verbosity": -1,
     }
+    rounds: dict[str, dict[str, list[float]]] = {}
     booster = library.train(
         parameters,
         train,
         num_boost_round=settings["rounds"],
         valid_sets=[dataset(data.valid, train)],
-        callbacks=[library.early_stopping(PATIENCE, verbose=False), lambda round_: check_deadline()],
+        feval=_lightgbm_gauc(data.valid) if config.select == GAUC else None,
+        callbacks=[
+            library.early_stopping(PATIENCE, verbose=False),
+            library.record_evaluation(rounds),
+            lambda round_: check_deadline(),
+        ],
     )
-    rounds = booster.current_iteration()
-    text = booster.model_to_string(num_iteration=booster.best_iteration or rounds)
+    text = booster.model_to_string(num_iteration=booster.best_iteration)
     leaves = sum(int(line.removeprefix(LEAVES)) for line in text.splitlines() if line.startswith(LEAVES))
-    return LightGbmTrees(columns, text.encode(), rounds, leaves)
+    return LightGbmTrees(columns, text.encode(), _rounds(rounds), leaves).ended_of(settings["rounds"])
 
 
-def fit_catboost(architecture: Architecture, data: SearchData, seed: int) -> CatBoostTrees:
+def fit_catboost(architecture: Architecture, data: SearchData, config: TrainConfig) -> CatBoostTrees:
     """Fit trees of CatBoost; the settings of the architecture are its parameters (learning rate 0: its own choice).
 
     Raises:
@@ -136,13 +157,15 @@ def fit_catboost(architecture: Architecture, data: SearchData, seed: int) -> Cat
     library, settings = _library("catboost"), architecture.settings
     columns = TabularColumns.of(data.schema)
     rate = {"learning_rate": settings["learning_rate"]} if settings["learning_rate"] else {}
-    with tempfile.TemporaryDirectory() as folder:  # it writes files wherever it is told to
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # It writes files wherever it is told to, and would like to compile a metric of ours.
+        warnings.filterwarnings("ignore", "Failed to import numba", UserWarning)
         model = library.CatBoostClassifier(
             iterations=settings["rounds"],
             depth=settings["depth"],
             **rate,
-            eval_metric="AUC",
-            random_seed=seed,
+            eval_metric=CATBOOST_METRICS.get(config.select) or CatBoostGauc(data.valid),
+            random_seed=config.seed,
             od_type="Iter",
             od_wait=PATIENCE,
             thread_count=torch.get_num_threads(),
@@ -157,8 +180,56 @@ def fit_catboost(architecture: Architecture, data: SearchData, seed: int) -> Cat
         path = Path(folder) / "model.cbm"
         model.save_model(str(path))
         content = path.read_bytes()
-    rounds = len(model.get_evals_result()["validation"]["AUC"])
-    return CatBoostTrees(columns, content, rounds, int(np.sum(model.get_tree_leaf_counts())))
+    rounds = _rounds({"validation": model.get_evals_result()["validation"]})
+    leaves = int(np.sum(model.get_tree_leaf_counts()))
+    return CatBoostTrees(columns, content, rounds, leaves).ended_of(settings["rounds"])
+
+
+def _rounds(told: Mapping[str, Mapping[str, Sequence[float]]]) -> int:
+    """How many trees were made, by what was told of the validation rows after each of them."""
+    return max(len(values) for metrics in told.values() for values in metrics.values())
+
+
+def _gauc(scores: npt.ArrayLike, valid: EncodedSplit) -> float:
+    """The AUC within groups of scores of validation rows, whose order alone counts.
+
+    Raises:
+        TrainingError: no group has both classes.
+    """
+    found = grouped_auc(Predictions.of(scores, valid.labels, valid.weights, valid.groups))
+    return rank_of(GAUC, math.nan, math.nan, found).score
+
+
+def _lightgbm_gauc(valid: EncodedSplit) -> Callable[[npt.ArrayLike, object], tuple[str, float, bool]]:
+    """What LightGBM asks after every round: name, value, and that the higher is the better."""
+    return lambda scores, dataset: (GAUC, _gauc(scores, valid), True)
+
+
+class CatBoostGauc:
+    """What CatBoost asks after every round; it calls the methods by these names.
+
+    Args:
+        valid: the validation rows. CatBoost asks about training rows, too, whose groups nobody looks at.
+    """
+
+    def __init__(self, valid: EncodedSplit) -> None:
+        self._valid = valid
+
+    def is_max_optimal(self) -> bool:
+        """The higher, the better."""
+        return True
+
+    def evaluate(
+        self, approxes: Sequence[Sequence[float]], target: Sequence[float], weight: object
+    ) -> tuple[float, float]:
+        """The value, and a weight of 1."""
+        scores = np.asarray(approxes[0])
+        is_asked = len(scores) == len(self._valid)
+        return (_gauc(scores, self._valid) if is_asked else 0.0), 1.0
+
+    def get_final_error(self, error: float, weight: float) -> float:
+        """The value."""
+        return error / weight
 
 
 class _StopInTime:

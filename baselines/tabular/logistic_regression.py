@@ -13,13 +13,15 @@ from scipy import sparse
 
 from nas_fusion.baselines.tabular.tabular_columns import Bins, IdColumns, TabularColumns
 from nas_fusion.field_shapes import PAD
-from nas_fusion.training import WholeModel, WholeState, auc_and_logloss
+from nas_fusion.training import Predictions, WholeModel, WholeState
+from nas_fusion.training.quality import auc, grouped_auc, logloss, rank_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from nas_fusion.architecture import Architecture
     from nas_fusion.data import EncodedSplit, Schema, SearchData
+    from nas_fusion.training import TrainConfig
 
 SCALED, BINNED = "scaled", "binned"
 NUMBERS = (SCALED, BINNED)
@@ -61,8 +63,8 @@ class LogisticRegression(WholeModel):
         return np.asarray(self.one_hot.matrix(split) @ self.coefficients.numpy() + self.intercept.item())
 
 
-def fit_logistic_regression(architecture: Architecture, data: SearchData, seed: int) -> LogisticRegression:
-    """Fit it on the training rows with the strength of L2 that has the best validation AUC.
+def fit_logistic_regression(architecture: Architecture, data: SearchData, config: TrainConfig) -> LogisticRegression:
+    """Fit it on the training rows with the strength of L2 that is the best on the validation rows.
 
     The settings of the architecture: ``strength``, scikit-learn's C (0: the validation rows choose from `STRENGTHS`),
     ``numbers`` ("scaled" or "binned"; "auto": the validation rows choose) and ``max_iter``.
@@ -71,7 +73,7 @@ def fit_logistic_regression(architecture: Architecture, data: SearchData, seed: 
     forms = NUMBERS if settings["numbers"] == "auto" and columns.bins else (_form(settings["numbers"]),)
     strengths = STRENGTHS if settings["strength"] == 0 else (settings["strength"],)
     found = [
-        _fitted(OneHot.of(data, columns, form), data, strength, settings["max_iter"], seed)
+        _fitted(OneHot.of(data, columns, form), data, strength, settings["max_iter"], config)
         for form in forms
         for strength in strengths
     ]
@@ -102,13 +104,13 @@ def _form(numbers: str) -> str:
 
 
 def _fitted(
-    one_hot: OneHot, data: SearchData, strength: float, max_iter: int, seed: int
+    one_hot: OneHot, data: SearchData, strength: float, max_iter: int, config: TrainConfig
 ) -> tuple[float, LogisticRegression]:
-    """A model and its validation AUC."""
+    """A model, and how good it is by what validation chooses by."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression as Estimator
 
-    estimator = Estimator(C=strength, max_iter=max_iter, random_state=seed)
+    estimator = Estimator(C=strength, max_iter=max_iter, random_state=config.seed)
     with warnings.catch_warnings():
         # A weak L2 may not converge within the limit; the validation rows then say what it is worth.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -117,11 +119,12 @@ def _fitted(
             np.asarray(data.train.labels),
             sample_weight=TabularColumns.weights_of(data.train),
         )
-    model = LogisticRegression(one_hot, estimator.coef_[0], float(estimator.intercept_[0]), int(estimator.n_iter_[0]))
-    quality = auc_and_logloss(
-        model.split_logits(data.valid), np.asarray(data.valid.labels), TabularColumns.weights_of(data.valid)
-    )
-    return quality.auc, model
+    passes = int(estimator.n_iter_[0])
+    model = LogisticRegression(one_hot, estimator.coef_[0], float(estimator.intercept_[0]), passes)
+    model.stopped = "converged" if passes < max_iter else "rounds"
+    valid = data.valid
+    found = Predictions.of(model.split_logits(valid), valid.labels, valid.weights, valid.groups)
+    return rank_of(config.select, auc(found), logloss(found), grouped_auc(found)).score, model
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,7 +75,7 @@ def _fitted_as_a_whole(
     if entry.fit_model is None or not isinstance(outcome.design, Architecture):
         raise OptionError(f"the design of {entry.name}", "an architecture of its own", outcome.design)
     with faults_of(entry), seeded(task.seed):
-        model = entry.fit_model(outcome.design, task.data, task.seed)
+        model = entry.fit_model(outcome.design, task.data, task.config)
         seconds = time.perf_counter() - start  # without what the figures below take
         samples = model.passes * len(task.data.train)
         train, valid = (
@@ -86,7 +86,7 @@ def _fitted_as_a_whole(
     if on_validation is not None:
         on_validation(record)
     result = FitResult(
-        record.valid_auc, record.valid_logloss, record.epoch, (record,), samples, seconds, "patience",
+        record.valid_auc, record.valid_logloss, record.epoch, (record,), samples, seconds, model.stopped,
         record.valid_gauc, record.rank(task.config.select),
     )  # fmt: skip
     return Retrained(model, result, seconds, model.size)

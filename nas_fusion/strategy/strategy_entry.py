@@ -28,8 +28,11 @@ ALWAYS_COMPARED = ("stacked", "parallel")
 Kind = Literal["one-shot", "multi-trial", "reference"]
 Mode = Literal["hard", "soft"]
 
-WholeFit: TypeAlias = "Callable[[Architecture, SearchData, int], WholeModel]"
-"""Fits a model that is no network on training rows, with a seed; the validation rows say when to stop."""
+WholeFit: TypeAlias = "Callable[[Architecture, SearchData, TrainConfig], WholeModel]"
+"""Fits a model that is no network on training rows; the validation rows say when to stop.
+
+Of the recipe, `TrainConfig.seed` and `TrainConfig.select`, by which validation chooses, are for it.
+"""
 
 WholeOpening: TypeAlias = "Callable[[Architecture, Schema, WholeState], WholeModel]"
 """Makes such a model again from what was kept of it, for rows with the fields of a schema; nothing is fitted."""
@@ -93,7 +96,7 @@ class StrategyEntry:
             logits ``[batch]``. None for strategies over the fusion space.
         fit_model: in place of `make_model`, for a reference whose models are fitted as a whole by a library of their
             own (`nas_fusion.training.WholeModel`): called with the `Architecture`, training and validation rows, and
-            the seed.
+            the recipe, whose seed and selection count for it.
         open_model: of a reference with `fit_model`: makes the fitted model again from its state, without any rows, so
             that it can be saved and score new ones. Without it such a model can be compared, but not be opened again.
 

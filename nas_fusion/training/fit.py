@@ -43,7 +43,7 @@ class FitResult:
         history: every validation.
         samples: training rows seen.
         seconds: wall-clock time.
-        stopped: ``"patience"``, ``"budget"`` or ``"epochs"``.
+        stopped: ``"patience"``, ``"budget"`` or ``"epochs"``; of a model that is fitted as a whole, its own word.
         best_valid_gauc: of the same epoch; None without groups.
         rank: of the same epoch, by what was selected by (`TrainConfig.select`); by AUC if not given.
     """

@@ -30,10 +30,13 @@ class WholeModel(nn.Module, ABC):
     Attributes:
         size: how many numbers it has learnt: coefficients, or leaves.
         passes: how often fitting it read the training rows.
+        stopped: why fitting ended: ``"patience"`` (the validation rows no longer gained), ``"rounds"`` (as many as were
+            allowed) or ``"converged"``; ``"fitted"`` where nothing is known.
     """
 
     size: int
     passes: int
+    stopped: str = "fitted"
 
     @property
     def state(self) -> WholeState:

@@ -26,7 +26,15 @@ from nas_fusion.search import retrain, run_search
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings, compare
 from nas_fusion.testing import tiny_task
-from nas_fusion.training import WholeModel, auc_and_logloss, evaluate, predict_logits
+from nas_fusion.training import (
+    Predictions,
+    TrainConfig,
+    WholeModel,
+    auc_and_logloss,
+    evaluate,
+    predict_logits,
+)
+from nas_fusion.training.quality import grouped_auc
 
 NAMES = ("logistic-regression", "lightgbm", "catboost")
 FEW = {"lightgbm": {"rounds": 20}, "catboost": {"rounds": 10}}
@@ -48,11 +56,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
     return prepare(frame(), DataOptions(kinds={"price": "interpolate"}), cache=tmp_path_factory.mktemp("cache"))
 
 
-def fitted(name: str, data: EncodedDataset, seed: int = 0, **parameters: Any) -> WholeModel:
+def fitted(name: str, data: EncodedDataset, seed: int = 0, select: str = "auc", **parameters: Any) -> WholeModel:
     entry = STRATEGIES.get(name)
     assert entry.fit_model is not None
     settings = entry.with_parameters({**FEW.get(name, {}), **parameters})
-    return entry.fit_model(Architecture.build(name, settings), data.search_view(), seed)
+    return entry.fit_model(
+        Architecture.build(name, settings), data.search_view(), TrainConfig(seed=seed, select=select)
+    )
 
 
 def test_the_columns_are_those_of_the_log(data: EncodedDataset) -> None:
@@ -144,6 +154,80 @@ def test_catboost_is_that_of_its_own_interface(data: EncodedDataset) -> None:
     own.fit(table(data.train, columns), np.asarray(data.train.labels), cat_features=["user"], eval_set=valid)
     theirs = own.predict(table(data.test, columns), prediction_type="RawFormulaVal")
     np.testing.assert_allclose(fitted("catboost", data).split_logits(data.test), theirs, rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
+    """The same in a dozen groups, so that AUC, AUC within them and logloss differ in what they like best."""
+    rng = np.random.default_rng(8)
+    rows = frame()
+    rows["session"] = rng.integers(0, 12, ROWS)
+    options = DataOptions(group="session", drop=("session",), kinds={"price": "interpolate"})
+    return prepare(rows, options, cache=tmp_path_factory.mktemp("cache"))
+
+
+SELECTIONS = ("auc", "logloss", "gauc")
+
+
+def quality(logits: Any, data: EncodedDataset) -> dict[str, float]:
+    """By what validation may choose, the larger the better."""
+    valid = data.valid
+    told = auc_and_logloss(logits, valid.labels)
+    within = grouped_auc(Predictions.of(logits, valid.labels, valid.weights, valid.groups))
+    return {"auc": told.auc, "logloss": -told.logloss, "gauc": within or 0.0}
+
+
+@pytest.mark.parametrize("select", SELECTIONS)
+@pytest.mark.parametrize("name", ["lightgbm", "catboost"])
+def test_trees_stop_by_what_validation_chooses_by(
+    name: str, select: str, grouped: EncodedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No number of trees up to the last one that was tried would have been better."""
+    monkeypatch.setattr(boosted_trees, "PATIENCE", 7)
+    own = {"rounds": 60, "learning_rate": 0.3}
+    model = fitted(name, grouped, select=select, **own)
+    assert isinstance(model, boosted_trees.BoostedTrees)
+    assert (model.stopped, model.passes < 60) == ("patience", True)
+    chosen = quality(model.split_logits(grouped.valid), grouped)[select]
+    monkeypatch.setattr(boosted_trees, "PATIENCE", 1000)
+    for rounds in range(1, model.passes + 1):
+        fewer = quality(fitted(name, grouped, **{**own, "rounds": rounds}).split_logits(grouped.valid), grouped)
+        assert fewer[select] <= chosen + 1e-6 or rounds == model.passes
+
+
+@pytest.mark.parametrize("select", SELECTIONS)
+def test_logistic_regression_is_chosen_by_what_validation_chooses_by(select: str, grouped: EncodedDataset) -> None:
+    found = [
+        quality(
+            fitted("logistic-regression", grouped, strength=strength, numbers=numbers).split_logits(grouped.valid),
+            grouped,
+        )
+        for numbers in ("scaled", "binned")
+        for strength in (0.01, 0.1, 1.0, 10.0)
+    ]
+    chosen = quality(fitted("logistic-regression", grouped, select=select).split_logits(grouped.valid), grouped)
+    assert chosen == max(found, key=lambda one: one[select])
+
+
+def test_what_validation_chooses_by_matters(grouped: EncodedDataset) -> None:
+    sizes = {fitted("catboost", grouped, select=s, rounds=60, learning_rate=0.1).size for s in SELECTIONS}
+    assert len(sizes) == len(SELECTIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "stopped"),
+    [
+        ("lightgbm", {"rounds": 3}, "rounds"),
+        ("catboost", {"rounds": 3}, "rounds"),
+        ("logistic-regression", {"strength": 1.0}, "converged"),
+        ("logistic-regression", {"strength": 10.0, "max_iter": 2}, "rounds"),
+    ],
+)
+def test_it_says_why_it_ended(name: str, own: dict[str, Any], stopped: str, data: EncodedDataset) -> None:
+    task = tiny_task(data.search_view())
+    entry = STRATEGIES.get(name)
+    outcome = run_search(entry, task, own)
+    assert retrain(entry, outcome, task, task.config).fit.stopped == stopped
 
 
 @pytest.mark.parametrize("name", NAMES)
