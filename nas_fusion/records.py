@@ -220,6 +220,9 @@ class TriedRecipe:
         seconds: wall-clock.
         ended: ``"end"`` (as every training ends), ``"behind"`` (stopped: it could not reach the best any more),
             ``"spent"`` (the sweep's passes were spent) or ``"failed"``.
+        score: what validation chose by instead of the AUC, the larger the better: AUC within groups, or the logloss
+            with a minus; None by the AUC.
+        score_error: standard error of the mean logloss over the validation rows, where that was needed.
     """
 
     values: Mapping[str, Any]
@@ -228,6 +231,8 @@ class TriedRecipe:
     samples: int
     seconds: float
     ended: str
+    score: float | None = None
+    score_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -240,8 +245,10 @@ class ChosenRecipe:
         tried: every training, the comparison's own values first; empty where the passes were too few for a choice.
         allowed: passes over the training rows that the sweep might take.
         train_rows: of the log.
-        margin: by more than this has the validation AUC of another recipe to be better than that of the own values.
+        margin: by more than this has another recipe to be better than the own values, in validation AUC or what else
+            validation chooses by.
         note: why nothing was tried; empty otherwise.
+        select: by what it was chosen, one of `nas_fusion.bounds.SELECTIONS`.
     """
 
     reference: str
@@ -251,6 +258,7 @@ class ChosenRecipe:
     train_rows: int
     margin: float = 0.0
     note: str = ""
+    select: str = "auc"
 
     @property
     def samples(self) -> int:

@@ -1,4 +1,4 @@
-"""How far two models' AUCs on the same rows may lie apart by chance."""
+"""How far two models' AUCs, or mean losses, on the same rows may lie apart by chance."""
 
 from __future__ import annotations
 
@@ -30,4 +30,14 @@ def difference_error(auc: float, positives: float, negatives: float, correlation
         auc, positives, negatives: as of `auc_standard_error`.
         correlation: of both AUCs.
     """
-    return math.sqrt(2 * (1 - correlation)) * auc_standard_error(auc, positives, negatives)
+    return paired_error(auc_standard_error(auc, positives, negatives), correlation)
+
+
+def paired_error(error: float, correlation: float = CORRELATION) -> float:
+    """Return the standard error of the difference of two numbers that were measured on the same rows.
+
+    Args:
+        error: standard error of either of them.
+        correlation: of both.
+    """
+    return math.sqrt(2 * (1 - correlation)) * error

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nas_fusion.architecture import Found
@@ -23,7 +24,7 @@ from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import Job, Surroundings, make_job
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import new_folder
-from nas_fusion.training import Metrics, Predictions, evaluate, metrics_of, predictions_of
+from nas_fusion.training import EpochRecord, Metrics, Predictions, evaluate, metrics_of, predictions_of
 
 logger = logging.getLogger("nas_fusion")
 
@@ -83,11 +84,23 @@ def run_cell(
     return record
 
 
-def search_and_retrain(assembly: Assembly, job: Job) -> Trained:
-    """What a tuning trial does: a cell without what only its record needs, so without test rows."""
+def search_and_retrain(assembly: Assembly, job: Job, listener: Callable[[EpochRecord], None] | None = None) -> Trained:
+    """What a tuning trial does: a cell without what only its record needs, so without test rows.
+
+    Args:
+        assembly: of the study.
+        job: one of its jobs.
+        listener: told of every epoch of the re-training, beside the job's training log.
+    """
     kept = find_design(assembly, job)
     with job.task.training_log.training("re-train", kept.outcome.design) as training:
-        retrained = job.retrain(kept.outcome, lambda record: training.validated(record.valid_auc))
+
+        def validated(record: EpochRecord) -> None:
+            training.validated(record.valid_auc)
+            if listener is not None:
+                listener(record)
+
+        retrained = job.retrain(kept.outcome, validated)
         training.result(retrained.fit.best_valid_auc)
     return Trained(kept, retrained)
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from nas_fusion.architecture import Found
-from nas_fusion.studies.queue.tuning_trials import TuningClaim
+from nas_fusion.studies.queue.tuning_trials import AUC, TuningClaim
+from nas_fusion.training import EpochRecord
 from nas_fusion.training_log import StoppedEarly, Training, TrainingLog
 
 
@@ -22,10 +23,12 @@ class TuningLog:
         claim: the trial.
         search_steps: the most steps that the search takes.
         log: who is told as well.
+        select: by what trials are compared, one of `nas_fusion.bounds.SELECTIONS`. Trainings tell of AUCs only, so by
+            anything else the search counts for nothing, and `retrained` has to be told of the re-training.
     """
 
-    def __init__(self, claim: TuningClaim, search_steps: int, log: TrainingLog) -> None:
-        self._claim, self._search_steps, self._log = claim, search_steps, log
+    def __init__(self, claim: TuningClaim, search_steps: int, log: TrainingLog, select: str = AUC) -> None:
+        self._claim, self._search_steps, self._log, self._select = claim, search_steps, log, select
         self._candidates, self._best_candidate = 0, 0.0
 
     @contextmanager
@@ -36,19 +39,29 @@ class TuningLog:
 
     def validated(self, phase: str, epoch: int, valid_auc: float) -> None:
         """An epoch of a search or a re-training."""
-        if phase != "candidate":
+        if phase != "candidate" and self._select == AUC:
             self._report(min(epoch, self._search_steps) if phase == "search" else self._search_steps + epoch, valid_auc)
+
+    def retrained(self, record: EpochRecord) -> None:
+        """An epoch of the re-training, where something else than the AUC decides.
+
+        Raises:
+            StoppedEarly: it is worse than half of the trials.
+        """
+        if self._select != AUC:
+            self._report(self._search_steps + record.epoch, record.rank(self._select).score)
 
     def candidate_ended(self, valid_auc: float | None) -> None:
         """The end of a candidate."""
         self._candidates += 1
         self._best_candidate = max(self._best_candidate, valid_auc or 0.0)
-        self._report(self._candidates, self._best_candidate)
+        if self._select == AUC:
+            self._report(self._candidates, self._best_candidate)
 
-    def _report(self, step: int, valid_auc: float) -> None:
-        if not np.isfinite(valid_auc):
+    def _report(self, step: int, score: float) -> None:
+        if not np.isfinite(score):
             return
-        self._claim.trial.report(valid_auc, step)
+        self._claim.trial.report(score, step)
         if self._claim.trial.should_prune():
             raise StoppedEarly(f"worse than half of the trials in epoch {step - self._search_steps} of the re-training")
 

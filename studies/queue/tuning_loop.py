@@ -9,7 +9,7 @@ from dataclasses import replace
 from nas_fusion.studies.cells.cell import Trained, search_and_retrain
 from nas_fusion.studies.cells.failures import Failure, clear_up, stops_the_run
 from nas_fusion.studies.queue.tuning_log import TuningLog
-from nas_fusion.studies.queue.tuning_trials import Tuning, TuningClaim
+from nas_fusion.studies.queue.tuning_trials import AUC, Tuning, TuningClaim
 from nas_fusion.studies.queue.workplace import POLL_SECONDS, Workplace
 from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import make_job
@@ -67,12 +67,12 @@ def _run_next(place: Workplace, tuning: Tuning, listener: TuningListener) -> boo
 def _try(place: Workplace, tuning: Tuning, claim: TuningClaim) -> str:
     seed = place.assembly.settings.seeds[0]
     around = place.surroundings.labelled(strategy=tuning.strategy, seed=seed, tuning_trial=claim.slot)
-    log = TuningLog(claim, tuning.search_steps, around.training_log)
+    log = TuningLog(claim, tuning.search_steps, around.training_log, tuning.select)
     around = replace(around, training_log=log, engine=None)
     label = f"{tuning.strategy} tuning {claim.slot + 1}/{tuning.trials}"
     job = make_job(place.assembly, tuning.strategy, seed, claim.values, label=label, surroundings=around)
     try:
-        trained = search_and_retrain(place.assembly, job)
+        trained = search_and_retrain(place.assembly, job, log.retrained)
     except StoppedEarly as stop:
         tuning.prune(claim, {})
         return f"pruned: {stop}"
@@ -87,6 +87,8 @@ def _try(place: Workplace, tuning: Tuning, claim: TuningClaim) -> str:
 
 
 def _tried(tuning: Tuning, claim: TuningClaim, trained: Trained) -> str:
-    valid_auc = trained.retrained.fit.best_valid_auc
-    tuning.finish(claim, valid_auc, {"design": str(trained.kept.outcome.design), "samples": trained.samples})
-    return f"valid {valid_auc:.4f}"
+    fit = trained.retrained.fit
+    attributes = {"design": str(trained.kept.outcome.design), "samples": trained.samples}
+    score = None if tuning.select == AUC else fit.best_rank.score
+    tuning.finish(claim, fit.best_valid_auc, attributes, score)
+    return f"valid {fit.best_valid_auc:.4f}" + ("" if score is None else f", {tuning.select} {abs(score):.4f}")

@@ -32,7 +32,16 @@ from nas_fusion.system.seals import digest
 STARTUP_TRIALS = 6
 """Trials at random (the first: the defaults) before the estimator and the pruner take over."""
 
+AUC = "auc"
+"""By what trials are compared, unless the recipe says otherwise."""
+
 _SLOT, _SEAL = "nas-fusion:slot", "nas-fusion:sha256"
+_SELECT = "nas-fusion:select"
+"""Of the study: by what its trials are compared, where that is not the AUC."""
+
+_VALID_AUC = "valid_auc"
+"""Of a trial: its AUC, where that is not its value."""
+
 _REOPENED = "nas-fusion:reopened"
 """Of the study: the number of the trial with which it began again."""
 
@@ -67,6 +76,8 @@ class Tuning:
         trials: how many, failed ones included.
         seed: of the proposals.
         search_steps: the most steps that a search takes: epochs of a supernet, or candidates.
+        select: by what trials are compared, one of `nas_fusion.bounds.SELECTIONS`; one that has begun by the AUC goes
+            on by it.
         watch: notices dead processes.
     """
 
@@ -79,10 +90,12 @@ class Tuning:
     seed: int
     search_steps: int
     watch: Watch = field(default_factory=Watch)
+    select: str = AUC
 
     def __post_init__(self) -> None:
         self.study = open_study(self.storage, tuning_name(self.study_name, self.strategy))
         self._keep_ranges()
+        self._keep_selection()
         # A search, and a re-training's first epoch, say little about how the re-training ends.
         warmup = self.search_steps + 2
         self.study.pruner = MedianPruner(n_startup_trials=STARTUP_TRIALS - 1, n_warmup_steps=warmup, n_min_trials=3)
@@ -93,6 +106,14 @@ class Tuning:
         if begun and begun[0]:
             self.distributions = begun[0]
             self.defaults = {name: value for name, value in self.defaults.items() if name in begun[0]}
+
+    def _keep_selection(self) -> None:
+        """Values of one tuning have to be of one kind; before this was chosen, they were AUCs."""
+        kept = self.study.user_attrs.get(_SELECT, AUC if self._used() else self.select)
+        if kept != self.select:
+            self.select = kept
+        elif kept != AUC and _SELECT not in self.study.user_attrs:
+            self.study.set_user_attr(_SELECT, kept)
 
     def finished(self) -> bool:
         """Whether every slot has an outcome."""
@@ -119,10 +140,20 @@ class Tuning:
         """A context in which others see that this process runs the trial; what it does not finish is given back."""
         return held_or_given_back(self.storage, claim.trial_id)
 
-    def finish(self, claim: TuningClaim, valid_auc: float, attributes: Mapping[str, Any]) -> None:
-        """The trial is done."""
-        seal = _seal(claim.slot, claim.trial.params, valid_auc)
-        self._end(claim, TrialState.COMPLETE, {**attributes, _SEAL: seal}, valid_auc)
+    def finish(
+        self, claim: TuningClaim, valid_auc: float, attributes: Mapping[str, Any], score: float | None = None
+    ) -> None:
+        """The trial is done.
+
+        Args:
+            claim: which one.
+            valid_auc: of its re-training.
+            attributes: what else is kept of it.
+            score: what decides instead of the AUC, the larger the better; None by the AUC.
+        """
+        value, told = (valid_auc, {}) if score is None else (score, {_VALID_AUC: valid_auc})
+        seal = _seal(claim.slot, claim.trial.params, value, *told.values())
+        self._end(claim, TrialState.COMPLETE, {**attributes, **told, _SEAL: seal}, value)
 
     def prune(self, claim: TuningClaim, attributes: Mapping[str, Any]) -> None:
         """The trial was stopped early; Optuna takes its last report as its value."""
@@ -151,11 +182,11 @@ class Tuning:
         if not complete:
             return None
         best = max(complete, key=lambda t: (t.value, -t.number))
-        defaults = [t.value for t in complete if t.system_attrs.get(_SLOT) == 0]
+        defaults = [_valid_auc(t) for t in complete if t.system_attrs.get(_SLOT) == 0]
         number, pruned, failed = self.counts()
         return TuningResult(
             values=best.params,
-            valid_auc=float(best.value or 0.0),
+            valid_auc=_valid_auc(best),
             default_valid_auc=defaults[0] if defaults else None,
             trials=number,
             pruned=pruned,
@@ -165,8 +196,8 @@ class Tuning:
         )
 
     def _check(self, trial: FrozenTrial) -> None:
-        seal = trial.user_attrs.get(_SEAL)
-        if seal is not None and seal != _seal(trial.system_attrs.get(_SLOT), trial.params, trial.value):
+        seal, told = trial.user_attrs.get(_SEAL), [trial.user_attrs[n] for n in (_VALID_AUC,) if n in trial.user_attrs]
+        if seal is not None and seal != _seal(trial.system_attrs.get(_SLOT), trial.params, trial.value, *told):
             raise StudyError(
                 f"the storage is damaged: trial {trial.number} of {self.study.study_name!r} was changed since it ended"
             )
@@ -211,8 +242,14 @@ class Tuning:
             return TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, constant_liar=True)
 
 
-def _seal(slot: Any, params: Mapping[str, Any], value: float | None) -> str:
-    return digest({"slot": slot, "params": dict(params), "value": value})
+def _seal(slot: Any, params: Mapping[str, Any], value: float | None, valid_auc: float | None = None) -> str:
+    """Of a trial that something else than its AUC decided on, the AUC as well."""
+    told = {} if valid_auc is None else {_VALID_AUC: valid_auc}
+    return digest({"slot": slot, "params": dict(params), "value": value, **told})
+
+
+def _valid_auc(trial: FrozenTrial) -> float:
+    return float(trial.user_attrs.get(_VALID_AUC, trial.value or 0.0))
 
 
 def suggest(trial: optuna.Trial, name: str, where: BaseDistribution) -> Any:

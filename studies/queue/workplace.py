@@ -97,6 +97,7 @@ def tunings(place: Workplace) -> list[Tuning]:
         Tuning(
             place.storage, place.name, name, h.distributions(), h.defaults(), settings.tune, settings.seeds[0],
             _search_steps(place.assembly, place.assembly.entries[name]), place.watch,
+            settings.recipe.select,
         )
         for name, h in place.assembly.hyperparameters.items()
     ]  # fmt: skip

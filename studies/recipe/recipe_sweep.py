@@ -25,8 +25,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.errors import StudyError
 from nas_fusion.records import ChosenRecipe, TriedRecipe
-from nas_fusion.statistics import difference_error
-from nas_fusion.studies.queue.tuning_trials import suggest
+from nas_fusion.statistics import difference_error, paired_error
+from nas_fusion.studies.queue.tuning_trials import AUC, suggest
 from nas_fusion.studies.recipe.swept_values import SweptValues
 from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held_or_given_back, storage_id
 from nas_fusion.studies.storage.optuna_storage import open_study
@@ -51,20 +51,20 @@ def recipe_name(study: str) -> str:
     return f"{study} / recipe"
 
 
-def is_behind(aucs: Sequence[float], best: float, epochs: int) -> bool:
+def is_behind(scores: Sequence[float], best: float, epochs: int) -> bool:
     """Whether a training cannot reach the best one any more, going on as it did between the last two rungs.
 
     Regularised models begin slowly and end high, so what counts is not where a training is but where it may end.
 
     Args:
-        aucs: validation AUC after every epoch.
+        scores: what validation chooses by after every epoch, the larger the better.
         best: of the trainings that have ended.
         epochs: the most that there will be.
     """
-    if len(aucs) % RUNG or len(aucs) < 2 * RUNG or len(aucs) >= epochs:
+    if len(scores) % RUNG or len(scores) < 2 * RUNG or len(scores) >= epochs:
         return False
-    now, before = max(aucs), max(aucs[:-RUNG])
-    return now + (now - before) / RUNG * (epochs - len(aucs)) < best
+    now, before = max(scores), max(scores[:-RUNG])
+    return now + (now - before) / RUNG * (epochs - len(scores)) < best
 
 
 @dataclass
@@ -81,8 +81,8 @@ class OutOfReach(BasePruner):
         """See `optuna.pruners.BasePruner`."""
         ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         best = max((t.value for t in ended if t.value is not None), default=None)
-        aucs = [trial.intermediate_values[step] for step in sorted(trial.intermediate_values)]
-        return best is not None and is_behind(aucs, best, self.epochs)
+        scores = [trial.intermediate_values[step] for step in sorted(trial.intermediate_values)]
+        return best is not None and is_behind(scores, best, self.epochs)
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class SweepClaim:
         slot: its place in the sweep.
         values: what is tried.
         epochs: the most that it may take.
+        select: what decides, one of `nas_fusion.bounds.SELECTIONS`.
     """
 
     trial: optuna.Trial
@@ -102,6 +103,7 @@ class SweepClaim:
     slot: int
     values: Mapping[str, Any]
     epochs: int
+    select: str = AUC
 
 
 @dataclass
@@ -187,7 +189,7 @@ class RecipeSweep:
         self.study.sampler = self._sampler(slot)
         where = self.swept.distributions(self.study.user_attrs.get(_WIDTHS, self.swept.widths()))
         values = {name: suggest(trial, name, distribution) for name, distribution in where.items()}
-        return SweepClaim(trial, trial_id, slot, values, self._epochs_left(ended))
+        return SweepClaim(trial, trial_id, slot, values, self._epochs_left(ended), self._select(ended))
 
     def holding(self, claim: SweepClaim) -> AbstractContextManager[None]:
         """A context in which others see that this process trains; what it does not finish is given back."""
@@ -207,7 +209,7 @@ class RecipeSweep:
             claim.trial.set_user_attr(_SEAL, _seal(claim.slot, asdict(tried)))
             if error:
                 claim.trial.set_user_attr("error", error)
-            self.study.tell(claim.trial, tried.valid_auc if state == TrialState.COMPLETE else None, state=state)
+            self.study.tell(claim.trial, _score(tried) if state == TrialState.COMPLETE else None, state=state)
         except UpdateFinishedTrialError:
             return  # taken for dead meanwhile: another process has the slot now
 
@@ -229,9 +231,9 @@ class RecipeSweep:
             return ChosenRecipe.from_dict(known)
         tried = () if self.is_idle else tuple(self._tried(trial) for trial in self._ended())
         compared = [one for one in tried if one.valid_auc is not None and one.ended != "behind"]
-        best = max(compared, key=_auc, default=None)  # the first of equal ones
-        margin = 0.0 if not tried or tried[0] not in compared else difference_error(_auc(tried[0]), *self.valid)
-        is_better = best is not None and (not margin or _auc(best) > _auc(tried[0]) + margin)
+        best = max(compared, key=_score, default=None)  # the first of equal ones
+        margin = 0.0 if not tried or tried[0] not in compared else self._margin(tried[0])
+        is_better = best is not None and (not margin or _score(best) > _score(tried[0]) + margin)
         return ChosenRecipe(
             reference=self.reference,
             values=best.values if best is not None and is_better else self.swept.own(),
@@ -240,6 +242,7 @@ class RecipeSweep:
             train_rows=self.swept.train_rows,
             margin=margin,
             note=self.note or self._why_own(tried, compared),
+            select=_by(tried, self.swept.settings.recipe.select),
         )
 
     def _why_own(self, tried: Sequence[TriedRecipe], compared: Sequence[TriedRecipe]) -> str:
@@ -248,6 +251,19 @@ class RecipeSweep:
         if tried and not compared:
             return "nothing that was tried could be trained, so the comparison's own values are kept"
         return ""
+
+    def _margin(self, own: TriedRecipe) -> float:
+        """How far another recipe may be better by chance.
+
+        An AUC within groups is taken for one of all rows, which is the surer of both: the margin is then a small one.
+        """
+        if own.score_error is not None:
+            return paired_error(own.score_error)
+        return difference_error(_score(own), *self.valid)
+
+    def _select(self, ended: Sequence[FrozenTrial]) -> str:
+        """What decides: as the comparison says, but a sweep goes on by what it began with."""
+        return _by([self._tried(trial) for trial in ended], self.swept.settings.recipe.select)
 
     def _running(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -279,8 +295,13 @@ class RecipeSweep:
             return TPESampler(seed=seed, n_startup_trials=1)
 
 
-def _auc(tried: TriedRecipe) -> float:
-    return tried.valid_auc or 0.0
+def _by(tried: Sequence[TriedRecipe], select: str) -> str:
+    """By what trainings are compared, some of which may have been compared by the AUC, before that could be chosen."""
+    return AUC if any(one.valid_auc is not None and one.score is None for one in tried) else select
+
+
+def _score(tried: TriedRecipe) -> float:
+    return (tried.valid_auc or 0.0) if tried.score is None else tried.score
 
 
 def _seal(slot: Any, tried: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from nas_fusion.search import Budget, SearchTask, retrain, run_search
 from nas_fusion.settings import ComparisonSettings, RunSettings
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies.cells.failures import Failure, clear_up, stops_the_run
+from nas_fusion.studies.queue.tuning_trials import AUC
 from nas_fusion.studies.queue.workplace import POLL_SECONDS, Workplace
 from nas_fusion.studies.recipe.recipe_file import keep_recipe, kept_recipe
 from nas_fusion.studies.recipe.recipe_sweep import RecipeSweep, SweepClaim
@@ -25,12 +26,15 @@ from nas_fusion.studies.setup.memory import check_memory
 from nas_fusion.studies.setup.study_space import make_space
 from nas_fusion.studies.storage.holds import at_work
 from nas_fusion.system.deadline import check_deadline
-from nas_fusion.training import EpochRecord
+from nas_fusion.training import EpochRecord, predictions_of
+from nas_fusion.training.quality import logloss_error
 from nas_fusion.training_log import StoppedEarly
 
 REFERENCE = "parallel"
 """On what recipes are tried: a design of the search space, so all that is swept acts on it as on what is searched; it
 has crosses and deep blocks; and every comparison has it."""
+
+LOGLOSS = "logloss"
 
 SweepListener = Callable[[TriedRecipe, int, float, float], None]
 """Called with each training of this process: how many there were, and how many passes of how many are spent."""
@@ -144,7 +148,8 @@ class _Watched:
     start: float = field(default_factory=time.perf_counter)
     epochs: int = 0
     samples: int = 0
-    best: float | None = None
+    best: EpochRecord | None = None
+    score_error: float | None = None
 
     def validated(self, record: EpochRecord) -> None:
         """An epoch has ended.
@@ -153,16 +158,26 @@ class _Watched:
             StoppedEarly: the training is behind.
         """
         self.epochs, self.samples = record.epoch, record.samples
-        self.best = max(self.best or 0.0, record.valid_auc)
-        self.claim.trial.report(record.valid_auc, record.epoch)
+        score = record.rank(self.claim.select).score
+        if self.best is None or score > self.best.rank(self.claim.select).score:
+            self.best = record
+        self.claim.trial.report(score, record.epoch)
         if self.claim.trial.should_prune():
             raise StoppedEarly("it cannot reach the best so far")
 
     def tried(self, ended: str) -> TriedRecipe:
         """How it has ended."""
-        best = None if ended == "failed" else self.best
-        seconds = time.perf_counter() - self.start
-        return TriedRecipe(dict(self.claim.values), best, self.epochs, self.samples, seconds, ended)
+        best, select = None if ended == "failed" else self.best, self.claim.select
+        return TriedRecipe(
+            dict(self.claim.values),
+            None if best is None else best.valid_auc,
+            self.epochs,
+            self.samples,
+            time.perf_counter() - self.start,
+            ended,
+            None if best is None or select == AUC else best.rank(select).score,
+            self.score_error,
+        )
 
 
 def _try(place: Workplace, sweep: RecipeSweep, claim: SweepClaim) -> TriedRecipe:
@@ -210,6 +225,8 @@ def _train(
 
         retrained = retrain(entry, outcome, task, replace(config, max_epochs=claim.epochs), validated)
         training.result(retrained.fit.best_valid_auc)
+    if claim.select == LOGLOSS and claim.slot == 0:
+        watched.score_error = logloss_error(predictions_of(retrained.model, dataset.valid, config))
     return retrained.fit.stopped
 
 

@@ -184,7 +184,7 @@ def test_trees_stop_by_what_validation_chooses_by(
 ) -> None:
     """No number of trees up to the last one that was tried would have been better."""
     monkeypatch.setattr(boosted_trees, "PATIENCE", 7)
-    own = {"rounds": 60, "learning_rate": 0.3}
+    own: dict[str, Any] = {"rounds": 60, "learning_rate": 0.3}
     model = fitted(name, grouped, select=select, **own)
     assert isinstance(model, boosted_trees.BoostedTrees)
     assert (model.stopped, model.passes < 60) == ("patience", True)

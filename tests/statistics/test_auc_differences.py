@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from nas_fusion.statistics import auc_error, auc_standard_error, difference_error
+from nas_fusion.statistics import auc_error, auc_standard_error, difference_error, paired_error
 
 POSITIVES, NEGATIVES = 60, 240
 LABELS = np.repeat([1, 0], [POSITIVES, NEGATIVES])
@@ -44,3 +44,10 @@ def test_a_difference_is_surer_than_either_auc() -> None:
 
 def test_a_perfect_model_has_none() -> None:
     assert auc_standard_error(1.0, 5, 5) == 0
+
+
+def test_what_is_measured_on_the_same_rows_differs_less() -> None:
+    rng = np.random.default_rng(5)
+    shared, own = rng.normal(size=(40_000, 1)), rng.normal(size=(40_000, 2))
+    measured = 0.6**0.5 * shared + 0.4**0.5 * own  # of error 1 each, correlated by .6
+    assert paired_error(1.0, 0.6) == pytest.approx((measured[:, 0] - measured[:, 1]).std(), rel=0.01)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
 from nas_fusion.errors import OptionError, StudyError
@@ -30,6 +31,7 @@ from nas_fusion.studies.queue.tuning_log import TuningLog
 from nas_fusion.studies.queue.tuning_trials import STARTUP_TRIALS, Tuning
 from nas_fusion.studies.setup.announcements import TUNING, find_announced
 from nas_fusion.studies.storage.leases import give_back
+from nas_fusion.training import EpochRecord
 from nas_fusion.training_log import SilentLog, StoppedEarly
 
 pytestmark = pytest.mark.slow
@@ -160,6 +162,91 @@ def test_candidates_are_compared_by_their_best_so_far(tmp_path: Path) -> None:
             training.result(auc)
     train(log, [], [0.8])
     assert found.study.trials[-1].intermediate_values == {1: 0.6, 2: 0.6, 3: 0.7, 4: 0.8}
+
+
+def epoch(number: int, auc: float, logloss: float, gauc: float | None = None) -> EpochRecord:
+    return EpochRecord(number, 100 * number, 1.0, auc, logloss, 0.5, gauc)
+
+
+@pytest.mark.parametrize(("select", "reported"), [("logloss", {4: -0.6, 5: -0.5}), ("gauc", {4: 0.55, 5: 0.65})])
+def test_trials_are_compared_by_what_validation_chooses_by(
+    tmp_path: Path, select: str, reported: dict[int, float]
+) -> None:
+    """A search tells of AUCs only, which must not stand beside other numbers."""
+    found = replace(tuning(tmp_path), search_steps=3, select=select)
+    claim = found.claim()
+    assert claim is not None
+    log = TuningLog(claim, 3, SilentLog(), found.select)
+    train(log, [0.9], [0.8, 0.9])
+    with log.training("candidate") as training:
+        training.result(0.95)
+    log.retrained(epoch(1, 0.8, 0.6, 0.55))
+    log.retrained(epoch(2, 0.9, 0.5, 0.65))
+    assert found.study.trials[-1].intermediate_values == reported
+
+
+def test_by_the_auc_the_records_of_a_retraining_are_not_told_twice(tmp_path: Path) -> None:
+    found = tuning(tmp_path)
+    claim = found.claim()
+    assert claim is not None
+    log = TuningLog(claim, 1, SilentLog())
+    train(log, [], [0.8])
+    log.retrained(epoch(1, 0.3, 0.6))
+    assert found.study.trials[-1].intermediate_values == {2: 0.8}
+
+
+def test_the_best_trial_is_that_of_the_best_score(tmp_path: Path) -> None:
+    """The better logloss wins over the better AUC; the result tells the AUC."""
+    found = replace(tuning(tmp_path, trials=3), select="logloss")
+    for auc, logloss in ((0.8, 0.5), (0.9, 0.6), (0.7, 0.4)):
+        claim = found.claim()
+        assert claim is not None
+        found.finish(claim, auc, {}, -logloss)
+    result = found.result()
+    assert result is not None
+    assert (result.valid_auc, result.default_valid_auc) == (0.7, 0.8)
+    assert found.study.best_value == -0.4
+    again = replace(tuning(tmp_path, trials=3), select="logloss")
+    assert (again.select, again.result()) == ("logloss", result)
+
+
+def test_an_auc_that_did_not_decide_is_sealed_too(tmp_path: Path) -> None:
+    found = replace(tuning(tmp_path, trials=1), select="logloss")
+    claim = found.claim()
+    assert claim is not None
+    found.finish(claim, 0.8, {}, -0.5)
+    trial = found.study.trials[0]
+    with pytest.raises(StudyError, match="was changed since it ended"):
+        found._check(_with_auc(trial, 0.99))
+
+
+def _with_auc(trial: FrozenTrial, auc: float) -> FrozenTrial:
+    trial.user_attrs = {**trial.user_attrs, "valid_auc": auc}
+    return trial
+
+
+def test_a_tuning_that_began_by_the_auc_goes_on_by_it(tmp_path: Path) -> None:
+    """As those did that ``--select`` did not reach yet: values of one study have to be of one kind."""
+    begun = tuning(tmp_path)
+    run(begun, 2)
+    again = replace(tuning(tmp_path), select="logloss")
+    assert again.select == "auc"
+    new = replace(tuning(tmp_path, name="other"), select="logloss")
+    assert new.select == "logloss"
+    assert replace(new, select="auc").select == "logloss", "another process knows it from the storage"
+
+
+def test_a_tuning_follows_the_selection(dataset: EncodedDataset, tmp_path: Path) -> None:
+    """A real one, whose values are the re-trainings' loglosses."""
+    settings = replace(SETTINGS, strategies=("logistic-regression",), tune=2)
+    settings = replace(settings, recipe=replace(SETTINGS.recipe, select="logloss"))
+    result = tune(settings, dataset, tmp_path / "study")
+    storage = open_storage(StudyFolder(tmp_path / "study").storage_url)
+    (name,) = (s.study_name for s in optuna.get_all_study_summaries(storage) if "tuning" in s.study_name)
+    study = optuna.load_study(study_name=name, storage=storage)
+    values = [trial.value for trial in study.trials]
+    assert all(value is not None and -1 < value < -0.1 for value in values), values
+    assert result.valid_auc == max(study.trials, key=lambda t: t.value or 0).user_attrs["valid_auc"] > 0.5
 
 
 @pytest.mark.parametrize("name", [name for name, _ in STRATEGIES])

@@ -11,8 +11,8 @@ import pytest
 
 from nas_fusion.data import SearchData, prepare
 from nas_fusion.errors import OptionError, TrainingError
-from nas_fusion.training import FitResult, Rank, TrainConfig, fit, validation_monitor
-from nas_fusion.training.quality import rank_of
+from nas_fusion.training import FitResult, Predictions, Rank, TrainConfig, fit, validation_monitor
+from nas_fusion.training.quality import logloss_error, rank_of
 from tests.training.test_fit import SmallModel
 
 CONFIG = TrainConfig(learning_rate=0.1, batch_size=256, max_epochs=6, patience=0, device="cpu")
@@ -88,3 +88,14 @@ def test_validation_counts_rows_by_their_weights(data: SearchData) -> None:
     ones: Any = np.ones(len(data.valid), np.float32)
     same = trained(replace(data, valid=replace(data.valid, weights=ones)))
     assert [r.valid_auc for r in same.history] == pytest.approx([r.valid_auc for r in plain.history], abs=1e-12)
+
+
+def test_the_error_of_a_logloss_is_that_of_a_mean() -> None:
+    rng = np.random.default_rng(2)
+    logits, labels = rng.normal(size=500), rng.integers(0, 2, 500)
+    losses = np.log1p(np.exp(-np.where(labels == 1, logits, -logits)))
+    assert logloss_error(Predictions.of(logits, labels)) == pytest.approx(losses.std() / 500**0.5)
+    weights = rng.integers(1, 3, 500)  # the same as the weighted mean's
+    mean = np.average(losses, weights=weights)
+    expected = np.sqrt(((weights * (losses - mean)) ** 2).sum()) / weights.sum()
+    assert logloss_error(Predictions.of(logits, labels, weights)) == pytest.approx(expected)

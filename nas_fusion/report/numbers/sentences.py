@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from nas_fusion.bounds import SELECTIONS
 from nas_fusion.records import NORMALISED_ENTROPY, CellRecord, ChosenRecipe, ComparisonInfo, FailedCell
 from nas_fusion.report.number_words import listed, plain, seconds
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Decision, Standings
@@ -179,8 +180,8 @@ def recipe_words(recipe: ChosenRecipe) -> str:
         f"{recipe.passes:.1f} passes over the training rows (at most {recipe.allowed:.1f}), {seconds(recipe.seconds)} s"
     )
     return (
-        f"Recipe: {what}, the same for all strategies; by validation AUC of {recipe.reference} with one seed, {tried}. "
-        f"What that took is in no strategy's account: {cost}."
+        f"Recipe: {what}, the same for all strategies; by {SELECTIONS[recipe.select]} of {recipe.reference} "
+        f"with one seed, {tried}. What that took is in no strategy's account: {cost}."
     )
 
 

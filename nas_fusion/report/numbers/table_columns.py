@@ -105,13 +105,15 @@ def recipe_table(recipe: ChosenRecipe) -> TextTable:
             f"{at + 1}{' *' if at == best else ''}",
             *(plain(one.values[name]) for name in names),
             MISSING if one.valid_auc is None else short(one.valid_auc),
+            *([] if recipe.select == "auc" else [MISSING if one.score is None else short(abs(one.score))]),
             str(one.epochs),
             seconds(one.seconds),
             ended[one.ended],
         )
         for at, one in enumerate(recipe.tried)
     )
-    return TextTable(("tried", *names, "validation AUC", "epochs", "s", "ended"), rows)
+    by = dict.fromkeys([SELECTIONS["auc"], SELECTIONS[recipe.select]])
+    return TextTable(("tried", *names, *by, "epochs", "s", "ended"), rows)
 
 
 def agreement_table(found: Sequence[Agreement]) -> TextTable:

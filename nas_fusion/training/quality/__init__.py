@@ -6,6 +6,7 @@ from nas_fusion.training.quality.calibration import (
     calibration_error,
     calibration_ratio,
     logloss,
+    logloss_error,
     normalised_entropy,
     reliability,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "calibration_ratio",
     "grouped_auc",
     "logloss",
+    "logloss_error",
     "normalised_entropy",
     "pr_auc",
     "probabilities",

@@ -14,6 +14,7 @@ from nas_fusion.errors import StudyError
 from nas_fusion.records import ChosenRecipe, TriedRecipe
 from nas_fusion.report.pages.html_page import report_html
 from nas_fusion.settings import ComparisonSettings, DataOptions, ModelSettings, RecipeSettings
+from nas_fusion.statistics import paired_error
 from nas_fusion.studies import Comparison, StudyFolder, compare, load_preset, open_storage, rewrite_reports, work_on
 from nas_fusion.studies.recipe.recipe_file import read_recipe
 from nas_fusion.studies.recipe.recipe_sweep import recipe_name
@@ -172,3 +173,20 @@ def test_a_comparison_that_is_too_small_keeps_the_defaults_and_says_so(dataset: 
     assert not result.info.recipe.tried
     assert "too few to choose a recipe" in result.report.recipe_note[0]
     assert result.info.settings["recipe"]["embedding_l2"] == 0
+
+
+def test_a_sweep_follows_the_selection(dataset: EncodedDataset, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, recipe=replace(SETTINGS.recipe, select="logloss"))
+    done = compare(settings, dataset, tmp_path / "study")
+    recipe = done.info.recipe
+    assert recipe is not None
+    assert recipe == read_recipe(done.folder)
+    scores = [one.score for one in recipe.tried]
+    assert all(score is not None and -1 < score < -0.1 for score in scores)
+    assert recipe.tried[0].score_error is not None
+    assert 0.005 < recipe.tried[0].score_error < 0.1  # of some 80 validation rows
+    assert recipe.margin == pytest.approx(paired_error(recipe.tried[0].score_error))
+    table = done.report.recipe_table
+    assert table is not None
+    assert "by validation logloss of parallel" in done.folder.report_markdown.read_text("utf-8")
+    assert table.rows[0][table.heads.index("validation logloss")] == f"{-(recipe.tried[0].score or 0):.4f}".lstrip("0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from nas_fusion.errors import StudyError
-from nas_fusion.records import TriedRecipe
+from nas_fusion.records import ChosenRecipe, TriedRecipe
 from nas_fusion.settings import ComparisonSettings, DataOptions, RecipeSettings
 from nas_fusion.statistics import difference_error
 from nas_fusion.studies import open_storage
@@ -94,6 +94,41 @@ def test_own_values_stay_where_the_gain_is_within_the_noise(gain: float, is_chos
     assert 0.0010 < chosen.margin < 0.0025
     assert (chosen.values == chosen.tried[1].values) is is_chosen
     assert (chosen.values == sweep.swept.own()) is not is_chosen
+
+
+def by_logloss(storage: BaseStorage, allowed: float = 4) -> RecipeSweep:
+    """The same where validation chooses by logloss."""
+    sweep = sweep_in(storage, allowed)
+    settings = replace(SETTINGS, recipe=replace(SETTINGS.recipe, select="logloss"))
+    return replace(sweep, swept=replace(sweep.swept, settings=settings))
+
+
+@pytest.mark.parametrize(("logloss", "is_chosen"), [(0.4995, False), (0.4980, True)])
+def test_the_better_logloss_is_chosen_by_logloss(logloss: float, is_chosen: bool, tmp_path: Path) -> None:
+    """Though its AUC is the worse one; with the margin of a difference of mean losses."""
+    sweep = by_logloss(storage_in(tmp_path))
+    for auc, loss, error in ((0.7, 0.5, 0.003), (0.6, logloss, None)):
+        claim = sweep.claim()
+        assert claim is not None
+        assert claim.select == "logloss"
+        sweep.finish(claim, replace(ended(claim), valid_auc=auc, score=-loss, score_error=error))
+    chosen = sweep.chosen()
+    assert chosen.margin == pytest.approx((2 * 0.05) ** 0.5 * 0.003)
+    assert (chosen.values == chosen.tried[1].values) is is_chosen
+    assert [trial.value for trial in sweep.study.trials] == [-0.5, -logloss]
+    assert ChosenRecipe.from_dict(asdict(chosen)) == chosen
+
+
+def test_a_sweep_that_began_by_the_auc_goes_on_by_it(tmp_path: Path) -> None:
+    run(sweep_in(storage_in(tmp_path), allowed=4), 1)
+    claim = by_logloss(storage_in(tmp_path)).claim()
+    assert claim is not None
+    assert claim.select == "auc"
+
+
+def test_a_training_of_small_losses_can_be_behind() -> None:
+    assert is_behind([-0.5, -0.5, -0.5, -0.5], -0.4, 20)
+    assert not is_behind([-0.5, -0.5, -0.48, -0.47], -0.4, 20)
 
 
 def test_another_process_waits_while_one_trains(tmp_path: Path) -> None:
