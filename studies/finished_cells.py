@@ -72,14 +72,15 @@ class FinishedCells:
         known = {*self.records, *(Cell(cell.strategy, cell.seed) for cell in left_out)}
         lost = dict.fromkeys(self.lost(), "it was finished, but its cell.json is gone, and the storage has no copy")
         reasons = self.failures | lost
-        missing = [cell for cell in self._table_order() if cell not in known]
+        missing = [cell for cell in self.table_order() if cell not in known]
         return tuple(FailedCell(c.strategy, c.seed, reasons.get(c, "it was never run")) for c in missing)
 
     def in_order(self) -> list[CellRecord]:
         """The records in the order of the table."""
-        return [self.records[cell] for cell in self._table_order() if cell in self.records]
+        return [self.records[cell] for cell in self.table_order() if cell in self.records]
 
-    def _table_order(self) -> list[Cell]:
+    def table_order(self) -> list[Cell]:
+        """Every cell, in the order of the table."""
         settings = self.place.assembly.settings
         return [Cell(name, seed) for name in settings.strategies for seed in settings.seeds]
 

@@ -14,6 +14,7 @@ from nas_fusion.report.numbers.decision import Decision, Row, decide
 from nas_fusion.report.numbers.report_model import ReportModel, report_model
 from nas_fusion.report.numbers.sentences import decision_in_words, headline, left_out_words
 from nas_fusion.report.numbers.summaries import AT_CHANCE, Margins, Spread, StrategySummary, summarise
+from nas_fusion.report.pages.chosen_page import ChosenPage, chosen_html, chosen_page
 from nas_fusion.report.pages.csv_files import (
     CLOCK,
     COLUMNS,
@@ -32,6 +33,7 @@ __all__ = [
     "CLOCK",
     "COLUMNS",
     "FURTHER_FIGURES",
+    "ChosenPage",
     "Decision",
     "FurtherFigure",
     "Margins",
@@ -39,6 +41,8 @@ __all__ = [
     "Row",
     "Spread",
     "StrategySummary",
+    "chosen_html",
+    "chosen_page",
     "clean",
     "comparison_caption",
     "comparison_figures",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from nas_fusion.system.deadline import Deadline, TimeIsUp, until
 SHARE, FEWEST_SECONDS = 0.01, 3.0
 """Of what a study takes by the first glance, timing may take this part, but always a few seconds."""
 
+SHARE_OF_LIMIT = 0.02
+"""Of a time limit."""
+
 THREADS = "OMP_NUM_THREADS"
 
 logger = logging.getLogger("nas_fusion")
@@ -46,18 +50,29 @@ def foresight(
     finished = place.folder.finished_cells()
     if (say is None and not deadline.is_set) or finished >= cells:
         return None
-    try:
-        forecast = foresee(place.assembly, processes)
-    except NasFusionError as error:
-        logger.warning("how long it will take cannot be told: %s", words_of(error))
-        return Forecast(Paces(place.assembly, Pace(0.0, 0.0, 0.0)))
+    forecast = foreseen(place, processes, deadline)
     if say is not None:
         for line in foresight_words(forecast, processes, finished):
             say(line)
     return forecast
 
 
-def foresee(assembly: Assembly, processes: int = 1) -> Forecast:
+def foreseen(place: Workplace, processes: int, deadline: Deadline) -> Forecast:
+    """As `foresee`; where nothing can be told it knows nothing, and will learn from what is finished.
+
+    Args:
+        place: where it is computed.
+        processes: that compute side by side.
+        deadline: of everything, of which the timing takes a small part.
+    """
+    try:
+        return foresee(place.assembly, processes, SHARE_OF_LIMIT * deadline.left)
+    except NasFusionError as error:
+        logger.warning("how long it will take cannot be told: %s", words_of(error))
+        return Forecast(Paces(place.assembly, Pace(0.0, 0.0, 0.0)))
+
+
+def foresee(assembly: Assembly, processes: int = 1, most: float = math.inf) -> Forecast:
     """Time what a comparison is made of; no result depends on it.
 
     Where that takes a hundredth of the whole, the reference is trained to its end, which tells about how many epochs
@@ -66,14 +81,15 @@ def foresee(assembly: Assembly, processes: int = 1) -> Forecast:
     Args:
         assembly: of the comparison.
         processes: that will compute side by side, sharing the cores.
+        most: seconds that the timing may take.
 
     Raises:
         NasFusionError: not even the reference can be trained on a piece of the log.
     """
     with _threads_of_one(processes):
-        paces = measured_paces(assembly, lambda known: _allowed(Forecast(known), processes))
+        paces = measured_paces(assembly, lambda known: min(most, _allowed(Forecast(known), processes)))
         forecast = Forecast(paces)
-        return replace(forecast, epochs=_pilot(forecast, SHARE * forecast.whole(processes)))
+        return replace(forecast, epochs=_pilot(forecast, min(most, SHARE * forecast.whole(processes))))
 
 
 def _allowed(glance: Forecast, processes: int) -> float:

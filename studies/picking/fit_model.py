@@ -1,0 +1,272 @@
+"""`fit`: from a log to one model, within a time limit."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from nas_fusion.data import EncodedDataset
+from nas_fusion.errors import NothingFinishedError
+from nas_fusion.records import CellRecord, ChosenRecipe, FailedCell
+from nas_fusion.report import chosen_html, chosen_page, duration
+from nas_fusion.settings import ComparisonSettings, RunSettings
+from nas_fusion.strategy import StrategyEntry
+from nas_fusion.studies.finished_cells import CellListener, FinishedCells
+from nas_fusion.studies.nni_views import recording
+from nas_fusion.studies.picking.model_place import check_out, put_model
+from nas_fusion.studies.picking.waves import NOT_NEEDED, SHARES, Waves
+from nas_fusion.studies.queue.cell_book import Cell, CellBook
+from nas_fusion.studies.queue.cell_loop import run_cells
+from nas_fusion.studies.queue.local_workers import local_workers
+from nas_fusion.studies.queue.workplace import Workplace, cell_book, coordinating
+from nas_fusion.studies.recipe.recipe_sweep import RecipeSweep
+from nas_fusion.studies.recipe.sweep_passes import FEWEST
+from nas_fusion.studies.recipe.sweeping import (
+    SweepListener,
+    choose_recipe,
+    prepare_sweep,
+    recipe_sweep,
+    record_recipe,
+    settled,
+)
+from nas_fusion.studies.setup.announcements import announce
+from nas_fusion.studies.setup.assembly import assemble
+from nas_fusion.studies.setup.jobs import Surroundings
+from nas_fusion.studies.setup.study_checks import check_study, processes_for
+from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.study_info import comparison_info
+from nas_fusion.studies.timing.foresight import after_sweep, foreseen
+from nas_fusion.studies.timing.schedule import Schedule
+from nas_fusion.system.deadline import Deadline, TimeIsUp, until
+from nas_fusion.system.files import write_text
+
+SWEEP_SHARE = 0.2
+"""Of the time that is left behind boosted trees, so much may choosing the recipe take."""
+
+LAST_SHARE, LAST_SECONDS = 0.03, 5.0
+"""Of a time limit, so much is kept for writing the model and its page."""
+
+logger = logging.getLogger("nas_fusion")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `fit` has found.
+
+    Args:
+        model: the folder of the model; `nas_fusion.load` opens it.
+        study: everything that was tried.
+        chosen: the cell whose model that is.
+        records: every finished cell.
+        left_out: the cells for which there was no time, or that were not needed, and why.
+        failures: the cells that could not be computed, and why.
+        seconds: that it took.
+    """
+
+    model: Path
+    study: StudyFolder
+    chosen: CellRecord
+    records: tuple[CellRecord, ...]
+    left_out: tuple[FailedCell, ...]
+    failures: tuple[FailedCell, ...]
+    seconds: float
+
+
+def fit(
+    settings: ComparisonSettings,
+    dataset: EncodedDataset,
+    out: str | Path,
+    *,
+    study: str | Path | None = None,
+    time_limit: float | None = None,
+    processes: int = RunSettings.processes,
+    console: Console | None = None,
+    listener: CellListener | None = None,
+    sweep_listener: SweepListener | None = None,
+    say: Callable[[str], None] | None = None,
+    command: str | None = None,
+) -> Fitted:
+    """Try what may be good within a time limit, and put the model that is best on validation rows into a folder.
+
+    First what one would pick instead of a network (logistic regression, boosted trees); then a recipe is chosen, and
+    hand-made models, the quickest first, and searches are tried with one seed; the best few get further seeds. The
+    strategy with the best mean on validation is chosen, and of its models the best. Whatever was tried stays in the
+    study folder: the same call again goes on there, with another limit if it has one.
+
+    Args:
+        settings: what may be tried: its strategies, and the most seeds that any of them gets; see `fit_settings`.
+        dataset: the encoded log.
+        out: folder of the model; it is there whole or not at all. An older model there is replaced.
+        study: the study folder; ``<out>-study`` if not given.
+        time_limit: seconds for everything; without one everything is tried.
+        processes: this one and workers that it starts on this machine; 0: one per core. The log must be in a file.
+        console: where progress bars appear; None for none.
+        listener: told of every cell.
+        sweep_listener: told of every training that chooses the recipe.
+        say: told, in lines, what is done.
+        command: the command that repeats it, for the page.
+
+    Raises:
+        OptionError: the place for the model is something else's.
+        StudyError: the study folder belongs to other settings, or to another process.
+        NothingFinishedError: nothing could be trained in the time.
+        WriteError, StorageError: the disk is full, or the storage is away; what is finished is kept.
+    """
+    deadline = Deadline(math.inf if time_limit is None else time_limit)
+    target, folder = Path(out), StudyFolder(study_of(out) if study is None else study)
+    check_out(target)
+    check_study(settings, folder.path)
+    folder.check(settings, dataset.fingerprint)
+    processes = processes_for(processes)
+    assembly = assemble(settings, dataset, folder.latency, processes=processes)
+    with coordinating(assembly, folder, None) as unwatched, recording(folder, settings) as recorder:
+        place = replace(unwatched, surroundings=Surroundings(console, recorder))
+        book = cell_book(place)
+        info = comparison_info(settings, dataset, command)
+        table = FinishedCells(place, info, book, recorder, listener or (lambda record, done, total: None))
+        announce(book.study, settings, dataset.fingerprint)
+        table.collect()
+        for cell in table.lost():
+            book.repeat(cell)
+        picking = Picking(place, book, table, deadline, processes, say or (lambda line: None), sweep_listener)
+        chosen = picking.run()
+        left_out, records = picking.left_out(), tuple(table.in_order())
+        failures = table.without_record(left_out)
+        if chosen is None:
+            raise NothingFinishedError(failures or left_out)
+        info = replace(table.info, failures=failures, left_out=left_out, time_limit=time_limit, ended=True)
+        write_text(folder.comparison, info.to_json() + "\n")
+        order = picking.waves.standings()
+        page = chosen_page(chosen, records, info, str(target), deadline.elapsed, order)
+        put_model(folder.cell(chosen.strategy, chosen.seed), target, chosen_html(page))
+    return Fitted(target, folder, chosen, records, left_out, failures, deadline.elapsed)
+
+
+def study_of(out: str | Path) -> Path:
+    """The study folder of a model whose user names none."""
+    return Path(out).with_name(f"{Path(out).name}-study")
+
+
+@dataclass
+class Picking:
+    """One call of `fit` while it runs.
+
+    Args:
+        place: where it works.
+        book, table: the cells, and their results.
+        deadline: when it has to be over.
+        processes: that compute side by side.
+        say: told what is done.
+        sweep_listener: told of every training that chooses the recipe.
+    """
+
+    place: Workplace
+    book: CellBook
+    table: FinishedCells
+    deadline: Deadline
+    processes: int
+    say: Callable[[str], None]
+    sweep_listener: SweepListener | None
+
+    def __post_init__(self) -> None:
+        limit = self.deadline.seconds
+        sooner = self.deadline.sooner(min(LAST_SHARE * limit, LAST_SECONDS) if self.deadline.is_set else 0.0)
+        settings = self.place.assembly.settings
+        self.schedule = Schedule(foreseen(self.place, self.processes, self.deadline), sooner, self.processes)
+        self.waves = Waves(self.book, self.schedule, self._compute, self.table.in_order, settings.recipe.select)
+
+    def run(self) -> CellRecord | None:
+        """Spend the time; the cell whose model is chosen, None if none is finished."""
+        try:
+            with until(self.schedule.deadline):
+                self._spend()
+        except TimeIsUp:
+            self.say(f"the time limit of {duration(self.deadline.seconds)} is up: what ran then counts as not done")
+        self.book.leave_out(self.book.waiting())
+        self.table.collect()
+        return self._best()
+
+    def left_out(self) -> tuple[FailedCell, ...]:
+        """The cells that were not tried, and why, in the order of the table."""
+        finished, failed = self.book.done(), self.book.failures()
+        why = self.waves.left_out
+        cells = [cell for cell in self.table.table_order() if cell not in finished and cell not in failed]
+        return tuple(FailedCell(c.strategy, c.seed, why.get(c, self._why_not(c))) for c in cells)
+
+    def _why_not(self, cell: Cell) -> str:
+        return NOT_NEEDED if cell.seed != self._seeds[0] else "left out: the time was up"
+
+    @property
+    def _seeds(self) -> tuple[int, ...]:
+        return self.place.assembly.settings.seeds
+
+    def _spend(self) -> None:
+        entries = list(self.place.assembly.entries.values())
+        self._wave(
+            "what one would pick instead of a network", [e for e in entries if e.fit_model is not None], "general"
+        )
+        self._settle()
+        rest = [e for e in entries if e.fit_model is None]
+        self._wave("hand-made models", [e for e in rest if e.kind == "reference"], "hand-made")
+        self._wave("searches", [e for e in rest if e.kind != "reference"], "searches")
+        self.say("further seeds of the best few")
+        self.waves.further_seeds(self._seeds)
+
+    def _wave(self, what: str, entries: list[StrategyEntry], share: str) -> None:
+        if entries:
+            self.say(f"{what}: {', '.join(entry.name for entry in entries)}")
+            limited = SHARES[share] if self.deadline.is_set else 1.0
+            self.waves.run([Cell(entry.name, self._seeds[0]) for entry in entries], limited)
+
+    def _settle(self) -> None:
+        """Choose the recipe, as far as there is time for it."""
+        sweep = recipe_sweep(self.place, self.processes)
+        if sweep is None or all(entry.fit_model is not None for entry in self.place.assembly.entries.values()):
+            return
+        prepare_sweep(self.place, sweep)
+        if not sweep.finished():
+            self._bound(sweep)
+            self.say(f"recipe: {sweep.note or f'{sweep.allowed:.0f} passes over the training rows to choose it'}")
+        recipe = choose_recipe(self.place, sweep, self.sweep_listener)
+        record_recipe(self.place, recipe)
+        prepare_sweep(self.place, sweep)  # workers take it as it is
+        self._settled(settled(self.place, sweep, recipe, self.processes), recipe)
+
+    def _settled(self, place: Workplace, recipe: ChosenRecipe | None) -> None:
+        self.place = self.table.place = place
+        assembly = place.assembly
+        info = comparison_info(assembly.settings, assembly.dataset, self.table.info.command, recipe=recipe)
+        self.table.info = info
+        self.schedule.forecast = after_sweep(self.schedule.forecast, assembly, recipe)
+
+    def _bound(self, sweep: RecipeSweep) -> None:
+        data, pace = self.place.assembly.dataset, self.schedule.forecast.paces.reference
+        one = pace.seconds(len(data.train), len(data.valid)) - pace.start
+        if self.deadline.is_set and one > 0:
+            sweep.allowed = min(sweep.allowed, SWEEP_SHARE * self.schedule.deadline.left / one)
+            if sweep.allowed < FEWEST and not sweep.note:
+                sweep.note = f"time for {sweep.allowed:.0f} passes, too few to choose by, so the defaults are kept"
+
+    def _compute(self, before_claim: Callable[[], None]) -> None:
+        with self._helped(len(self.book.waiting())):
+            run_cells(self.place, self.book, {}, lambda words: self.table.collect(), before_claim=before_claim)
+
+    @contextmanager
+    def _helped(self, waiting: int) -> Iterator[None]:
+        count = min(self.processes, waiting) - 1
+        with local_workers(count, self.place.folder.storage_url, self.place.name, self.place.folder.path):
+            yield
+
+    def _best(self) -> CellRecord | None:
+        """Of the strategy with the best mean on validation, the best model."""
+        records = self.table.in_order()
+        if not records:
+            return None
+        best = self.waves.standings()[0]
+        return max((r for r in records if r.strategy == best), key=self.waves.rank)

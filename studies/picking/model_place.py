@@ -1,0 +1,46 @@
+"""Where the model goes: whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from nas_fusion.errors import OptionError, WriteError
+from nas_fusion.system.files import new_folder, write_text
+from nas_fusion.system.places import check_folder_place
+
+PAGE = "report.html"
+MODEL = "model"
+"""Of a cell: the folder of its model."""
+
+
+def check_out(out: Path) -> None:
+    """Refuse a place where something else than a model is.
+
+    Raises:
+        OptionError: there is.
+    """
+    check_folder_place("out", out)
+    if out.is_dir() and any(out.iterdir()) and not (out / PAGE).is_file():
+        raise OptionError("out", "a new folder, or one with a model of an earlier fit", str(out))
+
+
+def put_model(cell: Path, out: Path, page: str) -> None:
+    """Copy a cell's model, with a page about it; the folder gets its name when all is there.
+
+    Args:
+        cell: folder of the cell.
+        out: folder of the model; an older one is replaced.
+        page: HTML.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    source = cell / MODEL if (cell / MODEL).is_dir() else cell
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with new_folder(out) as place:
+            shutil.copytree(source, place, dirs_exist_ok=True)
+            write_text(place / PAGE, page)
+    except OSError as error:
+        raise WriteError(out, error.strerror or error) from error
