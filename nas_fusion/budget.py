@@ -77,10 +77,8 @@ class Budget:
         text = text.strip()
         if len(text) > _LONGEST:
             raise OptionError("budget", _FORMS, text)
-        if match := _SECONDS.fullmatch(text):
-            seconds = float(match["number"]) * _SECONDS_OF[match["unit"]]
-            if seconds:
-                return cls(seconds=seconds)
+        if seconds := seconds_in(text):
+            return cls(seconds=seconds)
         if match := _CANDIDATES.fullmatch(text):
             number, each = int(match["number"]), _samples(match["each"] or "1x", train_rows)
             if number and each:
@@ -104,6 +102,12 @@ class Budget:
         each = self.samples // self.candidates
         trainings = "candidate training" if self.candidates == 1 else "candidate trainings"
         return f"{self.candidates} {trainings} of {each:,} samples ({seen})"
+
+
+def seconds_in(text: str) -> float | None:
+    """The seconds that a text like ``90s``, ``20m`` or ``2h`` means; None if it means none, or zero."""
+    match = _SECONDS.fullmatch(text.strip()[:_LONGEST])
+    return float(match["number"]) * _SECONDS_OF[match["unit"]] or None if match else None
 
 
 def _samples(text: str, train_rows: int) -> int:

@@ -14,6 +14,8 @@ from nas_fusion.studies.cells.cell import find_design, run_cell, train_design
 from nas_fusion.studies.comparing import Comparison, compare
 from nas_fusion.studies.dashboard_server import dashboard
 from nas_fusion.studies.kept_models import open_cell, save_older_model
+from nas_fusion.studies.picking.fit_model import Fitted, fit, study_of
+from nas_fusion.studies.picking.model_place import check_out
 from nas_fusion.studies.presets import Preset, check_settings, load_preset, preset_names
 from nas_fusion.studies.setup.announcements import Announced, find_all_announced, find_announced
 from nas_fusion.studies.setup.assembly import Assembly, assemble, schema_fingerprint
@@ -44,6 +46,7 @@ __all__ = [
     "Assembly",
     "Comparison",
     "ComparisonSettings",
+    "Fitted",
     "Hyperparameters",
     "Job",
     "LimitSettings",
@@ -58,6 +61,7 @@ __all__ = [
     "TuningResult",
     "assemble",
     "check_comparison",
+    "check_out",
     "check_runnable",
     "check_settings",
     "check_storage",
@@ -72,6 +76,7 @@ __all__ = [
     "find_all_announced",
     "find_announced",
     "find_design",
+    "fit",
     "is_built_in",
     "is_suite",
     "load_preset",
@@ -86,6 +91,7 @@ __all__ = [
     "run_cell",
     "save_older_model",
     "schema_fingerprint",
+    "study_of",
     "train_design",
     "tune",
     "without_record",

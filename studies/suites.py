@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from nas_fusion.studies.setup.study_checks import check_comparison, check_size
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.studies.study_reports import has_ended, rewrite_reports
+from nas_fusion.system.deadline import Deadline
 from nas_fusion.system.files import sweep, write_text
 from nas_fusion.system.places import check_folder_place
 from nas_fusion.system.seals import read_sealed, sealed
@@ -101,6 +103,8 @@ def compare_suite(
     reference: str | None = None,
     latex: Path | None = None,
     processes: int = RunSettings.processes,
+    time_limit: float | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Suite:
     """Run the comparisons that are not finished, one data set after the other, then report on all of them.
 
@@ -116,12 +120,15 @@ def compare_suite(
             `compare`.
         latex: a file for the table over all data sets in LaTeX.
         part_listener: told of each data set before its comparison begins.
+        time_limit: seconds for everything; each data set gets an equal part of what is left then.
+        say: as of `compare`, for each data set.
 
     Raises:
         OptionError: no data sets, or two of the same name.
         StudyError: the folder is a comparison's own; not one cell of any data set could be run; and whatever else
             `compare` raises.
     """
+    deadline = Deadline(math.inf if time_limit is None else time_limit)
     names = [part.name for part in parts]
     if not names or len(set(names)) < len(names):
         raise OptionError("data", "data sets with different names, at least one", names)
@@ -149,7 +156,7 @@ def compare_suite(
         for part in parts:
             offer(part.settings, part.dataset, root / part.name, storage, shared[part.name])
     comparisons, failures = [], []
-    for part in parts:
+    for before, part in enumerate(parts):
         if part_listener is not None:
             part_listener(part, root / part.name)
         try:
@@ -157,7 +164,8 @@ def compare_suite(
                 part.settings, part.dataset, root / part.name, storage=storage, name=shared.get(part.name),
                 engine=engine, nni_config=nni_config, console=console,
                 listener=listener, tuning_listener=tuning_listener, sweep_listener=sweep_listener, command=command,
-                reference=reference, processes=processes,
+                reference=reference, processes=processes, say=say,
+                time_limit=None if time_limit is None else max(deadline.left, 0) / (len(parts) - before),
             )  # fmt: skip
         except NothingFinishedError as error:
             failures.append((part.name, str(error)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from nas_fusion.studies.setup.hyperparameters import Hyperparameters, TuningResu
 from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_checks import check_study
 from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.timing.foresight import foreseen, tuning_words
+from nas_fusion.system.deadline import Deadline
 from nas_fusion.system.files import write_text
 from nas_fusion.system.seals import sealed
 
@@ -34,6 +37,7 @@ def tune(
     storage: str | None = None,
     console: Console | None = None,
     listener: TuningListener | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> TuningResult:
     """Search hyperparameters with which the strategy's designs reach a better validation AUC after re-training.
 
@@ -46,6 +50,7 @@ def tune(
         storage: URL of Optuna's storage, which workers may share; in the folder if not given.
         console: where progress bars appear; None for none.
         listener: told of every trial of this process.
+        say: told, in lines, what will be done and about how long it takes, before it begins.
 
     Raises:
         OptionError: not one strategy, or no trials.
@@ -63,6 +68,8 @@ def tune(
         (tuning,) = tunings(place)
         announce(tuning.study, settings, dataset.fingerprint, TUNING)
         tuning.reopen()
+        if say is not None and not tuning.finished():
+            say(tuning_words(foreseen(place, 1, Deadline())))
         with recording(study, settings) as recorder:
             run_tunings(replace(place, surroundings=Surroundings(console, recorder)), [tuning], listener)
         result = tuning.result()

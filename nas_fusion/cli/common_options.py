@@ -8,7 +8,8 @@ from pathlib import Path
 from nas_fusion import bounds
 from nas_fusion.errors import OptionError
 from nas_fusion.settings import SYNTHETIC, ComparisonSettings, Panel, TrainConfig
-from nas_fusion.settings.option import number, path, text
+from nas_fusion.settings.dotted_names import QUICK, QUICK_SEEDS
+from nas_fusion.settings.option import flag, number, path, text
 
 A_LOG = (
     "The log: a file; a folder, a quoted pattern ('logs/*.csv'), or paths with commas between, for a log in parts; on "
@@ -19,6 +20,10 @@ A_PRESET = (
     "override it."
 )
 A_STRATEGY = "Its name (see `nasfusion strategies`)."
+QUICK_WORDS = (
+    f"{QUICK_SEEDS} seed, a budget of {QUICK['budget']} and {QUICK['candidates']} candidates for every search, "
+    f"{QUICK['recipe.retrain_epochs']} epochs of re-training, no sweep of the recipe"
+)
 DEFAULT_STRATEGY = "optfusion-hard"
 SEEDS_FORM = f"how many ({bounds.MANY_SEEDS.range}), or a list like 3,5,8 of different ones, each {bounds.SEED.range}"
 
@@ -54,10 +59,19 @@ class SeveralLogs:
         "all", "`all`, or names with commas between them (see `nasfusion strategies`).", panel=Panel.BUDGET,
         metavar="NAMES", first=True,
     )  # fmt: skip
-    seeds: tuple[int, ...] = text(
-        ComparisonSettings.seeds, "How many (0, 1, …), or a list like 3,5,8.", panel=Panel.BUDGET, metavar="SEEDS",
+    seeds: tuple[int, ...] | None = text(
+        None, "How many (0, 1, …), or a list like 3,5,8.", panel=Panel.BUDGET, metavar="SEEDS",
         form=SEEDS_FORM, read=parse_seeds, first=True, shown=str(len(ComparisonSettings.seeds)),
     )  # fmt: skip
+    quick: bool = flag(
+        False, f"A smaller comparison that is still fair: {QUICK_WORDS}, wherever you say nothing else.",
+        panel=Panel.BUDGET,
+    )  # fmt: skip
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seeds that were given, or those that hold without any."""
+        return self.seeds or (ComparisonSettings.seeds[:QUICK_SEEDS] if self.quick else ComparisonSettings.seeds)
 
 
 @dataclass(frozen=True)

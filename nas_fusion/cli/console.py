@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shlex
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from nas_fusion.errors import harmless
+from nas_fusion.system.told import STAGES, keep
 
 if TYPE_CHECKING:
     from nas_fusion.records import TriedRecipe
@@ -37,12 +39,30 @@ def output() -> Iterator[Console]:
     handler.addFilter(_harmless_record)
     logger = logging.getLogger("nas_fusion")
     logger.addHandler(handler)
+    stages = _StageLines(console)
+    if not console.is_terminal:  # bars show them there
+        STAGES.addHandler(stages)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield console
     finally:
         logger.removeHandler(handler)
+        STAGES.removeHandler(stages)
+
+
+class _StageLines(logging.Handler):
+    """A line, with a clock, for everything that begins."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console, self._start = console, time.monotonic()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it."""
+        seconds = int(time.monotonic() - self._start)
+        clock = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        _print(self._console, f"{clock} {record.getMessage()}")
 
 
 def _warnings_handler() -> logging.Handler:
@@ -69,7 +89,15 @@ def for_progress(console: Console) -> Console | None:
 
 
 def print_plain(console: Console, line: str) -> None:
-    """A line as it is: names of folders, logs and columns may look like markup, or hold what a terminal obeys."""
+    """A line as it is: names of folders, logs and columns may look like markup, or hold what a terminal obeys.
+
+    The log of the study that runs, if one does, keeps it.
+    """
+    keep(harmless(line))
+    _print(console, line)
+
+
+def _print(console: Console, line: str) -> None:
     console.print(harmless(line), highlight=False, markup=False, soft_wrap=True)
 
 

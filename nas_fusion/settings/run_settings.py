@@ -7,11 +7,28 @@ from pathlib import Path
 from typing import Literal
 
 from nas_fusion import bounds
+from nas_fusion.budget import seconds_in
+from nas_fusion.errors import OptionError
 from nas_fusion.settings.option import Panel, check_fields, number, path, text, word
 
 EngineName = Literal["in-process", "nni"]
 
 STORAGES = "postgresql://…, mysql://…, journal:///FILE, grpc://HOST:PORT"
+
+
+TIME_FORM = "a time like 90s, 20m or 2h"
+
+
+def read_time(text: str) -> float:
+    """The seconds that a time limit means.
+
+    Raises:
+        OptionError: it means none.
+    """
+    seconds = seconds_in(text)
+    if seconds is None:
+        raise OptionError("time-limit", TIME_FORM, text)
+    return seconds
 
 
 @dataclass(frozen=True)
@@ -23,6 +40,7 @@ class RunSettings:
         engine: ``in-process``, or ``nni``: NNI's training service runs the trainings of searches.
         nni_config: NNI's own configuration (YAML), for services elsewhere; with the engine ``nni``.
         processes: so many cells at once; 0: one per core.
+        time_limit: seconds for everything; None: as long as it takes.
 
     Raises:
         OptionError: a value is out of its range.
@@ -48,6 +66,17 @@ class RunSettings:
         "So many cells at once, by processes that share the cores; 0: one per core.",
         panel=Panel.RUN,
         first=True,
+    )
+
+    time_limit: float | None = text(
+        None,
+        "For everything, like 90s, 20m or 2h: what does not fit is left out, whole seeds or else whole strategies.",
+        panel=Panel.BUDGET,
+        metavar="TIME",
+        form=TIME_FORM,
+        read=read_time,
+        first=True,
+        shown="none",
     )
 
     def __post_init__(self) -> None:

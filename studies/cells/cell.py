@@ -24,6 +24,7 @@ from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import Job, Surroundings, make_job
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import new_folder
+from nas_fusion.system.told import tell
 from nas_fusion.training import EpochRecord, Metrics, Predictions, evaluate, metrics_of, predictions_of
 
 logger = logging.getLogger("nas_fusion")
@@ -141,6 +142,8 @@ def train_design(assembly: Assembly, job: Job, design: Found) -> tuple[Retrained
 
 def _retrain_and_test(assembly: Assembly, job: Job, outcome: SearchOutcome) -> tuple[Retrained, Predictions, Metrics]:
     data = assembly.dataset
+    if job.entry.kind != "reference":
+        tell(f"{job.task.label} is re-trained")
     with job.task.training_log.training("re-train", outcome.design) as training:
         retrained = job.retrain(outcome, lambda record: training.validated(record.valid_auc))
         predictions = predictions_of(retrained.model, data.test, job.task.config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,20 +11,19 @@ from nas_fusion.studies.queue.cell_book import Cell, CellBook
 from nas_fusion.studies.timing.forecast import Forecast
 from nas_fusion.studies.timing.schedule import Schedule
 from nas_fusion.system.deadline import Deadline, TimeIsUp, until
+from nas_fusion.system.told import tell
 from nas_fusion.training.quality import Rank, rank_of
 
 FINALISTS = (4, 3, 2)
 """So many of the best get a second, a third, a fourth seed …; the last number holds for all further ones."""
 
 SHARES = {"general": 0.4, "hand-made": 0.6, "searches": 0.6}
-"""Of the time that is left when it begins, so much may a wave take; what it does not take is left for those behind it."""
+"""Of the time that is left when it begins, so much may a wave take; what it does not take is left for the next ones."""
 
 OVERRUN = 1.5
 """A cell that has begun in the time of its wave may take longer by this factor of it, before it is ended."""
 
 NOT_NEEDED = "left out: only the best few are trained with further seeds"
-
-logger = logging.getLogger("nas_fusion")
 
 
 @dataclass
@@ -124,9 +122,10 @@ class Waves:
 
     def _give_up(self, cells: Sequence[Cell], wave: Deadline) -> None:
         for cell in self.book.leave_out(cells):
-            about = duration(self.forecast.cell(cell.strategy))
-            self.left_out[cell] = f"left out: about {about}, and {duration(max(wave.left, 0))} were left for its kind"
-            logger.info("%s, seed %d %s", cell.strategy, cell.seed, self.left_out[cell])
+            about, left = self.forecast.cell(cell.strategy), max(wave.left, 0.0)
+            why = f"about {duration(about)}, and {duration(left)} were left" if about > left else "the time was up"
+            self.left_out[cell] = f"left out: {why}"
+            tell(f"{cell.strategy}, seed {cell.seed} {self.left_out[cell]}")
 
 
 def mean_rank(ranks: Sequence[Rank]) -> Rank:

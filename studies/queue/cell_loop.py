@@ -15,6 +15,7 @@ from nas_fusion.studies.queue.tuning_loop import Tuned
 from nas_fusion.studies.queue.workplace import POLL_SECONDS, Workplace
 from nas_fusion.studies.storage.holds import at_work
 from nas_fusion.system.deadline import check_deadline
+from nas_fusion.system.told import tell
 
 
 @at_work()
@@ -65,6 +66,7 @@ def run_cells(
 def _run_claimed(place: Workplace, book: CellBook, claim: Claim, tuned: Mapping[str, Tuned], remote: bool) -> str:
     cell = claim.cell
     name = f"{cell.strategy}, seed {cell.seed}"
+    tell(f"{name} begins")
     try:
         with book.holding(claim):
             # A cell that was written but not yet marked as done when the process was killed is not run again.

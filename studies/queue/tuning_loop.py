@@ -15,6 +15,7 @@ from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import make_job
 from nas_fusion.studies.storage.holds import at_work
 from nas_fusion.system.deadline import check_deadline
+from nas_fusion.system.told import tell
 from nas_fusion.training_log import StoppedEarly
 
 TuningListener = Callable[[str, int, int, str], None]
@@ -67,6 +68,7 @@ def _run_next(place: Workplace, tuning: Tuning, listener: TuningListener) -> boo
 def _try(place: Workplace, tuning: Tuning, claim: TuningClaim) -> str:
     seed = place.assembly.settings.seeds[0]
     around = place.surroundings.labelled(strategy=tuning.strategy, seed=seed, tuning_trial=claim.slot)
+    tell(f"tuning of {tuning.strategy}, trial {claim.slot + 1} of {tuning.trials} begins")
     log = TuningLog(claim, tuning.search_steps, around.training_log, tuning.select)
     around = replace(around, training_log=log, engine=None)
     label = f"{tuning.strategy} tuning {claim.slot + 1}/{tuning.trials}"

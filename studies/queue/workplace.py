@@ -19,6 +19,7 @@ from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.leases import Watch
 from nas_fusion.studies.storage.optuna_storage import open_storage
+from nas_fusion.system.told import kept_in
 
 POLL_SECONDS = 0.5
 """How long a process waits before it looks again for what others have done."""
@@ -79,7 +80,8 @@ def coordinating(
     with folder.locked(assembly.settings, assembly.dataset.fingerprint):
         opened = shared or open_storage(folder.storage_url)
         assembly.limits.remember_in(folder.latency)
-        yield Workplace(assembly, folder, opened, name or folder.name)
+        with kept_in(folder.log):
+            yield Workplace(assembly, folder, opened, name or folder.name)
 
 
 def cell_book(place: Workplace) -> CellBook:

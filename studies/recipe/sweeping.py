@@ -26,6 +26,7 @@ from nas_fusion.studies.setup.memory import check_memory
 from nas_fusion.studies.setup.study_space import make_space
 from nas_fusion.studies.storage.holds import at_work
 from nas_fusion.system.deadline import check_deadline
+from nas_fusion.system.told import tell
 from nas_fusion.training import EpochRecord, predictions_of
 from nas_fusion.training.quality import logloss_error
 from nas_fusion.training_log import StoppedEarly
@@ -182,6 +183,7 @@ class _Watched:
 
 def _try(place: Workplace, sweep: RecipeSweep, claim: SweepClaim) -> TriedRecipe:
     watched = _Watched(claim)
+    tell(f"recipe {claim.slot + 1} begins, {sweep.passes():.0f} of {sweep.allowed:.0f} passes spent")
     try:
         stopped = _train(place, sweep.swept.apply(claim.values), claim, watched, sweep)
     except StoppedEarly:

@@ -38,8 +38,9 @@ class StudyFolder:
     ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``: what the reports
     say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``, ``report.md``,
     ``best_model.*`` (whatever made it) and ``best_design.*`` (the best that a search found): the outcome;
-    ``recipe.json``: the recipe that a sweep has chosen; ``latency.json``: what was measured for a limit on latency;
-    ``nni/`` and ``artifacts/``: what NNI's web UI and Optuna's dashboard show; ``tracked.json``: what trackers know.
+    ``log.txt``: what was told and warned of while it ran; ``recipe.json``: the recipe that a sweep has chosen;
+    ``latency.json``: what was measured for a limit on latency; ``nni/`` and ``artifacts/``: what NNI's web UI and
+    Optuna's dashboard show; ``tracked.json``: what trackers know.
 
     Args:
         path: the folder.
@@ -58,6 +59,7 @@ class StudyFolder:
         self.best = self.path / "best"
         self.nni = self.path / "nni"
         self.artifacts = self.path / "artifacts"
+        self.log = self.path / "log.txt"
         self.latency = self.path / "latency.json"
         self.tracked = self.path / "tracked.json"
         self.tuned = self.path / "tuned.json"

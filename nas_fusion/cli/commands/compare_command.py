@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from nas_fusion.cli.console import for_progress, output, print_plain, print_trie
 from nas_fusion.cli.log_reading import DEFAULT_STUDIES, data_line, default_study, prepare_log
 from nas_fusion.errors import OptionError
 from nas_fusion.settings import ComparisonSettings, EngineName, OutputSettings, RunSettings
-from nas_fusion.settings.dotted_names import settings_from
+from nas_fusion.settings.dotted_names import QUICK, settings_from
 
 if TYPE_CHECKING:
     from nas_fusion.records import CellRecord, TriedRecipe
@@ -45,6 +45,8 @@ class _How(_Places):
     tuning_listener: Callable[[str, int, int, str], None]
     sweep_listener: Callable[[TriedRecipe, int, float, float], None]
     command: str
+    time_limit: float | None
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,14 @@ class _Asked:
         asked.check_tuned(entries)
         names = tuple(entry.name for entry in entries)
         parameters = strategy_parameters(asked.parameters, self.assigned.set, names)
-        values = with_choice_of(folder, asked.values)
-        return settings_from(values, source=log, strategies=names, seeds=self.logs.seeds, parameters=parameters)
+        values = with_choice_of(folder, self._quick(asked.values))
+        return settings_from(values, source=log, strategies=names, seeds=self.logs.all_seeds, parameters=parameters)
+
+    def _quick(self, values: Mapping[str, object]) -> Mapping[str, object]:
+        """The settings with those of `--quick`, if it was given: they win over the preset, and options over them."""
+        if not self.logs.quick:
+            return values
+        return {**values, **{name: value for name, value in QUICK.items() if not self.given.has(name)}}
 
     def all_settings(self, folders: Sequence[Path]) -> list[ComparisonSettings]:
         """Those of every log."""
@@ -103,6 +111,8 @@ class _Asked:
             "tuning_listener": partial(print_tuning, console),
             "sweep_listener": partial(print_tried, console),
             "command": shown_command(sys.argv[1:]),
+            "time_limit": self.where.time_limit,
+            "say": partial(print_plain, console),
         }
 
 

@@ -61,7 +61,7 @@ def tune(
         print_plain(console, f"study folder: {folder}")
         result = tune_strategy(
             settings, dataset, folder, storage=where.storage, console=for_progress(console),
-            listener=partial(print_tuning, console),
+            listener=partial(print_tuning, console), say=partial(print_plain, console),
         )  # fmt: skip
         console.print(_tuning_table(result, settings, entry, len(dataset.train)))
         for line in tuning_words(result):
@@ -112,5 +112,6 @@ TUNE = Command(
     without=(
         "concurrency", "tune", "anytime_test", "importance", "predictions", "track", "recipe.soft_learning_rate",
         "recipe.choice", "recipe.sweep_passes", "RunSettings.engine", "RunSettings.nni_config", "RunSettings.processes",
+        "RunSettings.time_limit",
     ),
 )  # fmt: skip

@@ -1,0 +1,109 @@
+"""`fit`: what it tries, what it chooses, where the model goes, and how it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nas_fusion.data import EncodedDataset, prepare
+from nas_fusion.errors import NothingFinishedError, OptionError
+from nas_fusion.settings import ComparisonSettings, DataOptions, ModelSettings, RecipeSettings
+from nas_fusion.studies import Fitted, check_out, fit
+from nas_fusion.system.deadline import TimeIsUp
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = ComparisonSettings(
+    source="synthetic:3000",
+    data=DataOptions(),
+    strategies=("random", "stacked", "parallel", "logistic-regression", "lightgbm"),
+    seeds=(0, 1, 2),
+    budget="1x",
+    candidates=2,
+    model=ModelSettings(levels=1, emb_dim=2),
+    recipe=RecipeSettings(choice="defaults", learning_rate=0.01, retrain_epochs=2),
+    device="cpu",
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
+    return prepare("synthetic:3000", cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def fitted(dataset: EncodedDataset, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    return fit(SETTINGS, dataset, tmp_path_factory.mktemp("fit") / "model", command="nasfusion fit")
+
+
+def test_everything_is_tried_and_the_best_few_get_further_seeds(fitted: Fitted) -> None:
+    assert {r.strategy for r in fitted.records if r.seed == 0} == set(SETTINGS.strategies)
+    assert [sum(r.seed == seed for r in fitted.records) for seed in SETTINGS.seeds] == [5, 4, 3]
+    first = sorted((r for r in fitted.records if r.seed == 0), key=lambda r: -r.valid_auc)
+    assert {r.strategy for r in fitted.records if r.seed == 1} == {r.strategy for r in first[:4]}
+    assert len(fitted.left_out) == 3
+    assert all("only the best few" in cell.reason for cell in fitted.left_out)
+
+
+def test_the_best_mean_on_validation_is_chosen_and_of_its_seeds_the_best(fitted: Fitted) -> None:
+    of = {name: [r for r in fitted.records if r.strategy == name] for name in SETTINGS.strategies}
+    means = {name: sum(r.valid_auc for r in rs) / len(rs) for name, rs in of.items() if len(rs) == 3}
+    assert fitted.chosen.strategy == max(means, key=lambda name: means[name])
+    assert fitted.chosen.valid_auc == max(r.valid_auc for r in of[fitted.chosen.strategy])
+
+
+def test_the_page_says_what_beat_what(fitted: Fitted) -> None:
+    page = (fitted.model / "report.html").read_text()
+    assert f"the model is {fitted.chosen.strategy} (" in page
+    assert all(name in page for name in SETTINGS.strategies)
+    assert "nasfusion predict" in page
+
+
+def test_it_goes_on_where_it_was_and_replaces_its_own_model(
+    fitted: Fitted, dataset: EncodedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is left to be computed")
+
+    monkeypatch.setattr("nas_fusion.studies.queue.cell_loop.run_cell", never)
+    again = fit(SETTINGS, dataset, fitted.model)
+    assert again.chosen == fitted.chosen
+    assert again.records == fitted.records
+
+
+def test_nothing_else_is_replaced(dataset: EncodedDataset, tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("mine")
+    with pytest.raises(OptionError, match="out must be a new folder, or one with a model of an earlier fit"):
+        fit(SETTINGS, dataset, tmp_path)
+    check_out(tmp_path / "new")
+
+
+def test_when_the_time_is_up_the_best_so_far_is_the_model(
+    dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Boosted trees and the like come first, so there is a model early."""
+    batches = iter(range(1_000_000))
+
+    def up(*_: object) -> None:
+        if next(batches) == 200:
+            raise TimeIsUp
+
+    monkeypatch.setattr("nas_fusion.training.sample_meter.check_deadline", up)
+    found = fit(SETTINGS, dataset, tmp_path / "model")
+    assert {"logistic-regression", "lightgbm"} <= {r.strategy for r in found.records}
+    assert found.left_out
+    assert (found.model / "report.html").is_file()
+
+
+def test_without_any_time_there_is_no_model(
+    dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def up(*_: object) -> None:
+        raise TimeIsUp
+
+    monkeypatch.setattr("nas_fusion.studies.queue.cell_loop.check_deadline", up)
+    with pytest.raises(NothingFinishedError):
+        fit(replace(SETTINGS, strategies=("stacked",)), dataset, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
