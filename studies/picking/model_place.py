@@ -6,12 +6,11 @@ import shutil
 from pathlib import Path
 
 from nas_fusion.errors import OptionError, WriteError
+from nas_fusion.studies.cells.cell_files import MODEL
 from nas_fusion.system.files import new_folder, write_text
 from nas_fusion.system.places import check_folder_place
 
 PAGE = "report.html"
-MODEL = "model"
-"""Of a cell: the folder of its model."""
 
 
 def check_out(out: Path) -> None:
@@ -36,11 +35,10 @@ def put_model(cell: Path, out: Path, page: str) -> None:
     Raises:
         WriteError: it cannot be written.
     """
-    source = cell / MODEL if (cell / MODEL).is_dir() else cell
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with new_folder(out) as place:
-            shutil.copytree(source, place, dirs_exist_ok=True)
+            shutil.copytree(cell / MODEL, place, dirs_exist_ok=True)
             write_text(place / PAGE, page)
     except OSError as error:
         raise WriteError(out, error.strerror or error) from error

@@ -9,9 +9,12 @@ import pytest
 
 from nas_fusion.data import EncodedDataset, prepare
 from nas_fusion.errors import NothingFinishedError, OptionError
+from nas_fusion.serving import load
 from nas_fusion.settings import ComparisonSettings, DataOptions, ModelSettings, RecipeSettings
 from nas_fusion.studies import Fitted, check_out, fit
 from nas_fusion.system.deadline import TimeIsUp
+from nas_fusion.training import Predictions, predict_logits
+from nas_fusion.training.quality import auc
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +55,13 @@ def test_the_best_mean_on_validation_is_chosen_and_of_its_seeds_the_best(fitted:
     means = {name: sum(r.valid_auc for r in rs) / len(rs) for name, rs in of.items() if len(rs) == 3}
     assert fitted.chosen.strategy == max(means, key=lambda name: means[name])
     assert fitted.chosen.valid_auc == max(r.valid_auc for r in of[fitted.chosen.strategy])
+
+
+def test_the_model_needs_nothing_else_and_scores_as_it_was_tested(fitted: Fitted, dataset: EncodedDataset) -> None:
+    model = load(fitted.model)
+    assert (model.manifest.strategy, model.manifest.seed) == (fitted.chosen.strategy, fitted.chosen.seed)
+    logits = predict_logits(model.module, dataset.test, SETTINGS.train_config(len(dataset.train)))
+    assert auc(Predictions.of(logits, dataset.test.labels)) == pytest.approx(fitted.chosen.test_auc, abs=1e-12)
 
 
 def test_the_page_says_what_beat_what(fitted: Fitted) -> None:
