@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from nas_fusion.errors import OptionError, WriteError
+from nas_fusion.serving import copy_model
 from nas_fusion.studies.cells.cell_files import MODEL
-from nas_fusion.system.files import new_folder, write_text
 from nas_fusion.system.places import check_folder_place
 
 PAGE = "report.html"
@@ -33,12 +32,11 @@ def put_model(cell: Path, out: Path, page: str) -> None:
         page: HTML.
 
     Raises:
+        DamagedFileError: the cell has no model.
         WriteError: it cannot be written.
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with new_folder(out) as place:
-            shutil.copytree(cell / MODEL, place, dirs_exist_ok=True)
-            write_text(place / PAGE, page)
     except OSError as error:
-        raise WriteError(out, error.strerror or error) from error
+        raise WriteError(out.parent, error.strerror or error) from error
+    copy_model(cell / MODEL, out, {PAGE: page})
