@@ -17,9 +17,13 @@ _BLOCK = re.compile(r"^(?:([-+=:])|(\d+)([.)]))")
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "[": "{[}", "]": "{]}", "*": "{*}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", "≈": r"$\approx$", "≤": r"$\leq$", "≥": r"$\geq$", "→": r"$\to$",
+    "←": r"$\gets$", "−": "$-$", "×": r"$\times$", "±": r"$\pm$", "·": r"$\cdot$", "α": r"$\alpha$", "…": r"\dots{}",
 }  # fmt: skip
-"""Brackets and stars too: after the end of a row LaTeX takes them for its options."""
+"""Brackets and stars too: after the end of a row LaTeX takes them for its options. Then what our own words hold."""
+_LATEX_KNOWS = "–—‘’“”†‡§¶©®°µ¡¿"
+_LATIN = 0x100
+"""Letters before this one pdfLaTeX sets; those of other scripts want LuaLaTeX or XeLaTeX."""
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -72,8 +76,20 @@ def markdown_code(text: str) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Text in LaTeX."""
-    return "".join(_LATEX.get(c, c) for c in clean(text))
+    """Text in LaTeX; a sign that is neither a letter nor known to LaTeX is told by its number."""
+    return "".join(map(_latex, clean(text)))
+
+
+def _latex(character: str) -> str:
+    if character in _LATEX:
+        return _LATEX[character]
+    known = character.isascii() or character.isalpha() or character in _LATEX_KNOWS
+    return character if known else f"U+{ord(character):04X}"
+
+
+def is_latin(text: str) -> bool:
+    """Whether every letter is one that pdfLaTeX sets."""
+    return all(ord(c) < _LATIN for c in text if c.isalpha())
 
 
 def dot_text(text: str) -> str:

@@ -31,7 +31,9 @@ class OutputSettings:
         metavar="STRATEGY",
         shown="the one validation chooses",
     )
-    latex: Path | None = path(None, "Also write the table as LaTeX (booktabs) into this file.", panel=Panel.WRITTEN)
+    latex: Path | None = path(
+        None, "Also write the table as LaTeX (booktabs, siunitx) into this file.", panel=Panel.WRITTEN
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -247,7 +247,8 @@ def test_a_report_in_markdown_has_its_own_structure_alone(model: ReportModel, tm
 
 def test_latex_has_its_own_commands_alone(model: ReportModel) -> None:
     ours = {
-        "usepackage", "begin", "end", "centering", "caption", "label", "toprule", "midrule", "bottomrule", "textbf",
+        "usepackage", "begin", "end", "centering", "caption", "label", "toprule", "midrule", "bottomrule", "bfseries",
+        "sisetup", "smallskip", "dots",
         "pm", "dagger", "ddagger", "par", "footnotesize", "textbackslash", "textasciitilde", "textasciicircum",
         "textless", "textgreater", "textbar",
     }  # fmt: skip

@@ -154,7 +154,7 @@ def test_a_strategy_without_a_finished_cell_has_a_line_without_numbers() -> None
     lines = [line for line in terminal(model).splitlines() if line.startswith("broken")]
     assert {word for line in lines for word in line.split()[1:]} == {"–", "0/3", "3"}
     assert "| broken | – |" in markdown_report(model)
-    assert "broken & -- & " in latex_table(model)
+    assert "broken & {--} & {--} & -- & " in latex_table(model)
     assert '<tr class="absent"><th scope="row">broken</th>' in report_html(model)
     line = summary_frame(model).set_index("strategy").loc["broken"]
     assert (line["seeds"], line["failed_seeds"], line["verdict"]) == (0, 3, "unknown")

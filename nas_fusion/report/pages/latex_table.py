@@ -1,12 +1,13 @@
-"""The comparison as a LaTeX table (booktabs), for a paper."""
+"""The comparison as a LaTeX table, for a paper: booktabs' rules, siunitx' columns of numbers with uncertainties."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from nas_fusion.records import ComparisonInfo
-from nas_fusion.report.escapes import latex_text
+from nas_fusion.report.escapes import is_latin, latex_text
 from nas_fusion.report.number_words import count
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Row
 from nas_fusion.report.numbers.report_model import ReportModel
@@ -14,15 +15,25 @@ from nas_fusion.report.numbers.sentences import reference_words
 from nas_fusion.report.numbers.suite_model import SuiteModel
 from nas_fusion.report.numbers.summaries import Spread
 
+_PACKAGES = ("booktabs", "siunitx")
+_SETUP = (
+    "separate-uncertainty=true, retain-zero-uncertainty=true, retain-explicit-plus=true, "
+    "table-align-uncertainty=false, text-series-to-math=true, reset-text-series=false"
+)
+"""How siunitx writes ``0.9832(4)``: 0.9832 ± 0.0004, zeros and signs as they are, bold where the text is."""
 _MARKS = {HAND_MADE: r"$^\dagger$", NOT_LEARNED: r"$^\ddagger$"}
-_HEADS = (
-    "Strategy", "Validation AUC", "Test AUC", "IQM [95\\,\\%]", "Logloss", "Difference", "Verdict", "Parameters",
-    "Multiply-adds", "Seeds",
-)  # fmt: skip
+_TEXT, _NUMBERS = "r", "S"
+_HEADS = {
+    "Strategy": "l", "Validation AUC": _NUMBERS, "Test AUC": _NUMBERS, "IQM [95\\,\\%]": _TEXT, "Logloss": _NUMBERS,
+    "Difference": _NUMBERS, "Verdict": "l", "Parameters": _TEXT, "Multiply-adds": _TEXT, "Seeds": _TEXT,
+}  # fmt: skip
+"""The columns of a comparison, and what stands in each."""
+_BOLD = r"\bfseries "
+_NUMBER = re.compile(r"([+-]?)(\d+)\.\d+(?:\((\d+)\))?")
 
 
 def latex_table(model: ReportModel, *, label: str = "tab:comparison") -> str:
-    """A ``table`` of the strategies, best validation AUC first; needs ``\\usepackage{booktabs}``.
+    """A ``table`` of the strategies, best validation AUC first; needs ``\\usepackage{booktabs, siunitx}`` (version 3).
 
     The highest mean test AUC is bold, which says nothing about differences; the verdicts against the reference do.
 
@@ -32,7 +43,8 @@ def latex_table(model: ReportModel, *, label: str = "tab:comparison") -> str:
     """
     top = model.highest_test_auc
     body = [_row(row, row.summary.test_auc.mean == top, model.info) for row in model.rows]
-    body += [[latex_text(line.strategy), *["--"] * (len(_HEADS) - 2), _seeds(0, model.info)] for line in model.absent]
+    nothing = [_none(kind) for kind in _HEADS.values()][1:-1]
+    body += [[latex_text(line.strategy), *nothing, _seeds(0, model.info)] for line in model.absent]
     return _table(_HEADS, body, _caption(model), label, list(map(latex_text, model.remarks)))
 
 
@@ -48,9 +60,16 @@ def latex_suite_table(models: Sequence[ReportModel], *, label: str = "tab:compar
     body = []
     for row in found.rows:
         cells = [_bold(spread, spread.mean == top) for spread, top in zip(row.test_auc, found.highest, strict=True)]
-        rank = "--" if row.rank is None else f"{row.rank:.2f}"
+        rank = _none(_NUMBERS) if row.rank is None else f"{row.rank:.2f}"
         body.append([latex_text(row.strategy), *cells, rank, row.call])
-    return _table(["Strategy", *map(latex_text, found.data), "Rank", "Verdict"], body, _suite_caption(found), label)
+    data = dict.fromkeys(map(latex_text, found.data), _NUMBERS)
+    heads = {"Strategy": "l", **data, "Rank": _NUMBERS, "Verdict": "l"}
+    return _table(heads, body, _suite_caption(found), label)
+
+
+def _none(kind: str) -> str:
+    """What stands where there is nothing; braces keep siunitx from reading it."""
+    return "{--}" if kind == _NUMBERS else "--"
 
 
 def _suite_caption(found: SuiteModel) -> str:
@@ -85,7 +104,7 @@ def _caption(model: ReportModel) -> str:
 def _row(row: Row, best: bool, info: ComparisonInfo) -> list[str]:
     s = row.summary
     span = "" if row.iqm_interval is None else f" [{row.iqm_interval.low:.4f}, {row.iqm_interval.high:.4f}]"
-    difference = "--" if row.against is None else f"${row.against.difference:+.4f}$"
+    difference = _none(_NUMBERS) if row.against is None else _number(row.against.difference, "+")
     adds = s.cost.get("multiply_adds")
     return [
         latex_text(s.strategy) + "".join(_MARKS[mark] for mark in row.marks),
@@ -105,37 +124,59 @@ def _seeds(number: int, info: ComparisonInfo) -> str:
     return f"{number}/{len(info.seeds)}"
 
 
+def _number(value: float, sign: str = "") -> str:
+    """A number for siunitx; one that is not finite in braces, as text."""
+    return f"{value:{sign}.4f}" if math.isfinite(value) else f"{{{value}}}"
+
+
 def _spread(spread: Spread) -> str:
-    if spread.sd is None or math.isnan(spread.sd):
-        return f"{spread.mean:.4f}"
-    return f"{spread.mean:.4f} $\\pm$ {f'{spread.sd:.4f}'.removeprefix('0')}"
+    """``0.9832(4)``: the deviation counts in units of the last digit."""
+    if spread.sd is None or not math.isfinite(spread.sd) or not math.isfinite(spread.mean):
+        return _number(spread.mean)
+    return f"{_number(spread.mean)}({round(spread.sd * 10**4)})"
 
 
 def _bold(spread: Spread, best: bool) -> str:
-    text, mean = _spread(spread), f"{spread.mean:.4f}"
-    return text.replace(mean, rf"\textbf{{{mean}}}", 1) if best else text
+    return f"{_BOLD if best else ''}{_spread(spread)}"
+
+
+def _column(kind: str, cells: Sequence[str]) -> str:
+    """The column's type; one of numbers has room for the longest of each part: sign, digits, uncertainty."""
+    found = [m.groups(default="") for m in map(_NUMBER.search, cells) if m and kind == _NUMBERS]
+    if not found:
+        return "c" if kind == _NUMBERS else kind
+    signs, digits, uncertainties = zip(*found, strict=True)
+    decimals = 2 if all(len(cell.partition(".")[2]) == 2 for cell in cells if "." in cell) else 4
+    uncertainty = max(map(len, uncertainties))
+    size = f"{'+' * any(signs)}{max(map(len, digits))}.{decimals}{f'({uncertainty})' if uncertainty else ''}"
+    return f"S[table-format={size}]"
 
 
 def _table(
-    heads: Sequence[str], body: Sequence[Sequence[str]], caption: str, label: str, below: Sequence[str] = ()
+    heads: Mapping[str, str], body: Sequence[Sequence[str]], caption: str, label: str, below: Sequence[str] = ()
 ) -> str:
     lines = [" & ".join(cells) + r" \\" for cells in body]
-    return "\n".join(
+    columns = zip(*body, strict=True) if body else [()] * len(heads)
+    kinds = [_column(kind, cells) for kind, cells in zip(heads.values(), columns, strict=True)]
+    titles = [f"{{{head}}}" if kind.startswith("S") else head for head, kind in zip(heads, kinds, strict=True)]
+    text = "\n".join(
         [
-            "% needs \\usepackage{booktabs}",
+            f"% needs \\usepackage{{{', '.join(_PACKAGES)}}} (siunitx 3)",
             r"\begin{table}",
             r"\centering",
+            rf"\sisetup{{{_SETUP}}}",
             rf"\caption{{{caption}}}",
             rf"\label{{{label}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}",
+            rf"\begin{{tabular}}{{{' '.join(kinds)}}}",
             r"\toprule",
-            " & ".join(heads) + r" \\",
+            " & ".join(titles) + r" \\",
             r"\midrule",
             *lines,
             r"\bottomrule",
             r"\end{tabular}",
-            *(rf"\par{{\footnotesize {line}\par}}" for line in below),
+            *(rf"\par\smallskip{{\footnotesize {line}\par}}" for line in below),
             r"\end{table}",
             "",
         ]
     )
+    return text if is_latin(text) else f"% letters of other scripts: compile with LuaLaTeX or XeLaTeX\n{text}"

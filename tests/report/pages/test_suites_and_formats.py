@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +14,7 @@ import pytest
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.errors import OptionError, UnknownNameError
-from nas_fusion.records import CellRecord
+from nas_fusion.records import CellRecord, FailedCell
 from nas_fusion.report import (
     latex_suite_table,
     latex_table,
@@ -166,8 +169,14 @@ def test_latex_has_the_verdicts_and_marks_the_highest_mean() -> None:
     text = latex_table(comparison_model(records, data="50% & more", seeds=(0, 1, 2, 3)))
     lines = {line.split(" & ")[0]: line for line in text.splitlines() if line.endswith(r"\\")}
     assert list(lines) == ["Strategy", r"a\_1", "b", "c", r"d$^\dagger$"]
-    assert r"\textbf{0.8025} $\pm$ .0013" in lines["b"]
-    assert r"\textbf" not in lines["c"]
+    assert r"& \bfseries 0.8025(13) &" in lines["b"]
+    assert r"\bfseries" not in lines["c"]
+    assert lines["b"].split(" & ")[5] == "+0.0010"
+    assert lines[r"a\_1"].split(" & ")[5] == "{--}"
+    (kinds,) = re.findall(r"\\begin{tabular}{(.*)}", text)
+    assert kinds == (
+        "l S[table-format=1.4(1)] S[table-format=1.4(2)] r S[table-format=1.4(1)] S[table-format=+1.4] l r r r"
+    )
     calls = [line.split(" & ")[6] for line in lines.values()]
     assert calls == ["Verdict", "reference", "tie", "worse", "worse"]
     assert r"50\% \& more" in text
@@ -180,8 +189,43 @@ def test_latex_of_several_data_sets() -> None:
     body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
     assert len(body) == 25
     for column in (1, 2, 3):
-        assert sum(r"\textbf" in line.split(" & ")[column] for line in body) == 1
+        assert sum(r"\bfseries" in line.split(" & ")[column] for line in body) == 1
+
+
+def latex_tables() -> str:
+    """Every sort of table: many strategies, one seed, no number, failed cells, odd names, nothing at all, a suite."""
+    lost = (FailedCell("darts", 0, "≈ 3 → 4 ✓ … – × α 100 % of $5 {a_b}"),)
+    odd = [cell("a|b [c] ~^é & %\\", 0), cell("x", 0, test_auc=math.nan, valid_auc=math.nan)]
+    wide = [cell("far", s, test_logloss=12.5 + s, valid_auc=0.7 + 0.2 * s) for s in range(2)]
+    models = [
+        report_model(*large_comparison(seeds=2)),
+        comparison_model([*odd, *wide], failures=lost, data="50% & more_"),
+        comparison_model([], failures=lost, ended=True),
+    ]
+    return "\n".join([*map(latex_table, models), latex_suite_table(suite(3))])
+
+
+def test_latex_compiles(tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("no LaTeX on this machine")
+    if subprocess.run(["kpsewhich", "booktabs.sty", "siunitx.sty"], capture_output=True, check=False).returncode:
+        pytest.skip("LaTeX without booktabs or siunitx on this machine")
+    packages = r"\usepackage[a3paper,landscape]{geometry}\usepackage{booktabs,siunitx}"
+    text = rf"\documentclass{{article}}{packages}\begin{{document}}{latex_tables()}\end{{document}}"
+    (tmp_path / "t.tex").write_text(text, "utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    log = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False).stdout
+    assert (tmp_path / "t.pdf").is_file(), log[-2000:]
+    assert "Overfull" not in log
+    assert "\n! " not in log
+
+
+def test_latex_of_other_scripts_says_what_compiles_it() -> None:
+    text = latex_table(comparison_model([cell("点击", 0), cell("tpe", 0)]))
+    assert text.startswith("% letters of other scripts: compile with LuaLaTeX or XeLaTeX\n")
+    assert "点击 & " in text
 
 
 def test_latex_escape() -> None:
+    assert latex_text("≈✓é点") == r"$\approx$U+2713é点"
     assert latex_text("a_b%{~^\\}") == r"a\_b\%\{\textasciitilde{}\textasciicircum{}\textbackslash{}\}"
