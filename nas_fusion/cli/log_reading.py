@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 DEFAULT_STUDIES = Path("nasfusion-studies")
 
 
-def prepare_log(console: Console, source: str, options: DataOptions) -> EncodedDataset:
-    """The encoded log; a bar shows how far reading it is."""
+@contextmanager
+def reading_bar(console: Console) -> Iterator[tuple[Console, Callable[[str, float], None]]]:
+    """A bar that shows how far reading a log is: where to print beside it, and what is told of stage and share."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from nas_fusion.data import prepare
 
     columns = (
         TextColumn("{task.description}"),
@@ -32,12 +32,15 @@ def prepare_log(console: Console, source: str, options: DataOptions) -> EncodedD
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading the log", total=1.0)
-        return prepare(
-            source,
-            options,
-            progress=lambda what, share: progress.update(task, description=what, completed=share),
-            planned=lambda lines: _print_plan(progress.console, lines),
-        )
+        yield progress.console, lambda what, share: progress.update(task, description=what, completed=share)
+
+
+def prepare_log(console: Console, source: str, options: DataOptions) -> EncodedDataset:
+    """The encoded log; a bar shows how far reading it is."""
+    from nas_fusion.data import prepare
+
+    with reading_bar(console) as (beside, tell):
+        return prepare(source, options, progress=tell, planned=lambda lines: _print_plan(beside, lines))
 
 
 def _print_plan(console: Console, lines: Sequence[str]) -> None:

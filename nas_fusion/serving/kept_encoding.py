@@ -17,7 +17,8 @@ from nas_fusion.data import EncodedDataset, Schema
 from nas_fusion.data.encoding import FittedEncoding
 from nas_fusion.data.encoding.encoded_files import vocabulary_file
 from nas_fusion.errors import DamagedFileError, WriteError
-from nas_fusion.serving.model_files import SCHEMA, VOCABULARIES, vocabulary_name
+from nas_fusion.serving.model_files import PROFILE, SCHEMA, VOCABULARIES, vocabulary_name
+from nas_fusion.serving.training_profile import profile_text, profiles
 from nas_fusion.system.files import lock_file, new_folder, write_text
 from nas_fusion.system.seals import check_file, read_sealed, seal_of_file, sealed
 
@@ -101,6 +102,8 @@ def _copied(place: Path, dataset: EncodedDataset) -> Seals:
         if source.exists():
             names.append(vocabulary_name(field))
             shutil.copyfile(source, place / names[-1])
+    write_text(place / PROFILE, profile_text(profiles(dataset.schema, dataset.train)))
+    names.append(PROFILE)
     return {name: seal_of_file(place / name) for name in names}
 
 

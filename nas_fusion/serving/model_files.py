@@ -19,12 +19,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nas_fusion.errors import DamagedFileError, DataError
-from nas_fusion.system.files import read_json
+from nas_fusion.system.files import read_json, read_text
 from nas_fusion.system.seals import CHANGED, SEAL, SealError, check_file, unsealed
 
 MANIFEST, SCHEMA, WEIGHTS = "model.json", "schema.json", "weights.safetensors"
 README, DESIGN, DRAWING = "README.md", "design.json", "design.svg"
 VOCABULARIES = "vocabularies"
+PROFILE = "profile.json"
 
 LARGEST_TEXT = 1 << 28
 """Bytes of a manifest or a schema in a zip; a log of ten thousand columns needs a hundredth of it."""
@@ -70,6 +71,14 @@ class ModelFiles(ABC):
         """
 
     @abstractmethod
+    def text(self, name: str) -> str:
+        """The text in a file.
+
+        Raises:
+            DamagedFileError: it is missing, or cannot be read.
+        """
+
+    @abstractmethod
     def check(self, name: str, seal: Mapping[str, Any], *, largest: int | None = None) -> None:
         """Compare a file with its size and checksum; of one of more than `largest` bytes, only the size.
 
@@ -100,6 +109,10 @@ class FolderFiles(ModelFiles):
     def json(self, name: str) -> dict[str, Any]:
         """The JSON object in a file."""
         return read_json(self.path / name)
+
+    def text(self, name: str) -> str:
+        """The text in a file."""
+        return read_text(self.path / name)
 
     def check(self, name: str, seal: Mapping[str, Any], *, largest: int | None = None) -> None:
         """Compare a file with its size and checksum."""
@@ -164,12 +177,19 @@ class ZipFiles(ModelFiles):
     def json(self, name: str) -> dict[str, Any]:
         """The JSON object in a file."""
         try:
-            content = json.loads(self.read(name, LARGEST_TEXT).decode("utf-8"))
+            content = json.loads(self.text(name))
         except (ValueError, RecursionError) as error:
             raise DamagedFileError(self.place(name), f"damaged: not JSON ({error})") from error
         if not isinstance(content, dict):
             raise DamagedFileError(self.place(name), f"damaged: not a JSON object but {type(content).__name__}")
         return content
+
+    def text(self, name: str) -> str:
+        """The text in a file."""
+        try:
+            return self.read(name, LARGEST_TEXT).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DamagedFileError(self.place(name), f"damaged: no UTF-8 ({error})") from error
 
     def check(self, name: str, seal: Mapping[str, Any], *, largest: int | None = None) -> None:
         """Compare a file with its size and checksum."""

@@ -10,11 +10,22 @@ from nas_fusion.data import Schema
 from nas_fusion.data.encoding import FittedEncoding
 from nas_fusion.data.encoding.vocabulary import Vocabulary
 from nas_fusion.data.schema import FIRST_ID
-from nas_fusion.errors import DamagedFileError, NasFusionError
-from nas_fusion.serving.model_files import MANIFEST, SCHEMA, WEIGHTS, ModelFiles, model_files, vocabulary_name
+from nas_fusion.errors import DamagedFileError, NasFusionError, words_of
+from nas_fusion.serving.model_files import (
+    DESIGN,
+    DRAWING,
+    MANIFEST,
+    PROFILE,
+    SCHEMA,
+    WEIGHTS,
+    ModelFiles,
+    model_files,
+    vocabulary_name,
+)
 from nas_fusion.serving.model_manifest import ManifestError, ModelManifest
 from nas_fusion.serving.module_rebuilding import rebuilt
 from nas_fusion.serving.saved_model import SavedModel
+from nas_fusion.serving.training_profile import FIELDS, FieldProfile
 
 BEST = "best"
 """The saved model in the folder of a study."""
@@ -118,3 +129,29 @@ def _vocabulary(files: ModelFiles, manifest: ModelManifest, schema: Schema, fiel
     if table.column_names != ["value"] or table.num_rows != schema.fields[field].size - FIRST_ID:
         raise DamagedFileError(files.place(name), "damaged: not the vocabulary of its field")
     return Vocabulary(table.column("value").combine_chunks().cast(pa.large_string()))
+
+
+def model_profiles(model: SavedModel) -> list[FieldProfile]:
+    """What the fields were like in training; nothing where the model does not say it.
+
+    Raises:
+        DamagedFileError: it cannot be read.
+    """
+    if PROFILE not in model.manifest.files:
+        return []
+    files = model_files(model.path)
+    try:
+        return [FieldProfile.from_dict(one) for one in files.json(PROFILE)[FIELDS]]
+    except (KeyError, TypeError) as error:
+        raise DamagedFileError(files.place(PROFILE), f"damaged: not a profile ({words_of(error)})") from error
+
+
+def design_files(model: SavedModel) -> tuple[str, str]:
+    """What ``design.json`` and ``design.svg`` say; empty where there is none.
+
+    Raises:
+        DamagedFileError: one of them cannot be read.
+    """
+    files = model_files(model.path)
+    design, drawing = (files.text(name) if name in model.manifest.files else "" for name in (DESIGN, DRAWING))
+    return design, drawing

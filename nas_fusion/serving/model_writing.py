@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from nas_fusion.data.encoding import FittedEncoding
 from nas_fusion.errors import WriteError
 from nas_fusion.serving.kept_encoding import KeptEncoding, write_encoding
-from nas_fusion.serving.model_files import DESIGN, DRAWING, MANIFEST, README, WEIGHTS, model_files
+from nas_fusion.serving.model_files import DESIGN, DRAWING, MANIFEST, PROFILE, README, WEIGHTS, model_files
 from nas_fusion.serving.model_loading import read_manifest
 from nas_fusion.serving.model_manifest import ModelManifest
 from nas_fusion.serving.readme_text import readme
+from nas_fusion.serving.training_profile import FieldProfile, profile_text
 from nas_fusion.system.files import new_folder, write_text
 from nas_fusion.system.seals import seal_of_file, sealed
 
@@ -34,6 +35,7 @@ class ModelParts:
         encoding: turns rows into ids; or a folder where it was written already, whose files are shared.
         design: what ``design.json`` says, where it is to be kept.
         drawing: of the design, as SVG.
+        profiles: what the fields were like in training; an encoding that was written already has them beside it.
     """
 
     manifest: ModelManifest
@@ -41,6 +43,7 @@ class ModelParts:
     encoding: FittedEncoding | KeptEncoding
     design: str = ""
     drawing: str = ""
+    profiles: Sequence[FieldProfile] = ()
 
 
 def save_model(folder: str | Path, parts: ModelParts) -> None:
@@ -55,12 +58,13 @@ def save_model(folder: str | Path, parts: ModelParts) -> None:
     with new_folder(target) as place:
         seals = dict(_encoding_files(place, parts.encoding))
         write_weights(place / WEIGHTS, parts.module.state_dict())
-        for name, text in ((DESIGN, parts.design), (DRAWING, parts.drawing)):
+        profile = profile_text(parts.profiles) if parts.profiles else ""
+        for name, text in ((DESIGN, parts.design), (DRAWING, parts.drawing), (PROFILE, profile)):
             if text:
                 write_text(place / name, text)
         schema = parts.encoding.schema
         write_text(place / README, readme(parts.manifest, schema))
-        written = [name for name in (WEIGHTS, DESIGN, DRAWING, README) if (place / name).exists()]
+        written = [name for name in (WEIGHTS, DESIGN, DRAWING, README, PROFILE) if (place / name).exists()]
         seals |= {name: seal_of_file(place / name) for name in written}
         write_manifest(place, replace(parts.manifest, files=seals))
 

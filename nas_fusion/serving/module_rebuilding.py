@@ -46,8 +46,7 @@ def rebuilt(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tenso
         StrategyError: the strategy that makes its model is not installed, or raised something.
         ManifestError: the weights are not those of the model that the manifest describes.
     """
-    with seeded(0):  # what is drawn is loaded over
-        module = _made(manifest, schema, weights)
+    module = new_module(manifest, schema, weights)
     if not isinstance(module, WholeModel):
         try:
             module.load_state_dict(dict(weights))
@@ -55,6 +54,16 @@ def rebuilt(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tenso
             reason = " ".join(str(error).split())
             raise ManifestError(f"the weights are not those of the model that was described: {reason}") from error
     return module.cpu().eval()
+
+
+def new_module(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+    """The module with weights that mean nothing yet; only one that is no network needs its own.
+
+    Raises:
+        StrategyError, ManifestError: as of `rebuilt`.
+    """
+    with seeded(0):  # what is drawn is loaded over
+        return _made(manifest, schema, weights or {})
 
 
 def _made(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tensor]) -> nn.Module:

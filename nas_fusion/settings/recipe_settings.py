@@ -156,3 +156,28 @@ class RecipeSettings:
         for name in self.kept:
             if name not in SWEPT:
                 raise OptionError("recipe.kept", f"names out of {', '.join(SWEPT)}", name)
+
+
+@dataclass(frozen=True)
+class UpdateSettings:
+    """How a saved model goes on from its weights; what is not named here is as the model's recipe has it.
+
+    Args:
+        epochs: at most; 0: as many as the recipe.
+        learning_rate: Adam's; 0: the recipe's.
+        seed: of the order of the rows, and of dropout.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    epochs: int = number(
+        0, bounds.EPOCHS, "At most so many epochs on the new rows.", panel=Panel.RECIPE, zero="those of the recipe"
+    )
+    learning_rate: float = number(
+        0.0, bounds.LEARNING_RATE, "Adam's learning rate.", panel=Panel.RECIPE, name="lr", zero="that of the recipe"
+    )
+    seed: int = number(0, bounds.SEED, "Of the order of the rows.", panel=Panel.RECIPE)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
