@@ -16,7 +16,8 @@ from nas_fusion.cli.commands.version_command import VERSION
 from nas_fusion.cli.commands.worker_command import WORKER
 
 COMMANDS = (
-    FIT, UPDATE, COMPARE, SEARCH, RETRAIN, TUNE, WORKER, UI, DASHBOARD, REPORT, STRATEGY_LIST, PRESET_LIST, DATA, VERSION,
+    FIT, UPDATE, COMPARE, SEARCH, RETRAIN, TUNE, WORKER, UI, DASHBOARD, REPORT, STRATEGY_LIST, PRESET_LIST, DATA,
+    VERSION,
 )  # fmt: skip
 """In the order of help."""
 
