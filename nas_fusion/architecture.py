@@ -60,6 +60,10 @@ class Architecture:
         settings: dict[str, Any] = json.loads(self.settings_json)
         return settings
 
+    def in_short(self) -> dict[str, Any]:
+        """What tells designs of the fusion space apart at a glance: nothing of one that is none."""
+        return {}
+
     def to_sample(self) -> dict[str, Any]:
         """What NNI's web UI shows of it."""
         return {"model": self.model, "architecture": self.text}

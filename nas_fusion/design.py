@@ -25,6 +25,7 @@ OPERATIONS = ("add", "product", "concat", "attention")
 """The published fusion operations, in the published order."""
 
 OPERATION_KEY = "operation"
+OPEN_CONNECTIONS = "open connections"
 FORMAT_VERSION = 1
 
 Connection = tuple[str, str]
@@ -176,6 +177,10 @@ class FusionDesign:
         if problem:
             raise DesignError(f"not a legal design: {problem}")
         return self
+
+    def in_short(self) -> dict[str, Any]:
+        """What tells designs apart at a glance: the number of open connections, and each fused block's operation."""
+        return {OPEN_CONNECTIONS: len(self.connections), **dict(self.operations)}
 
     def to_sample(self) -> dict[str, Any]:
         """NNI's sample: 0 or 1 for every candidate connection, a name for every fused block."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from nas_fusion.design import OPERATIONS, candidate_connections, connection_label, fused_blocks, operation_label
+from nas_fusion.design import OPEN_CONNECTIONS, OPERATIONS, candidate_connections, fused_blocks
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.search import TrainingService
 from nas_fusion.settings import ComparisonSettings
@@ -16,12 +17,10 @@ from nas_fusion.training_log import PHASES
 
 def recording(study: StudyFolder, settings: ComparisonSettings) -> AbstractContextManager[ExperimentRecorder]:
     """The NNI experiment in ``nni/``, for NNI's web UI."""
-    axes: dict[str, list[Any]] = {
-        "phase": list(PHASES),
-        "strategy": list(settings.strategies),
-        "seed": list(settings.seeds),
-    }
-    return ExperimentRecorder(study.nni, study.path.name, axes | design_axes(settings.model.levels))
+    connections, *operations = design_axes(settings.model.levels).items()
+    # The first axis has no room for long words at its left.
+    axes = dict([connections, ("phase", PHASES), ("strategy", settings.strategies), *operations])
+    return ExperimentRecorder(study.nni, study.path.name, axes)
 
 
 def training_service_of(study: StudyFolder, settings: ComparisonSettings, config_file: Path | None) -> TrainingService:
@@ -35,7 +34,10 @@ def training_service_of(study: StudyFolder, settings: ComparisonSettings, config
     )
 
 
-def design_axes(levels: int) -> dict[str, list[Any]]:
-    """Every connection and operation with its possible values, as axes of the web UI's graph."""
-    connections = {connection_label(s, t): [0, 1] for s, t in candidate_connections(levels)}
-    return connections | {operation_label(block): list(OPERATIONS) for block in fused_blocks(levels)}
+def design_axes(levels: int) -> dict[str, Sequence[Any]]:
+    """The axes of the web UI's graph that tell designs apart (`FusionDesign.in_short`), with their values.
+
+    One per connection would be dozens, whose names cover each other; a trial's details have every connection.
+    """
+    connections = range(len(candidate_connections(levels)) + 1)
+    return {OPEN_CONNECTIONS: connections, **dict.fromkeys(fused_blocks(levels), OPERATIONS)}

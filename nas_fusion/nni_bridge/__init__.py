@@ -25,9 +25,11 @@ from nas_fusion.nni_bridge.oneshot_wrapping import (
 from nas_fusion.nni_bridge.recorder import ExperimentRecorder, experiment_id
 from nas_fusion.nni_bridge.regularised_evolution import MendedEvolution
 from nas_fusion.nni_bridge.sequential_engine import BudgetedEngine, CandidateSpace, DrawsSamples, refuse_non_finite
+from nas_fusion.nni_bridge.ui_axes import Axes, with_summary
 
 __all__ = [  # noqa: PLE0604 - the names are strings
     *_nni_names,
+    "Axes",
     "BudgetedEngine",
     "CandidateSpace",
     "DrawsSamples",
@@ -49,4 +51,5 @@ __all__ = [  # noqa: PLE0604 - the names are strings
     "training_service",
     "viewing_manager",
     "web_ui",
+    "with_summary",
 ]

@@ -6,7 +6,9 @@ recorder writes those tables itself. What follows from how the manager reads the
 - A trial is its rows in ``TrialJobEvent``; its parameters are those of the first row that has any, so a design that is
   found late (by a one-shot search) is put into that row.
 - Metrics are JSON within JSON. A dictionary's ``default`` is the one that is ranked and drawn.
-- The experiment is recorded as one of hyperparameters: the web UI shows each entry of its search space as an axis.
+- The experiment is recorded as one of hyperparameters: the web UI shows each entry of its search space as an axis, and
+  each parameter of a trial that is none as one more. Where a trial has a summary, that alone is drawn, and the rest of
+  its parameters stands in its details ("Original parameters").
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 import secrets
 import shutil
 import sqlite3
@@ -27,6 +30,7 @@ from typing import Any
 
 from nas_fusion.architecture import Found
 from nas_fusion.errors import DamagedFileError, StudyError, WriteError
+from nas_fusion.nni_bridge.ui_axes import Axes, search_space, with_summary
 from nas_fusion.training_log import StoppedEarly, Training
 
 logger = logging.getLogger("nas_fusion")
@@ -49,6 +53,8 @@ _ODD = (
 )
 _DAMAGED = ("no such table", "no such column", "unable to open", "Could not decode")
 _COMMAND = "trained by the recording process"
+_LONGEST_NAME = 24
+"""Letters of a strategy in the names of its trials."""
 _BUSY_SECONDS = 30.0
 
 
@@ -93,13 +99,13 @@ class ExperimentRecorder:
     Args:
         folder: holds ``<experiment id>/db/nni.sqlite``.
         name: of the experiment.
-        axes: every parameter that a trial may have, with its possible values.
+        axes: the parameters of trials that the web UI draws, with their possible values; a range is one of numbers.
 
     Raises:
         StudyError: the folder cannot be written, or holds something that is no experiment.
     """
 
-    def __init__(self, folder: Path, name: str, axes: Mapping[str, Sequence[Any]]) -> None:
+    def __init__(self, folder: Path, name: str, axes: Axes) -> None:
         self.folder, self.name, self.axes = folder, name, dict(axes)
         self.id = ""
 
@@ -211,7 +217,7 @@ class ExperimentRecorder:
         params = {
             "experimentName": self.name,
             "experimentType": "hpo",
-            "searchSpace": {name: {"_type": "choice", "_value": list(values)} for name, values in self.axes.items()},
+            "searchSpace": search_space(self.axes),
             "trialCommand": _COMMAND,
             "trialCodeDirectory": self._root,
             "trialConcurrency": 1,
@@ -250,7 +256,7 @@ class ExperimentRecorder:
 class _RecordedTrial:
     def __init__(self, recorder: ExperimentRecorder, parameters: dict[str, Any], design: Found | None) -> None:
         self._recorder, self._parameters = recorder, parameters
-        self._id, self._number, self._epochs = _identifier(5), recorder.next_sequence(), 0
+        self._id, self._number, self._epochs = _trial_name(parameters), recorder.next_sequence(), 0
         self.succeeded = False
         recorder.write_event(self._id, "RUNNING", self._number, self._data(design))
 
@@ -276,8 +282,10 @@ class _RecordedTrial:
         self._recorder.write_event(self._id, event, self._number, message=message)
 
     def _data(self, design: Found | None) -> str:
-        shown = {} if design is None else design.to_sample()
-        parameters = self._parameters | shown
+        sample, short = ({}, {}) if design is None else (design.to_sample(), design.in_short())
+        told = self._parameters | sample | short
+        summary = {name: told[name] for name in self._recorder.axes if name in told}
+        parameters = with_summary(self._parameters | sample, summary)
         return json.dumps(
             {
                 "parameter_id": self._number,
@@ -286,6 +294,12 @@ class _RecordedTrial:
                 "parameter_index": 0,
             }
         )
+
+
+def _trial_name(parameters: Mapping[str, Any]) -> str:
+    """A name that tells whose trial it is: the web UI's table and curves have no other word for it."""
+    whose = re.sub(r"[^0-9A-Za-z]+", "_", str(parameters.get("strategy", "")))[:_LONGEST_NAME].strip("_")
+    return "_".join(filter(None, [whose, _identifier(5)]))
 
 
 def _unless(failed: bool) -> AbstractContextManager[None]:

@@ -54,7 +54,7 @@ class TrainingService:
         config_file: NNI's own configuration (YAML), for services on other machines. What it leaves out is set here:
             concurrency, number of trials, working directory, command, code directory, search space, local service.
         threads: torch's threads in a trial; None: as many as here, which is what makes the numbers the same.
-        axes: every parameter that a trial may have, with its possible values, for the web UI's graph.
+        axes: the parameters of trials that the web UI's graph draws, with their possible values.
         name: of the experiment.
         port: of the web UI; 0 for any free one.
         open_to_network: let the manager listen on every interface, which trials on other machines need. They have a

@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -20,15 +20,19 @@ import pytest
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StudyError, TrainingError
 from nas_fusion.nni_bridge import ExperimentRecorder, web_ui
+from nas_fusion.nni_bridge.ui_axes import SUMMARY
 from tests.command_process import PATIENCE_SECONDS, CommandProcess
 
 pytestmark = pytest.mark.slow
 
-AXES: dict[str, list[Any]] = {
+AXES: dict[str, Sequence[Any]] = {
     "phase": ["search", "candidate"],
     "strategy": ["a", "b"],
-    "seed": [0, 1],
     "cross1/embedding": [0, 1],
+    "open connections": range(10),
+    "cross1": ["add", "concat"],
+    "deep1": ["add", "concat"],
+    "output": ["add", "concat"],
 }
 DESIGN = FusionDesign.build(1, [("embedding", "cross1"), ("cross1", "output")], "add")
 
@@ -85,6 +89,23 @@ def test_every_trial_shows_with_its_own_parameters_and_state(address: str) -> No
     assert jobs[3]["message"] == "TrainingError: the loss is nan"
     for job in (jobs[0], jobs[4]):
         assert DESIGN.to_sample().items() <= parameters(job).items()
+    names = [job["trialJobId"].rpartition("_")[0] for job in jobs]
+    assert names == ["a", "a", "b", "b", "b"], "the trials of a strategy are told by their names"
+
+
+def test_the_pages_draw_what_has_an_axis_and_nothing_else(address: str) -> None:
+    jobs = sorted(ask(address, "trial-jobs"), key=lambda job: job["sequenceId"])
+    drawn = [parameters(job)[SUMMARY] for job in jobs]
+    for summary in drawn:
+        assert set(summary) <= set(AXES), "the web UI would make an axis of each further one"
+    told = {
+        "phase": parameters(jobs[0])["phase"],
+        "strategy": "a",
+        "cross1/embedding": 1,
+        "open connections": 2,
+        "cross1": "add",
+    }
+    assert told.items() <= drawn[0].items()
 
 
 def test_the_curve_and_the_final_metric(address: str) -> None:
@@ -103,9 +124,10 @@ def test_a_result_that_is_not_finite_is_a_failure_and_has_no_final_metric(addres
     assert not job.get("finalMetricData")
 
 
-def test_every_parameter_is_an_axis(address: str) -> None:
+def test_the_axes_are_those_asked_for_and_a_range_is_one_of_numbers(address: str) -> None:
     space = ask(address, "experiment")["params"]["searchSpace"]
-    assert {name: axis["_value"] for name, axis in space.items()} == AXES
+    assert space.pop("open connections") == {"_type": "randint", "_value": [0, 10]}
+    assert space == {name: {"_type": "choice", "_value": v} for name, v in AXES.items() if name != "open connections"}
 
 
 def test_the_manager_finds_its_experiment_without_the_users_home(address: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -93,9 +95,14 @@ def test_axes_and_curves_of_a_finished_comparison(finished: StudyFolder, page: A
     with web_ui(finished.nni) as address:
         page.goto(f"{address}/detail")
         page.get_by_text("Hyper-parameter", exact=True).click()
-        page.locator("text=cross1/operation").first.wait_for()
-        axes = set(page.locator("svg text").all_text_contents())
-        assert {"strategy", "seed", "output/deep1", "cross1/embedding", "output/operation"} <= axes
+        page.locator("svg text", has_text="open connections").first.wait_for()
+        axes = page.locator(".parcoords .dimension > .axis > text.label").all_text_contents()
+        blocks = ["cross1", "deep1", "output"]
+        metrics = ["default", "test_auc", "test_logloss", "at_chance"]
+        assert axes == ["open connections", "phase", "strategy", *blocks, *metrics]
+        boxes = [label.bounding_box() for label in page.locator(".parcoords text.label").all()]
+        assert all(a["x"] + a["width"] <= b["x"] for a, b in pairwise(boxes)), "a name covers another"
+        assert page.get_by_text(re.compile("^optfusion_hard_")).count() == 2 + 1 + 1, "its searches and re-trainings"
         page.get_by_text("Intermediate result", exact=True).click()
         page.locator("canvas").first.wait_for()
 

@@ -39,6 +39,7 @@ from nas_fusion.nni_bridge.manager.guarded_manager import (
     running_manager,
 )
 from nas_fusion.nni_bridge.manager.plain_json import check_plain
+from nas_fusion.nni_bridge.ui_axes import Axes, search_space
 
 ENDED_WELL = "SUCCEEDED"
 _MANY = 99999  # NNI's own "no bound"
@@ -79,7 +80,7 @@ class ServiceSettings:
         command: starts a trial, unless the file has one.
         concurrency: how many trials at once, unless the file says.
         file: NNI's own configuration (YAML); None for NNI's local service.
-        axes: every parameter that a trial may have, with its possible values, for the web UI.
+        axes: the parameters that the web UI draws.
         name: of the experiment.
         port: of the manager and its web UI; 0 for any free one.
         open_to_network: the manager listens on every interface, not on loopback only, for trials on other machines.
@@ -91,7 +92,7 @@ class ServiceSettings:
     command: str
     concurrency: int = 1
     file: Path | None = None
-    axes: Mapping[str, Sequence[Any]] | None = None
+    axes: Axes | None = None
     name: str = "nas-fusion"
     port: int = 0
     open_to_network: bool = False
@@ -128,9 +129,7 @@ class ServiceSettings:
             "trial_command": self.command,
             "trial_code_directory": str(self._code_folder()),
             "training_service": LocalConfig(),
-            "search_space": {
-                name: {"_type": "choice", "_value": list(values)} for name, values in (self.axes or {}).items()
-            },
+            "search_space": search_space(self.axes or {}),
             "tuner": AlgorithmConfig(name="Random"),  # NNI asks for one; nas-fusion's strategies propose
             "log_level": "warning",
         }

@@ -20,7 +20,7 @@ from nas_fusion.data import SearchData
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StrategyError, StudyError, TrainingError, words_of
 from nas_fusion.measures import Limits
-from nas_fusion.nni_bridge import TrialEnd
+from nas_fusion.nni_bridge import TrialEnd, with_summary
 from nas_fusion.search.engines import TrainingService
 from nas_fusion.search.space_permits import permit, permitted_class
 from nas_fusion.search.task import SearchTask
@@ -69,7 +69,7 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
 def trial_parameters(
     phase: str, order: Mapping[str, Any], outcome: Path, design: FusionDesign | None = None, **more: Any
 ) -> dict[str, Any]:
-    """A trial's parameters as NNI shows them: phase, label and design besides the order.
+    """A trial's parameters as NNI shows them: phase, label and design besides the order; a graph draws them in short.
 
     Args:
         phase: one of `nas_fusion.training_log.PHASES`.
@@ -78,10 +78,12 @@ def trial_parameters(
         design: of a candidate.
         more: parts of this trial's order.
     """
-    shown = {} if design is None else design.to_sample()
+    shown, short = ({}, {}) if design is None else (design.to_sample(), design.in_short())
     if design is not None:
         more["design"] = design.to_json()
-    return {"phase": phase, "label": order["label"], **shown, "order": {**order, **more, "outcome": str(outcome)}}
+    whose = {"phase": phase, "label": order["label"]}
+    full = {**whose, **shown, "order": {**order, **more, "outcome": str(outcome)}}
+    return with_summary(full, whose | short)
 
 
 def read_task(order: Mapping[str, Any]) -> SearchTask:

@@ -12,6 +12,7 @@ import pytest
 from nas_fusion.data import DataOptions, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.nni_bridge import experiment_id
+from nas_fusion.nni_bridge.ui_axes import SUMMARY
 from nas_fusion.report import Margins
 from nas_fusion.studies import Comparison, ComparisonSettings, ModelSettings, RecipeSettings, compare
 
@@ -75,6 +76,8 @@ def test_designs_curves_and_results_are_those_of_the_cells(comparison: Compariso
             for key, t in trials(comparison).items()
             if (t["phase"], t["strategy"]) == ("re-train", record.strategy)
         )
+        drawn = parameters.pop(SUMMARY)
+        assert drawn == {"phase": "re-train", "strategy": record.strategy, **record.design.in_short()}
         sample = {k: v for k, v in parameters.items() if k not in ("phase", "strategy", "seed")}
         assert FusionDesign.from_sample(sample) == record.design
         mine = [(kind, json.loads(json.loads(data))) for key, kind, data in metrics if key == trial]
