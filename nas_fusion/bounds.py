@@ -239,6 +239,9 @@ SYNTHETIC_ROWS = Bound(1, 100_000_000)
 SHARE = Bound(0, 1, integer=False)
 """A part of a whole, or a probability."""
 
+EXPORT_FORMATS = ("onnx", "torch-export", "torchscript")
+"""What a saved model can be exported to (`nas_fusion.serving.export`)."""
+
 PRODUCT_RULES = ("zero", "open")
 """What a product may do with a closed input."""
 

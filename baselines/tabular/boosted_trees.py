@@ -85,6 +85,11 @@ class BoostedTrees(WholeModel):
 class LightGbmTrees(BoostedTrees):
     """Trees of LightGBM."""
 
+    carried_by = (
+        "trees are carried by LightGBM itself: `nas_fusion.load(MODEL).module.file` is its model.txt, which "
+        "lightgbm.Booster, Treelite and onnxmltools read"
+    )
+
     def split_logits(self, split: EncodedSplit) -> npt.NDArray[np.float64]:
         """The logits of all rows of a split."""
         booster = _library("lightgbm").Booster(model_str=self.file.decode())
@@ -93,6 +98,11 @@ class LightGbmTrees(BoostedTrees):
 
 class CatBoostTrees(BoostedTrees):
     """Trees of CatBoost."""
+
+    carried_by = (
+        "trees are carried by CatBoost itself: `nas_fusion.load(MODEL).module.file` is its model.cbm, of which its own "
+        "save_model writes ONNX, Core ML, C++ and more"
+    )
 
     def split_logits(self, split: EncodedSplit) -> npt.NDArray[np.float64]:
         """The logits of all rows of a split."""

@@ -43,6 +43,10 @@ class LogisticRegression(WholeModel):
         passes: as of `WholeModel`.
     """
 
+    carried_by = (
+        "a linear model is a sum that any service can write itself: `nas_fusion.load(MODEL).module` has its "
+        "coefficients and intercept"
+    )
     coefficients: Tensor
     intercept: Tensor
     means: Tensor

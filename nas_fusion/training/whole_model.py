@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +32,10 @@ class WholeModel(nn.Module, ABC):
         passes: how often fitting it read the training rows.
         stopped: why fitting ended: ``"patience"`` (the validation rows no longer gained), ``"rounds"`` (as many as were
             allowed) or ``"converged"``; ``"fitted"`` where nothing is known.
+        carried_by: how it gets into other services, in a few words for messages.
     """
 
+    carried_by: ClassVar[str] = "its own library writes it for other services"
     size: int
     passes: int
     stopped: str = "fitted"

@@ -4,6 +4,6 @@ A time is never compared as text: "9/1/2023" comes before "10/1/2023", and "2024
 """
 
 from nas_fusion.data.times.time_column import TimeEvidence, TimeForm, order_keys, read_times
-from nas_fusion.data.times.time_texts import NO_TIME
+from nas_fusion.data.times.time_texts import CLOCK_PATTERN, DATE_PATTERNS, NO_TIME
 
-__all__ = ["NO_TIME", "TimeEvidence", "TimeForm", "order_keys", "read_times"]
+__all__ = ["CLOCK_PATTERN", "DATE_PATTERNS", "NO_TIME", "TimeEvidence", "TimeForm", "order_keys", "read_times"]

@@ -42,7 +42,7 @@ _NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
 _THEN_CLOCK = rf"(?:(?:[T_:]|,?\s+){_CLOCK}{_ZONE})?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 
-_PATTERNS = tuple(
+DATE_PATTERNS = tuple(
     rf"^\s*{body}\s*$"
     for body in (
         rf"(?P<a>\d{{1,4}})[-/.](?P<b>\d{{1,2}})[-/.](?P<c>\d{{1,4}}){_THEN_CLOCK}",  # 2024-03-01, 3/1/2024, 1.3.24
@@ -55,7 +55,10 @@ _PATTERNS = tuple(
         r"(?P<year>\d{4})[-/](?P<month>\d{1,2})",  # 2024-03
     )
 )
-_CLOCK_ALONE = rf"^\s*{_CLOCK}\s*$"
+"""Of dates, those first that are asked first; each part has a name."""
+
+CLOCK_PATTERN = rf"^\s*{_CLOCK}\s*$"
+"""Of a time of day without a date."""
 
 
 class Moments(NamedTuple):
@@ -81,7 +84,7 @@ def read_dates(texts: pa.Array) -> Moments:
     count = len(texts)
     orders = {order: np.full(count, NO_TIME, np.int64) for order in ORDERS}
     zoned, left = np.zeros(count, np.bool_), np.arange(count)
-    for pattern in _PATTERNS:
+    for pattern in DATE_PATTERNS:
         if not len(left):
             break
         found = pc.extract_regex(texts.take(pa.array(left)), pattern=pattern)
@@ -106,7 +109,7 @@ def _read_iso(texts: pa.Array, zone: str | None) -> IntArray | None:
 
 def read_clocks(texts: pa.Array) -> IntArray:
     """Times of day without a date as microseconds since midnight, int64 ``[texts]``; `NO_TIME` for any other text."""
-    found = pc.extract_regex(texts, pattern=_CLOCK_ALONE)
+    found = pc.extract_regex(texts, pattern=CLOCK_PATTERN)
     hit = np.asarray(pc.is_valid(found))
     result = np.full(len(texts), NO_TIME, np.int64)
     if hit.any():
