@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import stat
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -26,6 +28,8 @@ MANIFEST, SCHEMA, WEIGHTS = "model.json", "schema.json", "weights.safetensors"
 README, DESIGN, DRAWING = "README.md", "design.json", "design.svg"
 VOCABULARIES = "vocabularies"
 PROFILE = "profile.json"
+
+ZIP_ERRORS = (OSError, zipfile.BadZipFile, NotImplementedError, ValueError)
 
 LARGEST_TEXT = 1 << 28
 """Bytes of a manifest or a schema in a zip; a log of ten thousand columns needs a hundredth of it."""
@@ -144,7 +148,7 @@ class ZipFiles(ModelFiles):
         super().__init__(path)
         try:
             self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        except ZIP_ERRORS as error:
             raise DamagedFileError(path, f"no zip can be read from it ({error})") from error
         for info in self._zip.infolist():
             _check_member(path, info)
@@ -168,7 +172,7 @@ class ZipFiles(ModelFiles):
                 content = file.read(largest + 1)
         except KeyError as error:
             raise DamagedFileError(self.place(name), "the file is missing") from error
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError) as error:
+        except (*ZIP_ERRORS, zlib.error, lzma.LZMAError, RuntimeError, EOFError) as error:
             raise DamagedFileError(self.place(name), f"cannot be read ({error})") from error
         if len(content) > largest:
             raise DamagedFileError(self.place(name), CHANGED)

@@ -126,7 +126,8 @@ def _vocabulary(files: ModelFiles, manifest: ModelManifest, schema: Schema, fiel
             raise DamagedFileError(files.place(name), "the file is missing")
         return None
     table = files.table(name)
-    if table.column_names != ["value"] or table.num_rows != schema.fields[field].size - FIRST_ID:
+    is_text = table.column_names == ["value"] and table.schema.field(0).type in (pa.string(), pa.large_string())
+    if not is_text or table.num_rows != schema.fields[field].size - FIRST_ID:
         raise DamagedFileError(files.place(name), "damaged: not the vocabulary of its field")
     return Vocabulary(table.column("value").combine_chunks().cast(pa.large_string()))
 

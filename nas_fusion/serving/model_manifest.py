@@ -14,6 +14,7 @@ from nas_fusion.errors import NasFusionError
 from nas_fusion.log_formats import AUTO
 from nas_fusion.nn import Fields
 from nas_fusion.settings import DataOptions, ModelSettings, TrainConfig
+from nas_fusion.system.seals import SEAL
 
 MODEL_FORMAT = 1
 """Of the folder. Raise it when an older nas-fusion could not read what is written; what was written stays readable."""
@@ -172,6 +173,7 @@ class ModelManifest:
             read["recipe"] = TrainConfig(**read["recipe"])
             read["log"] = LogFacts.from_dict(read["log"])
             read["soft"] = None if read["soft"] is None else SoftForm.from_dict(read["soft"])
+            read["files"] = {name: {"bytes": int(s["bytes"]), SEAL: str(s[SEAL])} for name, s in read["files"].items()}
             made = cls(**read)
             int(made.space.block_width)
         except (NasFusionError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.data import Schema
@@ -26,6 +28,27 @@ DTYPES: Mapping[str, torch.dtype] = {
     )
 }
 """What the tensors of a model may be."""
+
+
+LARGE = 1 << 22
+"""Numbers of a tensor; to draw so many takes tens of milliseconds, and a table of millions of values seconds."""
+
+_DRAWING = (Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_)
+
+
+class LargeTablesUndrawn(TorchFunctionMode):
+    """First values of large tensors are not drawn: those that were saved are loaded over them."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function of torch, or leave a tensor as it is."""
+        given = kwargs or {}
+        if func in _DRAWING:
+            drawn: Tensor = args[0] if args else given["tensor"]
+            if drawn.numel() >= LARGE:
+                return drawn
+        return func(*args, **given)
 
 
 def soft_form(start: SoftStart) -> SoftForm:
@@ -62,8 +85,14 @@ def new_module(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Te
     Raises:
         StrategyError, ManifestError: as of `rebuilt`.
     """
-    with seeded(0):  # what is drawn is loaded over
-        return _made(manifest, schema, weights or {})
+    # The seed of its training, should a third party's module draw something that is not among its weights.
+    with seeded(manifest.recipe.seed), LargeTablesUndrawn():
+        try:
+            return _made(manifest, schema, weights or {})
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, NasFusionError):
+                raise
+            raise ManifestError(f"the model that was described cannot be made: {words_of(error)}") from error
 
 
 def _made(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tensor]) -> nn.Module:
