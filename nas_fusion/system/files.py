@@ -84,7 +84,7 @@ def write_text(path: str | Path, text: str) -> None:
     Raises:
         WriteError: the file cannot be written (no such folder, no permission, a full disk).
     """
-    with _replacing(Path(path)) as temporary:
+    with new_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
@@ -96,7 +96,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
     """
     import torch
 
-    with _replacing(Path(path)) as temporary:
+    with new_file(path) as temporary:
         try:
             torch.save(dict(tensors), temporary)
         except RuntimeError as error:  # torch reports a full disk as a RuntimeError of its own writer
@@ -183,7 +183,13 @@ def sweep(folder: Path) -> None:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def new_file(path: str | Path) -> Iterator[Path]:
+    """Fill a file under a temporary name; it gets its own name, replacing an older one, when the block ends well.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    path = Path(path)
     try:
         with _held(path, _make_file) as temporary:
             try:

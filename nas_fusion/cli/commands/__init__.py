@@ -5,6 +5,7 @@ from nas_fusion.cli.commands.dashboard_command import DASHBOARD
 from nas_fusion.cli.commands.data_command import DATA
 from nas_fusion.cli.commands.models.export_command import EXPORT
 from nas_fusion.cli.commands.models.fit_command import FIT
+from nas_fusion.cli.commands.models.predict_command import PREDICT
 from nas_fusion.cli.commands.models.update_command import UPDATE
 from nas_fusion.cli.commands.presets_command import PRESET_LIST
 from nas_fusion.cli.commands.report_command import REPORT
@@ -17,8 +18,8 @@ from nas_fusion.cli.commands.version_command import VERSION
 from nas_fusion.cli.commands.worker_command import WORKER
 
 COMMANDS = (
-    FIT, EXPORT, UPDATE, COMPARE, SEARCH, RETRAIN, TUNE, WORKER, UI, DASHBOARD, REPORT, STRATEGY_LIST, PRESET_LIST,
-    DATA, VERSION,
+    FIT, PREDICT, EXPORT, UPDATE, COMPARE, SEARCH, RETRAIN, TUNE, WORKER, UI, DASHBOARD, REPORT, STRATEGY_LIST,
+    PRESET_LIST, DATA, VERSION,
 )  # fmt: skip
 """In the order of help."""
 

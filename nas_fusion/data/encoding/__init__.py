@@ -5,6 +5,7 @@ rows; `write_dataset` encodes all rows into the folder of an encoded data set. E
 """
 
 from nas_fusion.data.encoding.dataset_writer import write_dataset
+from nas_fusion.data.encoding.field_warnings import UNKNOWN_SHARE, UnknownCells
 from nas_fusion.data.encoding.fitted_encoding import EncodedRows, FittedEncoding
 from nas_fusion.data.encoding.fitting import Fit, fit_encoding
 from nas_fusion.data.encoding.kinds import NotPlain
@@ -12,6 +13,7 @@ from nas_fusion.data.encoding.reading_plan import ReadingPlan, plan_reading
 from nas_fusion.data.encoding.scan import Progress, Scan, scan_rows
 
 __all__ = [
+    "UNKNOWN_SHARE",
     "EncodedRows",
     "Fit",
     "FittedEncoding",
@@ -19,6 +21,7 @@ __all__ = [
     "Progress",
     "ReadingPlan",
     "Scan",
+    "UnknownCells",
     "fit_encoding",
     "plan_reading",
     "scan_rows",

@@ -19,16 +19,14 @@ from nas_fusion.data.encoding.encoded_files import (
     write_schema,
     write_vocabulary,
 )
-from nas_fusion.data.encoding.field_warnings import unknown_warning
-from nas_fusion.data.encoding.fitted_encoding import EncodedRows, Ids
+from nas_fusion.data.encoding.field_warnings import UnknownCells, unknown_warning
+from nas_fusion.data.encoding.fitted_encoding import EncodedRows
 from nas_fusion.data.encoding.fitting import Fit
 from nas_fusion.data.encoding.kinds import FieldCounts
 from nas_fusion.data.encoding.scan import Progress, Scan
-from nas_fusion.data.schema import MISSING_ID, SPLITS, UNKNOWN_ID, FieldKind, Schema
-from nas_fusion.data.sources.cells import IntArray
+from nas_fusion.data.schema import MISSING_ID, SPLITS, Schema
 from nas_fusion.data.sources.chunk import chunks_of
 from nas_fusion.data.sources.source import Source
-from nas_fusion.field_shapes import PAD
 from nas_fusion.settings import DataOptions
 
 TEST = SPLITS[-1]
@@ -114,15 +112,7 @@ class SplitWriters:
         self._rows = {name: int((scan.codes == code).sum()) for code, name in enumerate(SPLITS)}
         self._missing = {name: np.zeros(fields, np.int64) for name in SPLITS}
         self._unknown = {name: np.zeros(fields, np.int64) for name in SPLITS}
-        # Id 1 of a scaled field stands for a number that is there.
-        self._has_unknown = np.array([f.kind is not FieldKind.SCALED for f in schema.fields])
-        widths_of = [shape.columns for shape in schema.field_shapes]
-        self._first_columns = np.cumsum([0, *widths_of[:-1]])
-        self._lists = {
-            field: slice(int(first), int(first) + width)
-            for field, (first, width) in enumerate(zip(self._first_columns, widths_of, strict=True))
-            if width > 1
-        }
+        self._cells = UnknownCells(schema)
         with ExitStack() as stack:  # closes what is open already if one cannot be made
             for name, rows in self._rows.items():
                 arrays: dict[str, tuple[npt.DTypeLike, tuple[int, ...]]] = {
@@ -162,16 +152,8 @@ class SplitWriters:
             for array, found in arrays.items():
                 if found is not None:
                     writers[array].append(found[chosen])
-            first = ids[:, self._first_columns]
-            self._missing[name] += (first == MISSING_ID).sum(axis=0)
-            self._unknown[name] += self._unknown_rows(ids, first)
-
-    def _unknown_rows(self, ids: Ids, first: Ids) -> IntArray:
-        """How many rows of every field hold nothing that is known, int64 ``[fields]``; of a list, all items count."""
-        unknown = (first == UNKNOWN_ID).sum(axis=0) * self._has_unknown
-        for field, columns in self._lists.items():
-            unknown[field] = ((ids[:, columns] == UNKNOWN_ID) | (ids[:, columns] == PAD)).all(axis=1).sum()
-        return unknown
+            self._missing[name] += (ids[:, self._cells.first_columns] == MISSING_ID).sum(axis=0)
+            self._unknown[name] += self._cells.count(ids)
 
     def warn_of_unknown(self, counts: Sequence[FieldCounts]) -> None:
         """Name the fields of which most validation rows hold nothing that the training rows had often enough."""

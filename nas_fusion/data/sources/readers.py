@@ -83,8 +83,8 @@ def check_columns(source: Source, columns: Collection[str]) -> None:
     """
     if missing := [name for name in columns if name not in source.columns]:
         known = listed(nearest_first(missing, source.columns))
-        what = "column" if len(missing) == 1 else f"{len(missing)} columns"
-        raise source.error(f"the model needs {what} {listed(map(shown, missing))}; columns are {known}")
+        what = "the column" if len(missing) == 1 else f"{len(missing)} columns:"
+        raise source.error(f"the rows lack {what} {listed(map(shown, missing))}; columns are {known}")
 
 
 class Wanted(NamedTuple):

@@ -175,10 +175,10 @@ def test_a_folder_of_one_day_knows_its_day(cache: Path, tmp_path: Path) -> None:
 
 def test_missing_columns_are_named(data: EncodedDataset, tmp_path: Path) -> None:
     lacking = NEW.drop(columns=["price", "site"]).rename(columns={"user": "User"})
-    with pytest.raises(DataError, match=r"frame: the model needs 3 columns 'user', 'price', 'site'; columns are User,"):
+    with pytest.raises(DataError, match=r"frame: the rows lack 3 columns: 'user', 'price', 'site'; columns are User,"):
         encoded(data, lacking)
     lacking.to_csv(tmp_path / "new.csv", index=False)
-    with pytest.raises(DataError, match=r"new.csv: the model needs 3 columns"):
+    with pytest.raises(DataError, match=r"new.csv: the rows lack 3 columns"):
         encoded(data, tmp_path / "new.csv")
     (tmp_path / "parts").mkdir()
     NEW.to_csv(tmp_path / "parts" / "a.csv", index=False)

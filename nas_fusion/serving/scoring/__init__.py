@@ -1,0 +1,6 @@
+"""What a saved model says of logs of any length: scores in a file, and how good they are where there are labels."""
+
+from nas_fusion.serving.scoring.score_files import ROW, SCORE, check_out, open_for, score_file
+from nas_fusion.serving.scoring.score_stream import ScoredRows, score_stream
+
+__all__ = ["ROW", "SCORE", "ScoredRows", "check_out", "open_for", "score_file", "score_stream"]
