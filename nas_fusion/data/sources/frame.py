@@ -240,7 +240,7 @@ def _of_columns(columns: Mapping[str, object]) -> pa.Table:
     for name, cells in columns.items():
         try:
             arrays[name] = pa.array(cells, from_pandas=True)
-        except (pa.ArrowException, TypeError, ValueError) as error:
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             what = f"cells that are no column ({str(error).splitlines()[0]})"
             raise DataError(what, path=MemorySource.name, column=str(name)) from error
     lengths = {name: len(array) for name, array in arrays.items()}

@@ -193,6 +193,7 @@ def test_missing_columns_are_named(data: EncodedDataset, tmp_path: Path) -> None
         ([1, 2], "expected a frame .* found list"),
         ({"user": ["a"], "site": ["x", "y"]}, "column 'site': 2 cells, but 1 in column 'user'"),
         ({"user": [1, "a"]}, "column 'user': cells that are no column"),
+        ({"user": [10**400]}, "column 'user': cells that are no column"),
     ],
 )
 def test_rows_that_are_none(rows: object, message: str) -> None:
