@@ -47,7 +47,6 @@ from nas_fusion.studies.timing.foresight import foresight
 from nas_fusion.studies.timing.time_keeper import TimeKeeper, ended_in_time
 from nas_fusion.system.deadline import Deadline
 from nas_fusion.system.files import write_text
-from nas_fusion.tracking import Telling, telling
 
 logger = logging.getLogger("nas_fusion")
 
@@ -178,7 +177,7 @@ def compare(
 
         prepare_sweep(unwatched, sweep)
         info = described(settings, None)
-        with _watched(unwatched, console, engine, nni_config) as (place, recorder), _told(place) as trackers:
+        with _watched(unwatched, console, engine, nni_config) as (place, recorder):
             ahead = foresight(place, say, processes, deadline)
 
             def helped(waiting: int) -> AbstractContextManager[None]:
@@ -195,7 +194,7 @@ def compare(
                 return now
 
             book = cell_book(place)
-            table = FinishedCells(place, info, book, recorder, trackers.after(listener or (lambda *_: None)))
+            table = FinishedCells(place, info, book, recorder, listener or (lambda record, done, total: None))
             keeper = TimeKeeper.of(book, ahead, deadline, processes, table.in_order)
             with ended_in_time(deadline, keeper):
                 _run(place, book, table, chosen, tuning_listener, helped, keeper)
@@ -246,19 +245,6 @@ def _watched(
             service = training_service_of(study, settings, nni_config)
             stack.enter_context(service.running())
         yield replace(place, surroundings=Surroundings(console, recorder, service)), recorder
-
-
-def _told(place: Workplace) -> AbstractContextManager[Telling]:
-    """The trackers that are told of the study's cells."""
-    study, settings, dataset = place.folder, place.assembly.settings, place.assembly.dataset
-    return telling(
-        settings.track,
-        name=study.name,
-        folder=study.path,
-        tracked=study.tracked,
-        cell_folder=study.cell,
-        tags={"log": settings.source, "fingerprint": dataset.fingerprint},
-    )
 
 
 def _run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from nas_fusion.errors import StudyError
 from nas_fusion.nni_bridge import ExperimentRecorder
@@ -16,6 +17,7 @@ from nas_fusion.studies.cells.failures import write_failure_log
 from nas_fusion.studies.queue.cell_book import Cell, CellBook
 from nas_fusion.studies.queue.workplace import Workplace
 from nas_fusion.system.files import new_folder
+from nas_fusion.tracking import Telling, ToldCells, TrackedStudy
 
 CellListener = Callable[[CellRecord, int, int], None]
 """Called with each cell, how many are done, and how many there are."""
@@ -25,7 +27,7 @@ logger = logging.getLogger("nas_fusion")
 
 @dataclass
 class FinishedCells:
-    """The cells of a comparison that are finished or have failed, whoever computed them.
+    """The cells of a comparison that are finished or have failed, whoever computed them; trackers are told of them.
 
     Args:
         place: where this process works.
@@ -112,3 +114,11 @@ class FinishedCells:
             replay(record, self.recorder, self.place.assembly.dataset)
         write_results_csv(self.in_order(), self.info, self.place.folder.results)
         self.listener(record, len(self.records), len(self.book.cells))
+        self._trackers.tell(record)
+
+    @cached_property
+    def _trackers(self) -> Telling:
+        study, settings, dataset = self.place.folder, self.place.assembly.settings, self.place.assembly.dataset
+        told = ToldCells(study.tracked)
+        tags = {"log": settings.source, "fingerprint": dataset.fingerprint}
+        return Telling(settings.track, TrackedStudy(study.name, told.identifier, study.path, tags), told, study.cell)

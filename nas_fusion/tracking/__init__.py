@@ -6,8 +6,8 @@ left out.
 """
 
 from nas_fusion.tracking.known_trackers import check_trackers
-from nas_fusion.tracking.telling import Telling, telling
+from nas_fusion.tracking.telling import Telling
 from nas_fusion.tracking.told_cells import ToldCells
 from nas_fusion.tracking.tracked_cell import TrackedCell, TrackedStudy, Tracker
 
-__all__ = ["Telling", "ToldCells", "TrackedCell", "TrackedStudy", "Tracker", "check_trackers", "telling"]
+__all__ = ["Telling", "ToldCells", "TrackedCell", "TrackedStudy", "Tracker", "check_trackers"]

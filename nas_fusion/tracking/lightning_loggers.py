@@ -36,9 +36,6 @@ class TensorBoardTracker:
         logger.log_hyperparams(cell.parameters, cell.figures)
         logger.finalize("success")
 
-    def close(self) -> None:
-        """Nothing is open between cells."""
-
 
 class WandbTracker:
     """Tells Weights & Biases: a run per cell, in a group per study.
@@ -76,9 +73,6 @@ class WandbTracker:
                 run.define_metric(f"{phase}/*", step_metric="trainer/global_step")  # Lightning's name of a step
             _log_curves(logger, cell)
             run.summary.update(cell.figures)
-
-    def close(self) -> None:
-        """Nothing is open between cells."""
 
 
 def _log_curves(logger: Logger, cell: TrackedCell) -> None:

@@ -64,10 +64,7 @@ class MlflowTracker:
             ended = "FINISHED"
         finally:
             self._client.set_terminated(run, ended, _milliseconds(cell.ended))
-
-    def close(self) -> None:
-        """The study's own run ends."""
-        self._client.set_terminated(self._parent)
+        self._client.set_terminated(self._parent)  # the study's own run lasts as long as its cells
 
     def _log_files(self, run: str, folder: Path) -> None:
         for file in (folder / name for name in FILES):
@@ -91,7 +88,6 @@ class MlflowTracker:
         study = self._study
         known = self._client.search_runs([self._experiment], f"tags.`{_STUDY_TAG}` = '{study.identifier}'")
         if known:
-            self._client.update_run(known[0].info.run_id, status="RUNNING")
             return known[0].info.run_id
         tags = {f"nas_fusion.{name}": value for name, value in study.tags.items()}
         note = f"A study of nas-fusion, in {study.folder.resolve()}; its cells are the runs below it."

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 from nas_fusion.errors import words_of
 from nas_fusion.records import CellRecord
-from nas_fusion.tracking.known_trackers import check_trackers, open_tracker
+from nas_fusion.tracking.known_trackers import open_tracker
 from nas_fusion.tracking.told_cells import ToldCells
 from nas_fusion.tracking.tracked_cell import TrackedCell, TrackedStudy, Tracker
 
@@ -58,21 +57,6 @@ class Telling:
             if not self._told.knows(name, tracker.place, cell) and self._succeeds(name, partial(tracker.tell, cell)):
                 self._told.add(name, tracker.place, cell)
 
-    def after(self, listener: Callable[[CellRecord, int, int], None]) -> Callable[[CellRecord, int, int], None]:
-        """A listener of cells that also tells the trackers, after the other one."""
-
-        def told(record: CellRecord, done: int, total: int) -> None:
-            listener(record, done, total)
-            self.tell(record)
-
-        return told
-
-    def close(self) -> None:
-        """Nothing comes any more."""
-        for name, tracker in tuple(self._open.items()):
-            self._succeeds(name, tracker.close)
-        self._open.clear()
-
     def _open_all(self) -> None:
         """Open what is not open yet: when the first cell has ended, so that nothing waits for a tracker before."""
         while self._waiting:
@@ -93,35 +77,3 @@ class Telling:
             )  # fmt: skip
             return False
         return True
-
-
-@contextmanager
-def telling(
-    names: Iterable[str],
-    *,
-    name: str,
-    folder: Path,
-    tracked: Path,
-    cell_folder: Callable[[str, int], Path],
-    tags: Mapping[str, str],
-) -> Iterator[Telling]:
-    """Trackers of a study, while it computes.
-
-    Args:
-        names: of the trackers.
-        name: of the study.
-        folder: where it lies.
-        tracked: the file that says who was told of what.
-        cell_folder: strategy and seed → the cell's folder.
-        tags: what holds for the whole study.
-
-    Raises:
-        OptionError, MissingPackageError: a tracker could not be told anything (`check_trackers`).
-    """
-    check_trackers(names)
-    told = ToldCells(tracked)
-    found = Telling(names, TrackedStudy(name, told.identifier, folder, tags), told, cell_folder)
-    try:
-        yield found
-    finally:
-        found.close()

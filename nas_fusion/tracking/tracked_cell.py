@@ -116,7 +116,7 @@ def _validations(points: tuple[TracePoint, ...]) -> Iterator[Validation]:
 
 
 class Tracker(Protocol):
-    """Somebody who is told of finished cells, one after the other, then closed.
+    """Somebody who is told of finished cells, one after the other. Nothing of it is open between two cells.
 
     It may raise whatever its package raises: whoever tells it (`Telling`) warns of it, and does not tell it again.
 
@@ -128,6 +128,3 @@ class Tracker(Protocol):
 
     def tell(self, cell: TrackedCell) -> None:
         """A cell has ended."""
-
-    def close(self) -> None:
-        """Nothing comes any more."""

@@ -70,7 +70,6 @@ def check_comparison(
     if latex is not None:
         check_file_place("latex", Path(latex))
     check_study(settings, folder, storage)
-    check_trackers(settings.track)
     if nni_config is not None:
         _check_nni_config(settings, nni_config)
 
@@ -107,6 +106,7 @@ def check_study(settings: ComparisonSettings, folder: str | Path, storage: str |
     check_folder_place("study", Path(folder))
     if storage is not None:
         check_storage(storage)
+    check_trackers(settings.track)
     StudyFolder(folder).check(settings)
 
 

@@ -21,15 +21,11 @@ class Notebook:
     place: str = "here"
     broken: bool = False
     told: list[str] = field(default_factory=list)
-    closed: int = 0
 
     def tell(self, cell: TrackedCell) -> None:
         if self.broken:
             raise ConnectionError("the server is away")
         self.told.append(cell.name)
-
-    def close(self) -> None:
-        self.closed += 1
 
 
 class Study:
@@ -56,7 +52,6 @@ class Study:
         telling = Telling(self.trackers, study, told, self.cell, self.open)
         for record in records or self.cells:
             telling.tell(record)
-        telling.close()
 
     def open(self, name: str, study: TrackedStudy) -> Tracker:
         return self.trackers[name]
@@ -69,7 +64,6 @@ def test_each_cell_is_told_of_once_however_often_a_study_goes_on(tmp_path: Path)
     study.run()
     for tracker in study.trackers.values():
         assert tracker.told == ["random-0", "random-1"]
-        assert tracker.closed == 3
 
 
 def test_a_cell_that_was_computed_again_is_told_of_again(tmp_path: Path) -> None:
@@ -114,13 +108,11 @@ def test_one_that_cannot_be_opened_is_left_out(tmp_path: Path, caplog: pytest.Lo
     assert study.trackers["two"].told == ["random-0", "random-1"]
 
 
-def test_nothing_is_opened_or_written_without_a_tracker_and_before_a_cell(tmp_path: Path) -> None:
+def test_nothing_is_written_without_a_tracker(tmp_path: Path) -> None:
     study = Study(tmp_path, one=Notebook())
     Telling([], TrackedStudy("s", "x", tmp_path, {}), ToldCells(tmp_path / "tracked.json"), study.cell).tell(
         cell("a", 0)
     )
-    Telling(["one"], TrackedStudy("s", "x", tmp_path, {}), ToldCells(tmp_path / "t"), study.cell, study.open).close()
-    assert study.trackers["one"].closed == 0
     assert not (tmp_path / "tracked.json").exists()
 
 
@@ -138,18 +130,3 @@ def test_a_damaged_memory_is_warned_of_and_all_is_told_again(
     )
     assert study.trackers["one"].told == ["random-0", "random-1"] * 2
     assert json.loads((tmp_path / "tracked.json").read_text("utf-8"))["study"] != before
-
-
-def test_a_listener_is_told_before_the_trackers(tmp_path: Path) -> None:
-    order: list[str] = []
-    notes = Notebook()
-    study = Study(tmp_path, one=notes)
-    telling = Telling(
-        ["one"], TrackedStudy("s", "x", tmp_path, {}), ToldCells(tmp_path / "tracked.json"), study.cell, study.open
-    )
-    listener = telling.after(
-        lambda record, done, total: order.append(f"{record.seed} {done}/{total} {len(notes.told)}")
-    )
-    for done, record in enumerate(study.cells, start=1):
-        listener(record, done, 2)
-    assert order == ["0 1/2 0", "1 2/2 1"]

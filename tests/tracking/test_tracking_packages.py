@@ -82,7 +82,6 @@ study = TrackedStudy("clicks", "0a1b2c3d", Path({str(study.folder)!r}), {dict(st
 for _ in range(2):
     tracker = open_tracker("mlflow", study)
     tracker.tell(TrackedCell(RECORD, Path({str(folder)!r}), 1_000.0))
-    tracker.close()
 client = mlflow.MlflowClient()
 experiment = client.get_experiment_by_name("nas-fusion").experiment_id
 runs = client.search_runs([experiment], order_by=["attribute.start_time"])
