@@ -242,10 +242,10 @@ class ChosenRecipe:
     Args:
         reference: the hand-made design or model on which recipes were tried.
         values: the chosen ones by name (``embedding_l2``, ``dropout``, …), of what was swept.
-        tried: every training, the comparison's own values first; empty where the passes were too few for a choice.
+        tried: every training, the usual recipe first; empty where the passes were too few for a choice.
         allowed: passes over the training rows that the sweep might take.
         train_rows: of the log.
-        margin: by more than this has another recipe to be better than the own values, in validation AUC or what else
+        margin: by more than this has another recipe to be better than the first, in validation AUC or what else
             validation chooses by.
         note: why nothing was tried; empty otherwise.
         select: by what it was chosen, one of `nas_fusion.bounds.SELECTIONS`.

@@ -1,7 +1,7 @@
 """A sweep in Optuna's storage: one training after the other, by whichever process comes first.
 
 The *slot* of a trial, 0, 1, …, is its place in the sweep; it decides on what is tried and on its random numbers. Slot 0
-is the comparison's own values. One process trains, the others wait; a trial whose process died leaves its slot to
+is the usual recipe. One process trains, the others wait; a trial whose process died leaves its slot to
 another, so that a sweep that was killed and goes on chooses what an undisturbed one would have chosen.
 """
 
@@ -36,8 +36,8 @@ MOST_TRIALS = 40
 """Of a sweep, whatever its passes allow: the best of many trials is the luckiest one."""
 
 SHARE_OF_ONE, FEWEST_EPOCHS = 0.25, 6
-"""No training takes more than this share of the sweep's passes, but always so many epochs: own values that learn slowly
-would leave nothing for others."""
+"""No training takes more than this share of the sweep's passes, but always so many epochs: a first one that learns
+slowly would leave nothing for others."""
 
 RUNG = 2
 """Epochs between two looks at whether a training can still reach the best one."""
@@ -220,8 +220,8 @@ class RecipeSweep:
     def chosen(self) -> ChosenRecipe:
         """What has been found best so far.
 
-        The comparison's own values are kept unless another recipe is better by more than the standard error of such a
-        difference: with few validation rows the best of many is the luckiest.
+        The usual recipe is taken unless another one is better by more than the standard error of such a difference:
+        with few validation rows the best of many is the luckiest.
 
         Raises:
             StudyError: a trial was changed in the storage since it ended.
@@ -236,7 +236,7 @@ class RecipeSweep:
         is_better = best is not None and (not margin or _score(best) > _score(tried[0]) + margin)
         return ChosenRecipe(
             reference=self.reference,
-            values=best.values if best is not None and is_better else self.swept.own(),
+            values=best.values if best is not None and is_better else self.swept.usual(),
             tried=tried,
             allowed=self.allowed,
             train_rows=self.swept.train_rows,
@@ -249,7 +249,7 @@ class RecipeSweep:
         if not self.swept.names:
             return "everything that a sweep chooses is given"
         if tried and not compared:
-            return "nothing that was tried could be trained, so the comparison's own values are kept"
+            return "nothing that was tried could be trained, so the usual recipe is taken"
         return ""
 
     def _margin(self, own: TriedRecipe) -> float:

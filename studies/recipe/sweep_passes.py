@@ -12,7 +12,7 @@ SHARE = 0.1
 """Of the comparison's passes over the training rows."""
 
 FEWEST = 8.0
-"""Passes: with fewer, hardly more than the comparison's own values could be tried."""
+"""Passes: with fewer, hardly more than the usual recipe could be tried."""
 
 MOST = 60.0
 """Passes: by then a sweep has tried all that it knows and some ten proposals more."""
@@ -58,5 +58,5 @@ def too_few(settings: ComparisonSettings, allowed: float) -> str:
         return ""
     return (
         f"a tenth of this comparison is {allowed:.1f} passes over the training rows, too few to choose a recipe by "
-        f"({FEWEST:g} at least), so the defaults are kept; more seeds or strategies, or --recipe-passes, would do"
+        f"({FEWEST:g} at least), so the usual one is taken; more seeds or strategies, or --recipe-passes, would do"
     )

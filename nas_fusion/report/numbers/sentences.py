@@ -167,14 +167,17 @@ def facts(info: ComparisonInfo, decision: Decision) -> dict[str, str]:
 
 def recipe_words(recipe: ChosenRecipe) -> str:
     """What a sweep has chosen for all strategies, on what, and what that has cost."""
+    values = ", ".join(f"{name} {plain(value)}" for name, value in recipe.values.items())
     if recipe.note:
-        return f"Recipe: {recipe.note}."
+        return f"Recipe: {recipe.note}" + (f" ({values})." if values else ".")
     changed = {name: value for name, value in recipe.values.items() if value != recipe.tried[0].values[name]}
     chosen = ", ".join(f"{name} {plain(value)}" for name, value in changed.items())
     ended = [one.ended for one in recipe.tried]
     counts = {"stopped early": ended.count("behind"), "failed": ended.count("failed")}
     odd = "".join(f", {number} {words}" for words, number in counts.items() if number)
-    what = chosen or f"the own one, since none of those tried was better by more than the noise ({recipe.margin:.4f})"
+    what = chosen or (
+        f"the first of those tried ({values}), since none was better by more than the noise ({recipe.margin:.4f})"
+    )
     tried = f"{len(recipe.tried)} tried{odd}"
     cost = (
         f"{recipe.passes:.1f} passes over the training rows (at most {recipe.allowed:.1f}), {seconds(recipe.seconds)} s"

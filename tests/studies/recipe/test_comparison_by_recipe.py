@@ -166,13 +166,14 @@ def test_reports_are_written_again_from_the_files_alone(study: StudyFolder) -> N
     assert info.settings["recipe"]["embedding_l2"] == known.values["embedding_l2"]
 
 
-def test_a_comparison_that_is_too_small_keeps_the_defaults_and_says_so(dataset: EncodedDataset, tmp_path: Path) -> None:
+def test_a_comparison_that_is_too_small_takes_the_usual_recipe(dataset: EncodedDataset, tmp_path: Path) -> None:
     small = replace(SETTINGS, recipe=replace(SETTINGS.recipe, sweep_passes=0.0))
     result = compare(small, dataset, tmp_path / "study")
     assert result.info.recipe is not None
     assert not result.info.recipe.tried
     assert "too few to choose a recipe" in result.report.recipe_note[0]
-    assert result.info.settings["recipe"]["embedding_l2"] == 0
+    assert "embedding_l2 0.2" in result.report.recipe_note[0]
+    assert result.info.settings["recipe"]["embedding_l2"] == 0.2
 
 
 def test_a_sweep_follows_the_selection(dataset: EncodedDataset, tmp_path: Path) -> None:

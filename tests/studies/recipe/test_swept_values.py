@@ -15,7 +15,7 @@ from nas_fusion.settings.recipe_settings import SWEPT
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import load_preset, preset_names
 from nas_fusion.studies.recipe.sweep_passes import FEWEST, MOST, allowed_passes, comparison_passes, too_few
-from nas_fusion.studies.recipe.swept_values import STARTS, SweptValues
+from nas_fusion.studies.recipe.swept_values import STARTS, SweptValues, usual_l2
 
 ROWS = 30_000
 AUTO = ComparisonSettings("log.csv", DataOptions(), ("random", "parallel"), recipe=RecipeSettings(choice="auto"))
@@ -37,7 +37,24 @@ def test_everything_is_swept_where_nothing_is_given() -> None:
         "dropout": 0.0,
         "emb_dim": 10,
     }
-    assert swept.starts()[0] == swept.own()
+    assert swept.starts()[0] == swept.usual() == {**swept.own(), "embedding_l2": 0.2}
+    assert swept.own() in swept.starts()
+
+
+@pytest.mark.parametrize(
+    ("rows", "l2"), [(1, 0.2), (50_000, 0.2), (80_000, 0.1), (202_027, 0.05), (33_000_000, 0.0003)]
+)
+def test_the_usual_l2_is_a_prior_of_one_strength(rows: int, l2: float) -> None:
+    swept = SweptValues(AUTO, rows)
+    assert swept.usual()["embedding_l2"] == usual_l2(rows) == pytest.approx(l2)
+    where = swept.distributions(swept.widths())["embedding_l2"]
+    assert where._contains(where.to_internal_repr(usual_l2(rows)))
+
+
+def test_an_l2_that_is_given_is_the_usual_one() -> None:
+    swept = SweptValues(asked(recipe__embedding_l2=0.0), ROWS)
+    assert swept.usual() == swept.own()
+    assert swept.apply(swept.usual()).recipe.embedding_l2 == 0.0
 
 
 def test_what_was_given_is_kept_also_where_it_is_the_default() -> None:
