@@ -26,9 +26,9 @@ FACTOR = 5.0
 """The learning rate stays within this factor of the comparison's own: models of a search share it."""
 
 USUAL_L2, PRIOR_ROWS = 0.2, 10_000
-"""Of the embeddings: at most `USUAL_L2`, and beyond 50,000 rows `PRIOR_ROWS` over the number of rows: the loss is a
-mean over rows, so that is a prior of one strength for all logs. On parts of seven public logs (docs/how-to/tuning.md) .2
-was the best for 8,000 rows; on frappe's 202,000 the published value is .05, and on 33 million of Criteo it is near 0."""
+"""Of the embeddings: at most `USUAL_L2`, and beyond 50,000 rows `PRIOR_ROWS` over their number: the loss is a mean over
+rows, so that is a prior of one strength for all logs. On 8,000 rows of seven public logs (docs/how-to/tuning.md) .2 was
+the best; on frappe's 202,000 rows the published value is .05, and on 33 million of Criteo it is near 0."""
 
 STARTS: tuple[Mapping[str, Any], ...] = (
     {},
