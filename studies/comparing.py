@@ -45,6 +45,7 @@ from nas_fusion.studies.study_info import comparison_info
 from nas_fusion.studies.study_reports import is_named_beforehand, write_reports
 from nas_fusion.studies.timing.foresight import foresight
 from nas_fusion.studies.timing.time_keeper import TimeKeeper, ended_in_time
+from nas_fusion.studies.timing.total_bar import TotalBar
 from nas_fusion.system.deadline import Deadline
 from nas_fusion.system.files import write_text
 
@@ -179,6 +180,7 @@ def compare(
         info = described(settings, None)
         with _watched(unwatched, console, engine, nni_config) as (place, recorder):
             ahead = foresight(place, say, processes, deadline)
+            bar = TotalBar(None if ahead is None else console)
 
             def helped(waiting: int) -> AbstractContextManager[None]:
                 url = storage or study.storage_url
@@ -195,8 +197,8 @@ def compare(
 
             book = cell_book(place)
             table = FinishedCells(place, info, book, recorder, listener or (lambda record, done, total: None))
-            keeper = TimeKeeper.of(book, ahead, deadline, processes, table.in_order)
-            with ended_in_time(deadline, keeper):
+            keeper = TimeKeeper.of(book, ahead, deadline, processes, table.in_order, bar)
+            with bar.drawn(), ended_in_time(deadline, keeper):
                 _run(place, book, table, chosen, tuning_listener, helped, keeper)
             table.collect()
         records = table.in_order()

@@ -43,6 +43,7 @@ from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.study_info import comparison_info
 from nas_fusion.studies.timing.foresight import after_sweep, foreseen
 from nas_fusion.studies.timing.schedule import Schedule
+from nas_fusion.studies.timing.total_bar import TotalBar
 from nas_fusion.system.deadline import Deadline, TimeIsUp, until
 from nas_fusion.system.files import write_text
 
@@ -179,12 +180,14 @@ class Picking:
         sooner = self.deadline.sooner(min(LAST_SHARE * limit, LAST_SECONDS) if self.deadline.is_set else 0.0)
         settings = self.place.assembly.settings
         self.schedule = Schedule(foreseen(self.place, self.processes, self.deadline), sooner, self.processes)
+        self.bar = TotalBar(self.place.surroundings.console)
         self.waves = Waves(self.book, self.schedule, self._compute, self.table.in_order, settings.recipe.select)
 
     def run(self) -> CellRecord | None:
         """Spend the time; the cell whose model is chosen, None if none is finished."""
         try:
-            with until(self.schedule.deadline):
+            with self.bar.drawn(), until(self.schedule.deadline):
+                self._look()
                 self._spend()
         except TimeIsUp:
             self.say(f"the time limit of {duration(self.deadline.seconds)} is up: what ran then counts as not done")
@@ -254,8 +257,22 @@ class Picking:
                 sweep.note = f"time for {sweep.allowed:.0f} passes, too few to choose by, so the defaults are kept"
 
     def _compute(self, before_claim: Callable[[], None]) -> None:
+        def look_and_trim() -> None:
+            before_claim()
+            self._look()
+
         with self._helped(len(self.book.waiting())):
-            run_cells(self.place, self.book, {}, lambda words: self.table.collect(), before_claim=before_claim)
+            run_cells(self.place, self.book, {}, lambda words: self.table.collect(), before_claim=look_and_trim)
+
+    def _look(self) -> None:
+        """Show how much time is left: all of the limit is used; without one, what the first seed still takes."""
+        done = self.book.done()
+        first = [cell for cell in self.book.cells if cell.seed == self._seeds[0] and cell not in done]
+        limited = self.deadline.is_set
+        self.bar.update(
+            self.schedule.deadline.left if limited else self.schedule.seconds(first, sorted(done)),
+            f"{len(done)} models trained",
+        )
 
     @contextmanager
     def _helped(self, waiting: int) -> Iterator[None]:

@@ -86,6 +86,19 @@ class Schedule:
                 surplus += cells
         return surplus
 
+    def seconds(self, cells: Sequence[Cell], finished: Sequence[Cell]) -> float:
+        """What cells take together.
+
+        Args:
+            cells: which ones.
+            finished: others, whose searches serve them, too.
+        """
+        total = 0.0
+        for seed in dict.fromkeys(cell.seed for cell in cells):
+            done = [cell.strategy for cell in finished if cell.seed == seed]
+            total += self._seconds([cell for cell in cells if cell.seed == seed], done)
+        return total / self.processes
+
     def why(self, cell: Cell) -> str:
         """Why a cell is left out."""
         about = duration(self.forecast.cell(cell.strategy))

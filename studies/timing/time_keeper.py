@@ -14,6 +14,7 @@ from nas_fusion.studies.setup.assembly import Assembly
 from nas_fusion.studies.timing.forecast import Forecast
 from nas_fusion.studies.timing.foresight import after_sweep
 from nas_fusion.studies.timing.schedule import Schedule
+from nas_fusion.studies.timing.total_bar import TotalBar
 from nas_fusion.system.deadline import Deadline, TimeIsUp, until
 
 ENDED = "its time was up before it had ended"
@@ -33,11 +34,13 @@ class TimeKeeper:
         book: the cells.
         schedule: what fits.
         records: gives those of the finished cells.
+        bar: shows how much time is left.
     """
 
     book: CellBook
     schedule: Schedule
     records: Callable[[], Sequence[CellRecord]]
+    bar: TotalBar
 
     @classmethod
     def of(
@@ -47,11 +50,13 @@ class TimeKeeper:
         deadline: Deadline,
         processes: int,
         records: Callable[[], Sequence[CellRecord]],
+        bar: TotalBar,
     ) -> TimeKeeper | None:
-        """One for a comparison with a time limit; None without a limit, or where everything is finished."""
-        if ahead is None or not deadline.is_set:
+        """One for a comparison of which something is known beforehand; None where nothing is."""
+        if ahead is None:
             return None
-        return cls(book, Schedule(ahead, deadline, processes), records)
+        bar.update(ahead.whole(processes))
+        return cls(book, Schedule(ahead, deadline, processes), records, bar)
 
     def settle(self, assembly: Assembly, recipe: ChosenRecipe | None) -> None:
         """The recipe is chosen: look ahead again."""
@@ -66,9 +71,11 @@ class TimeKeeper:
     def trim(self) -> None:
         """Leave out what does not fit; called before a cell is claimed."""
         self.schedule.learn(self.records())
-        waiting = self.book.waiting()
+        waiting, done = self.book.waiting(), self.book.done()
+        cells = [cell for cell in self.book.cells if cell not in done and cell not in self.schedule.left_out]
+        self.bar.update(self.schedule.seconds(cells, sorted(done)), f"{len(done)} of {len(done) + len(cells)} cells")
         if waiting:
-            finished = self.book.done() | (self.book.pending() - set(waiting))
+            finished = done | (self.book.pending() - set(waiting))
             self._leave_out(self.schedule.surplus(waiting, sorted(finished)))
 
     def readmit(self) -> bool:
@@ -110,7 +117,7 @@ def ended_in_time(deadline: Deadline, keeper: TimeKeeper | None) -> Iterator[Non
         deadline: of the comparison.
         keeper: of its cells; None where no limit is kept.
     """
-    if keeper is None:
+    if keeper is None or not deadline.is_set:
         yield
         return
     try:
