@@ -69,13 +69,13 @@ class Forecast:
         tested = INCUMBENTS * len(data.test) * self.paces.reference.valid_row * settings.anytime_test
         if budget.seconds is not None or budget.samples is None:
             return (budget.seconds or 0.0) + tested
-        if entry.kind == "multi-trial" and not entry.has_own_space:
+        if entry.kind == "multi-trial":
             return self._candidates(budget.samples) + tested
         pace = self.paces.search(entry.search_name)
         samples = float(budget.samples)
         if entry.patience:
             samples = min(samples, max(1.0, SEARCH_EPOCHS * self.epochs) * len(data.train))
-        return pace.start + pace.row * samples + tested
+        return pace.row * samples + tested
 
     def _candidates(self, samples: int) -> float:
         data, pace = self.assembly.dataset, self.paces.reference
@@ -87,9 +87,10 @@ class Forecast:
         """Seconds of re-training, test, and all that is measured of a model."""
         settings, data = self.assembly.settings, self.assembly.dataset
         if entry.fit_model is not None:
-            return self.paces.wholes.get(entry.name, 0.0) + CELL_SECONDS
+            guessed = self.paces.reference.seconds(self.epochs * len(data.train), self.epochs * len(data.valid))
+            return self.paces.wholes.get(entry.name, guessed) + CELL_SECONDS
         pace = self.paces.model(entry.name)
-        epochs = expected_epochs(settings, self.epochs)
+        epochs = expected_epochs(settings, CHANGED * self.epochs if self.sweep() else self.epochs)
         important = IMPORTANCE_PASSES * len(data.valid) * settings.importance * (not entry.has_own_space)
         behind = pace.valid_row * (important + TEST_PASSES * len(data.test))
         return pace.seconds(epochs * len(data.train), epochs * len(data.valid)) + behind + CELL_SECONDS
@@ -134,8 +135,7 @@ def expected_epochs(settings: ComparisonSettings, epochs: float) -> float:
     recipe = settings.recipe
     if not recipe.patience:
         return recipe.retrain_epochs
-    changed = CHANGED if recipe.choice == "auto" else 1.0
-    return min(recipe.retrain_epochs, changed * epochs + recipe.patience - USUAL_PATIENCE)
+    return min(recipe.retrain_epochs, max(1.0, epochs + recipe.patience - USUAL_PATIENCE))
 
 
 def seconds_of(record: CellRecord, *, with_search: bool = True) -> float:

@@ -75,8 +75,8 @@ def foreseen(place: Workplace, processes: int, deadline: Deadline) -> Forecast:
 def foresee(assembly: Assembly, processes: int = 1, most: float = math.inf) -> Forecast:
     """Time what a comparison is made of; no result depends on it.
 
-    Where that takes a hundredth of the whole, the reference is trained to its end, which tells about how many epochs
-    the others will take.
+    The reference is trained to its end, if that takes a hundredth of the whole or a few seconds: it tells about how
+    many epochs the others will take.
 
     Args:
         assembly: of the comparison.
@@ -89,7 +89,7 @@ def foresee(assembly: Assembly, processes: int = 1, most: float = math.inf) -> F
     with _threads_of_one(processes):
         paces = measured_paces(assembly, lambda known: min(most, _allowed(Forecast(known), processes)))
         forecast = Forecast(paces)
-        return replace(forecast, epochs=_pilot(forecast, min(most, SHARE * forecast.whole(processes))))
+        return replace(forecast, epochs=_pilot(forecast, min(most, _allowed(forecast, processes))))
 
 
 def _allowed(glance: Forecast, processes: int) -> float:
@@ -97,17 +97,18 @@ def _allowed(glance: Forecast, processes: int) -> float:
 
 
 def _pilot(forecast: Forecast, seconds: float) -> float:
-    """Epochs that the reference takes by the settings as they are; a guess where finding out takes too long."""
+    """Epochs that the reference takes by the settings as they are; a guess where finding out takes longer."""
     assembly = forecast.assembly
-    data = assembly.dataset
-    if forecast.paces.reference.seconds(EPOCHS * len(data.train), EPOCHS * len(data.valid)) > seconds:
-        return EPOCHS
-    job = make_job(assembly, REFERENCE, assembly.settings.seeds[0])
+    rows, job = len(assembly.dataset.train), make_job(assembly, REFERENCE, assembly.settings.seeds[0])
+    epochs: list[int] = []
     try:
-        with until(Deadline(2 * seconds)):
-            return job.retrain(job.search()).fit.samples / len(data.train)
-    except (TimeIsUp, NasFusionError):
+        with until(Deadline(seconds)):
+            job.retrain(job.search(), lambda record: epochs.append(record.samples // rows))
+    except TimeIsUp:
+        return max(EPOCHS, *epochs)  # so many it took at the least
+    except NasFusionError:
         return EPOCHS
+    return float(epochs[-1])
 
 
 def after_sweep(forecast: Forecast, assembly: Assembly, recipe: ChosenRecipe | None) -> Forecast:
@@ -126,7 +127,7 @@ def after_sweep(forecast: Forecast, assembly: Assembly, recipe: ChosenRecipe | N
         assembly,
         now,
         {name: _slower(pace, factor) for name, pace in before.models.items()},
-        {name: SearchPace(pace.start, factor * pace.row) for name, pace in before.searches.items()},
+        {name: SearchPace(factor * pace.row) for name, pace in before.searches.items()},
         before.wholes,
     )
     ended = [one.epochs for one in recipe.tried if dict(one.values) == dict(recipe.values) and one.ended != "failed"]

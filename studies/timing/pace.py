@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nas_fusion.search import Budget, model_to_train, run_search
-from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.setup.jobs import Job
 from nas_fusion.studies.timing.miniature import Miniature
 from nas_fusion.training import FitResult, fit, seeded
@@ -41,14 +40,12 @@ class Pace:
 
 @dataclass(frozen=True)
 class SearchPace:
-    """What a search over a supernet, or in a space of its own, takes.
+    """What a search over a supernet takes.
 
     Args:
-        start: seconds that do not depend on the number of rows.
         row: seconds per sample of its budget, validations included.
     """
 
-    start: float
     row: float
 
 
@@ -84,13 +81,12 @@ def _pace_of(result: FitResult, seconds: float, piece: Miniature) -> Pace:
     return Pace(max(0.0, seconds - float(ends[-1])), row, valid_row)
 
 
-def search_pace(job: Job, piece: Miniature, training_start: float) -> SearchPace:
-    """Time a search that is no choice among candidates of the fusion space.
+def search_pace(job: Job, piece: Miniature) -> SearchPace:
+    """Time a search over a supernet.
 
     Args:
         job: of the strategy.
         piece: of the log.
-        training_start: seconds that a training takes whatever its rows are.
 
     Raises:
         NasFusionError: nothing can be searched on a piece of the log.
@@ -99,13 +95,7 @@ def search_pace(job: Job, piece: Miniature, training_start: float) -> SearchPace
     task = replace(job.task, data=piece.data, console=None, budget=Budget(samples=PASSES * rows))
     start = time.perf_counter()
     outcome = run_search(replace(job.entry, patience=0), task, job.parameters)
-    seconds = time.perf_counter() - start
-    fixed = min((outcome.candidates + 1) * training_start, seconds / 2) if _trains_candidates(job.entry) else 0.0
-    return SearchPace(fixed, (seconds - fixed) / max(outcome.samples, 1))
-
-
-def _trains_candidates(entry: StrategyEntry) -> bool:
-    return entry.kind == "multi-trial"
+    return SearchPace((time.perf_counter() - start) / max(outcome.samples, 1))
 
 
 def whole_seconds(job: Job, piece: Miniature) -> float:

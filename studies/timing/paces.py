@@ -22,8 +22,8 @@ MODELS, SUPERNETS = 3.0, 8.0
 """By so much a hand-made model, and a supernet, are slower than `REFERENCE` where they were not timed: about the middle
 of those that were measured on three public logs (docs/results)."""
 
-WHOLE_POWER = 0.8
-"""Boosted trees take this power of their rows: sorting is linear, and more rows allow more trees."""
+WHOLE_POWER = 1.2
+"""Boosted trees take about this power of their rows: sorting is linear, and more rows allow more trees."""
 
 logger = logging.getLogger("nas_fusion")
 
@@ -51,15 +51,16 @@ class Paces:
         entry = self.assembly.entries[name]
         if name in self.models:
             return self.models[name]
-        if not entry.has_own_space and entry.mode == "hard":
+        is_light = not entry.has_own_space or entry.kind == "multi-trial"
+        if is_light and entry.mode == "hard":
             return self.reference
-        factor = SUPERNETS if entry.mode == "soft" else MODELS
+        factor = MODELS if entry.kind == "reference" else SUPERNETS
         return Pace(self.reference.start, factor * self.reference.row, factor * self.reference.valid_row)
 
     def search(self, name: str) -> SearchPace:
-        """Of a search over a supernet, or in a space of its own."""
+        """Of a search over a supernet."""
         found = self.searches.get(name)
-        return found or SearchPace(self.reference.start, SUPERNETS * self.reference.row)
+        return found or SearchPace(SUPERNETS * self.reference.row)
 
 
 def measured_paces(assembly: Assembly, allowed: Callable[[Paces], float]) -> Paces:
@@ -104,7 +105,7 @@ def _time(paces: Paces, job: Job, piece: Miniature) -> None:
         elif entry.kind == "reference":
             paces.models[entry.name] = model_pace(job, piece)
         else:
-            paces.searches[entry.name] = search_pace(job, piece, paces.reference.start)
+            paces.searches[entry.name] = search_pace(job, piece)
     except NasFusionError:
         return  # on so few rows; its kind's pace is taken
 
@@ -112,7 +113,7 @@ def _time(paces: Paces, job: Job, piece: Miniature) -> None:
 def _in_turns(assembly: Assembly) -> Iterator[StrategyEntry]:
     """What is to be timed: searches and models in turns, so that a timing that ends early has some of each."""
     entries = assembly.entries.values()
-    searches = [e for e in _searched(assembly) if e.kind == "one-shot" or e.has_own_space]
+    searches = [e for e in _searched(assembly) if e.kind == "one-shot"]
     models = [e for e in entries if e.kind == "reference" and e.has_own_space]
     for place in range(max(len(searches), len(models), 0)):
         yield from searches[place : place + 1]

@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_left_out_and_the_rest_is_as_without_a_limit(
     dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = compare(SETTINGS, dataset, tmp_path / "whole")
-    slow = Paces(assemble(SETTINGS, dataset), Pace(0.0, 0.0, 0.0), searches={"optfusion-hard": SearchPace(1e9, 0.0)})
+    slow = Paces(assemble(SETTINGS, dataset), Pace(0.0, 0.0, 0.0), searches={"optfusion-hard": SearchPace(1e6)})
     monkeypatch.setattr("nas_fusion.studies.comparing.foresight", lambda *_: Forecast(slow))
     limited = compare(SETTINGS, dataset, tmp_path / "limited", time_limit=LIMIT)
 
