@@ -15,12 +15,23 @@ if TYPE_CHECKING:
     from nas_fusion.optfusion import OptFusion
     from nas_fusion.search_spaces import FusionSpace
     from nas_fusion.serving import SavedModel, load
+    from nas_fusion.studies.estimators.fusion_classifier import FusionClassifier
 
 __version__ = "0.1.0"
 
-__all__ = ["FusionDesign", "FusionSpace", "NasFusionError", "OptFusion", "SavedModel", "__version__", "load"]
+__all__ = [
+    "FusionClassifier",
+    "FusionDesign",
+    "FusionSpace",
+    "NasFusionError",
+    "OptFusion",
+    "SavedModel",
+    "__version__",
+    "load",
+]
 
 _HOME = {
+    "FusionClassifier": "nas_fusion.studies.estimators.fusion_classifier",
     "FusionDesign": "nas_fusion.design",
     "NasFusionError": "nas_fusion.errors",
     "OptFusion": "nas_fusion.optfusion",

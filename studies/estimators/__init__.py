@@ -1,0 +1,1 @@
+"""Fusion models in scikit-learn's manner."""
