@@ -114,12 +114,12 @@ def as_log(train: Rows, valid: Rows, options: DataOptions, kinds: dict[str, str]
 
 
 def _with_facts(rows: Rows, split: str) -> pd.DataFrame:
-    facts = {LABEL: rows.labels, SPLIT: split}
-    if rows.weights is not None:
-        facts[WEIGHT] = rows.weights
-    if rows.groups is not None:
-        facts[GROUP] = rows.groups
-    return rows.frame.assign(**facts)
+    frame = rows.frame.copy()
+    frame[LABEL], frame[SPLIT] = rows.labels, split
+    for name, every in ((WEIGHT, rows.weights), (GROUP, rows.groups)):
+        if every is not None:
+            frame[name] = every
+    return frame
 
 
 def _taken(rows: Rows, places: npt.NDArray[np.int64]) -> Rows:
