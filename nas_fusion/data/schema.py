@@ -84,6 +84,7 @@ class CellForm:
         start: of a time, where days are counted from, in microseconds since 1970.
         odd_allowed: whether a cell that is no number is missing, and not an error.
         whole: whether 7.0 is the same value as 7.
+        decorated: whether a number may have signs around it: $1,270.00 is 1270.
     """
 
     delimiter: str = ""
@@ -91,6 +92,7 @@ class CellForm:
     start: int = 0
     odd_allowed: bool = field(default=False, compare=False)  # the same ids, however strict
     whole: bool = False
+    decorated: bool = False
 
 
 AS_THEY_ARE = CellForm()

@@ -20,6 +20,14 @@ NUMBER = re.compile(r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[iI][nN][fF]([iI][
 COMMA_NUMBER = r"^([+-]?)((?:\d{1,3}(?:\.\d{3})+|\d*)),(\d*(?:[eE][+-]?\d+)?)$"
 """A number with a decimal comma; dots may stand between its thousands."""
 
+DECORATED = (
+    r"^[+-]?[$€£¥]? ?[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d{1,3}(?:['’_]\d{3})+|\d+)"
+    r"(?:\.\d+)? ?[%$€£¥]?$"
+).replace(r"\u00a0\u202f", "\u00a0\u202f")
+"""A number with a currency, a percent sign, or one sort of sign between its thousands."""
+
+DECORATION = "[^0-9.+-]"
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -98,6 +106,17 @@ def with_points(values: pa.Array) -> pa.Array:
         return values
     pointed = pc.replace_substring(pc.replace_substring(values, ".", ""), ",", ".")
     return pc.if_else(found, pointed, values)
+
+
+def undecorated(column: ArrowColumn) -> ArrowColumn:
+    """A column of texts in which numbers stand without currency, percent sign and signs between thousands."""
+    array = plain(column)
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(array.indices, undecorated(array.dictionary))
+    if not is_text(array.type):
+        return array
+    found = pc.match_substring_regex(array, DECORATED)
+    return pc.if_else(found, pc.replace_substring_regex(array, DECORATION, ""), array)
 
 
 def _may_have_blanks(values: pa.Array) -> bool:

@@ -21,6 +21,7 @@ from nas_fusion.data.sources.cells import (
     categories,
     number_codes,
     shown,
+    undecorated,
 )
 from nas_fusion.data.sources.notes import INFINITE, ODD, Notes
 from nas_fusion.data.sources.source import Source
@@ -130,15 +131,19 @@ class Chunk:
         """
         return self.repeated_numbers(name, odd_is_missing=odd_is_missing).rows()
 
-    def repeated_numbers(self, name: str, *, odd_is_missing: bool = False) -> Repeated:
+    def repeated_numbers(self, name: str, *, odd_is_missing: bool = False, decorated: bool = False) -> Repeated:
         """The same, each different cell once where the column has a dictionary.
+
+        Args:
+            name, odd_is_missing: as of `numbers`.
+            decorated: whether numbers may have a currency, a percent sign, or signs between their thousands.
 
         Raises:
             DataError: there is no such column, or a cell is no number.
         """
         with self.naming(name):
             column = self.column(name)
-            found = number_codes(column, self.rules)
+            found = number_codes(undecorated(column) if decorated else column, self.rules)
             if found.cells.odd.any() and not odd_is_missing and (odd := found.rows().odd).any():
                 index = int(odd.argmax())
                 raise CellError(f"expected a number, found {shown(column[index])}", index)

@@ -33,6 +33,16 @@ HIDDEN = ("_", ".")
 TABLES = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table"}
 """Folders that show that a table's folder also holds rows that are in it no longer."""
 
+GOOGLE_LIMIT, GOOGLE_SECONDS = "retry_limit_seconds", 30
+"""Of an address: how long one request is tried, and how long if it does not say; then one knows that nobody answers."""
+
+REMEDIES = {
+    "OAuth2": "gs://anonymous@BUCKET reads a public bucket, GOOGLE_APPLICATION_CREDENTIALS names a file of credentials",
+    "libjvm": "hdfs:// needs Java and Hadoop on this machine: JAVA_HOME, HADOOP_HOME and CLASSPATH say where they are",
+    "libhdfs": "hdfs:// needs Hadoop on this machine: HADOOP_HOME, or ARROW_LIBHDFS_DIR, says where libhdfs is",
+}
+"""Words of an error of pyarrow's file systems, and what helps."""
+
 
 @dataclass(frozen=True, eq=False)
 class PartFile:
@@ -100,7 +110,7 @@ def _files_of(text: str) -> list[PartFile]:
         matched = _matches(place, start, pattern) if start.type == pa.fs.FileType.Directory else iter(())
         every = [found for info in matched for found in _below(place, info)]
     except OSError as error:
-        raise DataError(f"cannot be reached ({str(error).splitlines()[0]})", path=text) from error
+        raise DataError(f"cannot be reached ({str(error).splitlines()[0]}){_hint(error)}", path=text) from error
     return _parts(place, base, list({info.path: info for info in every}.values()))
 
 
@@ -117,13 +127,25 @@ def _place(text: str) -> Place:
         address, _, query = text.partition("?")
         wild = WILD.search(address)
         fixed = address[: address.rfind("/", 0, wild.start()) + 1].rstrip("/") if wild else address
-        system, path = pa.fs.FileSystem.from_uri(f"{fixed}?{query}" if query else fixed)
+        system, path = pa.fs.FileSystem.from_uri(with_patience(fixed, query))
         path += address[len(fixed) :]
     except pa.ArrowInvalid as error:
         return _fsspec_place(text, error)
     except OSError as error:
-        raise DataError(f"cannot be reached ({str(error).splitlines()[0]})", path=text) from error
+        raise DataError(f"cannot be reached ({str(error).splitlines()[0]}){_hint(error)}", path=text) from error
     return Place(system, path, _before(address, path))
+
+
+def with_patience(address: str, query: str) -> str:
+    """An address with its query, in which Google's file system, which retries for a quarter of an hour, has a limit."""
+    if address.startswith(("gs://", "gcs://")) and GOOGLE_LIMIT not in query:
+        query = "&".join(filter(None, (query, f"{GOOGLE_LIMIT}={GOOGLE_SECONDS}")))
+    return f"{address}?{query}" if query else address
+
+
+def _hint(error: OSError) -> str:
+    """What may help with an error of a file system."""
+    return next((f"; {remedy}" for words, remedy in REMEDIES.items() if words in str(error)), "")
 
 
 def _fsspec_place(text: str, error: Exception) -> Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import pytest
 
 from nas_fusion.cli.log_reading import default_study
 from nas_fusion.data import DataOptions, EncodedDataset, prepare
-from nas_fusion.data.sources import Source, chunks_of, open_source
+from nas_fusion.data.sources import Source, chunks_of, file_places, open_source
 from nas_fusion.errors import DataError
 from nas_fusion.log_formats import name_of_log
 
@@ -312,6 +313,50 @@ def test_a_file_system_of_fsspec(suffix: str, tmp_path: Path, cache: Path) -> No
             cells("memory://logs/clicks/day=1")
     finally:
         memory.rm("/logs", recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "query", "expected"),
+    [
+        ("gs://bucket/log", "", "gs://bucket/log?retry_limit_seconds=30"),
+        ("gs://bucket/log", "scheme=http", "gs://bucket/log?scheme=http&retry_limit_seconds=30"),
+        ("gs://bucket/log", "retry_limit_seconds=5", "gs://bucket/log?retry_limit_seconds=5"),
+        ("s3://bucket/log", "region=a", "s3://bucket/log?region=a"),
+        ("hdfs://host:8020/log", "", "hdfs://host:8020/log"),
+    ],
+)
+def test_google_is_not_waited_for_for_long(address: str, query: str, expected: str) -> None:
+    assert file_places.with_patience(address, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "remedy"),
+    [
+        ("hdfs://host:8020/log.csv", "Unable to load libjvm", "JAVA_HOME, HADOOP_HOME and CLASSPATH"),
+        ("gs://bucket/log.csv", "Could not create a OAuth2 access token", "gs://anonymous@BUCKET"),
+    ],
+)
+def test_what_a_file_system_lacks_is_named(
+    address: str, error: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lacking:
+        @staticmethod
+        def from_uri(uri: str) -> None:
+            raise OSError(error)
+
+    monkeypatch.setattr(file_places.pa.fs, "FileSystem", Lacking)
+    with pytest.raises(DataError, match=f"(?s){error}.*{remedy}") as caught:
+        open_source(address)
+    assert address in str(caught.value)
+
+
+def test_a_package_that_fsspec_lacks_is_named() -> None:
+    if importlib.util.find_spec("adlfs"):
+        pytest.skip("the package of this address is installed")
+    with pytest.raises(DataError, match=r"needs a package that is not installed .*adlfs"):
+        open_source("abfs://container/log.csv")
+    with pytest.raises(DataError, match="no file system of this kind"):
+        open_source("nosuch://container/log.csv")
 
 
 @pytest.mark.slow

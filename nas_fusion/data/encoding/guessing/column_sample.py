@@ -39,18 +39,19 @@ class ColumnSample:
     rules: CellRules
 
 
-def sample_columns(source: Source, columns: Sequence[str], scan: Scan) -> ColumnSample:
+def sample_columns(source: Source, columns: Sequence[str], scan: Scan, *, most: int | None = None) -> ColumnSample:
     """Read training rows from the beginning of a log, and go on as far as both classes need it.
 
     Args:
         source: the log.
         columns: those that are to be judged.
         scan: says which rows train, and their labels.
+        most: so many rows are enough; `SAMPLE_ROWS` if not given.
 
     Raises:
         DataError: the log cannot be read.
     """
-    chosen = _chosen(scan, min(SAMPLE_ROWS, SAMPLE_CELLS // len(columns)))
+    chosen = _chosen(scan, min(most or SAMPLE_ROWS, SAMPLE_CELLS // len(columns)))
     tables = []
     for chunk in chunks_of(source, columns):
         first = np.searchsorted(chosen, chunk.span.start)

@@ -14,19 +14,33 @@ from nas_fusion.data.encoding.column_plans import SAID, ColumnPlan
 from nas_fusion.data.encoding.guessing.column_sample import ColumnSample, sample_columns
 from nas_fusion.data.encoding.guessing.label_evidence import PRIOR_ROWS, alone, told_by_order, told_by_values
 from nas_fusion.data.encoding.guessing.number_guesses import ROWS_TO_JUDGE, guess_number
-from nas_fusion.data.encoding.guessing.text_looks import list_delimiter, whole_forms
+from nas_fusion.data.encoding.guessing.text_looks import (
+    are_decorated,
+    case_share,
+    has_decimal_commas,
+    holds_objects,
+    list_delimiter,
+    whole_forms,
+    with_zeros_and_without,
+)
 from nas_fusion.data.encoding.guessing.time_guesses import declared_times, guessed_times, is_ambiguous
 from nas_fusion.data.encoding.scan import Scan
 from nas_fusion.data.schema import CellForm
 from nas_fusion.data.sources.arrow_types import is_list
-from nas_fusion.data.sources.cells import ArrowColumn, Categories, is_text, numbers, plain
+from nas_fusion.data.sources.cells import ArrowColumn, Categories, is_text, numbers, plain, undecorated
 from nas_fusion.data.sources.source import Source
-from nas_fusion.errors import listed
+from nas_fusion.errors import listed, shown
 from nas_fusion.errors import plain as harmless
 from nas_fusion.settings import ColumnKind, DataOptions
 
 NUMBERS_SHARE = 0.95
 """A column of so many numbers is one of numbers, in which the rest is odd."""
+
+CASE_SHARE = 0.05
+"""Words of a text are written so and so; ids that are, are the same ones more often."""
+
+WATCHED_ROWS = 20_000
+"""Of columns of which a format says what they are: they are looked at for warnings only."""
 
 LEAK_AUC = 0.99
 """What no honest column tells of a click by itself."""
@@ -60,6 +74,9 @@ def plan_columns(source: Source, options: DataOptions, scan: Scan) -> tuple[Colu
     if judged:
         judge = _Judge(sample_columns(source, judged, scan), options)
         plans.update({name: judge.plan(name, plans.get(name)) for name in judged})
+    if watched := [] if source.typed else [name for name in names if name not in judged]:
+        sample = sample_columns(source, watched, scan, most=WATCHED_ROWS)
+        plans.update({name: _warned(plans[name], sample) for name in watched})
     if all(plans[name].kind is ColumnKind.IGNORE for name in names):
         reasons = "; ".join(f"{name} is left out: {plans[name].reason}" for name in names)
         raise source.error(f"no column is left to be a field: {reasons}")
@@ -121,11 +138,7 @@ class _Judge:
             DataError: the column is not what it is said to be.
         """
         with self._sample.cells.naming(name):
-            found = self.guessed(name) if declared is None else self.completed(declared)
-            warnings = tuple(_warnings(found, self._sample))
-        for warning in warnings:
-            logger.warning("%s", warning)
-        return replace(found, warnings=warnings)
+            return _warned(self.guessed(name) if declared is None else self.completed(declared), self._sample)
 
     def completed(self, plan: ColumnPlan) -> ColumnPlan:
         """A declared column, with how the cells of a time or a list are written.
@@ -133,9 +146,12 @@ class _Judge:
         Raises:
             CellError: the cells are none.
         """
+        column = plain(self._sample.cells.column(plan.name))
+        if plan.kind in NUMBER_KINDS and is_text(_value_type(column)):
+            decorated = are_decorated(self._sample.cells.categories(plan.name).values)
+            return replace(plan, cells=CellForm(decorated=decorated))
         if plan.kind not in (ColumnKind.TIME, ColumnKind.LIST):
             return plan
-        column = plain(self._sample.cells.column(plan.name))
         if plan.kind is ColumnKind.TIME:
             times = declared_times(column, self._rules, self._options.dates)
             return replace(plan, cells=CellForm(time=times.form.value, start=times.start), parts=times.parts)
@@ -166,8 +182,19 @@ class _Judge:
         read = numbers(column, self._rules)
         is_listed = self._options.list_delimiter is not None and bool(self._delimiter(found))
         if is_listed or (read.odd & present).sum() > (1 - NUMBERS_SHARE) * present.sum():
+            if not is_listed and are_decorated(found.values):
+                return self._decorated(name, column, found)
             return self._text(name, column, found)
         return self._number(name, column, found, read.values, has_odd=bool(read.odd.any()))
+
+    def _decorated(self, name: str, column: ArrowColumn, found: Categories) -> ColumnPlan:
+        """What a column of numbers is that have a currency, a percent sign or signs between their thousands."""
+        x = numbers(undecorated(column), self._rules).values
+        plan = self._number(name, column, found, x, has_odd=True)
+        if plan.kind not in NUMBER_KINDS:
+            return plan
+        written = f"numbers written like {shown(found.values[0].as_py())}"
+        return replace(plan, reason=f"{written}; {plan.reason}", cells=replace(plan.cells, decorated=True))
 
     def _number(self, name: str, column: ArrowColumn, found: Categories, x: np.ndarray, *, has_odd: bool) -> ColumnPlan:
         if not has_odd and np.fmax.reduce(x) >= LEAST_TIME and (times := self._time(name, column)):
@@ -199,7 +226,8 @@ class _Judge:
             return ColumnPlan(name, ColumnKind.LIST, reason, cells=CellForm(delimiter=delimiter))
         if is_unique(found):
             return ColumnPlan(name, ColumnKind.IGNORE, "no two rows have the same value")
-        return ColumnPlan(name, ColumnKind.CATEGORY, is_ambiguous(column, self._rules) or "texts")
+        kind = "JSON, each read as one value" if holds_objects(found.values) else "texts"
+        return ColumnPlan(name, ColumnKind.CATEGORY, is_ambiguous(column, self._rules) or kind)
 
     def _delimiter(self, found: Categories) -> str:
         if self._options.list_delimiter is not None:
@@ -226,15 +254,30 @@ def is_unique(found: Categories) -> bool:
     return present >= ROWS_TO_JUDGE and int((found.counts() > 0).sum()) == present
 
 
+def _warned(plan: ColumnPlan, sample: ColumnSample) -> ColumnPlan:
+    """A plan with what looks wrong about its column, which is also told."""
+    warnings = tuple(_warnings(plan, sample))
+    for warning in warnings:
+        logger.warning("%s", warning)
+    return replace(plan, warnings=warnings)
+
+
 def _warnings(plan: ColumnPlan, sample: ColumnSample) -> Iterator[str]:
     """What looks wrong about a column."""
     name = harmless(plan.name)
+    if plan.kind is ColumnKind.CATEGORY and plan.is_declared and is_unique(sample.cells.categories(plan.name)):
+        yield f"column {name!r}: no two rows have the same value, of which a model learns nothing (--drop {name})"
     if plan.kind is ColumnKind.IGNORE and not plan.is_declared:
         yield f"column {name!r} is left out: {plan.reason} (--kind {name}=category or {name}=number uses it)"
     if plan.cells.whole:
         forms = whole_forms(sample.cells.categories(plan.name).values)
         if forms.with_point and forms.without:
             yield f"column {name!r} holds whole numbers with and without a point: 7 and 7.0 are read as one value"
+    if plan.kind is ColumnKind.CATEGORY:
+        yield from _warnings_about_values(plan, sample)
+    texts = plan.kind in (ColumnKind.CATEGORY, ColumnKind.IGNORE) and not plan.is_declared
+    if texts and has_decimal_commas(sample.cells.categories(plan.name).values):
+        yield f"column {name!r} holds texts that look like numbers with a decimal comma: --decimal , reads them so"
     if plan.kind is not ColumnKind.IGNORE and (found := _auc(plan, sample)) > LEAK_AUC:
         yield (
             f"column {name!r} alone predicts the label (AUC {found:.4f} on training rows): if it is not known before "
@@ -242,15 +285,27 @@ def _warnings(plan: ColumnPlan, sample: ColumnSample) -> Iterator[str]:
         )
 
 
+def _warnings_about_values(plan: ColumnPlan, sample: ColumnSample) -> Iterator[str]:
+    """Values of a category that may be meant otherwise."""
+    name, values = harmless(plan.name), sample.cells.categories(plan.name).values
+    if pair := with_zeros_and_without(values):
+        yield f"column {name!r} holds {pair[0]!r} and {pair[1]!r}: with zeros in front they are read as two values"
+    if (share := case_share(values)) > CASE_SHARE:
+        yield f"column {name!r}: {share:.0%} of the values differ from others in nothing but upper and lower case"
+
+
 def _auc(plan: ColumnPlan, sample: ColumnSample) -> float:
-    """What a column tells of the label by itself."""
-    if plan.kind in (ColumnKind.LIST, ColumnKind.TIME):
+    """What a column tells of the label by itself, be it by whether there is a value."""
+    found = sample.cells.column(plan.name)
+    if plan.kind is ColumnKind.LIST or is_list(_value_type(found)):
         return 0.5
-    if plan.kind in NUMBER_KINDS:
-        x = numbers(sample.cells.column(plan.name), sample.rules).values
-        present = ~np.isnan(x)
-        if len(np.unique(sample.labels[present])) < 2:
-            return 0.5
-        return alone(told_by_order(x[present], sample.labels[present]), sample.labels[present])
     codes = sample.cells.categories(plan.name).codes
-    return alone(told_by_values(codes + 1, sample.labels, PRIOR_ROWS[:1]), sample.labels)
+    if plan.kind is not ColumnKind.TIME and plan.kind not in NUMBER_KINDS:
+        return alone(told_by_values(codes + 1, sample.labels, PRIOR_ROWS[:1]), sample.labels)
+    there = alone(told_by_values((codes >= 0).astype(np.int64), sample.labels, PRIOR_ROWS[:1]), sample.labels)
+    if plan.kind in NUMBER_KINDS:
+        x = numbers(undecorated(found) if plan.cells.decorated else found, sample.rules).values
+        present = ~np.isnan(x)
+        if len(np.unique(sample.labels[present])) == 2:
+            return max(there, alone(told_by_order(x[present], sample.labels[present]), sample.labels[present]))
+    return there

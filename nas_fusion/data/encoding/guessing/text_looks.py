@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nas_fusion.data.sources.cells import NUMBER, IntArray
+from nas_fusion.data.sources.cells import COMMA_NUMBER, DECORATED, NUMBER, IntArray
 
 LEADING_ZERO = r"^[+-]?0\d"
 FRACTION_OF_NOTHING = r"^[+-]?\d+\.0*$"
@@ -20,6 +20,10 @@ DELIMITERS = ("|", ";", ",", "\x02", "^", "~", " ")
 
 CELLS_WITH_DELIMITER = 0.5
 """Lists may have one item; most have more."""
+
+DECORATED_SHARE = 0.95
+UNIT_LESS = r"[^%$€£¥]"
+"""What is not a sign of a unit."""
 
 DIFFERENT_CELLS = 20
 """Fewer different texts are values as they stand."""
@@ -113,6 +117,48 @@ def _items_repeat(texts: list[str], delimiter: str) -> bool:
         return False  # coordinates, sizes: places in a cell mean different things
     different = len(set(items))
     return different <= ITEM_SHARE * len(texts) and different < len(items) / 2
+
+
+def are_decorated(values: pa.Array) -> bool:
+    """Whether texts are numbers with a currency, a percent sign, or signs between their thousands; all of one unit.
+
+    A text like 100,200 may be a list of two: of thousands, some have fewer than three digits before the first sign.
+
+    Args:
+        values: the different texts, large_string ``[values]``.
+    """
+    good = pc.match_substring_regex(values, DECORATED)
+    numbers = values.filter(good)
+    if len(numbers) < DECORATED_SHARE * len(values) or not len(numbers):
+        return False
+    units = pc.replace_substring_regex(numbers, UNIT_LESS, "").unique().to_pylist()
+    grouped = numbers.filter(pc.match_substring_regex(numbers, r"\d[^0-9.%$€£¥]\d"))
+    groups_vary = not len(grouped) or _any_matches(grouped, r"^[^0-9]*\d{1,2}[^0-9.]")
+    return len(units) == 1 and groups_vary and (bool(units[0]) or len(grouped) > 0)
+
+
+def has_decimal_commas(values: pa.Array) -> bool:
+    """Whether texts (large_string ``[values]``) look like numbers with a decimal comma."""
+    found = pc.match_substring_regex(values, COMMA_NUMBER)
+    return len(values) >= DIFFERENT_CELLS and pc.sum(found).as_py() >= DECORATED_SHARE * len(values)
+
+
+def with_zeros_and_without(values: pa.Array) -> tuple[str, str] | None:
+    """Two texts (of large_string ``[values]``) that are one number, with and without zeros in front; None without."""
+    padded = values.filter(pc.match_substring_regex(values, r"^0+[1-9]\d*$"))
+    known = pc.is_in(pc.utf8_ltrim(padded, characters="0"), value_set=values)
+    both = padded.filter(known)
+    return (both[0].as_py().lstrip("0"), both[0].as_py()) if len(both) else None
+
+
+def case_share(values: pa.Array) -> float:
+    """Which share of texts (large_string ``[values]``) another one differs from in nothing but case, 0 to 1."""
+    return 1 - len(pc.utf8_lower(values).unique()) / len(values) if len(values) else 0.0
+
+
+def holds_objects(values: pa.Array) -> bool:
+    """Whether all of some texts (large_string ``[values]``) look like JSON objects."""
+    return bool(pc.all(pc.match_substring_regex(values, r'^\s*\{\s*".*\}\s*$'), min_count=1).as_py())
 
 
 def bare(text: str) -> str:

@@ -59,7 +59,7 @@ def number_cells(chunk: Chunk, column: str, part: CellPart, cells: CellForm) -> 
         DataError: there is no such column, or a cell is none of what it has to be.
     """
     if part is CellPart.WHOLE:
-        return chunk.repeated_numbers(column, odd_is_missing=cells.odd_allowed)
+        return chunk.repeated_numbers(column, odd_is_missing=cells.odd_allowed, decorated=cells.decorated)
     if part is CellPart.LENGTH:
         found = list_cells(chunk, column, cells)
         return Repeated(np.where(found.missing, np.nan, found.lengths))

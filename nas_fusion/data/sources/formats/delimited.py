@@ -210,6 +210,8 @@ class DelimitedSource(FileSource):
             return head.first.columns
         if not any(line.strip() for line in lines[first + 1 :]) and not head.first:
             raise self.error("there is a header but no row")
+        if problem := _no_header(lines[first]):
+            raise self.error(problem)
         if len(cells) == 1 and (odd := re.sub(r"[\w\s.-]", "", cells[0])):
             options = f"if {shown(odd[0])} stands between cells, say --delimiter {shown(odd[0])}"
             raise self.error(f"the header is a single cell, {shown(cells[0])}; {options}")
@@ -255,6 +257,15 @@ class DelimitedSource(FileSource):
             )
         if decimal != "." and not head.options.decimal and head.form is None:
             yield Guess(f"decimal mark {decimal!r}", "columns of the first lines hold nothing else", "--decimal")
+
+
+def _no_header(line: str) -> str:
+    """What a first line is that is no header, and cannot be a row either; empty if it may be one."""
+    if line.startswith("{") and line.rstrip().endswith("}"):
+        return "these are lines of JSON, which are not read; pandas' read_json(…, lines=True) and to_parquet make a log"
+    if line.startswith("# "):
+        return f"the first line, {shown(line)}, is a comment and no header; without it the log can be read"
+    return ""
 
 
 def _undecodable(text: bytes) -> UnicodeDecodeError | None:
