@@ -127,7 +127,7 @@ def assert_equal_encodings(encoding: FittedEncoding, chunk: Chunk, folder: Path,
     with reference_encoder(folder) as encode:
         found = encode(plain_rows(chunk))
     ours = encoding.encode(chunk)
-    for theirs, expected in zip(found, inputs_of(ours), strict=False):
+    for theirs, expected in zip(map(np.asarray, found), map(np.asarray, inputs_of(ours)), strict=False):
         assert theirs.dtype == expected.dtype
         np.testing.assert_array_equal(theirs, expected)
     assert (found[1].shape[1] == 0) == (ours.values is None)

@@ -32,6 +32,11 @@ class Encoder:
         texts = {f["vocabulary"] for f in self.map["fields"] if f["vocabulary"]}
         self.ids = {name: _numbered(json.loads((folder / name).read_text(encoding="utf-8"))) for name in texts}
 
+        for field in self.map["fields"]:
+            if "knots" in field:
+                field["knots"], field["exact"] = np.array(field["knots"]), np.array(field["exact"])
+                field["coarse"] = coarse(field["exact"])
+
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
         """Rows are dictionaries: texts, numbers, lists, or None where there is nothing."""
         ids = np.full((len(rows), self.map["id_columns"]), PAD, np.int64)
@@ -76,10 +81,10 @@ class Encoder:
 
     def binned(self, cell: Any, field: Mapping[str, Any]) -> Found:
         """The knot below a number, and how far it is towards the next one."""
-        x, knots, exact = self.number(cell, field), np.array(field["knots"]), np.array(field["exact"])
+        x, knots, exact = self.number(cell, field), field["knots"], field["exact"]
         if np.isnan(x):
             return [MISSING], 0.0
-        hits = coarse(exact) == coarse(x)
+        hits = field["coarse"] == coarse(x)
         if hits.any():  # a frequent number has an id of its own
             return [FIRST + len(knots) + int(hits.argmax())], 0.0
         if not len(knots):
