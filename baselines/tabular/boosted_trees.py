@@ -100,8 +100,8 @@ class CatBoostTrees(BoostedTrees):
     """Trees of CatBoost."""
 
     carried_by = (
-        "trees are carried by CatBoost itself: `nas_fusion.load(MODEL).module.file` is its model.cbm, of which its own "
-        "save_model writes ONNX, Core ML, C++ and more"
+        "trees are carried by CatBoost itself: `nas_fusion.load(MODEL).module.file` is its model.cbm, which its "
+        "appliers read in C, Java, Rust and more, and of which its save_model writes C++ and Python"
     )
 
     def split_logits(self, split: EncodedSplit) -> npt.NDArray[np.float64]:

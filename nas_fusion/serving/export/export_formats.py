@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from torch import Tensor
 from nas_fusion import bounds
 from nas_fusion.errors import MissingPackageError, WriteError
 from nas_fusion.serving.export.scored_module import INPUTS, OUTPUTS, ScoredModule
+
+if TYPE_CHECKING:
+    import onnx_ir
 
 ROWS = "rows"
 """What the dimension is called whose size is free."""
@@ -76,18 +79,19 @@ class Onnx(ExportFormat):
 
     def write(self, module: ScoredModule, inputs: tuple[Tensor, ...], folder: Path) -> None:
         """Export by ``torch.export``, and translate."""
-        size = sum(tensor.nbytes for tensor in module.state_dict().values())
-        torch.onnx.export(
+        program = torch.onnx.export(
             module,
             inputs,
-            folder / self.file,
             input_names=INPUTS[: len(inputs)],
             output_names=OUTPUTS,
             dynamic_shapes=tuple({0: ROWS} for _ in inputs),
             dynamo=True,
             verbose=False,
-            external_data=size > LARGEST_MESSAGE,
         )
+        assert program is not None
+        _forget_sources(program.model)
+        size = sum(tensor.nbytes for tensor in module.state_dict().values())
+        program.save(folder / self.file, external_data=size > LARGEST_MESSAGE)
 
     def open(self, folder: Path) -> Run:
         """A session on the CPU."""
@@ -100,6 +104,17 @@ class Onnx(ExportFormat):
             return np.asarray(found, np.float64)
 
         return run
+
+
+def _forget_sources(model: onnx_ir.Model) -> None:
+    """Drop what exporters note for their developers: most of a small file, with paths of this machine."""
+    for node in model.graph.all_nodes():
+        node.doc_string = None
+        node.metadata_props.clear()
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
 
 
 class _TorchFormat(ExportFormat):
@@ -131,7 +146,10 @@ class TorchExport(_TorchFormat):
         """Export and save."""
         rows = torch.export.Dim(ROWS, min=1)
         shapes = tuple({0: rows} for _ in inputs)
-        torch.export.save(torch.export.export(module, inputs, dynamic_shapes=shapes), folder / self.file)
+        program = torch.export.export(module, inputs, dynamic_shapes=shapes)
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)  # paths of this machine
+        torch.export.save(program, folder / self.file)
 
     def _loaded(self, file: Path) -> Callable[..., tuple[Tensor, Tensor]]:
         return torch.export.load(file).module()

@@ -16,6 +16,7 @@ from nas_fusion.nn import Fields
 from nas_fusion.serving.export import EXPORT_FORMATS, TOLERANCE
 from nas_fusion.serving.export.export_formats import quiet_exporters
 from nas_fusion.serving.export.scored_module import ScoredModule, example_inputs
+from nas_fusion.system.files import new_folder
 from tests.field_oracle import MIXED, draw_rows
 from tests.serving.export.exportable_models import EMB_DIM, EXPORTABLE, Make, exportable
 
@@ -121,3 +122,15 @@ def test_training_afterwards_is_not_hurt(tmp_path: Path) -> None:
     module = exportable(EXPORTABLE["deepfm"], FIELDS["mixed"])
     worst_difference(module, FIELDS["mixed"], "torchscript", tmp_path)
     assert all(weight.requires_grad for weight in module.parameters())
+
+
+@pytest.mark.slow
+def test_weights_too_large_for_one_file_lie_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas_fusion.serving.export.export_formats.LARGEST_MESSAGE", 0)
+    module = exportable(EXPORTABLE["dcnv2"], FIELDS["ids"])
+    with new_folder(tmp_path / "exported") as place:
+        assert worst_difference(module, FIELDS["ids"], "onnx", place) <= TOLERANCE
+    with quiet_exporters(tmp_path):
+        run = EXPORT_FORMATS["onnx"].open(tmp_path / "exported")  # where it lies for good
+    assert run([np.zeros((2, 3), np.int64)]).shape == (2,)
+    assert (tmp_path / "exported" / "model.onnx.data").is_file()
