@@ -37,10 +37,10 @@ def unchecked_shapes() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> SavedModel:
-    """A soft model on texts, numbers, hashes, lists and times."""
+    """A model on texts, numbers, hashes, lists and times."""
     folder = tmp_path_factory.mktemp("log")
     clicks().to_csv(folder / "clicks.csv", sep=";", index=False)
-    return opened(prepare(str(folder / "clicks.csv"), OPTIONS, cache=folder / "cache"), EXPORTABLE["soft"])
+    return opened(prepare(str(folder / "clicks.csv"), OPTIONS, cache=folder / "cache"), EXPORTABLE["hard, sparse"])
 
 
 @pytest.fixture(scope="module")

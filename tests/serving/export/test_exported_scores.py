@@ -39,7 +39,7 @@ FIELDS: Mapping[str, Fields] = {
 """Numbers and lists among them, and logs whose embeddings are mapped to fewer features."""
 
 TRANSLATED = {
-    "onnx": ("soft", "dcnv2", "deepfm", "autoctr", "nasrec"),
+    "onnx": ("soft", "deepfm", "autoctr", "nasrec"),
     "torch-export": ("soft", "deepfm", "nasrec"),
 }
 """What is traced is translated operation by operation: these have all operations; each more takes a second."""
@@ -110,9 +110,9 @@ def test_translated_models(format: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", EXPORT_FORMATS)
-@pytest.mark.parametrize(("fields", "name"), [("ids", "hard, sparse"), ("wide", "soft")])
-def test_other_fields(fields: str, name: str, format: str, tmp_path: Path) -> None:
-    module = exportable(EXPORTABLE[name], FIELDS[fields])
+@pytest.mark.parametrize("fields", ["ids", "wide"])
+def test_other_fields(fields: str, format: str, tmp_path: Path) -> None:
+    module = exportable(EXPORTABLE["dcnv2"], FIELDS[fields])
     assert differing_rows(module, FIELDS[fields])
     assert worst_difference(module, FIELDS[fields], format, tmp_path) <= TOLERANCE
 
