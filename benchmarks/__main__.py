@@ -20,6 +20,7 @@ NAMES = {
     "loader": "batches alone, and how long a training waits for them",
     "loop": "what a step costs beside forward, backward and optimiser",
     "recording": "the share of a comparison that recording for NNI's web UI takes",
+    "scoring": "scoring a log by a saved model against encoding it, memory by its length, and single rows",
     "search": "a whole OptFusion search against training the design that it derives",
 }
 
