@@ -17,6 +17,7 @@ NAMES = {
     "derived": "a derived model against forms that keep every block, and the supernet: training step, inference",
     "embedding": "the optimiser's step for large embedding tables: plain, fused, touched rows",
     "encoding": "encoding a generated Criteo-format log: rows per second and memory, by size",
+    "exported": "single rows through an exported model: the numpy encoder and ONNX Runtime",
     "loader": "batches alone, and how long a training waits for them",
     "loop": "what a step costs beside forward, backward and optimiser",
     "recording": "the share of a comparison that recording for NNI's web UI takes",
