@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-import os
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 import nas_fusion
 from nas_fusion.serving import SavedModel
@@ -74,6 +75,13 @@ def score(app: Any, *rows: object) -> httpx.Response:
     return ask(app, content=json.dumps({"rows": rows}))
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + START_SECONDS
+    while not holds():
+        assert time.monotonic() < end, "it does not start"
+        time.sleep(0.05)
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -81,27 +89,33 @@ def free_port() -> int:
         return port
 
 
-def test_it_starts_and_gives_the_model_s_scores(path: Path, model: SavedModel) -> None:
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    environment = {**os.environ, "PYTHONPATH": str(SERVICE.parents[2])}
-    command = [sys.executable, "-W", "ignore", str(SERVICE), str(path), "--port", str(port)]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+def test_it_starts_and_gives_the_model_s_scores(
+    service: ModuleType, path: Path, model: SavedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers: list[uvicorn.Server] = []
+
+    def run(app: Any, **options: Any) -> None:
+        servers.append(uvicorn.Server(uvicorn.Config(app, **options)))
+        servers[0].run()
+
+    # A process of its own would be as well served, and would import torch once more.
+    monkeypatch.setattr(service.uvicorn, "run", run)
+    monkeypatch.setattr(sys, "argv", ["service.py", str(path), "--port", str(port := free_port())])
+    thread = Thread(target=service.main)
+    thread.start()
     try:
-        health = None
-        end = time.monotonic() + START_SECONDS
-        while health is None and process.poll() is None and time.monotonic() < end:
-            try:
-                health = httpx.get(f"{address}/health")
-            except httpx.ConnectError:
-                time.sleep(0.1)
-        assert health is not None, process.communicate()[1]
-        assert health.json() == {"status": "ok", "model": "stacked, seed 0", "columns": list(model.columns)}
+        wait_until(lambda: bool(servers) and servers[0].started)
+        (address,) = (one.getsockname() for server in servers[0].servers for one in server.sockets)
+        assert address == ("127.0.0.1", port)
+        url = f"http://127.0.0.1:{port}"
+        health = {"status": "ok", "model": "stacked, seed 0", "columns": list(model.columns)}
+        assert httpx.get(f"{url}/health").json() == health
         with_more = [{"extra": 1, **row, "clicked": "1"} for row in ROWS]
-        found = httpx.post(f"{address}/scores", json={"rows": with_more})
+        found = httpx.post(f"{url}/scores", json={"rows": with_more})
         assert found.json() == {"scores": model.scores(ROWS).tolist(), "warnings": []}
     finally:
-        process.terminate()
-        process.communicate()
+        servers[0].should_exit = True
+        thread.join()
 
 
 @pytest.mark.parametrize(
@@ -158,8 +172,3 @@ def test_what_a_page_in_a_browser_may_send_without_asking_is_not_read(app: Any) 
 def test_a_long_body_is_refused(app: Any, service: ModuleType) -> None:
     answer = ask(app, content=json.dumps({"rows": [{**FIRST, "user": "x" * service.MOST_BYTES}]}))
     assert answer.status_code == 413
-
-
-def test_it_listens_to_nobody_else_by_default(service: ModuleType) -> None:
-    assert service.LOOPBACK == "127.0.0.1"
-    assert 'add_argument("--host", default=LOOPBACK' in SERVICE.read_text("utf-8")
