@@ -3,6 +3,7 @@
 from nas_fusion.cli.commands.compare_command import COMPARE
 from nas_fusion.cli.commands.dashboard_command import DASHBOARD
 from nas_fusion.cli.commands.data_command import DATA
+from nas_fusion.cli.commands.models.evaluate_command import EVALUATE
 from nas_fusion.cli.commands.models.export_command import EXPORT
 from nas_fusion.cli.commands.models.fit_command import FIT
 from nas_fusion.cli.commands.models.predict_command import PREDICT
@@ -18,8 +19,8 @@ from nas_fusion.cli.commands.version_command import VERSION
 from nas_fusion.cli.commands.worker_command import WORKER
 
 COMMANDS = (
-    FIT, PREDICT, EXPORT, UPDATE, COMPARE, SEARCH, RETRAIN, TUNE, WORKER, UI, DASHBOARD, REPORT, STRATEGY_LIST,
-    PRESET_LIST, DATA, VERSION,
+    FIT, PREDICT, EVALUATE, EXPORT, UPDATE, COMPARE, SEARCH, RETRAIN, TUNE, WORKER, UI, DASHBOARD, REPORT,
+    STRATEGY_LIST, PRESET_LIST, DATA, VERSION,
 )  # fmt: skip
 """In the order of help."""
 
