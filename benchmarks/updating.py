@@ -1,8 +1,8 @@
 """``python -m benchmarks.updating LOG --label LABEL``: what an update gives on tomorrow's rows.
 
-The rows of the log are in the order of time. Yesterday is the first part of them, today the next, tomorrow the last. A
-model is fitted on yesterday; it is updated with today; and the same strategy is fitted from scratch on yesterday and
-today together. All three score tomorrow.
+The rows of the log are in the order of time, and each part of it is split by that order. Yesterday is the first part of
+them, today the next, tomorrow the last. A model is fitted on yesterday; it is updated with today; and the same strategy
+is fitted from scratch on yesterday and today together. All three score tomorrow.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ from nas_fusion.training.quality import auc
 YESTERDAY, TODAY = 0.6, 0.85
 """Where they end, as shares of the rows."""
 
+ORDER = "order of the rows"
+
 
 def fitted(frame: pd.DataFrame, label: str, strategy: str, seed: int, place: Path) -> tuple[SavedModel, float]:
     """A model of a strategy with the default recipe, and the seconds that reading and training took."""
     start = time.perf_counter()
-    options = DataOptions(label=label)
+    options = DataOptions(label=label, split=f"time:{ORDER}")
     dataset = prepare(frame, options, cache=place / "cache")
-    values = {"recipe.choice": "defaults", "data.label": label}
+    values = {"recipe.choice": "defaults", **{f"data.{name}": value for name, value in options.to_dict().items()}}
     settings = settings_from(values, source="frame", strategies=(strategy,), seeds=(seed,))
     assembly = assemble(settings, dataset)
     trained = search_and_retrain(assembly, make_job(assembly, strategy, seed))
@@ -63,9 +65,12 @@ def main() -> None:
     parser.add_argument("--drop", nargs="*", default=[], metavar="COLUMN", help="columns that are no fields")
     parser.add_argument("--strategies", default="parallel,deepfm")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--lr", type=float, default=0.0, help="of the update (default: the recipe's)")
+    parser.add_argument("--epochs", type=int, default=0, help="of the update (default: the recipe's)")
     asked = parser.parse_args()
     frame = pd.read_csv(asked.log) if asked.log.suffix == ".csv" else pd.read_parquet(asked.log)
     frame = frame.drop(columns=asked.drop)
+    frame[ORDER] = range(len(frame))
     ends = [round(share * len(frame)) for share in (YESTERDAY, TODAY)]
     yesterday, today, tomorrow = frame[: ends[0]], frame[ends[0] : ends[1]], frame[ends[1] :]
     print(f"{asked.log.stem}: yesterday {len(yesterday):,} rows, today {len(today):,}, tomorrow {len(tomorrow):,}\n")
@@ -78,7 +83,7 @@ def main() -> None:
                 place = Path(name)
                 old, _ = fitted(yesterday, asked.label, strategy, seed, place)
                 start = time.perf_counter()
-                update(old, today, place / "new", UpdateSettings(seed=seed))
+                update(old, today, place / "new", UpdateSettings(asked.epochs, asked.lr, seed))
                 seconds = time.perf_counter() - start
                 scratch, scratch_seconds = fitted(frame[: ends[1]], asked.label, strategy, seed, place)
                 scores = [auc_of(model, tomorrow, asked.label) for model in (old, load(place / "new"), scratch)]
