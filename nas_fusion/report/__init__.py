@@ -9,11 +9,13 @@ from nas_fusion.report.escapes import clean, terminal_text
 from nas_fusion.report.figures.comparison_figures import FURTHER_FIGURES, FurtherFigure, comparison_figures
 from nas_fusion.report.figures.design_dot import design_dot
 from nas_fusion.report.figures.design_drawing import draw_design
+from nas_fusion.report.figures.reliability_drawing import draw_reliability
 from nas_fusion.report.number_words import duration
 from nas_fusion.report.numbers.decision import Decision, Row, decide
 from nas_fusion.report.numbers.report_model import ReportModel, report_model
 from nas_fusion.report.numbers.sentences import decision_in_words, headline, left_out_words
 from nas_fusion.report.numbers.summaries import AT_CHANCE, Margins, Spread, StrategySummary, summarise
+from nas_fusion.report.pages.cell_page import cell_page
 from nas_fusion.report.pages.chosen_page import ChosenPage, chosen_html, chosen_page
 from nas_fusion.report.pages.csv_files import (
     CLOCK,
@@ -41,6 +43,7 @@ __all__ = [
     "Row",
     "Spread",
     "StrategySummary",
+    "cell_page",
     "chosen_html",
     "chosen_page",
     "clean",
@@ -52,6 +55,7 @@ __all__ = [
     "design_dot",
     "design_text",
     "draw_design",
+    "draw_reliability",
     "duration",
     "headline",
     "latex_suite_table",

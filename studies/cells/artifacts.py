@@ -1,4 +1,4 @@
-"""What Optuna's dashboard shows of a cell: copies of its design and drawing, made anew where they are damaged."""
+"""What Optuna's dashboard shows of a cell: copies of what tells of it, made anew where they are damaged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from nas_fusion.errors import WriteError
-from nas_fusion.studies.cells.cell_files import DESIGN, DRAWING
+from nas_fusion.studies.cells.cell_files import COPIES
 from nas_fusion.studies.setup.strangers import plain_name
 from nas_fusion.system.files import write_text
 
@@ -35,7 +35,7 @@ def artifact_folder(path: Path) -> Path:
 
 
 def copy_artifacts(trial: FrozenTrial, storage: BaseStorage, cell: Path, artifacts: Path) -> None:
-    """Let a dashboard find a cell's design and drawing; only these, whatever the storage says of others.
+    """Let a dashboard find what tells of a cell (`COPIES`); only this, whatever the storage says of others.
 
     Args:
         trial: of the cell.
@@ -56,7 +56,7 @@ def copy_artifacts(trial: FrozenTrial, storage: BaseStorage, cell: Path, artifac
 def _artifacts(trial: FrozenTrial, storage: BaseStorage) -> Iterable[tuple[str, str]]:
     try:
         for meta in get_all_artifact_meta(trial, storage=storage):
-            if meta.filename in (DESIGN, DRAWING):
+            if meta.filename in COPIES:
                 yield meta.filename, plain_name(meta.artifact_id)
     except (ValueError, TypeError) as error:
         logger.warning("trial %d: artifacts that the storage names badly are left out (%s)", trial.number, error)

@@ -11,12 +11,15 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.design_file import CONTEXT, design_text
 from nas_fusion.errors import DamagedFileError, StudyError, WriteError
 from nas_fusion.records import CellRecord
-from nas_fusion.report import draw_design
+from nas_fusion.report import cell_page, draw_design, draw_reliability
 from nas_fusion.serving import check_model
 from nas_fusion.system.files import read_text, write_text
 from nas_fusion.system.seals import check_file, seal_of_file
 
 CELL, DESIGN, DRAWING = "cell.json", "design.json", "design.svg"
+CURVE, PAGE = "reliability.svg", "report.md"
+COPIES = (DESIGN, DRAWING, CURVE, PAGE)
+"""What is made from a cell's record, and shown in dashboards: design and drawing, reliability curve, and a page."""
 PREDICTIONS = "predictions.parquet"
 MODEL = "model"
 MANIFEST = f"{MODEL}/model.json"
@@ -33,19 +36,19 @@ logger = logging.getLogger("nas_fusion")
 
 
 def write_cell(folder: Path, record: CellRecord) -> None:
-    """Write a cell's record, design and drawing into its folder, and checksums of all that lies there.
+    """Write a cell's record and its `COPIES` into its folder, and checksums of all that lies there.
 
     Raises:
         WriteError: a file cannot be written.
     """
     _write_copies(folder, record)
-    write_text(folder / CELL, record.to_json(_seals(folder, (DESIGN, DRAWING, *MADE_ONCE))))
+    write_text(folder / CELL, record.to_json(_seals(folder, (*COPIES, *MADE_ONCE))))
 
 
 def read_cell(folder: Path, remedy: str = "") -> CellRecord:
     """The record of a finished cell.
 
-    Design and drawing are copies of what the record says, and are made anew where they are damaged; damaged weights and
+    `COPIES` tell what the record says, and are made anew where they are damaged; damaged weights and
     predictions are warned of, since no figure of the record depends on them any more.
 
     Args:
@@ -92,7 +95,7 @@ def _check_files(folder: Path, record: CellRecord, files: Mapping[str, Any]) -> 
         try:
             _write_copies(folder, record)
             # A drawing of this version may be another one than that of the version that computed the cell.
-            write_text(folder / CELL, record.to_json({**files, **_seals(folder, (DESIGN, DRAWING))}))
+            write_text(folder / CELL, record.to_json({**files, **_seals(folder, COPIES)}))
         except WriteError as error:
             logger.warning("%s", error)
 
@@ -103,5 +106,9 @@ def _seals(folder: Path, names: Iterable[str]) -> dict[str, Any]:
 
 def _write_copies(folder: Path, record: CellRecord) -> None:
     write_text(folder / DESIGN, design_text(record.design, record.details.get(CONTEXT)))
+    title = f"{record.strategy}, seed {record.seed}"
     if isinstance(record.design, FusionDesign):
-        write_text(folder / DRAWING, draw_design(record.design, title=f"{record.strategy}, seed {record.seed}"))
+        write_text(folder / DRAWING, draw_design(record.design, title=title))
+    if record.reliability:
+        write_text(folder / CURVE, draw_reliability(record.reliability, title))
+    write_text(folder / PAGE, cell_page(record))

@@ -18,6 +18,7 @@ from optuna_dashboard import save_plotly_graph_object
 from nas_fusion.errors import StorageError, StudyError, WriteError
 from nas_fusion.records import CellRecord
 from nas_fusion.studies.cells.artifacts import artifact_folder, copy_artifacts
+from nas_fusion.studies.cells.cell_files import COPIES
 from nas_fusion.studies.cells.failures import Failure
 from nas_fusion.studies.queue.stored_records import has_record, read_record, store_record
 from nas_fusion.studies.storage.leases import DIED, Watch, declare_dead, give_back, held, storage_id, take
@@ -26,6 +27,9 @@ from nas_fusion.studies.storage.patience import at_once
 
 MAX_DEATHS = 3
 """A cell that has cost more processes than this their lives since it was last started is not tried again by others."""
+
+CELL_PARAMETERS = ("strategy", "seed")
+"""The parameters of a cell's trial."""
 
 _PENDING = (TrialState.WAITING, TrialState.RUNNING)
 
@@ -157,7 +161,7 @@ class CellBook:
         *,
         remote: bool = False,
     ) -> bool:
-        """Mark a cell as finished; its re-training is the curve, design and drawing in its folder are artifacts.
+        """Mark a cell as finished; its re-training is the curve, what tells of it in its folder are artifacts.
 
         Args:
             claim: the cell.
@@ -178,7 +182,7 @@ class CellBook:
                 store_record(self._storage, claim.trial_id, record)
             for epoch, point in enumerate(record.retrain_history, start=1):
                 trial.report(point.valid_auc, step=epoch)
-            for name in ("design.svg", "design.json"):
+            for name in COPIES:
                 if (folder / name).exists():  # what is no design of the fusion space has no drawing
                     self._upload(folder / name, trial)
             for name in ("test_auc", "test_logloss", "valid_logloss", "search_seconds", "retrain_seconds"):
@@ -317,7 +321,7 @@ class CellBook:
     def _cell(self, trial: FrozenTrial) -> Cell | None:
         # A process may have died when it had said only half of what it claimed.
         params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-        return _cell_of(params) if {"strategy", "seed"} <= set(params) else None
+        return _cell_of(params) if set(CELL_PARAMETERS) <= set(params) else None
 
 
 def _deaths(trial: FrozenTrial) -> int:

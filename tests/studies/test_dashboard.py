@@ -87,15 +87,25 @@ def test_cells_are_trials_with_their_curves_and_figures(comparison: Comparison, 
     assert len(trials) == len(comparison.records)
 
 
+def test_strategy_and_seed_are_not_called_important(comparison: Comparison, address: str) -> None:
+    number, found = study(address)
+    assert {name for trial in found["trials"] for name in (p["name"] for p in trial["params"])} == {"strategy", "seed"}
+    assert json.loads(get(address, f"api/studies/{number}/param_importances")) == {"param_importances": [[]]}
+
+
 def test_designs_and_drawings_are_artifacts(comparison: Comparison, address: str) -> None:
     number, found = study(address)
     trials = by_strategy(found)
     for record in comparison.records:
         trial = trials[record.strategy]
         files = {a["filename"]: a["artifact_id"] for a in trial["artifacts"]}
-        assert set(files) == {"design.svg", "design.json"}
+        assert set(files) == {"design.svg", "design.json", "reliability.svg", "report.md"}
         content = get(address, f"artifacts/{number}/{trial['trial_id']}/{files['design.json']}")
         assert FusionDesign.from_json(content.decode()) == record.design
+        curve = get(address, f"artifacts/{number}/{trial['trial_id']}/{files['reliability.svg']}").decode()
+        assert curve.count("<circle") == len(record.reliability)
+        page = get(address, f"artifacts/{number}/{trial['trial_id']}/{files['report.md']}").decode()
+        assert f"- test AUC: {record.test_auc:.4f}\n" in page
 
 
 def test_the_comparisons_figures_stand_on_its_page(comparison: Comparison, address: str) -> None:

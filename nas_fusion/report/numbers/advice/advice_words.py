@@ -85,9 +85,10 @@ def _nothing(found: Recommendation) -> str:
 
 def _cells(progress: Progress) -> str:
     """What is missing, after a semicolon."""
-    cells, finished, failed = progress
+    cells, finished, failed, left_out = progress
     parts = [] if progress.is_complete else [f"{finished} of {_counted(cells, 'cell')} finished"]
     parts += [f"{failed} of {_counted(cells, 'cell')} failed"] if failed else []
+    parts += [f"{left_out} of {_counted(cells, 'cell')} left out by the time limit"] if left_out else []
     return "".join(f"; {part}" for part in parts)
 
 

@@ -59,16 +59,17 @@ def _ratio(one: float, other: float) -> float:
 
 
 class Progress(NamedTuple):
-    """The cells of a comparison: how many there are, how many have a result, and how many have failed."""
+    """The cells of a comparison: how many there are, have a result, have failed, and were left out by a time limit."""
 
     cells: int
     finished: int
     failed: int
+    left_out: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is to come."""
-        return self.finished + self.failed >= self.cells
+        return self.finished + self.failed + self.left_out >= self.cells
 
 
 class Recommendation(NamedTuple):
@@ -113,10 +114,11 @@ def recommend(decision: Decision, records: Sequence[CellRecord], info: Compariso
 
 
 def _progress(decision: Decision, records: Sequence[CellRecord], info: ComparisonInfo) -> Progress:
-    known = {s.strategy for s in decision.summaries} | {f.strategy for f in decision.failures} | {*decision.unstarted}
-    done, failed = len(records), len(decision.failures)
-    cells = done + failed if info.ended else max(len(known) * len(info.seeds), done + failed)
-    return Progress(cells, done, failed)
+    ended = [*decision.failures, *decision.left_out]
+    known = {s.strategy for s in decision.summaries} | {cell.strategy for cell in ended} | {*decision.unstarted}
+    counted = len(records) + len(ended)
+    cells = counted if info.ended else max(len(known) * len(info.seeds), counted)
+    return Progress(cells, len(records), len(decision.failures), len(decision.left_out))
 
 
 def _is_above_chance(summary: StrategySummary, margins: Margins) -> bool:

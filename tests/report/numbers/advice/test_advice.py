@@ -109,6 +109,13 @@ def test_a_failed_cell_is_counted_and_a_strategy_without_any_is_named() -> None:
     assert "Without any result, since every cell failed: darts." in model.advice.reasons
 
 
+def test_cells_that_a_time_limit_left_out_are_counted() -> None:
+    late = tuple(FailedCell("darts", seed, "no time") for seed in range(2))
+    told = sentence([*searched(), *stacked()], left_out=late, ended=True, time_limit=60.0)
+    assert told.endswith("a quarter of the time; 2 of 8 cells left out by the time limit.")
+    assert told.startswith("Take stacked")
+
+
 def test_an_unfinished_comparison_says_so_far() -> None:
     settings = {"strategies": ["tpe", "stacked", "darts"]}
     assert sentence([*searched(), *stacked()], settings=settings) == (
