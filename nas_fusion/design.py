@@ -25,7 +25,7 @@ OPERATIONS = ("add", "product", "concat", "attention")
 """The published fusion operations, in the published order."""
 
 OPERATION_KEY = "operation"
-OPEN_CONNECTIONS = "open connections"
+OPEN_CONNECTIONS = "connections"
 FORMAT_VERSION = 1
 
 Connection = tuple[str, str]

@@ -29,7 +29,7 @@ AXES: dict[str, Sequence[Any]] = {
     "phase": ["search", "candidate"],
     "strategy": ["a", "b"],
     "cross1/embedding": [0, 1],
-    "open connections": range(10),
+    "connections": range(10),
     "cross1": ["add", "concat"],
     "deep1": ["add", "concat"],
     "output": ["add", "concat"],
@@ -102,7 +102,7 @@ def test_the_pages_draw_what_has_an_axis_and_nothing_else(address: str) -> None:
         "phase": parameters(jobs[0])["phase"],
         "strategy": "a",
         "cross1/embedding": 1,
-        "open connections": 2,
+        "connections": 2,
         "cross1": "add",
     }
     assert told.items() <= drawn[0].items()
@@ -126,8 +126,8 @@ def test_a_result_that_is_not_finite_is_a_failure_and_has_no_final_metric(addres
 
 def test_the_axes_are_those_asked_for_and_a_range_is_one_of_numbers(address: str) -> None:
     space = ask(address, "experiment")["params"]["searchSpace"]
-    assert space.pop("open connections") == {"_type": "randint", "_value": [0, 10]}
-    assert space == {name: {"_type": "choice", "_value": v} for name, v in AXES.items() if name != "open connections"}
+    assert space.pop("connections") == {"_type": "randint", "_value": [0, 10]}
+    assert space == {name: {"_type": "choice", "_value": v} for name, v in AXES.items() if name != "connections"}
 
 
 def test_the_manager_finds_its_experiment_without_the_users_home(address: str) -> None:

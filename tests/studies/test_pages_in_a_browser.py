@@ -95,11 +95,11 @@ def test_axes_and_curves_of_a_finished_comparison(finished: StudyFolder, page: A
     with web_ui(finished.nni) as address:
         page.goto(f"{address}/detail")
         page.get_by_text("Hyper-parameter", exact=True).click()
-        page.locator("svg text", has_text="open connections").first.wait_for()
+        page.locator("svg text", has_text="connections").first.wait_for()
         axes = page.locator(".parcoords .dimension > .axis > text.label").all_text_contents()
         blocks = ["cross1", "deep1", "output"]
         metrics = ["default", "test_auc", "test_logloss", "at_chance"]
-        assert axes == ["open connections", "phase", "strategy", *blocks, *metrics]
+        assert axes == ["connections", "phase", "strategy", *blocks, *metrics]
         boxes = [label.bounding_box() for label in page.locator(".parcoords text.label").all()]
         assert all(a["x"] + a["width"] <= b["x"] for a, b in pairwise(boxes)), "a name covers another"
         assert page.get_by_text(re.compile("^optfusion_hard_")).count() == 2 + 1 + 1, "its searches and re-trainings"
