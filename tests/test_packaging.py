@@ -20,8 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 OUTSIDE = ("baselines", "search_spaces", "studies")
 """Folders at the top that install below nas_fusion."""
-OPTIONAL = {"testing": ("dev",), "tracking": ("mlflow", "tensorboard", "wandb")}
+OPTIONAL = {"serving": ("export",), "testing": ("dev",), "tracking": ("mlflow", "tensorboard", "wandb")}
 """Folders that may import what an extra brings."""
+COPIED = ROOT / "nas_fusion" / "serving" / "export" / "reference"
+"""Its files are copied beside each other, where no package is, and name each other so."""
 TEMPLATES = ROOT / "nas_fusion" / "report" / "pages" / "templates"
 
 
@@ -193,6 +195,8 @@ def test_third_party_imports_are_declared() -> None:
         for imported in imports(path):
             top = imported.split(".")[0]
             if top in ("nas_fusion", "_typeshed") or top in sys.stdlib_module_names:  # `_typeshed` is for mypy alone
+                continue
+            if path.parent == COPIED and (COPIED / f"{top}.py").is_file():
                 continue
             optional = OPTIONAL.get(part_of(name), ())
             known = declared.union(*({canonical(d) for d in extras[one]} for one in optional))

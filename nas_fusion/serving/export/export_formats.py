@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,6 @@ from torch import Tensor
 from nas_fusion import bounds
 from nas_fusion.errors import MissingPackageError, WriteError
 from nas_fusion.serving.export.scored_module import INPUTS, OUTPUTS, ScoredModule
-
-if TYPE_CHECKING:
-    import onnx_ir
 
 ROWS = "rows"
 """What the dimension is called whose size is free."""
@@ -89,7 +86,7 @@ class Onnx(ExportFormat):
             verbose=False,
         )
         assert program is not None
-        _forget_sources(program.model)
+        _forget_sources(program)
         size = sum(tensor.nbytes for tensor in module.state_dict().values())
         program.save(folder / self.file, external_data=size > LARGEST_MESSAGE)
 
@@ -106,14 +103,15 @@ class Onnx(ExportFormat):
         return run
 
 
-def _forget_sources(model: onnx_ir.Model) -> None:
+def _forget_sources(program: torch.onnx.ONNXProgram) -> None:
     """Drop what exporters note for their developers: most of a small file, with paths of this machine."""
-    for node in model.graph.all_nodes():
+    graph = program.model.graph
+    for node in graph.all_nodes():
         node.doc_string = None
         node.metadata_props.clear()
         for value in node.outputs:
             value.metadata_props.clear()
-    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+    for value in (*graph.inputs, *graph.initializers.values()):
         value.metadata_props.clear()
 
 
