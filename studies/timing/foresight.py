@@ -105,7 +105,7 @@ def _pilot(forecast: Forecast, seconds: float) -> float:
         with until(Deadline(seconds)):
             job.retrain(job.search(), lambda record: epochs.append(record.samples // rows))
     except TimeIsUp:
-        return max(EPOCHS, *epochs)  # so many it took at the least
+        return max([EPOCHS, *epochs])  # so many it took at the least
     except NasFusionError:
         return EPOCHS
     return float(epochs[-1])

@@ -12,7 +12,7 @@ from nas_fusion.data import EncodedDataset, prepare
 from nas_fusion.report import CLOCK
 from nas_fusion.settings import ComparisonSettings, DataOptions, ModelSettings, RecipeSettings
 from nas_fusion.studies import assemble, compare
-from nas_fusion.studies.timing.forecast import Forecast
+from nas_fusion.studies.timing.forecast import EPOCHS, Forecast
 from nas_fusion.studies.timing.foresight import foresee, foresight_words, with_quick_settings
 from nas_fusion.studies.timing.pace import Pace, SearchPace
 from nas_fusion.studies.timing.paces import Paces
@@ -105,3 +105,8 @@ def test_a_forecast_grows_with_seeds_and_is_shared_by_processes(dataset: Encoded
     assert costly.whole() > twice.whole()
     assert with_quick_settings(costly).whole() == with_quick_settings(twice).whole() < twice.whole() / 2
     assert foresight_words(twice, finished=4)[0].startswith("16 cells (4 strategies, 4 seeds), 4 of them finished: ")
+
+
+def test_without_time_to_find_out_the_number_of_epochs_is_a_guess(dataset: EncodedDataset) -> None:
+    """Not one epoch fits into what may be spent."""
+    assert foresee(assemble(SETTINGS, dataset), most=0.0).epochs == EPOCHS
