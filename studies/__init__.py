@@ -11,6 +11,7 @@ from nas_fusion.settings import (
     is_built_in,
 )
 from nas_fusion.studies.cells.cell import find_design, run_cell, train_design
+from nas_fusion.studies.cells.model_again import TrainedAgain, again_settings, train_again
 from nas_fusion.studies.comparing import Comparison, compare
 from nas_fusion.studies.dashboard_server import dashboard
 from nas_fusion.studies.kept_models import open_cell, save_older_model
@@ -58,7 +59,9 @@ __all__ = [
     "StudyLimits",
     "Suite",
     "Surroundings",
+    "TrainedAgain",
     "TuningResult",
+    "again_settings",
     "assemble",
     "check_comparison",
     "check_out",
@@ -92,6 +95,7 @@ __all__ = [
     "save_older_model",
     "schema_fingerprint",
     "study_of",
+    "train_again",
     "train_design",
     "tune",
     "without_record",

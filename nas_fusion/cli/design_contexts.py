@@ -40,7 +40,11 @@ class RetrainOptions:
     """What `retrain` is about."""
 
     design: Path = path(
-        REQUIRED, "A design in JSON, as `search` and `compare` write it.", panel=Panel.MODEL, placed=True, first=True
+        REQUIRED,
+        "A design in JSON, as `search` and `compare` write it; or a saved model, or a study, for its best.",
+        panel=Panel.MODEL,
+        placed=True,
+        first=True,
     )
     data: str | None = text(
         None, f"{A_LOG}.", panel=Panel.DATA, metavar="LOG", first=True, shown=f"{_THE_DESIGNS} {OneLog.data}"
@@ -53,7 +57,12 @@ class RetrainOptions:
     override: bool = flag(
         False, "Let options, preset and log contradict what the design's file says.", panel=Panel.MODEL
     )
-    out: Path | None = path(None, "Where to write the weights (torch format).", panel=Panel.WRITTEN, first=True)
+    out: Path | None = path(
+        None,
+        "Where to write the weights (torch format), or the folder of the new model.",
+        panel=Panel.WRITTEN,
+        first=True,
+    )
 
 
 def retrain_settings(

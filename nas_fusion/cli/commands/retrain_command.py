@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nas_fusion.cli.command import Command, GivenSettings
 from nas_fusion.cli.console import for_progress, output, print_plain
 from nas_fusion.cli.design_contexts import RetrainOptions, check_log, retrain_settings, warn_of_context
 from nas_fusion.cli.log_reading import prepare_log
-from nas_fusion.system.places import check_file_place
+from nas_fusion.errors import OptionError
+from nas_fusion.system.places import check_file_place, check_folder_place
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from nas_fusion.search import Retrained
+    from nas_fusion.training import Metrics
 
 
 def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
-    """Train a design from scratch, choose the epoch on the validation rows, report AUC and logloss on the test rows."""
+    """Train a design from scratch, choose the epoch on the validation rows, report AUC and logloss on the test rows.
+
+    Given a saved model, or a study for its best one, instead of a design in JSON: train the same on another log
+    (`--data`), with strategy, design, recipe, space and options of the log as they were, and write the new model to the
+    folder `--out`.
+    """
     with output() as console:
+        if asked.design.is_dir() or asked.design.suffix == ".zip":
+            _retrain_model(console, asked, given)
+            return
         from nas_fusion.data import check_log as check_columns
         from nas_fusion.design_file import read_design
         from nas_fusion.studies import Surroundings, assemble, check_runnable, make_job, train_design
@@ -31,20 +48,48 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
         around = Surroundings(for_progress(console))
         job = make_job(assembly, name, seed, label=asked.design.stem, surroundings=around)
         trained, test = train_design(assembly, job, design)
-        console.print(
-            f"validation AUC {trained.fit.best_valid_auc:.4f} (epoch {trained.fit.best_epoch}), "
-            f"test AUC {test.auc:.4f}, test logloss {test.logloss:.4f}, "
-            f"{trained.parameters:,} parameters, {trained.seconds:.1f} s",
-            highlight=False,
-        )
+        _tell(console, trained, test)
         if asked.out:
             save_tensors(asked.out, trained.model.state_dict())
             print_plain(console, f"written: {asked.out}")
 
 
+def _retrain_model(console: Console, asked: RetrainOptions, given: GivenSettings) -> None:
+    from nas_fusion.data import check_log as check_columns
+    from nas_fusion.serving import load
+    from nas_fusion.studies import Surroundings, again_settings, check_runnable, train_again
+
+    for option, value in (("data", asked.data), ("out", asked.out)):
+        if value is None:
+            raise OptionError(option, "given where a saved model is trained anew", value)
+    if asked.preset is not None:
+        raise OptionError("preset", "left out where a saved model is trained anew", asked.preset)
+    assert asked.data is not None
+    assert asked.out is not None
+    check_folder_place("out", asked.out)
+    known = load(asked.design).manifest
+    print_plain(console, f"{asked.design}: {known.title}, trained on {known.log.name}")
+    settings = again_settings(known, asked.data, asked.seed, given.values)
+    check_runnable(settings)
+    check_columns(settings.source, settings.data)
+    dataset = prepare_log(console, settings.source, settings.data)
+    made = train_again(known, settings, dataset, asked.out, Surroundings(for_progress(console)))
+    _tell(console, made.retrained, made.test)
+    print_plain(console, f"written: {asked.out}")
+
+
+def _tell(console: Console, trained: Retrained, test: Metrics) -> None:
+    console.print(
+        f"validation AUC {trained.fit.best_valid_auc:.4f} (epoch {trained.fit.best_epoch}), "
+        f"test AUC {test.auc:.4f}, test logloss {test.logloss:.4f}, "
+        f"{trained.parameters:,} parameters, {trained.seconds:.1f} s",
+        highlight=False,
+    )
+
+
 RETRAIN = Command(
     retrain,
-    "nasfusion retrain design.json --data clicks.csv --out model.pt",
+    "nasfusion retrain study/ --data new.parquet --out model/",
     without=(
         "budget", "candidates", "concurrency", "tune", "anytime_test", "importance", "predictions", "track", "limits.*",
         "model.levels", "model.product", "recipe.retrain_learning_rate", "recipe.soft_learning_rate",
