@@ -40,7 +40,7 @@ FIELDS: Mapping[str, Fields] = {
 
 TRANSLATED = {
     "onnx": ("soft", "deepfm", "autoctr", "nasrec"),
-    "torch-export": ("soft", "deepfm", "nasrec"),
+    "torch-export": ("soft", "nasrec"),
 }
 """What is traced is translated operation by operation: these have all operations; each more takes a second."""
 
