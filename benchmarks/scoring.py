@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.csv
@@ -81,20 +81,29 @@ def learnt_model(folder: Path, rows: int) -> Path:
     return study.path / "cells" / "stacked-0" / "model"
 
 
-def single_rows(model: Path, folder: Path, rows: int) -> list[float]:
-    """Seconds that the scores of single rows took, each handed over as a dictionary, after a warm-up."""
+def rows_to_score(model: Path, folder: Path, rows: int) -> list[dict[str, Any]]:
+    """Rows of a generated log as dictionaries, with the columns of a model."""
     import nas_fusion
 
-    opened = nas_fusion.load(model)
     file = folder / "single.txt"
     write_log(file, rows, seed=2)
     names = ["label", *(f"I{i}" for i in range(1, 14)), *(f"C{i}" for i in range(1, 27))]
     table = pyarrow.csv.read_csv(
         file, pyarrow.csv.ReadOptions(column_names=names), pyarrow.csv.ParseOptions(delimiter="\t")
     )
+    found: list[dict[str, Any]] = table.select(nas_fusion.load(model).columns).to_pylist()
+    return found
+
+
+def single_rows(model: Path, folder: Path, rows: int) -> list[float]:
+    """Seconds that the scores of single rows took, each handed over as a dictionary, after a warm-up."""
+    import nas_fusion
+
+    opened = nas_fusion.load(model)
     took = []
+    cells = rows_to_score(model, folder, rows)
     gc.disable()
-    for row in table.select(opened.columns).to_pylist():
+    for row in cells:
         start = time.perf_counter()
         opened.scores(row)
         took.append(time.perf_counter() - start)

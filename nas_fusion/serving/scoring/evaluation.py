@@ -187,7 +187,8 @@ def _segments(column: str, cells: SegmentCells, found: Predictions) -> list[Segm
 
 
 def _segment(column: str, value: str, rows: npt.NDArray[np.intp], every: Predictions) -> SegmentQuality:
-    weights, groups = (None if array is None else array[rows] for array in (every.weights, every.groups))
+    weights = None if every.weights is None else every.weights[rows]
+    groups = None if every.groups is None else every.groups[rows]
     found = Predictions(every.logits[rows], every.labels[rows], weights, groups)
     if weights is not None and not weights.any():
         return SegmentQuality(column, value, len(rows), None, None, None, problem="no row has a weight above 0")

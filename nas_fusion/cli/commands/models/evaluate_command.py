@@ -87,8 +87,8 @@ def quality_table(found: Evaluation) -> Table:
     if notes:
         table.add_column("", no_wrap=True)
     for one in found.every[: SHOWN_SEGMENTS + 1]:
-        cells = [Text(harmless(called(one))), f"{one.rows:,}", *(shown_number(one, name) for name in names)]
-        table.add_row(*cells, *[one.problem] * notes)
+        numbers = [shown_number(one, name) for name in names]
+        table.add_row(Text(harmless(called(one))), f"{one.rows:,}", *numbers, *[one.problem] * notes)
     return table
 
 
