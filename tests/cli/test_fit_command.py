@@ -35,7 +35,7 @@ def test_fit_makes_a_model_and_goes_on_where_it_was(tmp_path: Path) -> None:
     asked = ["fit", *SMALL, "--strategies", "logistic-regression", "--seeds", "1", "--epochs", "2", "--out", "model"]
     first = CommandProcess(asked, tmp_path)
     assert first.wait() == 0, first.stderr
-    assert "the model: " in first.stdout
+    assert "\nthe model: " in first.stdout
     assert nas_fusion.load(tmp_path / "model").manifest.seed == 0
     assert (tmp_path / "model" / "report.html").is_file()
     log = (tmp_path / "model-study" / "log.txt").read_text()

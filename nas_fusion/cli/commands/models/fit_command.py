@@ -93,9 +93,10 @@ def _settings(
 
 def _print_fitted(console: Console, fitted: Fitted) -> None:
     chosen = fitted.chosen
+    console.print()
     print_plain(
         console,
-        f"\nthe model: {chosen.strategy}, seed {chosen.seed}; validation AUC {chosen.valid_auc:.4f}, test AUC "
+        f"the model: {chosen.strategy}, seed {chosen.seed}; validation AUC {chosen.valid_auc:.4f}, test AUC "
         f"{chosen.test_auc:.4f}",
     )
     print_plain(console, f"written: {fitted.model} ({fitted.model / 'report.html'} says why)")
