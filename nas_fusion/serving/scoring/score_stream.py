@@ -14,8 +14,8 @@ from nas_fusion.data.sources import Chunk, Source, chunks_of
 from nas_fusion.errors import shown
 from nas_fusion.serving.saved_model import SavedModel
 
-Progress = Callable[[int], None]
-"""Called with the number of rows that are scored."""
+Progress = Callable[[int, int], None]
+"""Called with the number of rows that are scored, and about how many there are; 0 if that cannot be told."""
 
 logger = logging.getLogger("nas_fusion")
 
@@ -77,13 +77,13 @@ def score_stream(
             yield ScoredRows(row, model.encoded_logits(rows.part(slice(whole))))
             row += whole
         if progress is not None:
-            progress(row)
+            progress(row, source.expected_rows)
     if waiting and len(waiting[0].ids):
         rest = ScoredRows(row, model.encoded_logits(waiting[0]))
         row = rest.stop
         yield rest
     if progress is not None:
-        progress(row)
+        progress(row, source.expected_rows)
     _warn_of_unknown(model, counted / max(row, 1))
 
 

@@ -49,27 +49,28 @@ def reading_of(model: SavedModel, asked: DataOptions) -> DataOptions:
 
 
 @contextmanager
-def counting_rows(console: Console, what: str) -> Iterator[Callable[[int], None]]:
-    """A line that counts rows while they are worked on, where somebody looks; and how fast it went, at the end.
+def counting_rows(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar while rows are worked on, where somebody looks; and how fast it went, at the end.
 
     Args:
         console: to print on.
         what: is done to them: "scored".
 
     Yields:
-        What is told the number of rows.
+        What is told the number of rows, and about how many there are.
     """
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     start, rows = time.perf_counter(), 0
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"rows are {what}", total=None)
 
-        def tell(found: int) -> None:
+        def tell(found: int, expected: int) -> None:
             nonlocal rows
             rows = found
-            progress.update(task, description=f"{found:,} rows {what}, {found / (time.perf_counter() - start):,.0f}/s")
+            words = f"{found:,} rows {what}, {found / (time.perf_counter() - start):,.0f}/s"
+            progress.update(task, description=words, completed=found, total=max(found, expected) if expected else None)
 
         yield tell
     seconds = time.perf_counter() - start
