@@ -4,7 +4,7 @@ from nas_fusion.serving.kept_encoding import KeptEncoding, keep_encoding
 from nas_fusion.serving.model_loading import check_model, load
 from nas_fusion.serving.model_manifest import LogFacts, ManifestError, ModelManifest, SoftForm
 from nas_fusion.serving.model_writing import ModelParts, copy_model, save_model
-from nas_fusion.serving.module_rebuilding import soft_form
+from nas_fusion.serving.module_rebuilding import rebuilt, soft_form
 from nas_fusion.serving.saved_model import SavedModel
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "copy_model",
     "keep_encoding",
     "load",
+    "rebuilt",
     "save_model",
     "soft_form",
 ]

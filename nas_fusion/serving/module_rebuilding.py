@@ -57,19 +57,22 @@ def soft_form(start: SoftStart) -> SoftForm:
     return SoftForm({one: dict(values) for one, values in start.mixture.items()}, weights)
 
 
-def rebuilt(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tensor]) -> nn.Module:
+def rebuilt(
+    manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tensor], entry: StrategyEntry | None = None
+) -> nn.Module:
     """The module, in evaluation mode on the CPU.
 
     Args:
         manifest: of the saved model.
         schema: the fields that it was trained on.
         weights: its state; copied, so that numbers do not depend on where a file happens to lie in memory.
+        entry: of its strategy, where that is not registered.
 
     Raises:
         StrategyError: the strategy that makes its model is not installed, or raised something.
         ManifestError: the weights are not those of the model that the manifest describes.
     """
-    module = new_module(manifest, schema, weights)
+    module = new_module(manifest, schema, weights, entry)
     if not isinstance(module, WholeModel):
         try:
             module.load_state_dict(dict(weights))
@@ -79,7 +82,12 @@ def rebuilt(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tenso
     return module.cpu().eval()
 
 
-def new_module(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+def new_module(
+    manifest: ModelManifest,
+    schema: Schema,
+    weights: Mapping[str, Tensor] | None = None,
+    entry: StrategyEntry | None = None,
+) -> nn.Module:
     """The module with weights that mean nothing yet; only one that is no network needs its own.
 
     Raises:
@@ -88,18 +96,20 @@ def new_module(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Te
     # The seed of its training, should a third party's module draw something that is not among its weights.
     with seeded(manifest.recipe.seed), LargeTablesUndrawn():
         try:
-            return _made(manifest, schema, weights or {})
+            return _made(manifest, schema, weights or {}, entry)
         except (RuntimeError, MemoryError) as error:
             if isinstance(error, NasFusionError):
                 raise
             raise ManifestError(f"the model that was described cannot be made: {words_of(error)}") from error
 
 
-def _made(manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tensor]) -> nn.Module:
+def _made(
+    manifest: ModelManifest, schema: Schema, weights: Mapping[str, Tensor], entry: StrategyEntry | None
+) -> nn.Module:
     design, fields = manifest.design, manifest.fields(schema.field_shapes)
     if manifest.mode == "hard" and isinstance(design, FusionDesign):  # whoever found it
         return _space(manifest, schema).derive(design, weights=False)
-    entry = _entry(manifest)
+    entry = entry or _entry(manifest)
     with faults_of(entry):
         if isinstance(design, FusionDesign):
             return _soft(entry, manifest, _space(manifest, schema), design)

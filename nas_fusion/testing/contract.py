@@ -33,6 +33,7 @@ from nas_fusion.strategy import StrategyEntry
 from nas_fusion.strategy.abilities import check_abilities
 from nas_fusion.testing.fresh_process import designs_in_fresh_process
 from nas_fusion.testing.repeated_search import Repeated, repeat_search
+from nas_fusion.testing.saved_again import opened_again
 from nas_fusion.testing.small_task import BATCH_SIZE, resolve_entry, tiny_data, tiny_task
 from nas_fusion.training import predict_logits, seeded
 
@@ -178,6 +179,18 @@ class StrategyContract:
         moved = {n: w + 1 if w.is_floating_point() else w for n, w in kept.soft.weights.items()}
         other = replace(kept, soft=replace(kept.soft, weights=moved))
         assert not torch.equal(first, _predictions(entry, other, task, 1)), "the kept weights make no difference"
+
+    # Saved models ----------------------------------------------------------------------------------------------
+
+    def test_opens_again_as_it_was_saved(
+        self, entry: StrategyEntry, task: SearchTask, outcome: SearchOutcome, retrained: Retrained
+    ) -> None:
+        """From the design, the state and, if soft, the mixture alone: it gives the same predictions bit for bit."""
+        if entry.fit_model is not None and entry.open_model is None:
+            pytest.skip("its entry has no open_model: its models can be compared, but not be opened again")
+        again = opened_again(entry, task, outcome, retrained)
+        found, expected = (predict_logits(m, task.data.valid, task.config) for m in (again, retrained.model))
+        assert np.array_equal(found, expected)
 
     # Within the budget -----------------------------------------------------------------------------------------
 

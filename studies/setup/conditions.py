@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,12 @@ PACKAGES = ("nas-fusion", "torch", "nni", "pytorch-lightning", "optuna", "numpy"
 
 def versions() -> dict[str, str]:
     """Package → version, of those on which numbers depend, and Python's."""
-    return {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    return dict(zip(PACKAGES, _versions(), strict=True)) | {"python": platform.python_version()}
+
+
+@cache  # each is read from a file, for every cell
+def _versions() -> tuple[str, ...]:
+    return tuple(map(version, PACKAGES))
 
 
 def data_facts(dataset: EncodedDataset) -> dict[str, Any]:

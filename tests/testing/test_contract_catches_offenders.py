@@ -121,6 +121,29 @@ def test_a_soft_start_that_is_lost_in_a_file(task: SearchTask, soft: SearchOutco
         CONTRACT.test_retrains_alike_from_what_was_kept(entry, task, soft, lost, first)
 
 
+def test_a_model_that_is_not_all_in_its_state(task: SearchTask, soft: SearchOutcome) -> None:
+    """It knows a number of the search that is neither a weight nor in the design, so that nobody can open it again."""
+    make = STRATEGIES.get("optfusion-soft").make_soft_model
+
+    class Scaled(torch.nn.Module):
+        def __init__(self, model: torch.nn.Module, scale: float) -> None:
+            super().__init__()
+            self.model, self.scale = model, scale
+
+        def forward(self, ids: torch.Tensor, values: torch.Tensor | None = None) -> torch.Tensor:
+            logits: torch.Tensor = self.model(ids, values)
+            return logits * self.scale
+
+    def scaled(space: Any, design: Any, start: Any) -> Any:
+        assert make is not None
+        return Scaled(make(space, design, start), 1 + float(start.weights["network.head.weight"].abs().sum()))
+
+    entry = soft_entry(scaled)
+    retrained = retrain(entry, soft, task, replace(task.config, max_epochs=1))
+    with pytest.raises(AssertionError):
+        CONTRACT.test_opens_again_as_it_was_saved(entry, task, soft, retrained)
+
+
 def test_half_of_an_ability(task: SearchTask) -> None:
     class Careless(FusionDARTS):
         derive_passes = 3

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+import nas_fusion
 from nas_fusion.cli import main
+from nas_fusion.errors import StrategyError
 from nas_fusion.records import CellRecord
 from nas_fusion.registry import Registry, RegistryError
 from nas_fusion.strategy import STRATEGIES, StrategyEntry, select_strategies
@@ -22,6 +24,14 @@ PLUGIN = Path(__file__).resolve().parents[1] / "fixtures" / "strategy_plugin"
 PYTEST = "import sys; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
 SEARCHES = "from nas_fusion.testing.__main__ import main; main()"
+
+SCORES_ARE_THOSE_OF_THE_TEST = """
+import sys, pandas as pd, nas_fusion
+from nas_fusion.data import synthetic_log
+tested = pd.read_parquet(sys.argv[1] + "/predictions.parquet")
+rows = pd.DataFrame(synthetic_log(1000)[0]).iloc[tested["row"]]
+assert nas_fusion.load(sys.argv[1] + "/model").scores(rows).tolist() == tested["probability"].tolist()
+"""
 
 AUTHORS_TEST = """
 import json
@@ -112,6 +122,10 @@ def test_a_soft_strategy_with_a_supernet_of_its_own_is_compared(site: Path, tmp_
     assert records[1].parameters > records[0].parameters, "nothing is cut away"
     weights = load_file(tmp_path / "study" / "cells" / "blend-soft-0" / "model" / "weights.safetensors")
     assert "network.nodes.deep1.openness" in weights
+    nasfusion(site, "study/cells/blend-soft-0", cwd=tmp_path, code=SCORES_ARE_THOSE_OF_THE_TEST)
+    with pytest.raises(StrategyError, match="blend-soft: the package that has this strategy is not installed"):
+        nas_fusion.load(tmp_path / "study" / "cells" / "blend-soft-0" / "model")
+    assert nas_fusion.load(tmp_path / "study" / "cells" / "blend-0" / "model").columns, "a design needs nobody"
 
 
 def write_broken_plugin(folder: Path, value: str) -> None:
