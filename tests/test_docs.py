@@ -15,10 +15,11 @@ import pandas as pd
 import pytest
 
 from nas_fusion.cli import COMMANDS
-from nas_fusion.data import prepare
+from nas_fusion.data import DataOptions, prepare
 from nas_fusion.design import FusionDesign
 from nas_fusion.search import run_search
 from nas_fusion.strategy import STRATEGIES
+from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings, compare
 from nas_fusion.testing import tiny_data, tiny_space, tiny_task
 from tests.command_process import CommandProcess
 
@@ -41,7 +42,7 @@ BLOCKS = [
     for document in DOCUMENTS
     if document.parent.name != "contributing"  # recipes register what they make: tests/examples runs them
     for number, block in enumerate(BLOCK.findall(document.read_text("utf-8")))
-    if "compare(" not in block  # has a test of its own
+    if "compare(" not in block and 'load("study/' not in block  # have tests of their own
 ]
 
 
@@ -122,6 +123,25 @@ def test_the_documented_spaces_can_be_searched(name: str, monkeypatch: pytest.Mo
     assert {type(m).__name__ for m in made.modules()} - {type(m).__name__ for m in plain.modules()} >= {
         {"GatedSpace": "GatedBlock", "MaximumSpace": "Maximum"}[name]
     }
+
+
+@pytest.mark.slow
+def test_the_model_folder_scores_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ComparisonSettings(
+        source="clicks.parquet",
+        data=DataOptions(),
+        strategies=("stacked",),
+        seeds=(0,),
+        budget="1x",
+        model=ModelSettings(levels=1, emb_dim=2),
+        recipe=RecipeSettings(learning_rate=0.01, retrain_epochs=1),
+        device="cpu",
+    )
+    compare(settings, prepare("clicks.parquet"), "study")
+    pd.read_parquet("clicks.parquet").drop(columns="click").to_parquet("tomorrow.parquet")
+    module = run_block(block_with("docs/guide/model-folder.md", 'load("study/'), monkeypatch)
+    assert module.scores.shape == (600,)
+    assert len(set(module.scores.tolist())) > 100
 
 
 @pytest.mark.slow
