@@ -104,7 +104,7 @@ def test_the_model_gives_what_its_module_gave(folder: Path) -> None:
 def test_rows_are_named_where_they_cannot_be_used(folder: Path) -> None:
     model = nas_fusion.load(folder)
     assert model.columns == ("user", "price", "page")
-    with pytest.raises(DataError, match=r"2 columns 'price', 'page'"):
+    with pytest.raises(DataError, match=r"the rows lack 2 columns: 'price', 'page'; columns are user"):
         model.scores(ROWS[["user"]])
     with pytest.raises(DataError, match=r"line 3, column 'price': expected a number, found 'cheap'"):
         model.scores(ROWS.assign(price=["1,5", "2", "cheap", "3"]))
