@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 CONTEXT = {"model": {"levels": 3}, "recipe": {"learning_rate": 0.01}}
 RECORD = cell("random", 4, details={"context": CONTEXT})
+WRITTEN_SECONDS = 30.0
 CURVES = {"search/valid_auc": [(1, 0.65), (2, 0.7)], "retrain/valid_auc": [(1, 0.72), (2, 0.75)]}
 
 
@@ -57,9 +59,12 @@ def test_wandb_writes_a_run_for_later_without_a_server(
     open_tracker("wandb", study).tell(tracked)
     (run,) = (study.folder / "wandb").glob("offline-run-*/*.wandb")
     assert run.name == f"run-0a1b2c3d-random-4-{tracked.identifier}.wandb"
-    content = run.read_bytes()
-    for word in (b"retrain/valid_auc", b"test_auc", b"recipe.learning_rate", b"clicks.csv"):
-        assert word in content
+    words = (b"retrain/valid_auc", b"test_auc", b"recipe.learning_rate", b"clicks.csv")
+    end = time.monotonic() + WRITTEN_SECONDS
+    # Its own process writes the file, and may end doing so a moment after the run has ended here.
+    while missing := [word for word in words if word not in run.read_bytes()]:
+        assert time.monotonic() < end, missing
+        time.sleep(0.02)
 
 
 def test_mlflow_has_a_run_per_cell_below_the_study_s_and_loads_its_model(
