@@ -120,7 +120,7 @@ class Forecast:
         entries = self.assembly.entries.values()
         return self.assembly.settings.tune * sum(self.search(one) + self.retraining(one) for one in entries)
 
-    def whole(self, processes: int = 1) -> float:
+    def whole(self, processes: int = RunSettings.processes) -> float:
         """Seconds of the whole comparison.
 
         Args:

@@ -72,7 +72,7 @@ def foreseen(place: Workplace, processes: int, deadline: Deadline) -> Forecast:
         return Forecast(Paces(place.assembly, Pace(0.0, 0.0, 0.0)))
 
 
-def foresee(assembly: Assembly, processes: int = 1, most: float = math.inf) -> Forecast:
+def foresee(assembly: Assembly, processes: int = RunSettings.processes, most: float = math.inf) -> Forecast:
     """Time what a comparison is made of; no result depends on it.
 
     The reference is trained to its end, if that takes a hundredth of the whole or a few seconds: it tells about how
@@ -138,7 +138,7 @@ def _slower(pace: Pace, factor: float) -> Pace:
     return Pace(pace.start, factor * pace.row, factor * pace.valid_row)
 
 
-def foresight_words(forecast: Forecast, processes: int = 1, finished: int = 0) -> list[str]:
+def foresight_words(forecast: Forecast, processes: int = RunSettings.processes, finished: int = 0) -> list[str]:
     """What a comparison will do and about how long, in sentences.
 
     Args:

@@ -37,7 +37,7 @@ class Schedule:
 
     forecast: Forecast
     deadline: Deadline
-    processes: int = 1
+    processes: int = RunSettings.processes
     left_out: dict[Cell, str] = field(default_factory=dict)
 
     def learn(self, records: Sequence[CellRecord]) -> None:
