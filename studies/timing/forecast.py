@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from nas_fusion.records import CellRecord
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import ComparisonSettings, RunSettings
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.recipe.sweep_passes import allowed_passes, too_few
 from nas_fusion.studies.setup.assembly import Assembly

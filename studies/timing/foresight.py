@@ -15,6 +15,7 @@ from nas_fusion.errors import NasFusionError, words_of
 from nas_fusion.records import ChosenRecipe
 from nas_fusion.report import duration
 from nas_fusion.search import Budget
+from nas_fusion.settings import RunSettings
 from nas_fusion.settings.dotted_names import quick_settings
 from nas_fusion.studies.queue.workplace import Workplace
 from nas_fusion.studies.setup.assembly import Assembly

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from nas_fusion.records import CellRecord
 from nas_fusion.report import duration
+from nas_fusion.settings import RunSettings
 from nas_fusion.studies.queue.cell_book import Cell
 from nas_fusion.studies.timing.forecast import Forecast, seconds_of
 from nas_fusion.system.deadline import Deadline

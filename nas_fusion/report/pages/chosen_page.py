@@ -116,8 +116,8 @@ def _reasons(
 ) -> list[str]:
     ours = of[chosen.strategy]
     mean = _mean(ours, "valid_auc")
-    seeds = f"the mean of {len(ours)} seeds" if len(ours) > 1 else "one seed"
-    lines = [f"Its validation AUC is {mean:.4f} ({seeds}); this seed's is {chosen.valid_auc:.4f}."]
+    this = f", the mean of {len(ours)} seeds; this seed's is {chosen.valid_auc:.4f}" if len(ours) > 1 else ", one seed"
+    lines = [f"Its validation AUC is {mean:.4f}{this}."]
     if len(names) > 1:
         second = next(name for name in names if name != chosen.strategy)
         lines.append(f"The next is {second}: {_mean(of[second], 'valid_auc'):.4f}, {_less(mean, of[second])}.")

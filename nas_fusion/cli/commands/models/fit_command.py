@@ -42,7 +42,7 @@ class FittedModel:
         panel=Panel.BUDGET, metavar="SEEDS", form=SEEDS_FORM, read=parse_seeds,
         shown=str(len(ComparisonSettings.seeds)),
     )  # fmt: skip
-    preset: str | None = text(None, A_PRESET, panel=Panel.DATA, metavar="PRESET")
+    preset: str | None = text(None, A_PRESET, panel=Panel.DATA, metavar="PRESET", first=True)
 
 
 def fit(log: OneLog, what: FittedModel, given: GivenSettings, assigned: Assignments, where: RunSettings) -> None:
