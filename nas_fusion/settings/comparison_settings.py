@@ -96,6 +96,7 @@ class ComparisonSettings:
         bounds.TUNE,
         "Tuning trials for every strategy, before its cells run.",
         panel=Panel.BUDGET,
+        first=True,
     )
     anytime_test: bool = flag(
         True,

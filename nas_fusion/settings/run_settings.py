@@ -65,7 +65,6 @@ class RunSettings:
         bounds.PROCESSES,
         "So many cells at once, by processes that share the cores; 0: one per core.",
         panel=Panel.RUN,
-        first=True,
     )
 
     time_limit: float | None = text(

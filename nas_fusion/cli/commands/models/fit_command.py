@@ -40,7 +40,7 @@ class FittedModel:
     seeds: tuple[int, ...] = text(
         ComparisonSettings.seeds, "The most seeds that anything is trained with: how many, or a list like 3,5,8.",
         panel=Panel.BUDGET, metavar="SEEDS", form=SEEDS_FORM, read=parse_seeds,
-        shown=str(len(ComparisonSettings.seeds)),
+        shown=str(len(ComparisonSettings.seeds)), first=True,
     )  # fmt: skip
     preset: str | None = text(None, A_PRESET, panel=Panel.DATA, metavar="PRESET", first=True)
 
