@@ -15,9 +15,11 @@ PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 # package, and each worker every test, anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-# One process per core, each with one thread: two with two threads each take many times as long as soon as a core is
-# busy. A file stays in one process, which makes its studies once.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# A process more than there are cores (nine at most), since tests wait for servers, browsers and processes, too; each with
+# one thread: two with two threads each take many times as long as soon as a core is busy. A file stays in one process,
+# which makes its studies once.
+PROCESSES := $(shell getconf _NPROCESSORS_ONLN | awk '{print ($$1 < 8 ? $$1 : 8) + 1}')
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # The types, in one process, are checked beside the tests.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs 2
 

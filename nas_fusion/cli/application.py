@@ -87,9 +87,13 @@ def _refuse(error: CoercionError, options: Iterable[CommandOption]) -> None:
 def _caller(command: Command, *, with_options: bool) -> Callable[..., None]:
     """What the parser calls: it hands on only what was given, so the command knows what was."""
 
-    def call(*placed: object, **given: object) -> None:
+    def call(*placed: str, **named: list[str] | list[bool]) -> None:
         keys = [option.key for option in command.options if option.option.placed]
-        command.call({**dict(zip(keys, placed, strict=False)), **given})
+        given: dict[str, list[str] | list[bool]] = {
+            **{key: [text] for key, text in zip(keys, placed, strict=False)},
+            **named,
+        }
+        command.call({one.key: _read(one, given[one.key]) for one in command.options if one.key in given})
 
     options = command.options if with_options else ()
     parameters = sorted((_parameter(option) for option in options), key=lambda one: one.kind)
@@ -103,14 +107,15 @@ def _parameter(one: CommandOption) -> inspect.Parameter:
     is_flag = option.kind == "flag"
     kinds = inspect.Parameter
     # Lists, so that an option may be given again: the last one counts, as in every shell command.
+    typed = str if option.placed else list[bool] if is_flag else list[str]
     annotation = Annotated[  # type: ignore[valid-type]  # it is made at run time
-        str if option.placed else list[bool] if is_flag else list[str],
+        typed if one.is_required else typed | None,
         Parameter(
             name=one.flag if not option.placed else None,
             help=_markup(help_words(one)),
             group=_GROUPS[Panel.FIRST if option.first else option.panel],
             metavar=option.metavar or None,
-            converter=_converter(one),
+            converter=_tokens(one),
             choices=tuple(map(str, option.words)) or None,
             show_choices=False,
             show_default=False,
@@ -123,18 +128,29 @@ def _parameter(one: CommandOption) -> inspect.Parameter:
     return kinds(
         one.key,
         kinds.POSITIONAL_ONLY if option.placed else kinds.KEYWORD_ONLY,
-        default=kinds.empty if one.is_required else one.default,
+        default=kinds.empty if one.is_required else None,  # the settings' own stands in their dataclass
         annotation=annotation,
     )
 
 
-def _converter(one: CommandOption) -> Callable[[object, Sequence[Token]], object]:
-    def convert(_: object, tokens: Sequence[Token]) -> object:
-        if one.option.kind == "flag":
-            return tokens[-1].implicit_value
-        return read_values(one.option, one.flag, [token.value for token in tokens])
+def _tokens(one: CommandOption) -> Callable[[object, Sequence[Token]], object]:
+    """What was typed, of its declared type, which pydantic checks wherever anybody has imported it."""
 
-    return convert
+    def tokens(_: object, found: Sequence[Token]) -> object:
+        if one.option.placed:
+            return found[-1].value
+        return [token.implicit_value if one.option.kind == "flag" else token.value for token in found]
+
+    return tokens
+
+
+def _read(one: CommandOption, given: Sequence[str] | Sequence[bool]) -> object:
+    """What that means.
+
+    Raises:
+        UsageError: it is not allowed.
+    """
+    return given[-1] if one.option.kind == "flag" else read_values(one.option, one.flag, [str(text) for text in given])
 
 
 def help_words(one: CommandOption) -> str:

@@ -20,6 +20,18 @@ def is_file(option: str, path: Path) -> bool:
         raise _not_allowed(option, path, error) from error
 
 
+def is_folder(option: str, path: Path) -> bool:
+    """Whether there is such a folder.
+
+    Raises:
+        OptionError: the system allows no such path.
+    """
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise _not_allowed(option, path, error) from error
+
+
 def check_file_place(option: str, path: Path) -> None:
     """Refuse a path at which no file could be written.
 

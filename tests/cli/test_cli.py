@@ -246,3 +246,10 @@ def test_a_corrupted_encoded_data_set_is_made_again(capsys: pytest.CaptureFixtur
     again = capsys.readouterr()
     assert again.out == expected
     assert "corrupt" in again.err.lower() or "checksum" in again.err.lower()
+
+
+@pytest.mark.parametrize("arguments", [("presets",), ("data", "--data", "synthetic:500"), ("strategies",)])
+def test_a_process_that_knows_pydantic_reads_the_same_options(arguments: tuple[str, ...]) -> None:
+    """The parser lets pydantic check values wherever anybody, a tracker for instance, has imported it."""
+    pytest.importorskip("pydantic")
+    assert run(*arguments) == 0

@@ -126,7 +126,7 @@ def test_a_search_weighs_its_rows_too(data: SearchData, monkeypatch: pytest.Monk
 
 def test_spaced_rows_keep_their_weights(data: SearchData) -> None:
     weights, groups = drawn(len(data.valid)), np.arange(len(data.valid), dtype=np.int32)
-    some = spaced(dataclasses.replace(data.valid, weights=weights, groups=groups), 10)  # type: ignore[arg-type]
+    some = spaced(dataclasses.replace(data.valid, weights=weights, groups=groups), 10)
     assert some.weights is not None
     assert some.groups is not None
     np.testing.assert_array_equal(some.weights, weights[some.groups])

@@ -9,7 +9,7 @@ from nas_fusion.cli.console import for_progress, output, print_plain
 from nas_fusion.cli.design_contexts import RetrainOptions, check_log, retrain_settings, warn_of_context
 from nas_fusion.cli.log_reading import prepare_log
 from nas_fusion.errors import OptionError
-from nas_fusion.system.places import check_file_place, check_folder_place
+from nas_fusion.system.places import check_file_place, check_folder_place, is_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
     folder `--out`.
     """
     with output() as console:
-        if asked.design.is_dir() or asked.design.suffix == ".zip":
+        if is_folder("design", asked.design) or asked.design.suffix == ".zip":
             _retrain_model(console, asked, given)
             return
         from nas_fusion.data import check_log as check_columns
@@ -59,6 +59,7 @@ def _retrain_model(console: Console, asked: RetrainOptions, given: GivenSettings
     from nas_fusion.serving import load
     from nas_fusion.studies import Surroundings, again_settings, check_runnable, train_again
 
+    known = load(asked.design).manifest
     for option, value in (("data", asked.data), ("out", asked.out)):
         if value is None:
             raise OptionError(option, "given where a saved model is trained anew", value)
@@ -67,7 +68,6 @@ def _retrain_model(console: Console, asked: RetrainOptions, given: GivenSettings
     assert asked.data is not None
     assert asked.out is not None
     check_folder_place("out", asked.out)
-    known = load(asked.design).manifest
     print_plain(console, f"{asked.design}: {known.title}, trained on {known.log.name}")
     settings = again_settings(known, asked.data, asked.seed, given.values)
     check_runnable(settings)

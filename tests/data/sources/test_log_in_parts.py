@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
 
@@ -344,7 +345,7 @@ def test_what_a_file_system_lacks_is_named(
         def from_uri(uri: str) -> None:
             raise OSError(error)
 
-    monkeypatch.setattr(file_places.pa.fs, "FileSystem", Lacking)
+    monkeypatch.setattr(pyarrow.fs, "FileSystem", Lacking)
     with pytest.raises(DataError, match=f"(?s){error}.*{remedy}") as caught:
         open_source(address)
     assert address in str(caught.value)
