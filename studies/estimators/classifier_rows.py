@@ -106,9 +106,11 @@ def as_log(train: Rows, valid: Rows, options: DataOptions, kinds: dict[str, str]
     """
     parts = [("train", train), ("valid", valid), ("test", valid)]
     frame = pd.concat([_with_facts(rows, split) for split, rows in parts], ignore_index=True)
+    drop = (*options.drop, GROUP) if train.groups is not None else options.drop  # rows to be scored have none
     asked = {
         **options.to_dict(), "label": LABEL, "split_column": SPLIT, "kinds": {**kinds, **dict(options.kinds)},
         "weight": WEIGHT if train.weights is not None else None, "group": GROUP if train.groups is not None else None,
+        "drop": drop,
     }  # fmt: skip
     return frame, DataOptions(**asked)
 

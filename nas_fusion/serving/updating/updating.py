@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from torch import nn
 
 from nas_fusion.data import EncodedDataset
+from nas_fusion.data.encoding.scan import Progress
 from nas_fusion.data.further_rows import FurtherRows, encode_further
 from nas_fusion.data.sources import Log
 from nas_fusion.errors import TrainingError
@@ -27,8 +27,6 @@ from nas_fusion.settings import DataOptions, UpdateSettings
 from nas_fusion.system.files import temporary_folder
 from nas_fusion.training import Metrics, Rank, TrainConfig, WholeModel, evaluate, fit, predictions_of
 from nas_fusion.training.quality import auc, grouped_auc, logloss, rank_of
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,7 @@ def test_groups_stay_together_and_judges_may_be_given() -> None:
     groups = np.arange(len(frame)) // 5
     parted = classifier(random_state=3).fit(frame, labels(frame), groups=groups)
     assert parted.manifest_.log.rows[1] % 5 == 0
+    assert parted.predict_proba(clicks(10, seed=8)).shape == (10, 2)  # a group says who chooses, and is no field
     judged = classifier().fit(frame, labels(frame), eval_set=(clicks(90, seed=7), labels(clicks(90, seed=7))))
     assert judged.manifest_.log.rows[:2] == (600, 90)
     found = cross_val_score(classifier(), frame, labels(frame), groups=groups, cv=GroupKFold(2))
