@@ -254,7 +254,7 @@ class Picking:
         if self.deadline.is_set and one > 0:
             sweep.allowed = min(sweep.allowed, SWEEP_SHARE * self.schedule.deadline.left / one)
             if sweep.allowed < FEWEST and not sweep.note:
-                sweep.note = f"time for {sweep.allowed:.0f} passes, too few to choose by, so the defaults are kept"
+                sweep.note = f"time for {sweep.allowed:.0f} passes, too few to choose by, so the usual recipe is taken"
 
     def _compute(self, before_claim: Callable[[], None]) -> None:
         def look_and_trim() -> None:
