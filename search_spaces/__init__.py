@@ -11,6 +11,7 @@ from nas_fusion.search_spaces.fusion.counted_costs import multiply_add_table, pa
 from nas_fusion.search_spaces.fusion.dcnv2 import DCNv2LowRankSpace, DCNv2Space
 from nas_fusion.search_spaces.fusion.design_repair import Scores, make_affordable, make_legal
 from nas_fusion.search_spaces.fusion.design_set import DesignSet
+from nas_fusion.search_spaces.fusion.different_designs import canonical, coded_design, design_code, different_designs
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode, gated, scores_of
 from nas_fusion.search_spaces.fusion.fusion_space import DEFAULT_LEVELS, FusionSpace, LegalChoices
 from nas_fusion.search_spaces.fusion.timed_costs import measure_latency_table, timing_designs
@@ -29,6 +30,10 @@ __all__ = [
     "LegalChoices",
     "Scores",
     "SupernetNode",
+    "canonical",
+    "coded_design",
+    "design_code",
+    "different_designs",
     "gated",
     "make_affordable",
     "make_legal",
