@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from nas_fusion.data import DataOptions, EncodedDataset, SearchData, default_cac
 from nas_fusion.data.encoding.encoded_files import FORMAT_VERSION, ArrayWriter, read_schema, write_schema
 from nas_fusion.data.encoding.scan import Scan
 from nas_fusion.data.encoding.scan import scan_rows as original_scan
+from nas_fusion.data.sources import Source
 from nas_fusion.errors import DataError
 
 
@@ -49,6 +51,46 @@ def test_other_content_makes_another(clicks: pd.DataFrame, cache: Path) -> None:
     changed = clicks.copy()
     changed.loc[3, "user"] = 9999
     assert prepare(changed, cache=cache).fingerprint != prepare(clicks, cache=cache).fingerprint
+
+
+PINNED_VERSION = 3
+PINNED = "7813911b26f31ce7158c472e87fb53524eedc8e55c31da9630919066810765ba"
+"""Of `every_kind`: ids, values and numbers of all splits, and what the columns were read as."""
+
+
+def every_kind() -> str:
+    """A log of text with a column of every kind that is told by its cells."""
+    header = "click,user,site,price,tax,paid,at,tags\n"
+    return header + "".join(
+        f"{k * 7 % 5 == 0:d},u{k % 13},{'abc'[k % 3]},{(k * 37 % 101) / 4},{k * 7 % 29}%,"
+        f'"${1000 + k * 53 % 997:,}.50",2024-03-{k % 28 + 1:02} {k % 24:02}:00,{k % 7}|{k % 5}|{k % 3}\n'
+        for k in range(600)
+    )
+
+
+def test_another_reading_is_another_version(cache: Path, tmp_path: Path) -> None:
+    """What is in a cache is found again by options and version alone, so the version has to tell of every change."""
+    (tmp_path / "log.csv").write_text(every_kind())
+    data = prepare(tmp_path / "log.csv", cache=cache)
+    digest = hashlib.sha256("".join(f"{c.name} {c.kind} " for c in data.columns).encode())
+    for split in (data.train, data.valid, data.test):
+        assert split.values is not None
+        assert split.numbers is not None
+        digest.update(split.ids.tobytes() + split.values.round(4).tobytes() + split.numbers.round(4).tobytes())
+    found = (Source.encoding_version, digest.hexdigest())
+    assert found == (PINNED_VERSION, PINNED), "raise Source.encoding_version, and pin what is read now"
+
+
+def test_what_an_earlier_version_encoded_is_not_found(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "log.csv").write_text(every_kind())
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Source, "encoding_version", Source.encoding_version - 1)
+        first = prepare(tmp_path / "log.csv", cache=cache)
+    again = prepare(tmp_path / "log.csv", cache=cache)
+    assert again.path != first.path
+    assert again.fingerprint != first.fingerprint
 
 
 @pytest.mark.parametrize("victim", ["train_ids.npy", "test_labels.npy", "vocabulary_000.parquet", "schema.json"])
