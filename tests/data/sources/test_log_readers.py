@@ -124,6 +124,32 @@ def test_size_of_chunks_does_not_show(
         np.testing.assert_array_equal(getattr(small, split).labels, getattr(whole, split).labels)
 
 
+KDD12 = "".join(
+    f"{k % 4 == 0:d}\t{k % 3 + 1}\t" + "\t".join(str(k % n + n) for n in range(2, 12)) + "\n" for k in range(60)
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "fields", "told"),
+    [
+        (DataOptions(), 11, True),
+        (DataOptions(drop=("impression",)), 10, False),
+        (DataOptions(kinds={"impression": "number"}), 11, False),
+        (DataOptions(fields=("ad", "impression")), 2, False),
+    ],
+)
+def test_kdd12_impressions_are_a_field_and_it_is_said_that_they_are_counted_afterwards(
+    options: DataOptions, fields: int, told: bool, write: Write, cache: Path
+) -> None:
+    lines: list[str] = []
+    data = prepare(write("log.tsv", KDD12), options, cache=cache, planned=lines.extend)
+    assert data.log_form.format == "kdd12"
+    assert len(data.schema.fields) == fields
+    said = [line for line in lines if "impression is a field" in line]
+    assert len(said) == told
+    assert all("known only afterwards" in line and "(--drop impression says otherwise)" in line for line in said)
+
+
 def test_avazu_hour_becomes_three_fields(write: Write, cache: Path) -> None:
     # 2014-10-25 was a Saturday, 2014-10-27 a Monday.
     lines = [f"{i},{i // 2 % 2},{'14102500' if i % 2 else '14102723'},{i % 3}" for i in range(200)]
