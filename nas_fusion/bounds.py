@@ -212,6 +212,9 @@ LR_DROP = Bound(0, 1, integer=False, above=True)
 AVERAGING = Bound(0, 1_000, integer=False)
 """Epochs that an average of weights goes over; 0 where there is none."""
 
+MEMBERS = Bound(1, 100)
+"""Networks of an ensemble."""
+
 GRADIENT_CLIP = Bound(0, 1e9, integer=False)
 """A norm; 0 where none is meant."""
 

@@ -24,7 +24,7 @@ SET_FORM = "STRATEGY.PARAMETER=VALUE"
 BUILT_IN = "built-in"
 """The preset of the built-in log, which is to be quick on a laptop."""
 
-CHOICE, AVERAGING = "recipe.choice", "recipe.averaging"
+CHOICE, AVERAGING, MEMBERS = "recipe.choice", "recipe.averaging", "recipe.members"
 
 STUDY = "study.toml"
 
@@ -93,15 +93,17 @@ def with_choice_of(folder: Path, values: Mapping[str, object]) -> Mapping[str, o
     """The settings by dotted name; a study that is there goes on by its own recipe where nobody says another.
 
     Studies that were made before there was a choice have the defaults, whatever the default is now; and those that do
-    not average weights go on without.
+    not average weights, or train one network, go on so.
     """
-    if {CHOICE, AVERAGING} <= set(values) or not os.path.isfile(folder / STUDY):
+    if {CHOICE, AVERAGING, MEMBERS} <= set(values) or not os.path.isfile(folder / STUDY):
         return values
     try:
         recipe = read_settings(folder / STUDY)[0]["recipe"]
     except NasFusionError:
         return values  # which is said where it is opened
-    known = {CHOICE: recipe["choice"]} | ({} if recipe["averaging"] else {AVERAGING: recipe["averaging"]})
+    known = {CHOICE: recipe["choice"]}
+    known |= {} if recipe["averaging"] else {AVERAGING: recipe["averaging"]}
+    known |= {MEMBERS: recipe["members"]} if recipe["members"] == 1 else {}
     return {**known, **values}
 
 

@@ -6,7 +6,12 @@ Everything here takes plain parts (a module, a design, a table of numbers), neve
 from nas_fusion.bounds import LATENCY_BATCHES
 from nas_fusion.measures.cost_table import CostTable, LatencyTable, Mode
 from nas_fusion.measures.counting import MakeInputs, count_module, inputs_for, multiply_adds, parameters
-from nas_fusion.measures.importance import IMPORTANCE_ROWS, connection_importance, without_connection
+from nas_fusion.measures.importance import (
+    IMPORTANCE_ROWS,
+    connection_importance,
+    has_connections,
+    without_connection,
+)
 from nas_fusion.measures.latency import LatencyClock, latency_ms
 from nas_fusion.measures.limits import DEFAULT_COST_PENALTY, Limit, Limits
 from nas_fusion.measures.model_cost import measure
@@ -24,6 +29,7 @@ __all__ = [
     "Mode",
     "connection_importance",
     "count_module",
+    "has_connections",
     "inputs_for",
     "latency_ms",
     "measure",

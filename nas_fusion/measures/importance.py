@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nas_fusion.data import EncodedSplit
 from nas_fusion.design import EMBEDDING, OUTPUT, Connection
 from nas_fusion.errors import OptionError
-from nas_fusion.nn import FusionNetwork, HardFusion, PassThrough, SoftFusion
+from nas_fusion.nn import Ensemble, FusionNetwork, HardFusion, PassThrough, SoftFusion
 from nas_fusion.nn.blocks import Features
 from nas_fusion.nn.operations import FusionOperation
 from nas_fusion.training import TrainConfig, auc_and_logloss, predict_logits
@@ -23,7 +23,7 @@ IMPORTANCE_ROWS = 50_000
 
 
 def connection_importance(
-    model: FusionNetwork, split: EncodedSplit, config: TrainConfig, rows: int = IMPORTANCE_ROWS
+    model: FusionNetwork | Ensemble, split: EncodedSplit, config: TrainConfig, rows: int = IMPORTANCE_ROWS
 ) -> dict[str, float]:
     """AUC of a trained model less its AUC with one connection closed, by ``"source -> target"``.
 
@@ -33,7 +33,8 @@ def connection_importance(
     without which a prediction is not finite is left out.
 
     Args:
-        model: a derived model, hard or soft; left as it was.
+        model: a derived model, hard or soft, or an ensemble of one design, all of whose networks lose the connection
+            at once; left as it was.
         split: the validation rows; evenly spaced ones, if there are more than `rows`.
         config: device, precision and batch size.
         rows: at most.
@@ -45,14 +46,24 @@ def connection_importance(
     if rows < 1:
         raise OptionError("rows", "a positive integer", rows)
     some = spaced(split, rows)
-    each = _EachClosed(model)
-    logits, labels = predict_logits(each, some, config), np.asarray(some.labels)
+    closed = [_EachClosed(network) for network in _networks(model)]
+    logits = np.mean([predict_logits(each, some, config) for each in closed], axis=0)
+    labels = np.asarray(some.labels)
     whole = auc_and_logloss(logits[:, 0], labels, some.weights).auc
     losses = {}
-    for column, (source, target) in enumerate(each.connections, start=1):
+    for column, (source, target) in enumerate(closed[0].connections, start=1):
         if np.isfinite(logits[:, column]).all():
             losses[f"{source} -> {target}"] = whole - auc_and_logloss(logits[:, column], labels, some.weights).auc
     return losses
+
+
+def has_connections(model: nn.Module) -> TypeGuard[FusionNetwork | Ensemble]:
+    """Whether a model, or each of an ensemble's, is one whose connections can be closed."""
+    return all(isinstance(one, FusionNetwork) for one in _networks(model))
+
+
+def _networks(model: nn.Module) -> list[Any]:
+    return list(model.members) if isinstance(model, Ensemble) else [model]
 
 
 def spaced(split: EncodedSplit, rows: int) -> EncodedSplit:

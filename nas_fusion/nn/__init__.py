@@ -3,7 +3,7 @@
 from nas_fusion.nn.blocks import CrossBlock, DeepBlock, HasConstantForm, LowRankCrossBlock, MatrixCrossBlock
 from nas_fusion.nn.derived_nodes import HardFusion, NoInput, PassThrough, SoftFusion
 from nas_fusion.nn.embedding import FieldEmbedding, Fields
-from nas_fusion.nn.network import FusionNetwork
+from nas_fusion.nn.network import Ensemble, FusionNetwork
 from nas_fusion.nn.operations import OPERATION_TYPES, Add, Attention, Concat, FusionOperation, Product
 from nas_fusion.settings import ProductRule
 
@@ -14,6 +14,7 @@ __all__ = [
     "Concat",
     "CrossBlock",
     "DeepBlock",
+    "Ensemble",
     "FieldEmbedding",
     "Fields",
     "FusionNetwork",

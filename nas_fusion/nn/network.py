@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nas_fusion.design import EMBEDDING, OUTPUT
 from nas_fusion.nn.blocks import Features
 from nas_fusion.nn.embedding import FieldEmbedding
+
+
+class Ensemble(nn.Module):
+    """Several networks for the same fields; their logits are averaged.
+
+    Deep ensembles (Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017): what differs between trainings from different
+    first weights is mostly noise, and an average has less of it.
+
+    Args:
+        members: called with ids and values, each returns logits ``[batch]``.
+    """
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(
+        self, ids: Int[Tensor, "batch column"], values: Float[Tensor, "batch value"] | None = None
+    ) -> Float[Tensor, " batch"]:
+        """The mean of the members' logits.
+
+        Args:
+            ids, values: as of `FusionNetwork.forward`.
+        """
+        return torch.stack([member(ids, values) for member in self.members]).mean(0)
 
 
 class FusionNetwork(nn.Module):

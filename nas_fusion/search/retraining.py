@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 from torch import nn
 
 from nas_fusion.architecture import Architecture, Found
 from nas_fusion.errors import OptionError
+from nas_fusion.nn import Ensemble
 from nas_fusion.records import TracePoint
 from nas_fusion.search.outcome import SearchOutcome, trace_of
 from nas_fusion.search.strategy_faults import faults_of
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.training import EpochRecord, FitResult, Predictions, TrainConfig, fit, seeded
+from nas_fusion.training import (
+    EpochRecord,
+    FitResult,
+    Predictions,
+    TrainConfig,
+    fit,
+    member_seed,
+    predictions_of,
+    seeded,
+)
 from nas_fusion.training.quality import auc, grouped_auc, logloss
 
 
@@ -44,7 +55,9 @@ def retrain(
 ) -> Retrained:
     """Train the found design for good on the training rows, choosing the epoch on the validation rows.
 
-    Hard: one operation per block, from scratch. Soft: the entry's soft model, from what the search left.
+    Hard: one operation per block, from scratch. Soft: the entry's soft model, from what the search left. With several
+    `members` each is trained so, with a seed of its own, and the model is their `nas_fusion.nn.Ensemble`; the last
+    validation is the ensemble's, those before are of one network each.
 
     Raises:
         OptionError: a soft re-training of a search that left nothing to start from.
@@ -53,6 +66,21 @@ def retrain(
     start = time.perf_counter()
     if entry.fit_model is not None:
         return _fitted_as_a_whole(entry, outcome, task, on_validation)
+    model, result = _network(entry, outcome, task, config, on_validation)
+    if config.members > 1:
+        model, result = _ensemble(entry, outcome, task, config, on_validation, (model, result))
+    seconds = time.perf_counter() - start
+    return Retrained(model, result, seconds, sum(p.numel() for p in model.parameters()))
+
+
+def _network(
+    entry: StrategyEntry,
+    outcome: SearchOutcome,
+    task: SearchTask,
+    config: TrainConfig,
+    on_validation: Callable[[EpochRecord], None] | None,
+    words: str = "re-train",
+) -> tuple[nn.Module, FitResult]:
     # The seed again: first weights do not depend on what the search drew.
     with faults_of(entry), seeded(config.seed):
         model = model_to_train(entry, outcome, task)
@@ -60,12 +88,63 @@ def retrain(
             model,
             task.data,
             config,
-            description=f"{task.label} re-train",
+            description=f"{task.label} {words}",
             console=task.console,
             on_validation=on_validation,
         )
-    seconds = time.perf_counter() - start
-    return Retrained(model, result, seconds, sum(p.numel() for p in model.parameters()))
+    return model, result
+
+
+def _ensemble(
+    entry: StrategyEntry,
+    outcome: SearchOutcome,
+    task: SearchTask,
+    config: TrainConfig,
+    on_validation: Callable[[EpochRecord], None] | None,
+    first: tuple[nn.Module, FitResult],
+) -> tuple[Ensemble, FitResult]:
+    """The further networks beside the first one, and the validation of their mean, which is the last of all."""
+    trained = [first]
+    history = list(first[1].history)
+
+    def validated(record: EpochRecord) -> None:
+        history.append(_after(record, trained))
+        if on_validation is not None:
+            on_validation(history[-1])
+
+    for index in range(1, config.members):
+        alone = replace(config, seed=member_seed(config.seed, index))
+        words = f"re-train {index + 1}/{config.members}"
+        trained.append(_network(entry, outcome, task, alone, validated, words))
+    model = Ensemble(network for network, _ in trained)
+    with faults_of(entry):
+        start = time.perf_counter()
+        valid = predictions_of(model, task.data.valid, config)
+        seconds = time.perf_counter() - start
+    losses = [record.train_loss for _, one in trained for record in one.history if record.epoch == one.best_epoch]
+    last = EpochRecord(
+        history[-1].epoch + 1, history[-1].samples, history[-1].seconds + seconds, auc(valid), logloss(valid),
+        fmean(losses), grouped_auc(valid), seconds,
+    )  # fmt: skip
+    if on_validation is not None:
+        on_validation(last)
+    stopped = next((one.stopped for _, one in trained if one.stopped != "patience"), "patience")
+    result = FitResult(
+        last.valid_auc, last.valid_logloss, last.epoch, (*history, last), last.samples, last.seconds, stopped,
+        last.valid_gauc, last.rank(config.select),
+    )  # fmt: skip
+    return model, result
+
+
+def _after(record: EpochRecord, before: Sequence[tuple[nn.Module, FitResult]]) -> EpochRecord:
+    """A validation of a network that was trained behind others, counted on from theirs."""
+    results = [result for _, result in before]
+    return replace(
+        record,
+        epoch=record.epoch + sum(result.history[-1].epoch for result in results),
+        samples=record.samples + sum(result.samples for result in results),
+        seconds=record.seconds + sum(result.seconds for result in results),
+    )
 
 
 def _fitted_as_a_whole(

@@ -13,6 +13,7 @@ from nas_fusion.architecture import Architecture
 from nas_fusion.data import Schema
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import NasFusionError, StrategyError, UnknownNameError, words_of
+from nas_fusion.nn import Ensemble
 from nas_fusion.search import faults_of, new_model
 from nas_fusion.search_spaces import FusionSpace, space_of
 from nas_fusion.serving.model_manifest import ManifestError, ModelManifest, SoftForm
@@ -96,7 +97,8 @@ def new_module(
     # The seed of its training, should a third party's module draw something that is not among its weights.
     with seeded(manifest.recipe.seed), LargeTablesUndrawn():
         try:
-            return _made(manifest, schema, weights or {}, entry)
+            networks = [_made(manifest, schema, weights or {}, entry) for _ in range(manifest.recipe.members)]
+            return networks[0] if len(networks) == 1 else Ensemble(networks)
         except (RuntimeError, MemoryError) as error:
             if isinstance(error, NasFusionError):
                 raise

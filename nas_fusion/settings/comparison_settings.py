@@ -13,7 +13,7 @@ from nas_fusion.settings.data_options import DataOptions
 from nas_fusion.settings.limit_settings import LimitSettings
 from nas_fusion.settings.model_settings import BUILT_IN_EMB_DIM, DEFAULT_EMB_DIM, ModelSettings
 from nas_fusion.settings.option import Panel, check_fields, flag, number, text, word
-from nas_fusion.settings.recipe_settings import RecipeSettings, automatic_batch_size
+from nas_fusion.settings.recipe_settings import RecipeSettings, automatic_batch_size, automatic_members
 from nas_fusion.settings.train_config import TrainConfig
 
 SYNTHETIC = "synthetic"
@@ -128,6 +128,10 @@ class ComparisonSettings:
         if not isinstance(self.strategies, tuple | list) or len(set(self.strategies)) < len(self.strategies):
             raise OptionError("strategies", "different names", self.strategies)
         check_fields(self)
+        if self.limits.any and self.recipe.members > 1:
+            raise OptionError(
+                "members", "1 with a limit on what designs cost, which is one network's", self.recipe.members
+            )
         object.__setattr__(self, "track", tuple(dict.fromkeys(self.track)))  # a file has it as a list
         Budget.parse(self.budget, 1)  # its form; how many samples that are is known with the log
 
@@ -139,6 +143,14 @@ class ComparisonSettings:
     def batch_size(self, rows: int) -> int:
         """The batch size for a number of training rows."""
         return self.recipe.batch_size or automatic_batch_size(rows)
+
+    def members(self, rows: int) -> int:
+        """How many networks a re-training averages, for a number of training rows."""
+        return self.recipe.members or (1 if self.limits.any else automatic_members(rows))
+
+    def of_one_network(self) -> ComparisonSettings:
+        """These settings, every re-training one of a single network: where a choice is to be made cheaply."""
+        return replace(self, recipe=replace(self.recipe, members=1))
 
     def train_config(self, rows: int, seed: int = TrainConfig.seed) -> TrainConfig:
         """The recipe; searches adapt it to their budget, and re-training may have a rate of its own."""
@@ -154,6 +166,7 @@ class ComparisonSettings:
             select=r.select,
             lr_drop=r.lr_drop,
             averaging=r.averaging,
+            members=self.members(rows),
             gradient_clip=r.gradient_clip or None,
             seed=seed,
             device=self.device,
@@ -193,7 +206,7 @@ class ComparisonSettings:
                 "seeds": tuple(content["seeds"]),
                 # What was written before there was a choice had none.
                 "model": ModelSettings(**{"block_width": "0", **content["model"]}),
-                "recipe": RecipeSettings(**{"choice": "defaults", "averaging": 0.0, **content["recipe"]}),
+                "recipe": RecipeSettings(**{"choice": "defaults", "averaging": 0.0, "members": 1, **content["recipe"]}),
                 "limits": LimitSettings(**content.get("limits", {})),
             }
         )

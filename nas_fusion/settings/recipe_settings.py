@@ -28,6 +28,9 @@ SWEPT = (
 )
 """The settings that a sweep chooses, by dotted name."""
 
+SMALL_LOG, MIDDLE_LOG = 50_000, 250_000
+"""Training rows up to which ``members = 0`` means four networks, and two; a larger log has one."""
+
 
 OF_THE_CHOICE = ("choice", "sweep_passes", "kept")
 """Fields of `RecipeSettings` that say how the others come about."""
@@ -39,6 +42,13 @@ def automatic_batch_size(train_rows: int) -> int:
     while size > SMALLEST_BATCH and size * STEPS_PER_EPOCH > train_rows:
         size //= 2
     return size
+
+
+def automatic_members(train_rows: int) -> int:
+    """How many networks are trained and averaged: on small logs, where it is worth most, it costs least."""
+    if train_rows <= SMALL_LOG:
+        return 4
+    return 2 if train_rows <= MIDDLE_LOG else 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,9 @@ class RecipeSettings:
         lr_drop: the learning rate is multiplied by this after an epoch without a better validation AUC.
         averaging: candidates, re-trainings and hand-made models are validated, and kept, with the average of their
             weights over about so many epochs; 0: with the last ones.
+        members: so many networks of a found design, or of a hand-made model, are trained with seeds of their own, and
+            their logits averaged (`nas_fusion.nn.Ensemble`); 0 chooses a number from that of the training rows, and one
+            where there is a limit on what a design may cost.
         gradient_clip: largest norm of the gradient; 0 for no clipping.
         soft_learning_rate: for re-training a soft model from the supernet's weights; 0: a tenth of `learning_rate`.
 
@@ -137,6 +150,13 @@ class RecipeSettings:
         bounds.AVERAGING,
         "Weights are averaged over about so many epochs, and so validated and kept; 0: no averaging.",
         panel=Panel.RECIPE,
+    )
+    members: int = number(
+        0,
+        bounds.MEMBERS,
+        "Networks that are trained of a found design or a hand-made model; their logits are averaged.",
+        panel=Panel.RECIPE,
+        zero=f"4 up to {SMALL_LOG:,} training rows, 2 up to {MIDDLE_LOG:,}, then 1",
     )
     gradient_clip: float = number(
         0.0, bounds.GRADIENT_CLIP, "Largest norm of the gradient; 0: no clipping.", panel=Panel.RECIPE

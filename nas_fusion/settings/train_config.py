@@ -18,6 +18,7 @@ _ALWAYS = {
     "patience": bounds.PATIENCE,
     "lr_drop": bounds.LR_DROP,
     "averaging": bounds.AVERAGING,
+    "members": bounds.MEMBERS,
     "min_improvement": Bound(0, 1, integer=False),
     "seed": bounds.SEED,
 }
@@ -51,6 +52,8 @@ class TrainConfig:
             One-shot searches take zero instead: any gain counts there.
         averaging: over about so many epochs weights are averaged (`AveragedWeights`); what is validated and kept is the
             average; 0: none. Trainings of a supernet have none.
+        members: networks that a re-training trains and averages (`nas_fusion.nn.Ensemble`). One training is that of one
+            network: candidates and supernets have one.
         gradient_clip: largest norm of the gradient; None: no clipping.
         seed: of the batches' order and of dropout.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -76,6 +79,7 @@ class TrainConfig:
     lr_drop: float = 1.0
     min_improvement: float = 1e-4
     averaging: float = 0.0
+    members: int = 1
     gradient_clip: float | None = None
     seed: int = 0
     device: str = "auto"

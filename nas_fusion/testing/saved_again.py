@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from safetensors.torch import load, save
 from torch import nn
 
+from nas_fusion.nn import Ensemble
 from nas_fusion.search import Retrained, SearchOutcome, SearchTask
 from nas_fusion.search_spaces import SPACES
 from nas_fusion.serving import LogFacts, ModelManifest, rebuilt, soft_form
@@ -30,7 +33,7 @@ def opened_again(entry: StrategyEntry, task: SearchTask, outcome: SearchOutcome,
         mode=entry.mode,
         design=outcome.design,
         space=_settings_of(task),
-        recipe=task.config,
+        recipe=replace(task.config, members=len(model.members) if isinstance(model, Ensemble) else 1),
         log=LogFacts(data.name, data.fingerprint, (len(data.train), len(data.valid), 0), 0.5, DataOptions()),
         size=retrained.parameters,
         passes=model.passes if isinstance(model, WholeModel) else 0,

@@ -20,7 +20,7 @@ from nas_fusion.training.optimizers import TouchedRowsAdam, parameter_groups
 from nas_fusion.training.progress_bar import ProgressBar
 from nas_fusion.training.quality import Predictions, Rank, probabilities
 from nas_fusion.training.sample_meter import SampleMeter
-from nas_fusion.training.seeds import seeded
+from nas_fusion.training.seeds import member_seed, seeded
 from nas_fusion.training.trainer import make_trainer, torch_device
 from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
 from nas_fusion.training.whole_model import WholeModel, WholeState
@@ -50,6 +50,7 @@ __all__ = [
     "evaluating",
     "fit",
     "make_trainer",
+    "member_seed",
     "metrics_of",
     "oneshot_evaluator",
     "parameter_groups",

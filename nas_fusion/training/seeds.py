@@ -10,6 +10,13 @@ import numpy as np
 import torch
 
 
+def member_seed(seed: int, index: int) -> int:
+    """The seed of a network of an ensemble; the first one's is that of a single network."""
+    if index == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch (every device), NumPy and Python inside the block; restore their states after it."""

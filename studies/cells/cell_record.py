@@ -6,8 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from nas_fusion.design_file import CONTEXT
-from nas_fusion.measures import connection_importance, measure
-from nas_fusion.nn import FusionNetwork
+from nas_fusion.measures import connection_importance, has_connections, measure
 from nas_fusion.records import GENERAL, CellRecord
 from nas_fusion.search import LATENCY, KeptLimits, Retrained
 from nas_fusion.studies.cells.anytime import TestFigures, with_test_figures
@@ -94,6 +93,7 @@ def cell_record(
 
 
 def _importance(assembly: Assembly, job: Job, retrained: Retrained) -> dict[str, Any]:
-    if not assembly.settings.importance or not isinstance(retrained.model, FusionNetwork):
+    model = retrained.model
+    if not assembly.settings.importance or not has_connections(model):
         return {}
-    return {"importance": connection_importance(retrained.model, assembly.dataset.valid, job.task.config)}
+    return {"importance": connection_importance(model, assembly.dataset.valid, job.task.config)}

@@ -210,6 +210,7 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):
         entries = select_strategies("all") if self.strategy == AUTO else [STRATEGIES.get(str(self.strategy))]
         if self.strategy != AUTO:
             given.setdefault("recipe.choice", "defaults")
+            given.setdefault("recipe.members", 1)
         names = tuple(entry.name for entry in entries)
         values = {**given, **{f"data.{name}": value for name, value in options.to_dict().items()}}
         return settings_from(values, source="frame", strategies=names, seeds=(self.random_state,))

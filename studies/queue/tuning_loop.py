@@ -72,9 +72,11 @@ def _try(place: Workplace, tuning: Tuning, claim: TuningClaim) -> str:
     log = TuningLog(claim, tuning.search_steps, around.training_log, tuning.select)
     around = replace(around, training_log=log, engine=None)
     label = f"{tuning.strategy} tuning {claim.slot + 1}/{tuning.trials}"
-    job = make_job(place.assembly, tuning.strategy, seed, claim.values, label=label, surroundings=around)
+    # A choice among recipes is one of single networks, like the sweep's.
+    assembly = replace(place.assembly, settings=place.assembly.settings.of_one_network())
+    job = make_job(assembly, tuning.strategy, seed, claim.values, label=label, surroundings=around)
     try:
-        trained = search_and_retrain(place.assembly, job, log.retrained)
+        trained = search_and_retrain(assembly, job, log.retrained)
     except StoppedEarly as stop:
         tuning.prune(claim, {})
         return f"pruned: {stop}"

@@ -38,7 +38,9 @@ def comparison_passes(settings: ComparisonSettings, entries: Iterable[StrategyEn
     searches = {e.name if settings.tune else e.search_name: e for e in chosen if e.kind != "reference"}
     searched = sum(_epochs(entry.patience, budget) for entry in searches.values())
     retrained = sum(entry.fit_model is None for entry in chosen)
-    return (len(settings.seeds) + settings.tune) * (searched + retrained * retrain)
+    cells, trials = len(settings.seeds), settings.tune
+    trained = (cells * settings.members(train_rows) + trials) * retrained * retrain
+    return (cells + trials) * searched + trained
 
 
 def _epochs(patience: int, most: float) -> float:

@@ -209,7 +209,7 @@ def _train(
     dataset, seed = place.assembly.dataset, settings.seeds[0]
     entry = STRATEGIES.get(sweep.reference)
     around: Surroundings = place.surroundings.labelled(strategy="recipe", seed=seed, trial=claim.slot)
-    config = settings.retrain_config(settings.train_config(len(dataset.train), seed))
+    config = replace(settings.retrain_config(settings.train_config(len(dataset.train), seed)), members=1)
     task = SearchTask(
         data=dataset.search_view(),
         make_space=partial(make_space, settings, dataset),

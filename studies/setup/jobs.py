@@ -78,9 +78,10 @@ class Job:
 
     @property
     def recipe(self) -> TrainConfig:
-        """Of the re-training, soft or hard."""
+        """Of the re-training, soft or hard; what is fitted as a whole is one model."""
         chosen = self.settings.soft_config if self.entry.mode == "soft" else self.settings.retrain_config
-        return chosen(self.task.config)
+        config = chosen(self.task.config)
+        return config if self.entry.fit_model is None else replace(config, members=1)
 
     def search(self) -> SearchOutcome:
         """Find a design; see `run_search`."""

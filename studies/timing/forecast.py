@@ -83,8 +83,13 @@ class Forecast:
         validations = count * math.ceil(samples / count / len(data.train))
         return count * pace.start + pace.row * samples + pace.valid_row * validations * len(data.valid)
 
-    def retraining(self, entry: StrategyEntry) -> float:
-        """Seconds of re-training, test, and all that is measured of a model."""
+    def retraining(self, entry: StrategyEntry, networks: int = 0) -> float:
+        """Seconds of re-training, test, and all that is measured of a model.
+
+        Args:
+            entry: its strategy.
+            networks: that are averaged; 0: as many as the settings say.
+        """
         settings, data = self.assembly.settings, self.assembly.dataset
         if entry.fit_model is not None:
             guessed = self.paces.reference.seconds(self.epochs * len(data.train), self.epochs * len(data.valid))
@@ -93,7 +98,9 @@ class Forecast:
         epochs = expected_epochs(settings, CHANGED * self.epochs if self.sweep() else self.epochs)
         important = IMPORTANCE_PASSES * len(data.valid) * settings.importance * (not entry.has_own_space)
         behind = pace.valid_row * (important + TEST_PASSES * len(data.test))
-        return pace.seconds(epochs * len(data.train), epochs * len(data.valid)) + behind + CELL_SECONDS
+        networks = networks or settings.members(len(data.train))
+        one = pace.seconds(epochs * len(data.train), epochs * len(data.valid))
+        return networks * (one + behind) + CELL_SECONDS
 
     def seed(self, strategies: Iterable[str] | None = None) -> float:
         """Seconds of one seed of strategies; of all of them if not given."""
@@ -118,7 +125,7 @@ class Forecast:
     def tunings(self) -> float:
         """Seconds of all tuning trials."""
         entries = self.assembly.entries.values()
-        return self.assembly.settings.tune * sum(self.search(one) + self.retraining(one) for one in entries)
+        return self.assembly.settings.tune * sum(self.search(one) + self.retraining(one, 1) for one in entries)
 
     def whole(self, processes: int = RunSettings.processes) -> float:
         """Seconds of the whole comparison.

@@ -99,7 +99,7 @@ def _allowed(glance: Forecast, processes: int) -> float:
 
 def _pilot(forecast: Forecast, seconds: float) -> float:
     """Epochs that the reference takes by the settings as they are; a guess where finding out takes longer."""
-    assembly = forecast.assembly
+    assembly = replace(forecast.assembly, settings=forecast.assembly.settings.of_one_network())
     rows, job = len(assembly.dataset.train), make_job(assembly, REFERENCE, assembly.settings.seeds[0])
     epochs: list[int] = []
     try:
@@ -167,7 +167,7 @@ def tuning_words(forecast: Forecast) -> str:
     trials = forecast.assembly.settings.tune
     (strategy,) = [name for name in forecast.assembly.settings.strategies if name != REFERENCE][:1] or [REFERENCE]
     entry = forecast.assembly.entries[strategy]
-    whole = trials * (forecast.search(entry) + forecast.retraining(entry))
+    whole = trials * (forecast.search(entry) + forecast.retraining(entry, 1))
     return f"{trials} trials of {strategy}: at most about {duration(whole)} on {_cores(1)}; those behind end early"
 
 

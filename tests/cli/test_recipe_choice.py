@@ -45,6 +45,13 @@ def test_a_study_without_averaged_weights_goes_on_without(tmp_path: Path) -> Non
     assert with_choice_of(tmp_path, asked) == asked
 
 
+def test_a_study_of_one_network_goes_on_with_one(tmp_path: Path) -> None:
+    path = study_of("auto", tmp_path) / "study.toml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(("members", "sha256"))]
+    path.write_text("\n".join(lines))
+    assert with_choice_of(tmp_path, {}) == {"recipe.choice": "auto", "recipe.members": 1}
+
+
 def test_without_a_study_nothing_is_said(tmp_path: Path) -> None:
     assert with_choice_of(tmp_path, {}) == {}
     assert with_choice_of(Path("\0"), {}) == {}

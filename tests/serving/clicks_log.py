@@ -56,7 +56,7 @@ def settings_for(strategies: Sequence[str], log: Path) -> ComparisonSettings:
         budget="2x",
         candidates=2,
         model=ModelSettings(levels=1, emb_dim=4),
-        recipe=RecipeSettings(learning_rate=0.01, retrain_epochs=1),
+        recipe=RecipeSettings(learning_rate=0.01, retrain_epochs=1, members=2),
         importance=False,
         anytime_test=False,
         device="cpu",

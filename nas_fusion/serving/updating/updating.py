@@ -16,6 +16,7 @@ from nas_fusion.data.encoding.scan import Progress
 from nas_fusion.data.further_rows import FurtherRows, encode_further
 from nas_fusion.data.sources import Log
 from nas_fusion.errors import TrainingError
+from nas_fusion.nn import Ensemble
 from nas_fusion.serving.model_loading import design_files, model_profiles
 from nas_fusion.serving.model_manifest import LogFacts, ModelManifest
 from nas_fusion.serving.model_writing import ModelParts, save_model
@@ -25,7 +26,7 @@ from nas_fusion.serving.updating.drift import FieldDrift, drift_of
 from nas_fusion.serving.updating.grown_weights import grown_manifest, grown_module
 from nas_fusion.settings import DataOptions, UpdateSettings
 from nas_fusion.system.files import temporary_folder
-from nas_fusion.training import Metrics, Rank, TrainConfig, WholeModel, evaluate, fit, predictions_of
+from nas_fusion.training import Metrics, Rank, TrainConfig, WholeModel, evaluate, fit, member_seed, predictions_of
 from nas_fusion.training.quality import auc, grouped_auc, logloss, rank_of
 
 
@@ -39,7 +40,7 @@ class Updated:
         drift: of every field, the strongest first; empty where the model does not say what its training rows were like.
         before, after: metrics on the later log's test rows.
         learnt: whether an epoch was better on the validation rows than the weights as they were; else those stay.
-        epochs: how many there were.
+        epochs: how many there were; of an ensemble, those of all its networks.
         encoding_seconds, training_seconds: wall-clock time.
     """
 
@@ -115,8 +116,8 @@ def _update(
     before = evaluate(module, data.test, model.config)
     weights = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     rank = _rank(module, data, config)
-    result = fit(module, data.search_view(), config, description="update", console=console)
-    learnt = result.best_rank > rank
+    better, epochs = _gone_on(module, data, config, console)
+    learnt = better > rank
     if not learnt:
         module.load_state_dict(weights)
     after = evaluate(module, data.test, model.config)
@@ -125,13 +126,26 @@ def _update(
     trained = time.perf_counter()
     made = Updated(
         target, (len(data.train), len(data.valid), len(data.test)), tuple(drift), before, after, learnt,
-        len(result.history), encoded - start, trained - encoded,
+        epochs, encoded - start, trained - encoded,
     )  # fmt: skip
     size = sum(weight.numel() for weight in module.parameters())
     manifest = replace(_manifest(model, rows, made, valid), size=size)
     design, drawing = design_files(model)
     save_model(target, ModelParts(manifest, module, rows.encoding, design, drawing, profiles(schema, data.train)))
     return made
+
+
+def _gone_on(module: nn.Module, data: EncodedDataset, config: TrainConfig, console: Console | None) -> tuple[Rank, int]:
+    """Train a network further, or each of an ensemble's: how good it is then, and how many epochs that took."""
+    if not isinstance(module, Ensemble):
+        result = fit(module, data.search_view(), config, description="update", console=console)
+        return result.best_rank, len(result.history)
+    epochs = 0
+    for index, network in enumerate(module.members):
+        alone = replace(config, seed=member_seed(config.seed, index))
+        words = f"update {index + 1}/{len(module.members)}"
+        epochs += len(fit(network, data.search_view(), alone, description=words, console=console).history)
+    return _rank(module, data, config), epochs
 
 
 def _recipe(model: SavedModel, settings: UpdateSettings) -> TrainConfig:

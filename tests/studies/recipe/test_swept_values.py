@@ -133,14 +133,20 @@ def test_settings_written_before_weights_were_averaged_go_on_without() -> None:
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_of_the_package_average_nothing(name: str) -> None:
     assert load_preset(name).settings["recipe.averaging"] == 0.0
+    assert load_preset(name).settings["recipe.members"] == 1
 
 
 def test_a_comparison_costs_its_searches_and_its_re_trainings() -> None:
     names = ("optfusion-hard", "optfusion-soft", "random", "parallel")
     entries = [replace(STRATEGIES.get(name), patience=0) for name in names]
-    settings = replace(AUTO, seeds=(0, 1, 2), budget="5x", recipe=replace(AUTO.recipe, patience=2, retrain_epochs=20))
+    settings = replace(
+        AUTO, seeds=(0, 1, 2), budget="5x", recipe=replace(AUTO.recipe, patience=2, retrain_epochs=20, members=1)
+    )
     # Two searches, one of which serves two strategies; four re-trainings of three epochs at the least.
     assert comparison_passes(settings, entries, ROWS) == 3 * (2 * 5 + 4 * 3)
+    four = replace(settings, recipe=replace(settings.recipe, members=4))
+    assert comparison_passes(four, entries, ROWS) == 3 * (2 * 5 + 4 * 4 * 3)
+    assert comparison_passes(replace(four, tune=2), entries, ROWS) == 5 * 3 * 5 + (3 * 4 + 2) * 4 * 3
     trees = [*entries, STRATEGIES.get("lightgbm")]
     assert comparison_passes(settings, trees, ROWS) == comparison_passes(settings, entries, ROWS)
     impatient = [replace(entry, patience=1) for entry in entries]  # searches may stop after two epochs
@@ -149,7 +155,7 @@ def test_a_comparison_costs_its_searches_and_its_re_trainings() -> None:
 
 
 def test_a_tenth_of_the_comparison_or_what_the_user_says() -> None:
-    few, entries = replace(AUTO, seeds=(0,)), [STRATEGIES.get("random"), STRATEGIES.get("parallel")]
+    few, entries = replace(AUTO.of_one_network(), seeds=(0,)), [STRATEGIES.get("random"), STRATEGIES.get("parallel")]
     allowed = allowed_passes(few, entries, ROWS)
     assert allowed == pytest.approx(0.1 * (5 + 2 * 3))
     assert allowed < FEWEST
