@@ -146,7 +146,8 @@ class ComparisonSettings:
 
     def members(self, rows: int) -> int:
         """How many networks a re-training averages, for a number of training rows."""
-        return self.recipe.members or (1 if self.limits.any else automatic_members(rows))
+        one = self.limits.any or is_built_in(self.source)  # which is to be quick on a laptop
+        return self.recipe.members or (1 if one else automatic_members(rows))
 
     def of_one_network(self) -> ComparisonSettings:
         """These settings, every re-training one of a single network: where a choice is to be made cheaply."""

@@ -74,7 +74,7 @@ class RecipeSettings:
             weights over about so many epochs; 0: with the last ones.
         members: so many networks of a found design, or of a hand-made model, are trained with seeds of their own, and
             their logits averaged (`nas_fusion.nn.Ensemble`); 0 chooses a number from that of the training rows, and one
-            where there is a limit on what a design may cost.
+            for the built-in log, and where there is a limit on what a design may cost.
         gradient_clip: largest norm of the gradient; 0 for no clipping.
         soft_learning_rate: for re-training a soft model from the supernet's weights; 0: a tenth of `learning_rate`.
 
