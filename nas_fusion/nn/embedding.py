@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from nas_fusion.errors import OptionError
 from nas_fusion.field_shapes import FieldForm, FieldLike, FieldShape, field_shapes_of, id_column_count, value_fields_of
-from nas_fusion.nn.embedding_table import EmbeddingTable
 from nas_fusion.nn.field_terms import FieldTerms
+from nas_fusion.nn.kernels import EmbeddingTable
 from nas_fusion.nn.plain_vectors import PlainVectors
 from nas_fusion.nn.tracing import is_traced
 from nas_fusion.settings import DEFAULT_EMB_DIM

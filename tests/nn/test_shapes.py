@@ -38,9 +38,9 @@ from nas_fusion.nn import (
     SoftFusion,
 )
 from nas_fusion.nn.blocks import ConstantBlock, ConstantDeepBlock
-from nas_fusion.nn.embedding_table import EmbeddingTable
 from nas_fusion.nn.field_terms import FieldTerms
 from nas_fusion.nn.fused_mixture import fused_mixture
+from nas_fusion.nn.kernels import EmbeddingTable
 from nas_fusion.nn.operations import Bias
 from nas_fusion.nn.plain_vectors import PlainVectors
 from nas_fusion.nn.stacked_mixture import stacked_mixture

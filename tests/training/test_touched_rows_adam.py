@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas_fusion.data import prepare
+from nas_fusion.field_shapes import FieldShape
 from nas_fusion.nn import FieldEmbedding
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.training import TouchedRowsAdam, TrainConfig, fit
 from nas_fusion.training.optimizers import clip_gradient, weights_optimizer
+from tests.field_oracle import MIXED, draw_rows
 
 ROWS, WIDTH, STEPS = 12, 3, 9
 SETTINGS: dict[str, Any] = {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-6}
@@ -151,3 +154,40 @@ def test_only_the_option_makes_gradients_sparse() -> None:
         assert gradient.is_sparse is sparse
         optimiser.step()
         assert all(math.isfinite(p.sum().item()) for p in model.parameters())
+
+
+class _LargeTensors(TorchDispatchMode):
+    """Notes which operations make a tensor of at least so many elements."""
+
+    def __init__(self, elements: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.elements, self.found = elements, set[str]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        given = {id(x) for x in args if isinstance(x, Tensor)}
+        for x in made if isinstance(made, tuple | list) else [made]:
+            dense = isinstance(x, Tensor) and x.layout == torch.strided and id(x) not in given
+            if dense and x.untyped_storage().size() >= self.elements * x.element_size():
+                self.found.add(str(func))
+        return made
+
+
+@pytest.mark.parametrize("ids_alone", [True, False])
+@pytest.mark.parametrize("optimizer", ["touched-rows-adam", "adam"])
+def test_a_step_makes_nothing_as_large_as_the_table(optimizer: str, ids_alone: bool) -> None:
+    shapes = (FieldShape(50_000),) if ids_alone else (*MIXED, FieldShape(50_000))
+    embedding = FieldEmbedding(shapes, WIDTH)
+    adam = weights_optimizer(embedding, TrainConfig(embedding_optimizer=optimizer))
+    ids, values = draw_rows(shapes, 16)
+
+    def step() -> None:
+        adam.zero_grad()
+        embedding(ids, None if values is None else values.float()).square().sum().backward()
+        clip_gradient(list(embedding.parameters()), 1.0)
+        adam.step()
+
+    step()  # makes the moments
+    with _LargeTensors(embedding.table.weight.numel()) as large:
+        step()
+    assert bool(large.found) == (optimizer == "adam"), large.found

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from nas_fusion.nn.field_terms import Terms
+from nas_fusion.nn.tracing import is_traced
 
 _SAME_SUMS = (torch.float32, torch.float64)
 
@@ -26,8 +26,9 @@ class EmbeddingTable(nn.Embedding):
 
     Torch's backward on a CPU adds one vector after the other, each by a call: a sixth of the training of a small model.
     ``index_add_`` adds the same numbers in the same order, so that the sums agree to the last bit. On a GPU it adds in
-    another order every time, and half-precision sums it rounds elsewhere; there, and for sparse gradients, the table is
-    torch's own.
+    another order every time, and half-precision sums it rounds elsewhere; there, for sparse gradients, for what only
+    torch's knows (a padding row, a largest norm, gradients by frequency), and for whoever writes the model down
+    (`is_traced`), the table is torch's own.
     """
 
     def forward(self, input: Int[Tensor, " *place"]) -> Float[Tensor, "*place width"]:
@@ -46,11 +47,18 @@ class EmbeddingTable(nn.Embedding):
     def _has_own_gradient(self) -> bool:
         weight = self.weight
         learns = weight.requires_grad and torch.is_grad_enabled()
-        return learns and not self.sparse and weight.device.type == "cpu" and weight.dtype in _SAME_SUMS
+        same = weight.device.type == "cpu" and weight.dtype in _SAME_SUMS
+        return learns and same and not self._is_special and not is_traced()
+
+    @property
+    def _is_special(self) -> bool:
+        return self.sparse or self.scale_grad_by_freq or self.padding_idx is not None or self.max_norm is not None
 
 
 class _LookUp(torch.autograd.Function):
     """``weight[ids]``; the gradient is dense."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(weight: Tensor, ids: Tensor) -> Tensor:
@@ -63,7 +71,6 @@ class _LookUp(torch.autograd.Function):
         ctx.table_shape = weight.shape
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (ids,) = ctx.saved_tensors
         summed = gradient.new_zeros(ctx.table_shape)
@@ -84,7 +91,6 @@ class _Sums(torch.autograd.Function):
         ctx.table_shape = table.shape
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         rows, weights, starts = ctx.saved_tensors
         counts = torch.diff(starts, append=starts.new_tensor([len(rows)]))

@@ -1,0 +1,5 @@
+"""What torch computes slowly on a CPU, computed in another way with the same result."""
+
+from nas_fusion.nn.kernels.embedding_table import EmbeddingTable
+
+__all__ = ["EmbeddingTable"]
