@@ -18,6 +18,7 @@ NAMES = {
     "embedding": "the optimiser's step for large embedding tables: plain, fused, touched rows",
     "encoding": "encoding a generated Criteo-format log: rows per second and memory, by size",
     "exported": "single rows through an exported model: the numpy encoder and ONNX Runtime",
+    "kernels": "a training step of FNN and DCNv2 with torch's embedding gradient and dropout, and with ours",
     "loader": "batches alone, and how long a training waits for them",
     "loop": "what a step costs beside forward, backward and optimiser",
     "recording": "the share of a comparison that recording for NNI's web UI takes",

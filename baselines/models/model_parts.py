@@ -14,6 +14,7 @@ from nas_fusion.baselines.models.model_shape import ModelShape
 from nas_fusion.errors import OptionError
 from nas_fusion.nn import FieldEmbedding
 from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.kernels import ByteDropout
 
 Ids: TypeAlias = Int[Tensor, "batch column"]
 Values: TypeAlias = Float[Tensor, "batch value"]
@@ -40,7 +41,7 @@ class Tower(nn.Sequential):
                 layers.append(nn.BatchNorm1d(after))
             layers.append(nn.ReLU())
             if shape.dropout:
-                layers.append(nn.Dropout(shape.dropout))
+                layers.append(ByteDropout(shape.dropout))
         super().__init__(*layers)
         self.width = widths[-1]
 

@@ -16,7 +16,7 @@ class ModelShape:
         fields: of the data, and the width of their vectors.
         hidden: widths of the dense tower's layers; EDCN, whose layers all have the embeddings' width, has none.
         batch_norm: batch norm before every ReLU of the tower.
-        dropout: probability of dropping a feature of the tower while training.
+        dropout: probability of dropping a feature of the tower while training (`ByteDropout`).
 
     Raises:
         OptionError: a value is out of its range.

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.errors import OptionError
+from nas_fusion.nn.kernels import ByteDropout
 from nas_fusion.settings import ModelSettings
 
 Features: TypeAlias = Float[Tensor, "batch width"]
@@ -150,7 +151,7 @@ class DeepBlock(nn.Module):
     Args:
         width: number of features D of every block.
         batch_norm: normalise over the batch before the ReLU (the recipe of the BARS benchmark).
-        dropout: probability of dropping a feature while training, from 0 to below 1.
+        dropout: probability of dropping a feature while training, from 0 to below 1; rounded to 256ths (`ByteDropout`).
 
     Raises:
         OptionError: `dropout` is out of its range.
@@ -165,7 +166,7 @@ class DeepBlock(nn.Module):
         self.linear = nn.Linear(width, width)
         # Before a norm the linear map's bias is idle: the norm takes away what is alike in all rows.
         self.norm = nn.BatchNorm1d(width) if batch_norm else None
-        self.dropout = nn.Dropout(dropout) if dropout else None
+        self.dropout = ByteDropout(dropout) if dropout else None
 
     def forward(self, fused: Features, embedding: Features) -> Features:
         """Transform the fused input ``[batch, width]``; the embedding is not looked at."""
