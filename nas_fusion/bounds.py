@@ -239,6 +239,12 @@ PORT = Bound(0, 65535)
 SYNTHETIC_ROWS = Bound(1, 100_000_000)
 """Of the built-in log: 4.4 GB when encoded."""
 
+PLANTED_NOISE = Bound(0, 0.9, integer=False)
+"""Share of the rows of a planted log whose click is the toss of a coin."""
+
+PLANTED_ZIPF = Bound(0, 3, integer=False)
+"""Exponent of the frequencies of its values; beyond, nearly all rows have the same one."""
+
 SHARE = Bound(0, 1, integer=False)
 """A part of a whole, or a probability."""
 

@@ -12,15 +12,16 @@ from nas_fusion.errors import harmless
 from nas_fusion.settings import DataOptions
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-    from nas_fusion.data import DataSummary
+    from nas_fusion.data import DataSummary, Truth
 
 
 def data(log: OneLog, reading: DataOptions) -> None:
     """Say what is in a log: how its columns are read, and why; sizes, missing and unknown values, splits, warnings."""
     with output() as console:
-        from nas_fusion.data import describe
+        from nas_fusion.data import PlantedLog, describe, is_planted, planted_truth
 
         summary = describe(prepare_log(console, log.data, reading))
         console.print(_column_table(summary))
@@ -33,6 +34,26 @@ def data(log: OneLog, reading: DataOptions) -> None:
         for name, rows in summary.split_rows.items():
             console.print(f"{name}: {rows:,} rows, {summary.split_label_rates[name]:.2%} positive", highlight=False)
         print_plain(console, f"{summary.num_features:,} features; encoded in {summary.path}")
+        if is_planted(log.data):
+            _tell_truth(console, planted_truth(PlantedLog.named(log.data)))
+
+
+def _tell_truth(console: Console, truth: Truth) -> None:
+    """The teacher of a planted log, and what each of its connections and operations is worth."""
+    from rich.table import Table
+    from rich.text import Text
+
+    print_plain(console, f"teacher: {truth.design}")
+    table = Table(
+        title=Text("What changes cost the teacher", "table.title"),
+        caption=f"over all possible rows; attainable AUC {truth.attainable_auc:.4f}",
+    )
+    table.add_column("changed")
+    table.add_column("AUC", justify="right")
+    table.add_column("lost", justify="right")
+    for change in truth.changes:
+        table.add_row(Text(change.what), f"{change.auc:.4f}", f"{change.loss:.4f}")
+    console.print(table)
 
 
 def _column_table(summary: DataSummary) -> Table:

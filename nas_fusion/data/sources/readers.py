@@ -18,7 +18,7 @@ from nas_fusion.data.sources.frame import Frame, frame_source
 from nas_fusion.data.sources.log_files import FileHead, LogForm
 from nas_fusion.data.sources.parts import Part, PartedSource
 from nas_fusion.data.sources.source import ANY_TEXT, FileSource, Source
-from nas_fusion.data.sources.synthetic import SYNTHETIC, SyntheticSource
+from nas_fusion.data.sources.synthetic import SYNTHETIC, drawn_source
 from nas_fusion.errors import DataError, listed, nearest_first, shown
 from nas_fusion.log_formats import AUTO, LOG_FORMATS, name_of_log
 from nas_fusion.settings import DEFAULT_OPTIONS, DataOptions
@@ -33,7 +33,7 @@ def open_source(log: Log, options: DataOptions = DEFAULT_OPTIONS) -> Source:
 
     Args:
         log: a file, a folder of part files, a pattern, or several of these (`find_files`); rows in memory
-            (`frame_source`); or "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED".
+            (`frame_source`); or "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED", "synthetic:planted:TEACHER".
         options: name the format of a file ("auto" asks every format whether the file looks like it), and say how its
             text is read.
 
@@ -43,7 +43,7 @@ def open_source(log: Log, options: DataOptions = DEFAULT_OPTIONS) -> Source:
         UnknownNameError: no such format.
     """
     if isinstance(log, str) and SYNTHETIC.match(log):
-        return SyntheticSource.named(log)
+        return drawn_source(log)
     if (files := _files(log)) is not None:
         return _open_files(files, find_files(files), options)
     return frame_source(cast("Frame", log), options)
@@ -65,7 +65,7 @@ def open_rows(rows: Log, columns: Collection[str], form: LogForm, options: DataO
         DataError: no such file, one of another format, or a column is missing; names all that are.
     """
     if isinstance(rows, str) and SYNTHETIC.match(rows):
-        source: Source = SyntheticSource.named(rows)
+        source: Source = drawn_source(rows)
     elif (files := _files(rows)) is not None:
         source = _open_files(files, _keyed(find_files(files), columns), options, Wanted(form, columns))
     else:
