@@ -308,6 +308,7 @@ class ComparisonInfo:
         recipe: how the recipe was chosen; None where it was given.
         left_out: the cells that a time limit left out, and why.
         time_limit: seconds that the comparison might take when it was last run; None without a limit.
+        teacher: of a planted log, the design from which its clicks were drawn, in words.
     """
 
     data: str
@@ -328,6 +329,7 @@ class ComparisonInfo:
     recipe: ChosenRecipe | None = None
     left_out: tuple[FailedCell, ...] = ()
     time_limit: float | None = None
+    teacher: str | None = None
 
     @property
     def fixed_reference(self) -> str | None:

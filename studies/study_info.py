@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nas_fusion.data import EncodedDataset
+from nas_fusion.data import EncodedDataset, PlantedLog, is_planted
 from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo
 from nas_fusion.search import Budget
@@ -115,5 +115,6 @@ def _info(settings: ComparisonSettings, data: Mapping[str, Any], **more: Any) ->
         seeds=settings.seeds,
         settings=content,
         versions=versions(),
+        teacher=str(PlantedLog.named(settings.source).design) if is_planted(settings.source) else None,
         **more,
     )

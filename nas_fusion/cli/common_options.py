@@ -13,7 +13,8 @@ from nas_fusion.settings.option import flag, number, path, text
 
 A_LOG = (
     "The log: a file; a folder, a quoted pattern ('logs/*.csv'), or paths with commas between, for a log in parts; on "
-    f"the disk or at an address (s3://, gs://, hdfs://); or `{SYNTHETIC}[:ROWS[:SEED]]` for the built-in one"
+    f"the disk or at an address (s3://, gs://, hdfs://); or `{SYNTHETIC}[:ROWS[:SEED]]` for the built-in one, "
+    f"`{SYNTHETIC}:planted[:TEACHER]` for one whose best design is known"
 )
 A_PRESET = (
     "Settings under a name (`nasfusion presets`), a TOML file, a study's folder, or a tuning's `tuned.json`; options "
@@ -91,6 +92,16 @@ class OneSearch:
     )  # fmt: skip
     preset: str | None = text(None, A_PRESET, panel=Panel.DATA, metavar="PRESET", first=True)
     seed: int = number(TrainConfig.seed, bounds.SEED, "Seed of everything random.", panel=Panel.BUDGET, first=True)
+
+
+@dataclass(frozen=True)
+class TeacherFile:
+    """What `data` writes of a planted log."""
+
+    teacher: Path | None = path(
+        None, "Of a planted log: where to write the design of its teacher, for `nasfusion retrain`.",
+        panel=Panel.WRITTEN,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

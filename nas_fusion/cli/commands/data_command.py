@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nas_fusion.cli.command import Command
-from nas_fusion.cli.common_options import OneLog
+from nas_fusion.cli.common_options import OneLog, TeacherFile
 from nas_fusion.cli.console import output, print_plain
 from nas_fusion.cli.log_reading import prepare_log
-from nas_fusion.errors import harmless
+from nas_fusion.design_file import write_design
+from nas_fusion.errors import OptionError, harmless
 from nas_fusion.settings import DataOptions
+from nas_fusion.system.places import check_file_place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,11 +20,15 @@ if TYPE_CHECKING:
     from nas_fusion.data import DataSummary, Truth
 
 
-def data(log: OneLog, reading: DataOptions) -> None:
+def data(log: OneLog, reading: DataOptions, written: TeacherFile) -> None:
     """Say what is in a log: how its columns are read, and why; sizes, missing and unknown values, splits, warnings."""
     with output() as console:
         from nas_fusion.data import PlantedLog, describe, is_planted, planted_truth
 
+        if written.teacher is not None:
+            if not is_planted(log.data):
+                raise OptionError("teacher", "given for a planted log only", str(written.teacher))
+            check_file_place("teacher", written.teacher)
         summary = describe(prepare_log(console, log.data, reading))
         console.print(_column_table(summary))
         console.print(_summary_table(summary))
@@ -35,7 +41,11 @@ def data(log: OneLog, reading: DataOptions) -> None:
             console.print(f"{name}: {rows:,} rows, {summary.split_label_rates[name]:.2%} positive", highlight=False)
         print_plain(console, f"{summary.num_features:,} features; encoded in {summary.path}")
         if is_planted(log.data):
-            _tell_truth(console, planted_truth(PlantedLog.named(log.data)))
+            truth = planted_truth(PlantedLog.named(log.data))
+            _tell_truth(console, truth)
+            if written.teacher is not None:
+                write_design(written.teacher, truth.design, None)
+                print_plain(console, f"written: {written.teacher}")
 
 
 def _tell_truth(console: Console, truth: Truth) -> None:

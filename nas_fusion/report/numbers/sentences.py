@@ -154,6 +154,7 @@ def facts(info: ComparisonInfo, decision: Decision) -> dict[str, str]:
         "Data": f"{info.data}: {info.fields} fields, {info.features:,} features, {info.label_rate:.2%} positive labels",
         "Rows": f"{train:,} to train, {valid:,} to validate, {test:,} to test",
         **({} if known is None else {"Attainable test AUC": f"{known:.4f}, from the true probabilities"}),
+        **({} if info.teacher is None else {"Teacher": f"{info.teacher}; clicks are drawn from this design"}),
         "Budget per strategy": info.budget,
         "Seeds": ", ".join(map(str, info.seeds)),
         **({} if info.recipe is None else {"Recipe": recipe_words(info.recipe).removeprefix("Recipe: ")}),

@@ -113,6 +113,7 @@ def _table(table: TextTable) -> str:
 def _question(info: ComparisonInfo) -> str:
     train, valid, test = info.rows
     known = "" if info.attainable_auc is None else f"; attainable test AUC {info.attainable_auc:.4f}"
+    known += "" if info.teacher is None else f"; teacher {markdown_text(info.teacher)}"
     return (
         f"{markdown_text(info.data)}: {train:,} rows to train, {valid:,} to validate, {test:,} to test; "
         f"{info.fields} fields, {info.features:,} features, {info.label_rate:.2%} positive labels{known}. Budget per "

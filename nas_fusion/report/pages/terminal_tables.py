@@ -36,6 +36,7 @@ def comparison_caption(model: ReportModel) -> str:
         str(model.advice.sentence),
         *(f"- {reason}" for reason in model.advice.reasons),
         f"{info.data}: {train:,} / {valid:,} / {test:,} rows, {info.fields} fields, {info.features:,} features{known}",
+        *([] if info.teacher is None else [f"teacher: {info.teacher}"]),
         f"Budget per strategy: {info.budget}. Mean ± sd over seeds {', '.join(map(str, info.seeds))}; "
         f"sorted by {model.chosen_by}.",
         *model.recipe_note,
