@@ -263,6 +263,12 @@ EMBEDDING_OPTIMIZERS = ("adam", "touched-rows-adam")
 SELECTIONS = {"auc": "validation AUC", "logloss": "validation logloss", "gauc": "validation AUC within groups"}
 """By what validation chooses, and what that is called."""
 
+TABLE_PART = Bound(0, 1_000_000)
+"""Designs of a table; 0 for all of the space."""
+
+MEMBERS = Bound(1, 4096)
+"""Designs that are trained side by side."""
+
 LATENCY_BATCHES = (1, 4096)
 """Rows of the batches whose latency is measured: one request, and the published batch size."""
 
