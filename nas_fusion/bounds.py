@@ -266,7 +266,7 @@ SELECTIONS = {"auc": "validation AUC", "logloss": "validation logloss", "gauc": 
 TABLE_PART = Bound(0, 1_000_000)
 """Designs of a table; 0 for all of the space."""
 
-MEMBERS = Bound(1, 4096)
+STACK = Bound(1, 4096)
 """Designs that are trained side by side."""
 
 LATENCY_BATCHES = (1, 4096)

@@ -79,7 +79,7 @@ class TablePlan:
         for _, group in groupby(sorted(self.designs(), key=operations), operations):
             alike = list(group)
             # Of about one size: a stack of a few costs as much as one of twice as many.
-            count = -(-len(alike) // self.extent.members)
+            count = -(-len(alike) // self.extent.stack)
             ends = [len(alike) * piece // count for piece in range(count + 1)]
             yield from (tuple(alike[start:end]) for start, end in pairwise(ends))
 

@@ -16,7 +16,7 @@ class TableSettings:
         levels: of the space. One level has 4,802 different functions, two have more than can be trained.
         epochs: of every training; by eight nearly every design of the logs that were tried has had its best.
         part: so many different designs, drawn at random; 0: all of the space.
-        members: most designs that are trained side by side. On a CPU more than this fit no cache.
+        stack: most designs that are trained side by side. On a CPU more than this fit no cache.
 
     Raises:
         OptionError: a value is out of its range.
@@ -27,9 +27,7 @@ class TableSettings:
     part: int = number(
         0, bounds.TABLE_PART, "So many different designs, drawn at random.", panel=Panel.BUDGET, zero="all of them"
     )
-    members: int = number(
-        16, bounds.MEMBERS, "Most designs that are trained side by side; more on a GPU.", panel=Panel.RUN
-    )
+    stack: int = number(16, bounds.STACK, "Most designs that are trained side by side; more on a GPU.", panel=Panel.RUN)
 
     def __post_init__(self) -> None:
         check_fields(self)
