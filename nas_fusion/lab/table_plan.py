@@ -19,6 +19,9 @@ from nas_fusion.training import TrainConfig
 MOST_LISTED = 1 << 20
 """Samples of a space that are gone through one by one; of a larger one a part is drawn."""
 
+MOST_AGAIN = 1000
+"""Designs drawn one after the other that were drawn before: there are hardly any others."""
+
 
 @dataclass(frozen=True)
 class TablePlan:
@@ -64,10 +67,12 @@ class TablePlan:
     def _drawn(self, space: DesignSet) -> list[FusionDesign]:
         rng = np.random.default_rng(0)  # the same part for every seed of a training
         drawn: dict[FusionDesign, None] = {}
+        again = 0
         # A space of few designs has no more than it has, however often one draws.
-        most = len(different_designs(space)) if space.size <= MOST_LISTED else self.extent.part
-        while len(drawn) < min(self.extent.part, most):
+        while len(drawn) < self.extent.part and again < MOST_AGAIN:
+            before = len(drawn)
             drawn[canonical(space.sample(rng))] = None
+            again = again + 1 if len(drawn) == before else 0
         return list(drawn)
 
     def stacks(self) -> Iterator[tuple[FusionDesign, ...]]:
