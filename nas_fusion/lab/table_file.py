@@ -85,7 +85,8 @@ def merge_tables(paths: Sequence[Path], out: Path) -> None:
         DamagedFileError: a file is no table, or has a log that another one has.
         WriteError: the file cannot be written.
     """
-    parts, facts = [], {}
+    parts: list[pa.Table] = []
+    facts: dict[str, Any] = {}
     for path in paths:
         figures, known = read_figures(path)
         again = sorted(facts.keys() & known.keys())

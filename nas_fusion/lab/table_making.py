@@ -49,7 +49,7 @@ def make_table(plan: TablePlan, dataset: EncodedDataset, out: Path, progress: Pr
         OptionError: recipe or log have what cannot be trained side by side.
         StudyError: the folder belongs to another table, or another process is at it; or a file cannot be written.
     """
-    rows = len(dataset.train)
+    out, rows = Path(out), len(dataset.train)
     check_stackable(dataset, plan.config(rows, 0))
     facts = {log_name(plan.settings.source): {**plan.facts(), **_facts_of(dataset)}}
     folder = out.with_name(out.name + PARTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from functools import partial
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from nas_fusion.training import seeded
 
 FIELDS = (FieldShape(4), FieldShape(3, FieldForm.SCALED), FieldShape(5, FieldForm.LIST, columns=2))
 ROWS, STEPS, GROWN, RATE = 9, 4, 3.0, 0.05
-CLOSE = {"rtol": 1e-9, "atol": 1e-11}
+close = partial(torch.testing.assert_close, rtol=1e-9, atol=1e-11)
 
 
 def grown(space: FusionSpace, design: FusionDesign, seed: int) -> FusionNetwork:
@@ -68,7 +69,7 @@ def test_every_member_is_its_own_network_in_value_gradient_and_training(part: in
         optimizers = [torch.optim.SGD(module.parameters(), lr=RATE, momentum=0.5) for module in (stack, *networks)]
         for _ in range(STEPS):
             together, alone = stack(ids, values), torch.stack([network(ids, values) for network in networks])
-            torch.testing.assert_close(together, alone, **CLOSE)
+            close(together, alone)
             for optimizer in optimizers:
                 optimizer.zero_grad()
             for logits in (together, alone):
@@ -80,9 +81,9 @@ def test_every_member_is_its_own_network_in_value_gradient_and_training(part: in
             fresh = grown(space, design, number + place)
             assert any(not torch.equal(*pair) for pair in zip(network.parameters(), fresh.parameters(), strict=True))
             for stacked, own in stack.pairs(place, network):
-                torch.testing.assert_close(stacked, own, **CLOSE)
+                close(stacked, own)
             stack.unload(place, fresh)
-            torch.testing.assert_close(fresh(ids, values), network(ids, values), **CLOSE)
+            close(fresh(ids, values), network(ids, values))
 
 
 def test_designs_of_two_levels_with_several_open_inputs() -> None:
@@ -98,7 +99,7 @@ def test_designs_of_two_levels_with_several_open_inputs() -> None:
     for place, network in enumerate(networks):
         stack.load(place, network)
     ids = torch.tensor([[0, 1, 2], [3, 2, 4], [1, 0, 0]])
-    torch.testing.assert_close(stack(ids), torch.stack([network(ids) for network in networks]), **CLOSE)
+    close(stack(ids), torch.stack([network(ids) for network in networks]))
 
 
 def test_what_cannot_be_stacked_is_refused() -> None:

@@ -88,7 +88,8 @@ TABLE = Command(
     without=(
         "limits.*", "tune", "anytime_test", "importance", "predictions", "track", "budget", "candidates", "concurrency",
         "model.space", "model.levels", "model.block_width", "model.product", "model.batch_norm", "model.dropout",
-        "recipe.choice", "recipe.members", "recipe.sweep_passes", "recipe.soft_learning_rate", "recipe.retrain_*",
-        "recipe.patience", "recipe.select", "recipe.lr_drop", "recipe.gradient_clip", "recipe.embedding_optimizer",
+        "recipe.choice", "recipe.members", "recipe.sweep_passes", "recipe.soft_learning_rate", "recipe.retrain_epochs",
+        "recipe.retrain_learning_rate", "recipe.patience", "recipe.select", "recipe.lr_drop", "recipe.gradient_clip",
+        "recipe.embedding_optimizer",
     ),
 )  # fmt: skip
