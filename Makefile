@@ -9,7 +9,13 @@ DOCS_STAMP := $(VENV)/.installed-for-docs
 # The interpreter may be called python3 only.
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: compare check test lint types fast-tests all-tests bench docs format setup clean
+# Modules are compiled when they are first imported: most of them never are.
+PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
+# pip works on one core. So three of them first install a third of constraints.txt each, and ask for nothing else. The last
+# one decides: it installs what is missing, and says what is wrong.
+HEAD_STARTS := head-start-0 head-start-1 head-start-2
+
+.PHONY: $(HEAD_STARTS) compare check test lint types fast-tests all-tests bench docs format setup clean
 
 # Compiled files are kept, whatever the environment says: without them each of the tests' many processes compiles the
 # package, and each worker every test, anew.
@@ -26,12 +32,18 @@ SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs 2
 setup: $(STAMP)
 
 $(STAMP): constraints.txt pyproject.toml
-	@echo "setting up $(VENV) from constraints.txt (a few minutes, once)"
+	@echo "setting up $(VENV) from constraints.txt (a minute or two, once)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@# NNI writes a file into its own package when it is first imported; do that before anything runs in parallel.
-	$(BIN)/python -W ignore -c "import nas_fusion.nni_bridge"
+	@awk '{print > ("$(VENV)/part-" NR % 3 ".txt")}' constraints.txt
+	-@$(MAKE) --no-print-directory --jobs 3 --keep-going $(HEAD_STARTS)
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	@# NNI writes a file into its own package when it is first imported; do that before anything runs in parallel. What
+	@# every process needs is compiled here, too, and not by several at once.
+	$(BIN)/python -W ignore -c "import nas_fusion.nni_bridge, nas_fusion.studies, nas_fusion.report"
 	@touch $(STAMP)
+
+$(HEAD_STARTS): head-start-%:
+	@$(PIP) --no-deps --requirement $(VENV)/part-$*.txt
 
 compare: $(STAMP)
 	$(BIN)/nasfusion compare --strategies all --processes 0
@@ -66,7 +78,7 @@ docs: $(STAMP) $(DOCS_STAMP)
 	@echo "open build/site/html/index.html"
 
 $(DOCS_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	$(PIP) --constraint constraints.txt --editable '.[docs]'
 	@touch $(DOCS_STAMP)
 
 format: $(STAMP)
