@@ -6,11 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nas_fusion.data import EncodedDataset, PlantedLog, is_planted
+from nas_fusion.data import EncodedDataset, PlantedLog
 from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo
 from nas_fusion.search import Budget
-from nas_fusion.settings import NO_PART_OF_A_STUDY, ComparisonSettings
+from nas_fusion.settings import NO_PART_OF_A_STUDY, ComparisonSettings, is_planted
 from nas_fusion.studies.recipe.recipe_file import kept_recipe
 from nas_fusion.studies.recipe.swept_values import SweptValues
 from nas_fusion.studies.setup.conditions import data_facts, versions

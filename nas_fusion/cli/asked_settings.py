@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nas_fusion.cli.command import GivenSettings
 from nas_fusion.cli.common_options import DEFAULT_STRATEGY, Assignments, OneLog, OneSearch
 from nas_fusion.errors import NasFusionError, OptionError, StudyError
-from nas_fusion.settings import ComparisonSettings, is_built_in
+from nas_fusion.settings import ComparisonSettings, is_built_in, is_planted
 from nas_fusion.settings.dotted_names import settings_from
 from nas_fusion.settings.study_toml import read_settings
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SET_FORM = "STRATEGY.PARAMETER=VALUE"
 BUILT_IN = "built-in"
 """The preset of the built-in log, which is to be quick on a laptop."""
+
+PLANTED_LOGS = "planted"
+"""The preset of planted logs, with a rate at which they are learnt."""
 
 CHOICE, AVERAGING, MEMBERS = "recipe.choice", "recipe.averaging", "recipe.members"
 
@@ -68,13 +71,14 @@ def with_preset(given: GivenSettings, source: str, name: str | None) -> AskedSet
     Args:
         given: what the user gave.
         source: the log.
-        name: the preset's; without one it is `BUILT_IN` for the built-in log, and none for others.
+        name: the preset's; without one it is `BUILT_IN` for the built-in log, `PLANTED_LOGS` for planted ones, and none
+            for others.
 
     Raises:
         UnknownNameError: there is no such preset.
         StudyError: the preset cannot be read.
     """
-    name = name or (BUILT_IN if is_built_in(source) else None)
+    name = name or (PLANTED_LOGS if is_planted(source) else BUILT_IN if is_built_in(source) else None)
     if name is None:
         return AskedSettings(given.values)
     from nas_fusion.studies import load_preset

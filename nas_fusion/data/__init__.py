@@ -4,7 +4,7 @@ from nas_fusion.data.batch_loader import Batch, BatchLoader
 from nas_fusion.data.click_model import synthetic_log
 from nas_fusion.data.encoded_dataset import EncodedDataset, EncodedSplit, SearchData
 from nas_fusion.data.log_summary import DataSummary, FieldSummary, describe
-from nas_fusion.data.planted import TEACHERS, PlantedLog, Truth, at_levels, is_planted, planted_truth
+from nas_fusion.data.planted import TEACHERS, PlantedLog, Truth, at_levels, planted_truth
 from nas_fusion.data.preparation import check_log, default_cache, prepare
 from nas_fusion.data.schema import MISSING_ID, UNKNOWN_ID, Field, FieldKind, Schema
 from nas_fusion.data.sources import LogForm, open_rows
@@ -34,7 +34,6 @@ __all__ = [
     "check_log",
     "default_cache",
     "describe",
-    "is_planted",
     "open_rows",
     "planted_truth",
     "prepare",

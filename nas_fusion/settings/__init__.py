@@ -8,10 +8,12 @@ Nothing slow is imported here: no torch, NNI or pandas.
 from nas_fusion.settings.columns import ColumnKind
 from nas_fusion.settings.comparison_settings import (
     NO_PART_OF_A_STUDY,
+    PLANTED,
     SYNTHETIC,
     ComparisonSettings,
     check_seeds,
     is_built_in,
+    is_planted,
 )
 from nas_fusion.settings.data_options import DEFAULT_OPTIONS, DataOptions
 from nas_fusion.settings.limit_settings import LimitSettings
@@ -28,6 +30,7 @@ __all__ = [
     "DEFAULT_EMB_DIM",
     "DEFAULT_OPTIONS",
     "NO_PART_OF_A_STUDY",
+    "PLANTED",
     "SYNTHETIC",
     "ColumnKind",
     "ComparisonSettings",
@@ -51,6 +54,7 @@ __all__ = [
     "default_of",
     "has_default",
     "is_built_in",
+    "is_planted",
     "option_of",
     "options_of",
 ]

@@ -17,14 +17,20 @@ from nas_fusion.settings.recipe_settings import RecipeSettings, automatic_batch_
 from nas_fusion.settings.train_config import TrainConfig
 
 SYNTHETIC = "synthetic"
+PLANTED = f"{SYNTHETIC}:planted"
 
 NO_PART_OF_A_STUDY = ("track",)
 """Settings that change no result: a study goes on with others than it was made with."""
 
 
 def is_built_in(source: str) -> bool:
-    """Whether a log is the built-in one, ``synthetic[:ROWS[:SEED]]``."""
+    """Whether a log is the built-in one, ``synthetic[:ROWS[:SEED]]``, or one drawn like it."""
     return source.split(":", maxsplit=1)[0] == SYNTHETIC
+
+
+def is_planted(source: str) -> bool:
+    """Whether a log is a planted one, ``synthetic:planted[:TEACHER][:NAME=VALUE …]``."""
+    return source == PLANTED or source.startswith(f"{PLANTED}:")
 
 
 def check_seeds(seeds: Sequence[int]) -> None:

@@ -188,3 +188,8 @@ def test_the_built_in_log_has_a_preset_of_its_own_unless_another_is_named() -> N
     Path("own.toml").write_text("[parameters.fnn]\nhidden_width = 8\n")
     run("compare", "--data", "synthetic:500", "--strategies", "fnn", "--preset", "own.toml", *TINY[:-1], "own")
     assert settings_of("own").parameters == {"fnn": {"hidden_width": 8}}
+
+
+def test_planted_logs_have_a_preset_of_their_own() -> None:
+    run("compare", "--data", "synthetic:planted:product:rows=600", "--strategies", "fnn", *TINY)
+    assert settings_of("study").recipe.learning_rate == load_preset("planted").settings["recipe.learning_rate"]

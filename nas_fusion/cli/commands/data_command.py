@@ -10,7 +10,7 @@ from nas_fusion.cli.console import output, print_plain
 from nas_fusion.cli.log_reading import prepare_log
 from nas_fusion.design_file import write_design
 from nas_fusion.errors import OptionError, harmless
-from nas_fusion.settings import DataOptions
+from nas_fusion.settings import DataOptions, is_planted
 from nas_fusion.system.places import check_file_place
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def data(log: OneLog, reading: DataOptions, written: TeacherFile) -> None:
     """Say what is in a log: how its columns are read, and why; sizes, missing and unknown values, splits, warnings."""
     with output() as console:
-        from nas_fusion.data import PlantedLog, describe, is_planted, planted_truth
+        from nas_fusion.data import PlantedLog, describe, planted_truth
 
         if written.teacher is not None:
             if not is_planted(log.data):

@@ -14,6 +14,7 @@ from nas_fusion.data.planted.teacher_network import FloatArray, IntArray, Teache
 from nas_fusion.data.planted.teachers import TEACHERS, Teacher
 from nas_fusion.design import Connection, FusionDesign
 from nas_fusion.errors import OptionError
+from nas_fusion.settings import PLANTED
 
 BLOCK_ROWS = 1 << 14
 """Rows drawn from one stream of random numbers: a shorter log is the beginning of a longer one."""
@@ -21,10 +22,9 @@ BLOCK_ROWS = 1 << 14
 ROWS, TRUTH = 2, 3
 """Names of the streams of random numbers under one seed; `nas_fusion.data.planted.planting` has the first two."""
 
-TRUTH_ROWS = 1 << 16
-"""Rows whose ids stand for all possible rows where an AUC of the teacher is computed: it is exact to about .001."""
+TRUTH_ROWS = 1 << 15
+"""Rows whose ids stand for all possible rows where an AUC of the teacher is computed: it is exact to about .002."""
 
-PREFIX = "synthetic:planted"
 READ = {
     "rows": bounds.SYNTHETIC_ROWS,
     "seed": bounds.SEED,
@@ -67,7 +67,7 @@ class PlantedLog:
         Raises:
             OptionError: the text has another form.
         """
-        parts = text.removeprefix(PREFIX).split(":")[1:]
+        parts = text.removeprefix(PLANTED).split(":")[1:]
         values: dict[str, str | int | float] = {}
         if parts and "=" not in parts[0]:
             values["teacher"] = parts.pop(0)
@@ -204,12 +204,7 @@ def expected_auc(scores: FloatArray, probabilities: FloatArray) -> float:
     return float(clicks @ below / (clicks.sum() * others.sum()))
 
 
-def is_planted(text: str) -> bool:
-    """Whether a log that a user names is a planted one."""
-    return text == PREFIX or text.startswith(PREFIX + ":")
-
-
 def planted_form() -> str:
     """How a planted log is named."""
     names = ", ".join(f"{name} ({bound.range})" for name, bound in READ.items())
-    return f"{PREFIX}[:TEACHER][:NAME=VALUE ...] (teachers: {', '.join(TEACHERS)}; names: {names})"
+    return f"{PLANTED}[:TEACHER][:NAME=VALUE ...] (teachers: {', '.join(TEACHERS)}; names: {names})"

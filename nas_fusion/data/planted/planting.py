@@ -6,7 +6,7 @@ from few rows, and not by any model:
 - Its values have *traits*, hidden numbers of about -1 or 1 whose mean over the rows is zero: main effects are small.
 - Its linear maps are *turns*: each feature takes one trait, of another field in every map. A product of blocks is then
   a sum of products of traits of different fields.
-- What a product multiplies has a mean of `FACTOR_MEAN` standard deviations: lower orders show the way to higher ones.
+- What a product multiplies has a mean of `Teacher.factor_mean` deviations: lower orders show the way to higher ones.
   With a mean of zero nothing learns such a log, whatever its design; a large mean makes it one of main effects.
 """
 
@@ -23,12 +23,6 @@ PARAMETERS, REFERENCE = 0, 1
 
 REFERENCE_ROWS = 1 << 15
 """Rows on which blocks are standardised."""
-
-FACTOR_MEAN = 0.5
-"""Mean of a factor of a product, in its standard deviations."""
-
-CROSS = 0.3
-"""Standard deviation of a cross's scalar ``w·f``: how much of a cross is crossing."""
 
 SPREAD = 2.0
 """Standard deviation of the logit: the attainable AUC is about .85."""
@@ -64,7 +58,7 @@ def plant(teacher: Teacher, seed: int, exponent: float) -> TeacherNetwork:
 class _Planting:
     def __init__(self, teacher: Teacher, seed: int, exponent: float) -> None:
         self._rng = np.random.default_rng([seed, PARAMETERS])
-        self._design, self._traits = teacher.design, teacher.traits
+        self._teacher, self._design, self._traits = teacher, teacher.design, teacher.traits
         self._width = teacher.fields * teacher.traits
         self._frequencies = zipf(teacher.values, exponent)
         self._network = TeacherNetwork(teacher.design, (teacher.values,) * teacher.fields)
@@ -136,10 +130,10 @@ class _Planting:
 
     def _draw_cross(self, block: str, fused: FloatArray, embedding: FloatArray) -> None:
         weight = self._rng.normal(size=self._width)
-        weight *= CROSS / (fused @ weight).std()
+        weight *= self._teacher.cross / (fused @ weight).std()
         crossed = (fused @ weight)[:, None] * embedding + fused
         self._weights[f"blocks.{block}.weight.weight"] = weight[None]
-        mean = FACTOR_MEAN * crossed.std(axis=0) if self._is_factor(block) else 0.0
+        mean = self._teacher.factor_mean * crossed.std(axis=0) if self._is_factor(block) else 0.0
         self._weights[f"blocks.{block}.bias"] = mean - crossed.mean(axis=0)
 
     def _draw_deep(self, block: str, fused: FloatArray, _embedding: FloatArray) -> None:
@@ -147,7 +141,7 @@ class _Planting:
         linear = fused @ turn.T
         turn /= linear.std(axis=0)[:, None]
         # Half of the rows pass the ReLU, or about two thirds where the mean of the factors counts.
-        bias = FACTOR_MEAN * self._is_factor(block) - (linear / linear.std(axis=0)).mean(axis=0)
+        bias = self._teacher.factor_mean * self._is_factor(block) - (linear / linear.std(axis=0)).mean(axis=0)
         self._set_linear(f"blocks.{block}.linear", turn, bias)
 
     def _draw_head(self, fused: FloatArray) -> None:

@@ -24,6 +24,8 @@ class Teacher:
         fields: number of fields.
         values: number of values of each field.
         traits: hidden numbers of each value, the width of the teacher's embedding.
+        factor_mean: mean of what a product multiplies, in its standard deviations.
+        cross: standard deviation of a cross's scalar ``w·f``: how much of a cross is crossing.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Teacher:
     fields: int = 8
     values: int = 12
     traits: int = 2
+    factor_mean: float = 0.5
+    cross: float = 0.3
 
     def at_levels(self, levels: int) -> FusionDesign:
         """The same function as a design of a space of another number of levels.

@@ -18,10 +18,11 @@ from nas_fusion.data.click_model import (
     column_names,
     synthetic_blocks,
 )
-from nas_fusion.data.planted import PlantedLog, is_planted, planted_auc
+from nas_fusion.data.planted import PlantedLog, planted_auc
 from nas_fusion.data.sources.cells import ArrowRows
 from nas_fusion.data.sources.source import Guess, Source
 from nas_fusion.errors import OptionError
+from nas_fusion.settings import is_planted
 
 GENERATOR_VERSION = 1
 """Raise when the generator changes, so that cached logs are not found again."""
