@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -50,7 +50,7 @@ class PlantedLog:
     """
 
     teacher: str = "product"
-    rows: int = 30_000
+    rows: int = 40_000
     seed: int = 0
     noise: float = 0.0
     zipf: float = 1.0
@@ -68,18 +68,23 @@ class PlantedLog:
             OptionError: the text has another form.
         """
         parts = text.removeprefix(PLANTED).split(":")[1:]
-        values: dict[str, str | int | float] = {}
-        if parts and "=" not in parts[0]:
-            values["teacher"] = parts.pop(0)
+        teacher = parts.pop(0) if parts and "=" not in parts[0] else cls.teacher
+        numbers: dict[str, int | float] = {}
         for part in parts:
             name, _, value = part.partition("=")
             number = READ[name].read(value) if name in READ else None
-            if number is None or name in values:
+            if number is None or name in numbers:
                 raise OptionError("data", planted_form(), text)
-            values[name] = number
-        if values.get("teacher", cls.teacher) not in TEACHERS:
+            numbers[name] = number
+        if teacher not in TEACHERS:
             raise OptionError("data", planted_form(), text)
-        return replace(cls(), **values)
+        return cls(
+            teacher,
+            rows=int(numbers.get("rows", cls.rows)),
+            seed=int(numbers.get("seed", cls.seed)),
+            noise=numbers.get("noise", cls.noise),
+            zipf=numbers.get("zipf", cls.zipf),
+        )
 
     @property
     def plan(self) -> Teacher:
