@@ -10,9 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from nas_fusion.data.sources.cells import ArrowRows, is_text
-from nas_fusion.data.sources.log_files import PartRules
-from nas_fusion.data.sources.source import Source
-from nas_fusion.errors import DataError
+from nas_fusion.data.sources.source import Source, WrappedSource
 
 REPEATED_SHARE = 0.5
 """Where there are at most so many different cells for each cell of the first batch, every batch's are written once."""
@@ -20,7 +18,7 @@ REPEATED_SHARE = 0.5
 logger = logging.getLogger("nas_fusion")
 
 
-class ParsedOnce(Source):
+class ParsedOnce(WrappedSource):
     """A log that is read several times, the same as `source` in every way but speed.
 
     Cutting a text into cells, and finding the different ones among them, takes longer than all that is done with them
@@ -35,23 +33,9 @@ class ParsedOnce(Source):
     """
 
     def __init__(self, source: Source, columns: Sequence[str], file: Path) -> None:
-        self._source, self._kept, self._file = source, tuple(columns), file
+        super().__init__(source)
+        self._kept, self._file = tuple(columns), file
         self._is_complete = False
-        self.name, self.kind, self.encoding_version = source.name, source.kind, source.encoding_version
-        self.columns, self.types, self.typed, self.rules = source.columns, source.types, source.typed, source.rules
-        self.guesses, self.expected_rows, self.told = source.guesses, source.expected_rows, source.told
-        self.label, self.counts_clicks, self.probability = source.label, source.counts_clicks, source.probability
-        self.not_fields, self.log_buckets = source.not_fields, source.log_buckets
-        self.infer_numbers = source.infer_numbers
-
-    @property
-    def for_parts(self) -> PartRules:
-        """What the log itself says."""
-        return self._source.for_parts
-
-    def digest(self) -> str:
-        """A hash of the text."""
-        return self._source.digest()
 
     def batches(self, columns: Sequence[str]) -> Iterator[ArrowRows]:
         """Read the rows, and keep them where nobody did.
@@ -66,18 +50,6 @@ class ParsedOnce(Source):
         else:
             for rows in self._written():
                 yield rows.select(list(columns))
-
-    def position(self, row: int) -> int:
-        """Where a user finds the 0-based `row` in the text."""
-        return self._source.position(row)
-
-    def place(self, row: int) -> str:
-        """The same in words."""
-        return self._source.place(row)
-
-    def error(self, message: str, *, row: int | None = None, column: str | None = None) -> DataError:
-        """The log's own error."""
-        return self._source.error(message, row=row, column=column)
 
     def _written(self) -> Iterator[ArrowRows]:
         """The rows as they come, written on the way as long as the disk has room."""

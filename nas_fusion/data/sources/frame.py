@@ -239,7 +239,7 @@ def _of_columns(columns: Mapping[str, object]) -> pa.Table:
     arrays = {}
     for name, cells in columns.items():
         try:
-            arrays[name] = pa.array(cells, from_pandas=True)
+            arrays[name] = _array(cells)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             what = f"cells that are no column ({str(error).splitlines()[0]})"
             raise DataError(what, path=MemorySource.name, column=str(name)) from error
@@ -249,6 +249,14 @@ def _of_columns(columns: Mapping[str, object]) -> pa.Table:
         odd = next(name for name, length in lengths.items() if length != rows)
         raise DataError(f"{lengths[odd]} cells, but {rows} in column {first!r}", path=MemorySource.name, column=odd)
     return pa.table(arrays)
+
+
+def _array(cells: object) -> pa.Array:
+    """Cells as Arrow has them; ids may need all of 64 bits, which Arrow does not try by itself."""
+    try:
+        return pa.array(cells, from_pandas=True)
+    except OverflowError:
+        return pa.array(cells, pa.uint64(), from_pandas=True)
 
 
 def _hashable(column: pd.Series) -> pd.Series:

@@ -35,7 +35,7 @@ def open_source(log: Log, options: DataOptions = DEFAULT_OPTIONS) -> Source:
         log: a file, a folder of part files, a pattern, or several of these (`find_files`); rows in memory
             (`frame_source`); or "synthetic", "synthetic:ROWS", "synthetic:ROWS:SEED", "synthetic:planted:TEACHER".
         options: name the format of a file ("auto" asks every format whether the file looks like it), and say how its
-            text is read.
+            text is read. A format may also be that of rows in memory or in Parquet, if it makes columns of others.
 
     Raises:
         DataError: no such file, an empty one, or one of another format.
@@ -46,7 +46,9 @@ def open_source(log: Log, options: DataOptions = DEFAULT_OPTIONS) -> Source:
         return drawn_source(log)
     if (files := _files(log)) is not None:
         return _open_files(files, find_files(files), options)
-    return frame_source(cast("Frame", log), options)
+    source = frame_source(cast("Frame", log), options)
+    named = reader_of(options.format).of_rows(source, options) if options.format != AUTO else None
+    return named or source
 
 
 def open_rows(rows: Log, columns: Collection[str], form: LogForm, options: DataOptions = DEFAULT_OPTIONS) -> Source:
@@ -71,8 +73,23 @@ def open_rows(rows: Log, columns: Collection[str], form: LogForm, options: DataO
     else:
         source = frame_source(cast("Frame", rows), options)
         source.rules = form.rules
+    source = _as_learnt(source, columns, form, options)
     check_columns(source, columns)
     return source
+
+
+def _as_learnt(source: Source, columns: Collection[str], form: LogForm, options: DataOptions) -> Source:
+    """Rows that have types, with columns that they lack and that the format of the model's log makes of others."""
+    if not source.typed or set(columns) <= set(source.columns) or form.format not in LOG_FORMATS.names():
+        return source
+    try:
+        made = reader_of(form.format).of_rows(source, options)
+    except DataError:
+        return source  # nor do they have what these are made of
+    if made is None:
+        return source
+    made.rules = form.rules
+    return made
 
 
 def check_columns(source: Source, columns: Collection[str]) -> None:
@@ -107,16 +124,41 @@ def _open_files(log: Files, files: Sequence[PartFile], options: DataOptions, wan
     form, columns = wanted or (None, None)
     named = _usual(files)
     head = FileHead(named.file, options, form=form)
-    if options.format != AUTO:
-        reader = reader_of(options.format)
-    else:
+    name = name_of_log(",".join(map(str, log)) if not isinstance(log, str | Path) else str(log))
+    if options.format == AUTO:
         reader = recognise(head) if wanted is None else _recognise_again(head, wanted)
+        return _parts(name, files, named, head, reader, columns)
+    reader = reader_of(options.format)
+    if not reader.magic and (marked := _by_mark(head)):  # a format of text is named, and the rows have types
+        made = reader.of_rows(_parts(name, files, named, head, marked, columns), options)
+        if made is None:
+            problem = f"this is {marked.kind}, and the format {options.format} is one of text: leave --format out"
+            raise DataError(problem, path=head.file.name)
+        return made
+    return _parts(name, files, named, head, reader, columns)
+
+
+def _by_mark(head: FileHead) -> type[FileSource] | None:
+    """The reader whose files begin with a mark as this one does; None if there is none."""
+    readers = map(reader_of, LOG_FORMATS.names())
+    return next((reader for reader in readers if reader.magic and head.magic.startswith(reader.magic)), None)
+
+
+def _parts(
+    name: str,
+    files: Sequence[PartFile],
+    named: PartFile,
+    head: FileHead,
+    reader: type[FileSource],
+    columns: Collection[str] | None,
+) -> Source:
+    """The parts of a log, all read by one reader; `head` is the beginning of the one, `named`, that told which."""
     if len(files) == 1 and not named.keys:
         return reader(head)
+    options, form = head.options, head.form
     leader = named if reader.magic else _with_usual_header(files, options)
     first = reader(FileHead(leader.file, options, form=form))
     others = {file: reader(FileHead(file.file, options, first.for_parts, form)) for file in files if file is not leader}
-    name = name_of_log(",".join(map(str, log)) if not isinstance(log, str | Path) else str(log))
     return PartedSource(name, [Part(others.get(file, first), file.keys) for file in files], columns)
 
 

@@ -14,6 +14,7 @@ from nas_fusion.data.sources.cells import COMMON_MARKS, COMMON_RULES, ArrowRows,
 from nas_fusion.data.sources.log_files import FileHead, LogForm, PartRules
 from nas_fusion.errors import DataError
 from nas_fusion.log_formats import AUTO
+from nas_fusion.settings import DataOptions
 
 ANY_TEXT = "csv"
 """The format that any text may be of, so that taking a text for it is no guess worth mentioning."""
@@ -140,6 +141,44 @@ class Source(ABC):
         return DataError(message, path=self.name, row=place, column=column)
 
 
+class WrappedSource(Source):
+    """A log that is another one in every way, but for what a subclass changes.
+
+    Args:
+        source: the other one; `batches` is left to the subclass.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.name, self.kind, self.encoding_version = source.name, source.kind, source.encoding_version
+        self.columns, self.types, self.typed, self.rules = source.columns, source.types, source.typed, source.rules
+        self.guesses, self.expected_rows, self.told = source.guesses, source.expected_rows, source.told
+        self.label, self.counts_clicks, self.probability = source.label, source.counts_clicks, source.probability
+        self.not_fields, self.log_buckets = source.not_fields, source.log_buckets
+        self.infer_numbers = source.infer_numbers
+
+    @property
+    def for_parts(self) -> PartRules:
+        """What the other one says."""
+        return self._source.for_parts
+
+    def digest(self) -> str:
+        """The other one's."""
+        return self._source.digest()
+
+    def position(self, row: int) -> int:
+        """Where a user finds the 0-based `row`."""
+        return self._source.position(row)
+
+    def place(self, row: int) -> str:
+        """The same in words."""
+        return self._source.place(row)
+
+    def error(self, message: str, *, row: int | None = None, column: str | None = None) -> DataError:
+        """The other one's error."""
+        return self._source.error(message, row=row, column=column)
+
+
 class FileSource(Source):
     """A log in one file, or one part of a log: what a format is registered with (`nas_fusion.data.sources.readers`).
 
@@ -178,6 +217,22 @@ class FileSource(Source):
         if cls.magic:  # a file with a mark is read as it lies on the disk, never decompressed
             return head.suffix in cls.suffixes or head.magic.startswith(cls.magic)
         return head.plain_suffix in cls.suffixes
+
+    @classmethod
+    def of_rows(cls, source: Source, options: DataOptions) -> Source | None:
+        """A log of this format that came as something else, with what the format makes of its columns.
+
+        Args:
+            source: rows that have types: a frame, Parquet.
+            options: say which texts are missing values.
+
+        Returns:
+            None if this format is one of text only.
+
+        Raises:
+            DataError: the rows are not of this format.
+        """
+        return None
 
     def digest(self) -> str:
         """A hash of the file's content and size."""

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from nas_fusion.data import DataOptions, EncodedDataset, FieldKind, prepare
+from nas_fusion.data import DataOptions, EncodedDataset, FieldKind, open_rows, prepare
 from nas_fusion.data.sources import FileHead, Source, open_source
 from nas_fusion.data.sources.readers import recognise
+from nas_fusion.errors import DataError
 
 Sample = Callable[[str], Path]
 Write = Callable[[str, str], Path]
@@ -159,6 +161,79 @@ def test_avazu_hour_becomes_three_fields(write: Write, cache: Path) -> None:
     assert set(data.vocabulary("hour_of_day")) == {"0", "23"}
     assert set(data.vocabulary("weekday")) == {"5", "0"}
     assert set(data.vocabulary("is_weekend")) == {"0", "1"}
+
+
+def avazu(rows: int = 400) -> pd.DataFrame:
+    """Hours from Friday, 2014-10-24, 0:00 on; numbers are numbers."""
+    k = np.arange(rows)
+    hours = 14_102_400 + k // 24 % 6 * 100 + k % 24
+    ids = {"id": k + 10**9, "click": (k * 7 % 5 == 0).astype(int), "hour": hours, "C1": 1005 + k % 4}
+    return pd.DataFrame({**ids, "site_id": [f"{j * 2654435761 % 2**32:08x}" for j in k % 17]})
+
+
+def with_times(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(hour=pd.to_datetime(frame["hour"].astype(str), format="%y%m%d%H"))
+
+
+AVAZU_FRAMES: dict[str, Callable[[pd.DataFrame], object]] = {
+    "numbers": lambda frame: frame,
+    "texts": lambda frame: frame.astype(str).assign(click=frame["click"]),
+    "floats": lambda frame: frame.assign(hour=frame["hour"].astype(float)),
+    "categories": lambda frame: frame.astype({"hour": "category"}),
+    "times": with_times,
+    "arrow": pa.Table.from_pandas,
+}
+
+
+@pytest.mark.parametrize("form", AVAZU_FRAMES)
+@pytest.mark.parametrize("split", ["random:8:1:1", "time:hour"])
+def test_avazu_in_frames_is_what_it_is_as_text(form: str, split: str, write: Write, cache: Path) -> None:
+    options = DataOptions(format="avazu", split=split, min_count=1)
+    text = prepare(write("log.csv", avazu().to_csv(index=False)), options, cache=cache)
+    data = prepare(AVAZU_FRAMES[form](avazu()), options, cache=cache)
+    same_rows(data, text)
+    rows_of_one = open_rows(avazu().iloc[0].to_dict(), data.encoding().columns, data.log_form, DataOptions())
+    assert set(data.encoding().columns) <= set(rows_of_one.columns)
+
+
+def same_rows(data: EncodedDataset, expected: EncodedDataset) -> None:
+    assert [f.name for f in data.schema.fields] == ["hour_of_day", "weekday", "is_weekend", "C1", "site_id"]
+    assert data.schema == expected.schema
+    for name in ("hour_of_day", "weekday", "is_weekend", "C1", "site_id"):
+        assert data.vocabulary(name) == expected.vocabulary(name)
+    for split in ("train", "valid", "test"):
+        np.testing.assert_array_equal(getattr(data, split).ids, getattr(expected, split).ids)
+        np.testing.assert_array_equal(getattr(data, split).labels, getattr(expected, split).labels)
+
+
+def test_avazu_in_parquet_is_what_it_is_as_text(write: Write, tmp_path: Path, cache: Path) -> None:
+    options = DataOptions(format="avazu", min_count=1)
+    text = prepare(write("log.csv", avazu().to_csv(index=False)), options, cache=cache)
+    avazu().to_parquet(tmp_path / "log.parquet", index=False)
+    same_rows(prepare(tmp_path / "log.parquet", options, cache=cache), text)
+    (tmp_path / "parts").mkdir()
+    for part in range(2):
+        avazu()[part * 200 : part * 200 + 200].to_parquet(tmp_path / "parts" / f"{part}.parquet", index=False)
+    same_rows(prepare(tmp_path / "parts", options, cache=cache), text)
+    with pytest.raises(DataError, match="this is parquet, and the format criteo is one of text"):
+        prepare(tmp_path / "log.parquet", DataOptions(format="criteo"), cache=cache)
+
+
+@pytest.mark.parametrize(
+    ("hours", "message"),
+    [
+        ([14102124, 14102100], "line 1, column 'hour': expected a time YYMMDDHH, found '14102124'"),
+        ([14102100.0, 14102100.5], "line 2, column 'hour': expected a time YYMMDDHH, found 14102100.5"),
+        (["14102100", "later"], "line 2, column 'hour': expected a time YYMMDDHH, found 'later'"),
+    ],
+)
+def test_an_hour_of_a_frame_that_is_none_is_named(hours: list[object], message: str, cache: Path) -> None:
+    filled = [*hours, *hours[:1] * 58]
+    frame = pd.DataFrame({"click": [0, 1] * 30, "hour": filled, "C1": range(60)})
+    with pytest.raises(DataError, match=message):
+        prepare(frame, DataOptions(format="avazu"), cache=cache)
+    with pytest.raises(DataError, match="an Avazu log has a column 'hour'; columns are click, C1"):
+        prepare(frame.drop(columns="hour"), DataOptions(format="avazu"), cache=cache)
 
 
 def test_avazu_can_be_split_by_its_hour(write: Write, cache: Path) -> None:

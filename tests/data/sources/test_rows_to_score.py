@@ -127,6 +127,22 @@ def test_published_formats_without_their_labels(name: str, cut: int, sample: Sam
         prepare(new, cache=cache)
 
 
+def test_rows_of_avazu_in_any_form_have_its_time_columns(sample: Sample, cache: Path) -> None:
+    log = cache.parent / "log.csv"
+    log.write_text("\n".join(sample("avazu_8k.csv").read_text().splitlines()[:2000]) + "\n")
+    data = prepare(log, cache=cache)
+    expected = encoded(data, log)
+    frame = pd.read_csv(log).drop(columns="click")
+    the_same(encoded(data, frame[frame.columns[::-1]]), expected)
+    frame.to_parquet(cache.parent / "new.parquet", index=False)
+    the_same(encoded(data, cache.parent / "new.parquet"), expected)
+    the_same(encoded(data, frame.iloc[7].to_dict()), expected.part(slice(7, 8)))
+    made = encoded(data, frame.drop(columns="hour").assign(hour_of_day=0, weekday=1, is_weekend=0))
+    assert (made.ids[:, 3:] == expected.ids[:, 3:]).sum() > 0
+    with pytest.raises(DataError, match="the rows lack 3 columns: 'hour_of_day', 'weekday', 'is_weekend'"):
+        encoded(data, frame.drop(columns="hour"))
+
+
 def svm(rows: Iterable[int], *, labelled: bool) -> str:
     return "".join(f"{f'{k % 2} ' if labelled else ''}{k % 5}:1 7:{k % 3 / 2} {100 + k % 11}:1\n" for k in rows)
 
