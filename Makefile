@@ -21,10 +21,10 @@ HEAD_STARTS := head-start-0 head-start-1 head-start-2
 # package, and each worker every test, anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-# A process more than there are cores (nine at most), since tests wait for servers, browsers and processes, too; each with
-# one thread: two with two threads each take many times as long as soon as a core is busy. A file stays in one process,
-# which makes its studies once.
-PROCESSES := $(shell getconf _NPROCESSORS_ONLN | awk '{print ($$1 < 8 ? $$1 : 8) + 1}')
+# Two processes more than there are cores (ten at most), since tests wait for servers, browsers and processes, too: three on
+# two cores left a fifth of them idle. Each has one thread: two with two threads each take many times as long as soon as a
+# core is busy. A file stays in one process, which makes its studies once.
+PROCESSES := $(shell getconf _NPROCESSORS_ONLN | awk '{print ($$1 < 8 ? $$1 : 8) + 2}')
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # The types, in one process, are checked beside the tests.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs 2

@@ -20,7 +20,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from unittest.mock import patch
 
-from tests.short_timings import shorten
+from tests.short_timings import seldom_look_for_garbage, shorten
 
 IMPORTED = ["nas_fusion.cli", "nas_fusion.studies", "nas_fusion.report", "nas_fusion.optfusion", "nas_fusion.baselines"]
 NASFUSION = "import sys; from nas_fusion.cli import main; main(sys.argv[1:])"
@@ -130,6 +130,7 @@ def become(arguments: Sequence[str], folder: Path, environment: Mapping[str, str
         os.dup2(stream, number)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
     sys.argv = ["-c", *arguments]
+    seldom_look_for_garbage()
 
 
 def _run(code: str, arguments: list[str], folder: Path, environment: dict[str, str], path: str) -> None:

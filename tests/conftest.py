@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -13,12 +14,13 @@ import pytest
 
 from tests.checked_shapes import check_shapes
 from tests.command_process import PATIENCE_SECONDS
-from tests.short_timings import shorten
+from tests.short_timings import seldom_look_for_garbage, shorten
 
 # Before torch is imported, and for child processes: the tests' models are too small for more threads, and several
 # processes with two threads each take many times as long as soon as a core is busy.
 os.environ["OMP_NUM_THREADS"] = "1"
 check_shapes()
+seldom_look_for_garbage()
 # A shell that starts the tests in the background, or nohup, has both ignored, and every process of the tests with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -43,6 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """What is imported now stays until the end: no search for garbage looks at it again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -129,20 +129,23 @@ def run(*arguments: str | bytes, cwd: Path, **environment: str) -> subprocess.Co
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
-        {"PYTHONIOENCODING": "ascii:strict"},
-        {"PYTHONIOENCODING": "latin-1", "TERM": "dumb", "NO_COLOR": "1"},
-    ],
-    ids=["C", "ascii", "latin-1"],
-)
-def test_a_command_in_another_encoding(environment: dict[str, str], tmp_path: Path) -> None:
-    done = run("data", "--data", "synthetic:500", cwd=tmp_path, **environment)
+def test_a_command_in_a_locale_without_an_encoding(tmp_path: Path) -> None:
+    done = run("data", "--data", "synthetic:500", cwd=tmp_path, LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
     assert done.returncode == 0, done.stderr
     assert b"Fields of" in done.stdout
     assert b"\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_command_in_another_encoding(encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"TERM": "dumb", "NO_COLOR": "1", "NASFUSION_CACHE": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    out, error = streams(monkeypatch, encoding)
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "--data", "synthetic:500"])
+    assert ended.value.code == 0, error.getvalue()
+    assert "Fields of" in out.getvalue().decode(encoding)
+    assert b"\x1b" not in out.getvalue()
 
 
 def test_a_file_s_name_that_is_not_utf_8(tmp_path: Path) -> None:

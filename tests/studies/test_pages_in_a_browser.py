@@ -58,6 +58,13 @@ def finished(process: tuple[CommandProcess, StudyFolder]) -> StudyFolder:
     return process[1]
 
 
+@pytest.fixture(scope="module")
+def pages_of_the_finished(finished: StudyFolder) -> Iterator[str]:
+    """NNI's web UI, which several tests look at."""
+    with web_ui(finished.nni) as address:
+        yield address
+
+
 def wait_for_text(page: Any, text: str) -> None:
     """Wait for a text whose words may stand in several elements."""
     page.wait_for_function("text => document.body.innerText.split(/\\s+/).join(' ').includes(text)", arg=text)
@@ -81,30 +88,28 @@ def test_a_running_comparison(process: tuple[CommandProcess, StudyFolder], page:
     assert running.returncode is None, "it ended before anybody had looked"
 
 
-def test_overview_of_a_finished_comparison(finished: StudyFolder, page: Any) -> None:
+def test_overview_of_a_finished_comparison(finished: StudyFolder, pages_of_the_finished: str, page: Any) -> None:
     results = pd.read_csv(finished.results)
     trials = 2 * 3 + 2 * 1 + CELLS  # candidates, searches, re-trainings
-    with web_ui(finished.nni) as address:
-        page.goto(f"{address}/oview")
-        best = results[["valid_auc", "search_valid_auc"]].max().max()
-        wait_for_text(page, f"{best:.6f} Best metric")
-        wait_for_text(page, f"Succeeded {trials} {trials}/99999")
+    page.goto(f"{pages_of_the_finished}/oview")
+    best = results[["valid_auc", "search_valid_auc"]].max().max()
+    wait_for_text(page, f"{best:.6f} Best metric")
+    wait_for_text(page, f"Succeeded {trials} {trials}/99999")
 
 
-def test_axes_and_curves_of_a_finished_comparison(finished: StudyFolder, page: Any) -> None:
-    with web_ui(finished.nni) as address:
-        page.goto(f"{address}/detail")
-        page.get_by_text("Hyper-parameter", exact=True).click()
-        page.locator("svg text", has_text="connections").first.wait_for()
-        axes = page.locator(".parcoords .dimension > .axis > text.label").all_text_contents()
-        blocks = ["cross1", "deep1", "output"]
-        metrics = ["default", "test_auc", "test_logloss", "at_chance"]
-        assert axes == ["connections", "phase", "strategy", *blocks, *metrics]
-        boxes = [label.bounding_box() for label in page.locator(".parcoords text.label").all()]
-        assert all(a["x"] + a["width"] <= b["x"] for a, b in pairwise(boxes)), "a name covers another"
-        assert page.get_by_text(re.compile("^optfusion_hard_")).count() == 2 + 1 + 1, "its searches and re-trainings"
-        page.get_by_text("Intermediate result", exact=True).click()
-        page.locator("canvas").first.wait_for()
+def test_axes_and_curves_of_a_finished_comparison(pages_of_the_finished: str, page: Any) -> None:
+    page.goto(f"{pages_of_the_finished}/detail")
+    page.get_by_text("Hyper-parameter", exact=True).click()
+    page.locator("svg text", has_text="connections").first.wait_for()
+    axes = page.locator(".parcoords .dimension > .axis > text.label").all_text_contents()
+    blocks = ["cross1", "deep1", "output"]
+    metrics = ["default", "test_auc", "test_logloss", "at_chance"]
+    assert axes == ["connections", "phase", "strategy", *blocks, *metrics]
+    boxes = [label.bounding_box() for label in page.locator(".parcoords text.label").all()]
+    assert all(a["x"] + a["width"] <= b["x"] for a, b in pairwise(boxes)), "a name covers another"
+    assert page.get_by_text(re.compile("^optfusion_hard_")).count() == 2 + 1 + 1, "its searches and re-trainings"
+    page.get_by_text("Intermediate result", exact=True).click()
+    page.locator("canvas").first.wait_for()
 
 
 def test_optunas_dashboard_of_a_finished_comparison(finished: StudyFolder, page: Any) -> None:
