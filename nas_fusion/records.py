@@ -286,6 +286,38 @@ class ChosenRecipe:
 
 
 @dataclass(frozen=True)
+class TunedFamily:
+    """What a time limit's rest was spent on: the trials of one strategy with other hyperparameters.
+
+    Args:
+        strategy: registered name.
+        trials: how many, the defaults, those that were given up and those that failed included.
+        behind: how many were given up early, since they could not win.
+        failed: how many could not be trained.
+        seconds: of all of them.
+        folds: on how many divisions of the training and validation rows the scores below were measured.
+        defaults: mean score of the defaults: validation AUC, or what else validation chooses by (a logloss with a
+            minus).
+        best: of the best other values; None if no trial came to its end.
+        values: those that are better than the defaults by more than the noise; empty if there are none.
+        noise: standard error of a difference of two such scores.
+        is_better: whether there are such values.
+    """
+
+    strategy: str
+    trials: int
+    behind: int
+    failed: int
+    seconds: float
+    folds: int
+    defaults: float
+    best: float | None
+    values: Mapping[str, Any]
+    noise: float
+    is_better: bool
+
+
+@dataclass(frozen=True)
 class ComparisonInfo:
     """What was compared on what, for the table and the report.
 
@@ -309,6 +341,8 @@ class ComparisonInfo:
         left_out: the cells that a time limit left out, and why.
         time_limit: seconds that the comparison might take when it was last run; None without a limit.
         teacher: of a planted log, the design from which its clicks were drawn, in words.
+        tuned: what a time limit's rest was spent on, the best first; of `fit` alone.
+        spent: seconds of the last run by what they were spent on; of `fit` alone.
     """
 
     data: str
@@ -330,6 +364,8 @@ class ComparisonInfo:
     left_out: tuple[FailedCell, ...] = ()
     time_limit: float | None = None
     teacher: str | None = None
+    tuned: tuple[TunedFamily, ...] = ()
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def fixed_reference(self) -> str | None:
@@ -362,9 +398,11 @@ class ComparisonInfo:
                 tuple(FailedCell(**cell) for cell in content.pop(name, ())) for name in ("failures", "left_out")
             )
             recipe = content.pop("recipe", None)
+            tuned = tuple(TunedFamily(**one) for one in content.pop("tuned", ()))
             return cls(
                 rows=(train, valid, test), seeds=tuple(content.pop("seeds")), failures=failures, left_out=left_out,
-                recipe=None if recipe is None else ChosenRecipe.from_dict(recipe), **content,
+                recipe=None if recipe is None else ChosenRecipe.from_dict(recipe), tuned=tuned,
+                **content,
             )  # fmt: skip
         except StudyError:
             raise

@@ -43,6 +43,24 @@ LIGHTGBM_METRICS = {"auc": "auc", "logloss": "binary_logloss", GAUC: "None"}
 CATBOOST_METRICS = {"auc": "AUC", "logloss": "Logloss"}
 """What the libraries call what validation chooses by; AUC within groups neither of them has for classification."""
 
+LIGHTGBM: Mapping[str, float] = {
+    "lambda_l2": 0.0,
+    "feature_fraction": 1.0,
+    "bagging_fraction": 1.0,
+    "cat_smooth": 10.0,
+    "cat_l2": 10.0,
+}
+CATBOOST: Mapping[str, float] = {
+    "l2_leaf_reg": 3.0,
+    "random_strength": 1.0,
+    "subsample": 0.8,
+    "rsm": 1.0,
+    "one_hot_max_size": 2,
+    "max_ctr_complexity": 0,
+}
+"""Parameters by the libraries' own names. They are passed on where they differ from these values, which stand for what
+a library does when nothing is said."""
+
 LEAVES = "num_leaves="
 """Before the number of leaves of every tree, in LightGBM's file."""
 
@@ -134,6 +152,8 @@ def fit_lightgbm(architecture: Architecture, data: SearchData, config: TrainConf
         "learning_rate": settings["learning_rate"],
         "num_leaves": settings["num_leaves"],
         "min_data_in_leaf": settings["min_data_in_leaf"],
+        **_said(settings, LIGHTGBM),
+        **({"bagging_freq": 1} if "bagging_fraction" in _said(settings, LIGHTGBM) else {}),
         "seed": config.seed,
         "deterministic": True,
         "force_row_wise": True,
@@ -174,6 +194,7 @@ def fit_catboost(architecture: Architecture, data: SearchData, config: TrainConf
             iterations=settings["rounds"],
             depth=settings["depth"],
             **rate,
+            **_said(settings, CATBOOST),
             eval_metric=CATBOOST_METRICS.get(config.select) or CatBoostGauc(data.valid),
             random_seed=config.seed,
             od_type="Iter",
@@ -193,6 +214,11 @@ def fit_catboost(architecture: Architecture, data: SearchData, config: TrainConf
     rounds = _rounds({"validation": model.get_evals_result()["validation"]})
     leaves = int(np.sum(model.get_tree_leaf_counts()))
     return CatBoostTrees(columns, content, rounds, leaves).ended_of(settings["rounds"])
+
+
+def _said(settings: Mapping[str, Any], unsaid: Mapping[str, float]) -> dict[str, Any]:
+    """The settings that say something else than nothing."""
+    return {name: settings[name] for name, value in unsaid.items() if settings.get(name, value) != value}
 
 
 def _rounds(told: Mapping[str, Mapping[str, Sequence[float]]]) -> int:

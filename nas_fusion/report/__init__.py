@@ -29,6 +29,7 @@ from nas_fusion.report.pages.html_page import write_report, write_suite_report
 from nas_fusion.report.pages.latex_table import latex_suite_table, latex_table
 from nas_fusion.report.pages.markdown_page import write_markdown_report, write_suite_markdown
 from nas_fusion.report.pages.terminal_tables import comparison_caption, comparison_tables
+from nas_fusion.report.pages.tuned_words import spent_words, tuned_words
 
 __all__ = [
     "AT_CHANCE",
@@ -63,9 +64,11 @@ __all__ = [
     "left_out_words",
     "report_model",
     "results_frame",
+    "spent_words",
     "summarise",
     "summary_frame",
     "terminal_text",
+    "tuned_words",
     "write_markdown_report",
     "write_report",
     "write_results_csv",

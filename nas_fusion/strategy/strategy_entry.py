@@ -79,6 +79,8 @@ class StrategyEntry:
         bounds: what a hyperparameter may be: within a `nas_fusion.bounds.Bound`, or one of a few words; one that is not
             named here may be anything of its default's type.
         distributions: returns the Optuna distributions of the hyperparameters.
+        starts: hyperparameters, inside these distributions, that are worth a trial before anything is proposed; the
+            best guess first. What one does not name has its default.
         in_all: whether ``--strategies all`` includes it.
         mode: re-train hard or soft.
         shares_search_with: the entry whose search this one uses (OptFusion soft uses OptFusion's).
@@ -111,6 +113,7 @@ class StrategyEntry:
     build: Callable[..., Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     distributions: Callable[[], Mapping[str, BaseDistribution]] = dict
+    starts: tuple[Mapping[str, Any], ...] = ()
     bounds: Mapping[str, Rule] = field(default_factory=dict)
     in_all: bool = True
     mode: Mode = "hard"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from nas_fusion.architecture import Found
 from nas_fusion.records import CellRecord
@@ -77,12 +78,49 @@ def run_cell(
         kept = find_design(assembly, watched, folder)
         retrained, predictions, test = _retrain_and_test(assembly, watched, kept.outcome)
     record = cell_record(assembly, job, kept, retrained, test, test_figures, tuned)
-    with new_folder(folder.cell(strategy, seed)) as place:
-        write_cell_model(place / MODEL, folder, assembly, job, kept.outcome, retrained, test)
-        if assembly.settings.predictions:
-            write_predictions(place / PREDICTIONS, predictions, assembly.dataset.test.rows)
-        write_cell(place, record)
+    _write(folder.cell(strategy, seed), assembly, folder, job, Trained(kept, retrained), record, predictions, test)
     return record
+
+
+def write_trained(
+    place: Path, assembly: Assembly, folder: StudyFolder, job: Job, trained: Trained, tuned: TuningResult
+) -> CellRecord:
+    """Test a model that a tuning has trained, and write it as a cell is written.
+
+    Args:
+        place: the folder that it gets; an older one is replaced.
+        assembly: of the study.
+        folder: where the encoding is kept that all models of the study share.
+        job: that trained it.
+        trained: the model.
+        tuned: its hyperparameters, and how they came about.
+
+    Raises:
+        NasFusionError: whatever ends a test.
+        WriteError: the folder cannot be written.
+    """
+    predictions = predictions_of(trained.retrained.model, assembly.dataset.test, job.task.config)
+    test = metrics_of(predictions)
+    record = cell_record(assembly, job, trained.kept, trained.retrained, test, {}, tuned)
+    _write(place, assembly, folder, job, trained, record, predictions, test)
+    return record
+
+
+def _write(
+    place: Path,
+    assembly: Assembly,
+    folder: StudyFolder,
+    job: Job,
+    trained: Trained,
+    record: CellRecord,
+    predictions: Predictions,
+    test: Metrics,
+) -> None:
+    with new_folder(place) as new:
+        write_cell_model(new / MODEL, folder, assembly, job, trained.kept.outcome, trained.retrained, test)
+        if assembly.settings.predictions:
+            write_predictions(new / PREDICTIONS, predictions, assembly.dataset.test.rows)
+        write_cell(new, record)
 
 
 def search_and_retrain(assembly: Assembly, job: Job, listener: Callable[[EpochRecord], None] | None = None) -> Trained:

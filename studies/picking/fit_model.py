@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NothingFinishedError
-from nas_fusion.records import CellRecord, ChosenRecipe, FailedCell
+from nas_fusion.records import CellRecord, ChosenRecipe, FailedCell, TunedFamily
 from nas_fusion.report import chosen_html, chosen_page, duration
 from nas_fusion.settings import ComparisonSettings, RunSettings
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.finished_cells import CellListener, FinishedCells
 from nas_fusion.studies.nni_views import recording
 from nas_fusion.studies.picking.model_place import check_out, put_model
+from nas_fusion.studies.picking.tuned_model import tuned_model
+from nas_fusion.studies.picking.tuning_wave import TuningWave
 from nas_fusion.studies.picking.waves import NOT_NEEDED, SHARES, Waves
 from nas_fusion.studies.queue.cell_book import Cell, CellBook
 from nas_fusion.studies.queue.cell_loop import run_cells
@@ -41,17 +43,21 @@ from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_checks import check_study, processes_for
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.study_info import comparison_info
+from nas_fusion.studies.timing.forecast import CELL_SECONDS
 from nas_fusion.studies.timing.foresight import after_sweep, foreseen
 from nas_fusion.studies.timing.schedule import Schedule
 from nas_fusion.studies.timing.total_bar import TotalBar
 from nas_fusion.system.deadline import Deadline, TimeIsUp, until
 from nas_fusion.system.files import write_text
 
-SWEEP_SHARE = 0.2
-"""Of the time that is left behind boosted trees, so much may choosing the recipe take."""
+SWEEP_SHARE = 0.15
+"""Of the time that is left behind boosted trees, so much may choosing the recipe take; tuning looks closer."""
 
 LAST_SHARE, LAST_SECONDS = 0.03, 5.0
 """Of a time limit, so much is kept for writing the model and its page."""
+
+TUNED = ", tuned"
+"""Behind a strategy's name where a page tells of its tuned model beside its others."""
 
 logger = logging.getLogger("nas_fusion")
 
@@ -63,11 +69,13 @@ class Fitted:
     Args:
         model: the folder of the model; `nas_fusion.load` opens it.
         study: everything that was tried.
-        chosen: the cell whose model that is.
+        chosen: the cell whose model that is; with a tuned strategy, a record like one, which is none of `records`.
         records: every finished cell.
         left_out: the cells for which there was no time, or that were not needed, and why.
         failures: the cells that could not be computed, and why.
         seconds: that it took.
+        tuned: what was tuned in the time that was left, the best first.
+        spent: seconds by what they were spent on.
     """
 
     model: Path
@@ -77,6 +85,13 @@ class Fitted:
     left_out: tuple[FailedCell, ...]
     failures: tuple[FailedCell, ...]
     seconds: float
+    tuned: tuple[TunedFamily, ...] = ()
+    spent: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether the model has other hyperparameters than the strategy's cells."""
+        return self.chosen not in self.records
 
 
 def fit(
@@ -96,9 +111,11 @@ def fit(
     """Try what may be good within a time limit, and put the model that is best on validation rows into a folder.
 
     First what one would pick instead of a network (logistic regression, boosted trees); then a recipe is chosen, and
-    hand-made models, the quickest first, and searches are tried with one seed; the best few get further seeds. The
-    strategy with the best mean on validation is chosen, and of its models the best. Whatever was tried stays in the
-    study folder: the same call again goes on there, with another limit if it has one.
+    hand-made models, the quickest first, and searches are tried with one seed. Without a limit the best few get further
+    seeds, the strategy with the best mean on validation is chosen, and of its models the best. Within a limit the rest
+    of the time goes into tuning what may still win (`TuningWave`), and the choice is made by what that has found.
+    Whatever was tried stays in the study folder: the same call again goes on there, with another limit if it has one.
+    With a limit the result depends on the clock, also with the same seeds.
 
     Args:
         settings: what may be tried: its strategies, and the most seeds that any of them gets; see `fit_settings`.
@@ -136,22 +153,53 @@ def fit(
         for cell in table.lost():
             book.repeat(cell)
         picking = Picking(place, book, table, deadline, processes, say or (lambda line: None), sweep_listener)
-        chosen = picking.run()
+        choice = picking.run()
         left_out, records = picking.left_out(), tuple(table.in_order())
         failures = table.without_record(left_out)
-        if chosen is None:
+        if choice is None:
             raise NothingFinishedError(failures or left_out)
-        info = replace(table.info, failures=failures, left_out=left_out, time_limit=time_limit, ended=True)
+        tuned, spent = picking.tuned(), picking.spent
+        info = replace(
+            table.info, failures=failures, left_out=left_out, time_limit=time_limit, ended=True, tuned=tuned,
+            spent=spent,
+        )  # fmt: skip
         write_text(folder.comparison, info.to_json() + "\n")
-        order = picking.waves.standings()
-        page = chosen_page(chosen, records, info, str(target), deadline.elapsed, order)
-        put_model(folder.cell(chosen.strategy, chosen.seed), target, chosen_html(page))
-    return Fitted(target, folder, chosen, records, left_out, failures, deadline.elapsed)
+        page = chosen_page(*choice.told(records), info, str(target), deadline.elapsed, choice.order)
+        put_model(choice.place, target, chosen_html(page))
+    return Fitted(target, folder, choice.record, records, left_out, failures, deadline.elapsed, tuned, spent)
 
 
 def study_of(out: str | Path) -> Path:
     """The study folder of a model whose user names none."""
     return Path(out).with_name(f"{Path(out).name}-study")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model that is taken.
+
+    Args:
+        record: of it.
+        place: the folder of its cell.
+        order: strategies that were compared in the end, the best first, by the names that the page has for them.
+        is_tuned: whether it has other hyperparameters than the cells.
+    """
+
+    record: CellRecord
+    place: Path
+    order: Sequence[str]
+    is_tuned: bool = False
+
+    def told(self, records: Sequence[CellRecord]) -> tuple[CellRecord, Sequence[CellRecord]]:
+        """What the page tells of: the model, and everything with it.
+
+        Args:
+            records: of all cells.
+        """
+        if not self.is_tuned:
+            return self.record, records
+        own = replace(self.record, strategy=self.record.strategy + TUNED)
+        return own, (own, *records)
 
 
 @dataclass
@@ -181,10 +229,13 @@ class Picking:
         settings = self.place.assembly.settings
         self.schedule = Schedule(foreseen(self.place, self.processes, self.deadline), sooner, self.processes)
         self.bar = TotalBar(self.place.surroundings.console)
+        self.asked = settings
+        self.wave: TuningWave | None = None
+        self.spent: dict[str, float] = {}
         self.waves = Waves(self.book, self.schedule, self._compute, self.table.in_order, settings.recipe.select)
 
-    def run(self) -> CellRecord | None:
-        """Spend the time; the cell whose model is chosen, None if none is finished."""
+    def run(self) -> Choice | None:
+        """Spend the time; the model that is taken, None if none is finished."""
         try:
             with self.bar.drawn(), until(self.schedule.deadline):
                 self._look()
@@ -194,6 +245,10 @@ class Picking:
         self.book.leave_out(self.book.waiting())
         self.table.collect()
         return self._best()
+
+    def tuned(self) -> tuple[TunedFamily, ...]:
+        """What was tuned, the best first."""
+        return () if self.wave is None else self.wave.told()
 
     def left_out(self) -> tuple[FailedCell, ...]:
         """The cells that were not tried, and why, in the order of the table."""
@@ -211,15 +266,39 @@ class Picking:
 
     def _spend(self) -> None:
         entries = list(self.place.assembly.entries.values())
-        self._wave(
-            "what one would pick instead of a network", [e for e in entries if e.fit_model is not None], "general"
-        )
-        self._settle()
-        rest = [e for e in entries if e.fit_model is None]
-        self._wave("hand-made models", [e for e in rest if e.kind == "reference"], "hand-made")
-        self._wave("searches", [e for e in rest if e.kind != "reference"], "searches")
+        whole, rest = ([e for e in entries if (e.fit_model is not None) == is_whole] for is_whole in (True, False))
+        with self._spending("no networks"):
+            self._wave("what one would pick instead of a network", whole, "general")
+        with self._spending("the recipe"):
+            self._settle()
+        with self._spending("hand-made models"):
+            self._wave("hand-made models", [e for e in rest if e.kind == "reference"], "hand-made")
+        with self._spending("searches"):
+            self._wave("searches", [e for e in rest if e.kind != "reference"], "searches")
+        if self.deadline.is_set:
+            with self._spending("tuning"):
+                self._tune()
+            return
         self.say("further seeds of the best few")
-        self.waves.further_seeds(self._seeds)
+        with self._spending("further seeds"):
+            self.waves.further_seeds(self._seeds)
+
+    def _tune(self) -> None:
+        """Tune what may still win until the time is up."""
+        first = [record for record in self.table.in_order() if record.seed == self._seeds[0]]
+        if first:
+            before = self.schedule.deadline.sooner(CELL_SECONDS)
+            self.wave = TuningWave(self.place, self.asked, first, self.waves.rank, before, self.say)
+            with until(before):
+                self.wave.run()
+
+    @contextmanager
+    def _spending(self, what: str) -> Iterator[None]:
+        start = self.deadline.elapsed
+        try:
+            yield
+        finally:
+            self.spent[what] = self.deadline.elapsed - start
 
     def _wave(self, what: str, entries: list[StrategyEntry], share: str) -> None:
         if entries:
@@ -280,10 +359,27 @@ class Picking:
         with local_workers(count, self.place.folder.storage_url, self.place.name, self.place.folder.path):
             yield
 
-    def _best(self) -> CellRecord | None:
-        """Of the strategy with the best mean on validation, the best model."""
+    def _best(self) -> Choice | None:
+        """Of the best strategy, the best model."""
         records = self.table.in_order()
         if not records:
             return None
-        best = self.waves.standings()[0]
-        return max((r for r in records if r.strategy == best), key=self.waves.rank)
+        if self.wave is not None and self.wave.contest.families:
+            return self._best_tuned(self.wave, records)
+        order = self.waves.standings()
+        record = max((r for r in records if r.strategy == order[0]), key=self.waves.rank)
+        return Choice(record, self._cell(record), order)
+
+    def _best_tuned(self, wave: TuningWave, records: Sequence[CellRecord]) -> Choice:
+        standings = wave.standings()
+        order = [standing.family.name for standing in standings]
+        first = standings[0]
+        record = next(r for r in records if r.strategy == order[0] and r.seed == self._seeds[0])
+        if first.trial is None:
+            return Choice(record, self._cell(record), order)
+        record = tuned_model(wave, first)
+        place = self.place.folder.tuned_cell(record.strategy, record.seed)
+        return Choice(record, place, [order[0] + TUNED, *order], is_tuned=True)
+
+    def _cell(self, record: CellRecord) -> Path:
+        return self.place.folder.cell(record.strategy, record.seed)

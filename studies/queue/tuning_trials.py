@@ -8,10 +8,10 @@ undisturbed one would have proposed.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import optuna
@@ -63,6 +63,16 @@ class TuningClaim:
     values: Mapping[str, Any]
 
 
+class EndedTrial(NamedTuple):
+    """A trial with an outcome: its slot and hyperparameters, how it ended, seconds, and what was kept of it."""
+
+    slot: int
+    values: Mapping[str, Any]
+    state: TrialState
+    seconds: float
+    attributes: Mapping[str, Any]
+
+
 @dataclass
 class Tuning:
     """The trials of one tuning in Optuna's storage.
@@ -79,6 +89,7 @@ class Tuning:
         select: by what trials are compared, one of `nas_fusion.bounds.SELECTIONS`; one that has begun by the AUC goes
             on by it.
         watch: notices dead processes.
+        starts: what is tried behind the defaults, in this order, in place of trials at random.
     """
 
     storage: BaseStorage
@@ -91,6 +102,7 @@ class Tuning:
     search_steps: int
     watch: Watch = field(default_factory=Watch)
     select: str = AUC
+    starts: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         self.study = open_study(self.storage, tuning_name(self.study_name, self.strategy))
@@ -163,6 +175,17 @@ class Tuning:
         """The trial cannot be trained; it keeps its slot."""
         self._end(claim, TrialState.FAIL, {"error": reason})
 
+    def ended(self) -> list[EndedTrial]:
+        """The trials with an outcome, in the order of their slots.
+
+        Raises:
+            StudyError: one was changed in the storage since it ended.
+        """
+        trials = sorted(self._used(running=False), key=_slot)
+        for trial in trials:
+            self._check(trial)
+        return [EndedTrial(_slot(t), dict(t.params), t.state, _seconds(t), dict(t.user_attrs)) for t in trials]
+
     def counts(self) -> tuple[int, int, int]:
         """Trials with an outcome; those of them that were pruned; that failed."""
         ended = self._used(running=False)
@@ -191,7 +214,7 @@ class Tuning:
             trials=number,
             pruned=pruned,
             failed=failed,
-            seconds=sum(t.duration.total_seconds() for t in ended if t.duration),
+            seconds=sum(_seconds(t) for t in ended),
             samples=sum(int(t.user_attrs.get("samples", 0)) for t in ended),
         )
 
@@ -236,16 +259,26 @@ class Tuning:
         seed = int(np.random.SeedSequence([self.seed, slot]).generate_state(1)[0])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            if slot == 0:
-                return PartialFixedSampler(dict(self.defaults), RandomSampler(seed=seed))
+            first = (self.defaults, *self.starts)
+            if slot < len(first):
+                return PartialFixedSampler(dict(first[slot]), RandomSampler(seed=seed))
             # Trials that others still run count as bad ones, so that two processes do not try the same.
-            return TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, constant_liar=True)
+            startup = len(first) if self.starts else STARTUP_TRIALS
+            return TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
 
 
 def _seal(slot: Any, params: Mapping[str, Any], value: float | None, valid_auc: float | None = None) -> str:
     """Of a trial that something else than its AUC decided on, the AUC as well."""
     told = {} if valid_auc is None else {_VALID_AUC: valid_auc}
     return digest({"slot": slot, "params": dict(params), "value": value, **told})
+
+
+def _slot(trial: FrozenTrial) -> int:
+    return int(trial.system_attrs[_SLOT])
+
+
+def _seconds(trial: FrozenTrial) -> float:
+    return trial.duration.total_seconds() if trial.duration else 0.0
 
 
 def _valid_auc(trial: FrozenTrial) -> float:

@@ -54,7 +54,7 @@ def recipe_sweep(place: Workplace, processes: int = RunSettings.processes) -> Re
         return None
     entries = tuple(assembly.entries.values())
     allowed = allowed_passes(settings, entries, rows)
-    swept = SweptValues(settings, rows, partial(_fits, assembly, processes))
+    swept = SweptValues(settings, rows, fitting(assembly, processes))
     note = too_few(settings, allowed)
     return RecipeSweep(
         place.storage, place.name, REFERENCE, swept, allowed, _classes(assembly.dataset.valid), note, place.watch
@@ -112,6 +112,16 @@ def settled(
     chosen = assemble(sweep.swept.apply(recipe.values), assembly.dataset, place.folder.latency, processes=processes)
     chosen.limits.remember_in(place.folder.latency)
     return place.completed(chosen)
+
+
+def fitting(assembly: Assembly, processes: int = RunSettings.processes) -> Callable[[int], bool]:
+    """Whether models with embeddings of a width fit this machine.
+
+    Args:
+        assembly: of the study.
+        processes: how many models are trained at once.
+    """
+    return partial(_fits, assembly, processes)
 
 
 def _classes(split: EncodedSplit) -> tuple[float, float]:

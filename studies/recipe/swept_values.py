@@ -103,11 +103,15 @@ class SweptValues:
         Args:
             widths: of embeddings, as `widths` gave them on the coordinator's machine.
         """
-        own = self.own()
+        every = self.ranges(widths)
+        return {name: every[name] for name in self.own()}
+
+    def ranges(self, widths: list[int]) -> dict[str, BaseDistribution]:
+        """As `distributions`, of all that a sweep may choose, fixed or not."""
         rate = self.settings.recipe.learning_rate
         size = self.settings.batch_size(self.train_rows)
         sizes = [max(1, size // 2), size, min(size * 2, int(BATCH_SIZE.high))]
-        every: dict[str, BaseDistribution] = {
+        return {
             "embedding_l2": _one_of((*EMBEDDING_L2, usual_l2(self.train_rows)), self.settings.recipe.embedding_l2),
             "learning_rate": FloatDistribution(rate / FACTOR, min(rate * FACTOR, LEARNING_RATE.high), log=True),
             "batch_size": _one_of(sizes, size),
@@ -115,7 +119,6 @@ class SweptValues:
             "dropout": _one_of(DROPOUT, self.settings.model.dropout),
             "emb_dim": CategoricalDistribution(widths),
         }
-        return {name: every[name] for name in own}
 
     def apply(self, values: Mapping[str, Any]) -> ComparisonSettings:
         """The comparison with chosen values, and nothing left to choose.

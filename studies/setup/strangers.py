@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nas_fusion.errors import StudyError
 
-FOLDERS = ("cells", "encoding", "best", "searches", "failures", "artifacts", "nni", "tensorboard")
+FOLDERS = ("cells", "tuned", "encoding", "best", "searches", "failures", "artifacts", "nni", "tensorboard")
 """Everything below these is nas-fusion's."""
 
 OPEN_FOLDERS = ("nni-service", "wandb")

@@ -33,8 +33,9 @@ class StudyFolder:
     """Paths of a study, and the check that it was made with the same settings.
 
     ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
-    finished cell, with its model in ``model/``; ``best/``: a copy of the best model; ``encoding/``: how rows become
-    ids, which the models share; ``failures/<strategy>-<seed>.log``: where the error of a failed cell came from;
+    finished cell, with its model in ``model/``; ``tuned/<strategy>-<seed>/``: a model that `fit` has tuned;
+    ``best/``: a copy of the best model; ``encoding/``: how rows become ids, which the models share;
+    ``failures/<strategy>-<seed>.log``: where the error of a failed cell came from;
     ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``: what the reports
     say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``, ``report.md``,
     ``best_model.*`` (whatever made it) and ``best_design.*`` (the best that a search found): the outcome;
@@ -86,6 +87,14 @@ class StudyFolder:
             StudyError: the strategy's name would lead elsewhere.
         """
         return self.path / "cells" / _name(strategy, seed)
+
+    def tuned_cell(self, strategy: str, seed: int) -> Path:
+        """Folder of the best model of a strategy that `fit` has tuned; it looks as a cell's.
+
+        Raises:
+            StudyError: the strategy's name would lead elsewhere.
+        """
+        return self.path / "tuned" / _name(strategy, seed)
 
     def finished_cells(self) -> int:
         """How many cells have their result in the folder."""

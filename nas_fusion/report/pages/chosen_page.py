@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell
+from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell, TunedFamily
 from nas_fusion.report.escapes import clean
 from nas_fusion.report.number_words import duration
 from nas_fusion.report.numbers.sentences import left_out_words, recipe_words
+from nas_fusion.report.pages.tuned_words import BY_THE_CLOCK, spent_words, tuned_words
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -118,12 +119,28 @@ def _reasons(
     mean = _mean(ours, "valid_auc")
     this = f", the mean of {len(ours)} seeds; this seed's is {chosen.valid_auc:.4f}" if len(ours) > 1 else ", one seed"
     lines = [f"Its validation AUC is {mean:.4f}{this}."]
-    if len(names) > 1:
+    if info.tuned:
+        lines += _divided(info)
+    elif len(names) > 1:
         second = next(name for name in names if name != chosen.strategy)
         lines.append(f"The next is {second}: {_mean(of[second], 'valid_auc'):.4f}, {_less(mean, of[second])}.")
     limit = f" of {duration(info.time_limit)}" if info.time_limit is not None else ""
     lines.append(f"It took {duration(seconds)}{limit}; {sum(map(len, of.values()))} models were trained to their end.")
     return lines
+
+
+def _divided(info: ComparisonInfo) -> list[str]:
+    """Where the last choice was made by several divisions of the rows: how they see the first two."""
+    first, *others = info.tuned
+    what = f"{first.folds} divisions of the training and validation rows" if first.folds > 1 else "the validation rows"
+    of = f"By {what}, {first.strategy} has {_score(first):.4f}"
+    behind = [other for other in others if other.folds == first.folds]
+    next_ = f"; the next is {behind[0].strategy}: {_score(behind[0]):.4f}" if behind else ""
+    return [f"{of}{next_} (± {first.noise:.4f}, the standard error of such a difference)."]
+
+
+def _score(one: TunedFamily) -> float:
+    return one.best if one.is_better and one.best is not None else one.defaults
 
 
 def _less(mean: float, second: Sequence[CellRecord]) -> str:
@@ -161,6 +178,8 @@ def _sections(info: ComparisonInfo) -> dict[str, list[str]]:
     recipe = [] if info.recipe is None else [recipe_words(info.recipe)]
     command = [] if info.command is None else [f"The same command goes on where this one ended: {info.command}"]
     return {
+        "What was tuned in the time that was left": tuned_words(info.tuned),
+        "How the time was used": [spent_words(info.spent), BY_THE_CLOCK] if info.time_limit is not None else [],
         "Not tried for lack of time": [f"{untried}. A longer time limit tries them, too."] if untried else [],
         "What could not be trained": failed,
         "Data": data,

@@ -49,9 +49,10 @@ def fit(log: OneLog, what: FittedModel, given: GivenSettings, assigned: Assignme
     """Find the best model for a log within a time limit, and put it into a folder that needs nothing else.
 
     First logistic regression and boosted trees are fitted; then a recipe is chosen, and hand-made models and searches
-    are tried, what is quick first; the best few get further seeds. The best on validation rows is the model, whatever
-    it is; `report.html` beside it says why. `nasfusion predict` scores with it. The same command goes on where it was
-    stopped.
+    are tried, what is quick first. With a time limit the rest of the time goes into tuning what may still win; without
+    one the best few get further seeds. The best by validation is the model, whatever it is; `report.html` beside it
+    says why. `nasfusion predict` scores with it. The same command goes on where it was stopped. With a time limit the
+    result depends on the clock, also with the same seeds.
     """
     start = time.monotonic()
     with output() as console:
@@ -92,12 +93,17 @@ def _settings(
 
 
 def _print_fitted(console: Console, fitted: Fitted) -> None:
+    from nas_fusion.report import spent_words, tuned_words
+
     chosen = fitted.chosen
     console.print()
+    for line in (*tuned_words(fitted.tuned), spent_words(fitted.spent)):
+        if line:
+            print_plain(console, line)
     print_plain(
         console,
-        f"the model: {chosen.strategy}, seed {chosen.seed}; validation AUC {chosen.valid_auc:.4f}, test AUC "
-        f"{chosen.test_auc:.4f}",
+        f"the model: {chosen.strategy}{', tuned' if fitted.is_tuned else ''}, seed {chosen.seed}; validation AUC "
+        f"{chosen.valid_auc:.4f}, test AUC {chosen.test_auc:.4f}",
     )
     print_plain(console, f"written: {fitted.model} ({fitted.model / 'report.html'} says why)")
     print_plain(console, f"score with it: nasfusion predict {fitted.model} rows.parquet --out scores.parquet")
