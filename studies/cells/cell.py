@@ -83,7 +83,7 @@ def run_cell(
 
 
 def write_trained(
-    place: Path, assembly: Assembly, folder: StudyFolder, job: Job, trained: Trained, tuned: TuningResult
+    place: Path, assembly: Assembly, folder: StudyFolder, job: Job, trained: Trained, tuned: TuningResult | None
 ) -> CellRecord:
     """Test a model that a tuning has trained, and write it as a cell is written.
 
@@ -93,7 +93,7 @@ def write_trained(
         folder: where the encoding is kept that all models of the study share.
         job: that trained it.
         trained: the model.
-        tuned: its hyperparameters, and how they came about.
+        tuned: its hyperparameters, and how they came about; None for the defaults.
 
     Raises:
         NasFusionError: whatever ends a test.

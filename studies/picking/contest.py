@@ -20,6 +20,10 @@ public logs tuned trees gained .002 to .02 over their defaults, and networks les
 REACH = 2.0
 """Standard errors within which a family is as good as the best."""
 
+NETWORKS_GAIN = {1: 0.0, 2: 0.002, 3: 0.0025, 4: 0.003}
+"""What the mean of so many networks is better by than one of them, with care: .0026 for two and .0040 for four were the
+means over seven public logs (docs/how-to/tuning.md)."""
+
 PATIENCE, MOST = 40, 200
 """A family is tuned no further after so many trials without a better one, or so many in all."""
 
@@ -67,6 +71,7 @@ class Family:
         pace: seconds of one training.
         trials: that have ended, in their order.
         is_tunable: whether anything of it can be tuned.
+        bonus: what its final model is better by than a single training: several networks are averaged.
     """
 
     name: str
@@ -74,6 +79,7 @@ class Family:
     pace: float
     trials: Sequence[Trial] = ()
     is_tunable: bool = True
+    bonus: float = 0.0
 
     @property
     def defaults(self) -> Scores:
@@ -107,7 +113,7 @@ class Standing:
     Args:
         family: whose.
         scores: of its defaults, or of the best values where these are clearly better.
-        worth: what counts, on as many folds as there are scores.
+        worth: what counts, on as many folds as there are scores, with the family's bonus.
         trial: with the values; None for the defaults.
     """
 
@@ -143,8 +149,9 @@ class Contest:
             folds = min(len(defaults), len(best.scores))
             gain = mean(best.scores[:folds]) - mean(defaults[:folds])
             if gain > self.noise(folds):
-                return Standing(family, best.scores, mean(best.scores) - self.noise(folds), best)
-        return Standing(family, defaults, mean(defaults), None)
+                worth = mean(best.scores) - self.noise(folds) + family.bonus
+                return Standing(family, best.scores, worth, best)
+        return Standing(family, defaults, mean(defaults) + family.bonus, None)
 
     def standings(self) -> list[Standing]:
         """All families, the best first.
@@ -158,7 +165,7 @@ class Contest:
         leader = max(full, key=lambda one: one.worth)
         for one in sorted((o for o in all_ if len(o.scores) < most), key=lambda o: -o.worth):
             common = len(one.scores)
-            if one.worth > mean(leader.scores[:common]) + self.noise(common):
+            if self._compared(one, leader) > self.noise(common):
                 leader = one
         rest = sorted((one for one in all_ if one is not leader), key=lambda one: -self._compared(one, leader))
         return [leader, *rest]
@@ -166,7 +173,8 @@ class Contest:
     def _compared(self, one: Standing, leader: Standing) -> float:
         """How far a family is ahead of the leader, on the folds that both have."""
         common = min(len(one.scores), len(leader.scores))
-        return mean(one.scores[:common]) - mean(leader.scores[:common])
+        gain = mean(one.scores[:common]) - mean(leader.scores[:common])
+        return gain + one.family.bonus - leader.family.bonus
 
     def next(self, left: float) -> Family | None:
         """The family that gets the next trial; None if none can win any more, or there is no time.
@@ -188,7 +196,7 @@ class Contest:
         ]
         untried = [one for one in able if not one.trials and one.pace * (self.count - 1) <= self._most_for_one(left)]
         if untried:
-            return max(untried, key=lambda one: one.first)
+            return max(untried, key=lambda one: one.first + one.bonus)
         tried = [one for one in able if one.trials]
         noise = max(self.noise(self.count), 1e-12)
         return min(tried, key=lambda one: one.seconds * 2 ** (behind[one.name] / noise), default=None)
@@ -198,24 +206,25 @@ class Contest:
         begun = sum(bool(family.trials) for family in self.families.values())
         return left / 2 if begun < CONTENDERS else CHEAP * left
 
-    def is_behind(self, scores: Scores) -> bool:
+    def is_behind(self, family: Family, scores: Scores) -> bool:
         """Whether a trial that has these scores so far will not win: it is behind the best by more than the noise.
 
         Args:
+            family: the trial's.
             scores: of the first folds.
         """
-        return self.missing(scores) > self.noise(len(scores))
+        return self.missing(family, scores) > self.noise(len(scores))
 
-    def missing(self, scores: Scores) -> float:
+    def missing(self, family: Family, scores: Scores) -> float:
         """How far a trial is behind the best on the same folds; below 0 if it is ahead."""
-        ahead = self.standings()[0]
-        common = min(len(scores), len(ahead.scores))
-        return mean(ahead.scores[:common]) - mean(scores[:common])
+        return -self._compared(Standing(family, scores, 0.0, None), self.standings()[0])
 
-    def to_beat(self, fold: int) -> float:
-        """A training whose score on a fold stays below this will not win."""
+    def to_beat(self, family: Family, fold: int) -> float:
+        """A training of a family whose score on a fold stays below this will not win."""
         ahead = self.standings()[0]
-        return ahead.scores[min(fold, len(ahead.scores) - 1)] - self.noise(1) if fold < len(ahead.scores) else -math.inf
+        if fold >= len(ahead.scores):
+            return -math.inf
+        return ahead.scores[fold] + ahead.family.bonus - family.bonus - self.noise(1)
 
     def _reach(self, family: Family, ahead: Standing) -> float:
         folds = min(len(family.defaults), len(ahead.scores))
@@ -235,6 +244,11 @@ def folds_for(error: float, paces: Sequence[float], seconds: float, most: int) -
     needed = math.ceil((error / ENOUGH) ** 2)
     fit = 1 + int(min(seconds / max(sum(paces), 1e-9), MOST_FOLDS))
     return max(1, min(needed, fit, most, MOST_FOLDS))
+
+
+def bonus_of(networks: int) -> float:
+    """What averaging so many networks is worth."""
+    return NETWORKS_GAIN[min(networks, max(NETWORKS_GAIN))]
 
 
 def is_exchangeable(scores: Scores, error_of: Callable[[float], float]) -> bool:

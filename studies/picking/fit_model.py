@@ -19,8 +19,8 @@ from nas_fusion.settings import ComparisonSettings, RunSettings
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.finished_cells import CellListener, FinishedCells
 from nas_fusion.studies.nni_views import recording
+from nas_fusion.studies.picking.final_model import FinalModel
 from nas_fusion.studies.picking.model_place import check_out, put_model
-from nas_fusion.studies.picking.tuned_model import tuned_model
 from nas_fusion.studies.picking.tuning_wave import TuningWave
 from nas_fusion.studies.picking.waves import NOT_NEEDED, SHARES, Waves
 from nas_fusion.studies.queue.cell_book import Cell, CellBook
@@ -56,9 +56,6 @@ SWEEP_SHARE = 0.15
 LAST_SHARE, LAST_SECONDS = 0.03, 5.0
 """Of a time limit, so much is kept for writing the model and its page."""
 
-TUNED = ", tuned"
-"""Behind a strategy's name where a page tells of its tuned model beside its others."""
-
 logger = logging.getLogger("nas_fusion")
 
 
@@ -76,6 +73,7 @@ class Fitted:
         seconds: that it took.
         tuned: what was tuned in the time that was left, the best first.
         spent: seconds by what they were spent on.
+        title: what the model is, in a few words: a strategy, and whether it is tuned or several networks.
     """
 
     model: Path
@@ -87,11 +85,7 @@ class Fitted:
     seconds: float
     tuned: tuple[TunedFamily, ...] = ()
     spent: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def is_tuned(self) -> bool:
-        """Whether the model has other hyperparameters than the strategy's cells."""
-        return self.chosen not in self.records
+    title: str = ""
 
 
 def fit(
@@ -114,8 +108,10 @@ def fit(
     hand-made models, the quickest first, and searches are tried with one seed. Without a limit the best few get further
     seeds, the strategy with the best mean on validation is chosen, and of its models the best. Within a limit the rest
     of the time goes into tuning what may still win (`TuningWave`), and the choice is made by what that has found.
-    Whatever was tried stays in the study folder: the same call again goes on there, with another limit if it has one.
-    With a limit the result depends on the clock, also with the same seeds.
+    The choice is one among single networks; where the settings have several (`members`), the chosen design is then
+    trained as that many, as far as there is time. Whatever was tried stays in the study folder: the same call again
+    goes on there, with another limit if it has one. With a limit the result depends on the clock, also with the same
+    seeds.
 
     Args:
         settings: what may be tried: its strategies, and the most seeds that any of them gets; see `fit_settings`.
@@ -138,6 +134,7 @@ def fit(
     """
     deadline = Deadline(math.inf if time_limit is None else time_limit)
     target, folder = Path(out), StudyFolder(study_of(out) if study is None else study)
+    networks, settings = settings.members(len(dataset.train)), settings.of_one_network()
     check_out(target)
     check_study(settings, folder.path)
     folder.check(settings, dataset.fingerprint)
@@ -152,7 +149,7 @@ def fit(
         table.collect()
         for cell in table.lost():
             book.repeat(cell)
-        picking = Picking(place, book, table, deadline, processes, say or (lambda line: None), sweep_listener)
+        picking = Picking(place, book, table, deadline, processes, say or (lambda line: None), sweep_listener, networks)
         choice = picking.run()
         left_out, records = picking.left_out(), tuple(table.in_order())
         failures = table.without_record(left_out)
@@ -166,7 +163,9 @@ def fit(
         write_text(folder.comparison, info.to_json() + "\n")
         page = chosen_page(*choice.told(records), info, str(target), deadline.elapsed, choice.order)
         put_model(choice.place, target, chosen_html(page))
-    return Fitted(target, folder, choice.record, records, left_out, failures, deadline.elapsed, tuned, spent)
+    title = choice.title or choice.record.strategy
+    seconds = deadline.elapsed
+    return Fitted(target, folder, choice.record, records, left_out, failures, seconds, tuned, spent, title)
 
 
 def study_of(out: str | Path) -> Path:
@@ -182,13 +181,13 @@ class Choice:
         record: of it.
         place: the folder of its cell.
         order: strategies that were compared in the end, the best first, by the names that the page has for them.
-        is_tuned: whether it has other hyperparameters than the cells.
+        title: what the page calls it, if it is another one than the cell's.
     """
 
     record: CellRecord
     place: Path
     order: Sequence[str]
-    is_tuned: bool = False
+    title: str = ""
 
     def told(self, records: Sequence[CellRecord]) -> tuple[CellRecord, Sequence[CellRecord]]:
         """What the page tells of: the model, and everything with it.
@@ -196,9 +195,9 @@ class Choice:
         Args:
             records: of all cells.
         """
-        if not self.is_tuned:
+        if not self.title:
             return self.record, records
-        own = replace(self.record, strategy=self.record.strategy + TUNED)
+        own = replace(self.record, strategy=self.title)
         return own, (own, *records)
 
 
@@ -213,6 +212,7 @@ class Picking:
         processes: that compute side by side.
         say: told what is done.
         sweep_listener: told of every training that chooses the recipe.
+        networks: that are averaged in the model, if it is one of networks; the choice is made among single ones.
     """
 
     place: Workplace
@@ -222,6 +222,7 @@ class Picking:
     processes: int
     say: Callable[[str], None]
     sweep_listener: SweepListener | None
+    networks: int = 1
 
     def __post_init__(self) -> None:
         limit = self.deadline.seconds
@@ -288,7 +289,7 @@ class Picking:
         first = [record for record in self.table.in_order() if record.seed == self._seeds[0]]
         if first:
             before = self.schedule.deadline.sooner(CELL_SECONDS)
-            self.wave = TuningWave(self.place, self.asked, first, self.waves.rank, before, self.say)
+            self.wave = TuningWave(self.place, self.asked, first, self.waves.rank, before, self.say, self.networks)
             with until(before):
                 self.wave.run()
 
@@ -368,18 +369,26 @@ class Picking:
             return self._best_tuned(self.wave, records)
         order = self.waves.standings()
         record = max((r for r in records if r.strategy == order[0]), key=self.waves.rank)
-        return Choice(record, self._cell(record), order)
+        final = FinalModel(self.place, record, self._networks(record), record.retrain_seconds)
+        return self._choice(final, record, order)
 
     def _best_tuned(self, wave: TuningWave, records: Sequence[CellRecord]) -> Choice:
-        standings = wave.standings()
-        order = [standing.family.name for standing in standings]
-        first = standings[0]
+        order = [standing.family.name for standing in wave.standings()]
         record = next(r for r in records if r.strategy == order[0] and r.seed == self._seeds[0])
-        if first.trial is None:
-            return Choice(record, self._cell(record), order)
-        record = tuned_model(wave, first)
-        place = self.place.folder.tuned_cell(record.strategy, record.seed)
-        return Choice(record, place, [order[0] + TUNED, *order], is_tuned=True)
+        return self._choice(wave.final(wave.standings()[0]), record, order)
 
-    def _cell(self, record: CellRecord) -> Path:
-        return self.place.folder.cell(record.strategy, record.seed)
+    def _choice(self, final: FinalModel, record: CellRecord, order: Sequence[str]) -> Choice:
+        """The final model, or the cell's where that is the same or there is no time for more."""
+        trained = None
+        if not final.is_the_cells:
+            with self._spending("the model for good"):
+                trained = final.trained(self.schedule.deadline)
+        if trained is None:
+            return Choice(record, self.place.folder.cell(record.strategy, record.seed), order)
+        title = final.title(trained)
+        place = self.place.folder.tuned_cell(record.strategy, record.seed)
+        return Choice(trained, place, [title, *order], title)
+
+    def _networks(self, record: CellRecord) -> int:
+        entry = self.place.assembly.entries[record.strategy]
+        return self.networks if entry.fit_model is None and entry.mode == "hard" else 1

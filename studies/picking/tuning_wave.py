@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from optuna.trial import TrialState
 
 from nas_fusion.records import CellRecord, TunedFamily
-from nas_fusion.search import Retrained, SearchOutcome
+from nas_fusion.search import Retrained
 from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.split_rule import SplitKind
 from nas_fusion.statistics import auc_standard_error, difference_error, paired_error
@@ -25,13 +24,14 @@ from nas_fusion.studies.picking.contest import (
     is_exchangeable,
     mean,
 )
+from nas_fusion.studies.picking.final_model import FinalModel, Kept, job_of, outcome_of
 from nas_fusion.studies.picking.folds import Folds
 from nas_fusion.studies.picking.tuned_ranges import tuned_ranges
 from nas_fusion.studies.queue.tuning_trials import AUC, EndedTrial, Tuning, TuningClaim
 from nas_fusion.studies.queue.workplace import Workplace
 from nas_fusion.studies.recipe.recipe_sweep import is_behind
 from nas_fusion.studies.recipe.sweeping import fitting
-from nas_fusion.studies.setup.jobs import Job, make_job
+from nas_fusion.studies.setup.jobs import Job
 from nas_fusion.studies.storage.holds import at_work
 from nas_fusion.studies.timing.forecast import seconds_of
 from nas_fusion.system.deadline import Deadline, check_deadline
@@ -55,23 +55,6 @@ ENDED = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "behind", TrialStat
 LOGLOSS = "logloss"
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A trained model that may be the one that is taken.
-
-    Args:
-        slot: of its trial.
-        job: that trained it.
-        outcome: of its search.
-        retrained: the model.
-    """
-
-    slot: int
-    job: Job
-    outcome: SearchOutcome
-    retrained: Retrained
-
-
 @dataclass
 class TuningWave:
     """Tunes families until the time is up, or none promises anything.
@@ -83,6 +66,7 @@ class TuningWave:
         rank: how good a model is on validation.
         deadline: when it has to be over.
         say: told of what is better.
+        networks: that the final model averages, if it is one of networks; trials are single networks.
 
     Attributes:
         kept: the model of the best trial of a family on the log's own fold, where this process has trained it.
@@ -95,6 +79,7 @@ class TuningWave:
     rank: Callable[[CellRecord], Rank]
     deadline: Deadline
     say: Callable[[str], None]
+    networks: int = 1
     kept: dict[str, Kept] = field(default_factory=dict, init=False)
     trusts_folds: bool = field(default=True, init=False)
 
@@ -103,9 +88,7 @@ class TuningWave:
         self.entries = assembly.entries
         self.cells = {r.strategy: r for r in self.records if self.entries[r.strategy].mode == "hard"}
         self.folds = Folds(assembly.dataset.search_view(), assembly.settings.data.seed)
-        families = {
-            name: Family(name, self.rank(r).score, seconds_of(r, with_search=False)) for name, r in self.cells.items()
-        }
+        families = {name: self._family(name, record) for name, record in self.cells.items()}
         self.contest = Contest(families, self._error())
         for name in families:
             self._look(name)
@@ -119,7 +102,7 @@ class TuningWave:
             TimeIsUp: the deadline has come in the middle of a trial, which then counts as not done.
         """
         said = False
-        while (family := self.contest.next(self.deadline.left)) is not None:
+        while self.contest.families and (family := self.contest.next(self._left())) is not None:
             check_deadline()
             if not said:
                 said = True
@@ -135,6 +118,26 @@ class TuningWave:
         """What is told of the families that had a trial."""
         return tuple(_told(one, self.contest.noise(len(one.scores))) for one in self.standings() if one.family.trials)
 
+    def final(self, standing: Standing) -> FinalModel:
+        """The model of a family."""
+        trial, name = standing.trial, standing.family.name
+        kept = self.kept.get(name)
+        same = kept if trial is not None and kept is not None and kept.slot == trial.slot else None
+        return FinalModel(self.place, self.cells[name], self._networks(name), standing.family.pace, standing, same)
+
+    def _family(self, name: str, record: CellRecord) -> Family:
+        bonus = bonus_of(self._networks(name)) if self._by_auc else 0.0
+        return Family(name, self.rank(record).score, seconds_of(record, with_search=False), bonus=bonus)
+
+    def _networks(self, name: str) -> int:
+        return self.networks if self.entries[name].fit_model is None else 1
+
+    def _left(self) -> float:
+        """Seconds for trials: what training the final model takes is kept."""
+        final = self.final(self.standings()[0])
+        is_there = final.is_the_cells or (final.networks == 1 and final.kept is not None)
+        return self.deadline.left - (0.0 if is_there else final.networks * final.pace)
+
     def _count(self) -> int:
         """How many folds a trial goes through."""
         settings = self.place.assembly.settings
@@ -143,7 +146,7 @@ class TuningWave:
             return 1
         best = sorted(self.contest.families.values(), key=lambda family: -family.first)[:CONTENDERS]
         error = difference_error(max(r.valid_auc for r in self.cells.values()), *self._classes())
-        return folds_for(error, [one.pace for one in best], SHARE * self.deadline.left, self.folds.most)
+        return folds_for(error, [one.pace for one in best], SHARE * self._left(), self.folds.most)
 
     def _words_before(self) -> str:
         names = [one.family.name for one in self.standings()]
@@ -174,8 +177,8 @@ class TuningWave:
                 scores.append(trained.retrained.fit.best_rank.score)
                 aucs.append(trained.retrained.fit.best_valid_auc)
                 claim.trial.report(mean(scores), fold)
-                if self.contest.is_behind(tuple(scores)):
-                    raise StoppedEarly(f"behind by {self.contest.missing(tuple(scores)):.4f}")
+                if self.contest.is_behind(family, tuple(scores)):
+                    raise StoppedEarly(f"behind by {self.contest.missing(family, tuple(scores)):.4f}")
         except StoppedEarly:
             tuning.prune(claim, {SCORES: scores, SECONDS: self.deadline.elapsed - start})
             return
@@ -197,10 +200,11 @@ class TuningWave:
     def _train(self, family: Family, claim: TuningClaim, fold: int) -> Kept:
         values = claim.values if claim.slot else {}
         what = f"trial {claim.slot + 1}, fold {fold + 1}"
-        job = self.job(family.name, values, what, tuning_trial=claim.slot, fold=fold)
+        cell = self.cells[family.name]
+        job = job_of(self.place, cell, values, what, tuning_trial=claim.slot, fold=fold)
         job = replace(job, task=replace(job.task, data=self.folds.fold(fold)))
-        outcome = self.outcome(job)
-        bar, epochs, scores = self.contest.to_beat(fold), job.recipe.max_epochs, list[float]()
+        outcome = outcome_of(job, cell)
+        bar, epochs, scores = self.contest.to_beat(family, fold), job.recipe.max_epochs, list[float]()
         select = self.place.assembly.settings.recipe.select
         with job.task.training_log.training("re-train", outcome.design) as training:
 
@@ -214,27 +218,6 @@ class TuningWave:
             training.result(retrained.fit.best_valid_auc)
         self._measure(job, retrained)
         return Kept(claim.slot, job, outcome, retrained)
-
-    def job(self, strategy: str, values: Mapping[str, Any], what: str = "", **told: object) -> Job:
-        """A strategy with values, and the first seed.
-
-        Args:
-            strategy: whose.
-            values: that are tuned.
-            what: is done, for progress bars.
-            told: for whoever is told of trainings.
-        """
-        assembly = self.place.assembly
-        seed = assembly.settings.seeds[0]
-        around = self.place.surroundings.labelled(strategy=strategy, seed=seed, **told)
-        label = f"{strategy} {what}".strip()
-        return make_job(assembly, strategy, seed, values, label=label, surroundings=replace(around, engine=None))
-
-    def outcome(self, job: Job) -> SearchOutcome:
-        """The design of a reference, made by hand for a job's values; or the one that a search has found before."""
-        if job.entry.kind == "reference":
-            return job.search()
-        return SearchOutcome(self.cells[job.entry.name].design, None, (), 0, 0.0, 0)
 
     def _look(self, name: str) -> None:
         """Read the trials of a family from the storage, and whether the folds are like the log's own."""

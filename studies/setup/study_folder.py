@@ -33,7 +33,7 @@ class StudyFolder:
     """Paths of a study, and the check that it was made with the same settings.
 
     ``study.toml``: every setting; ``optuna.db``: which cells are done; ``cells/<strategy>-<seed>/``: one folder per
-    finished cell, with its model in ``model/``; ``tuned/<strategy>-<seed>/``: a model that `fit` has tuned;
+    finished cell, with its model in ``model/``; ``tuned/<strategy>-<seed>/``: a model of `fit`;
     ``best/``: a copy of the best model; ``encoding/``: how rows become ids, which the models share;
     ``failures/<strategy>-<seed>.log``: where the error of a failed cell came from;
     ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``: what the reports
@@ -89,7 +89,7 @@ class StudyFolder:
         return self.path / "cells" / _name(strategy, seed)
 
     def tuned_cell(self, strategy: str, seed: int) -> Path:
-        """Folder of the best model of a strategy that `fit` has tuned; it looks as a cell's.
+        """Folder of a model that `fit` has trained for good, tuned or of several networks; it looks as a cell's.
 
         Raises:
             StudyError: the strategy's name would lead elsewhere.

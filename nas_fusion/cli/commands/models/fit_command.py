@@ -63,7 +63,7 @@ def fit(log: OneLog, what: FittedModel, given: GivenSettings, assigned: Assignme
         folder = what.study or study_of(what.out)
         settings = _settings(log, what, given, assigned, folder)
         check_out(what.out)
-        check_study(settings, folder)
+        check_study(settings.of_one_network(), folder)
         check_log(settings.source, settings.data)
         dataset = prepare_log(console, settings.source, settings.data)
         print_plain(console, data_line(settings.source, dataset))
@@ -102,8 +102,8 @@ def _print_fitted(console: Console, fitted: Fitted) -> None:
             print_plain(console, line)
     print_plain(
         console,
-        f"the model: {chosen.strategy}{', tuned' if fitted.is_tuned else ''}, seed {chosen.seed}; validation AUC "
-        f"{chosen.valid_auc:.4f}, test AUC {chosen.test_auc:.4f}",
+        f"the model: {fitted.title}, seed {chosen.seed}; validation AUC {chosen.valid_auc:.4f}, test AUC "
+        f"{chosen.test_auc:.4f}",
     )
     print_plain(console, f"written: {fitted.model} ({fitted.model / 'report.html'} says why)")
     print_plain(console, f"score with it: nasfusion predict {fitted.model} rows.parquet --out scores.parquet")
