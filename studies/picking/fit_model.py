@@ -289,7 +289,9 @@ class Picking:
         first = [record for record in self.table.in_order() if record.seed == self._seeds[0]]
         if first:
             before = self.schedule.deadline.sooner(CELL_SECONDS)
-            self.wave = TuningWave(self.place, self.asked, first, self.waves.rank, before, self.say, self.networks)
+            self.wave = TuningWave(
+                self.place, self.asked, first, self.waves.rank, before, self.say, self.networks, self._look
+            )
             with until(before):
                 self.wave.run()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import optuna
 from optuna.trial import TrialState
 
 from nas_fusion.records import CellRecord, TunedFamily
@@ -31,6 +32,7 @@ from nas_fusion.studies.queue.tuning_trials import AUC, EndedTrial, Tuning, Tuni
 from nas_fusion.studies.queue.workplace import Workplace
 from nas_fusion.studies.recipe.recipe_sweep import is_behind
 from nas_fusion.studies.recipe.sweeping import fitting
+from nas_fusion.studies.setup.announcements import tuning_name
 from nas_fusion.studies.setup.jobs import Job
 from nas_fusion.studies.storage.holds import at_work
 from nas_fusion.studies.timing.forecast import seconds_of
@@ -67,6 +69,7 @@ class TuningWave:
         deadline: when it has to be over.
         say: told of what is better.
         networks: that the final model averages, if it is one of networks; trials are single networks.
+        before_trial: called before each trial.
 
     Attributes:
         kept: the model of the best trial of a family on the log's own fold, where this process has trained it.
@@ -80,6 +83,7 @@ class TuningWave:
     deadline: Deadline
     say: Callable[[str], None]
     networks: int = 1
+    before_trial: Callable[[], None] = lambda: None
     kept: dict[str, Kept] = field(default_factory=dict, init=False)
     trusts_folds: bool = field(default=True, init=False)
 
@@ -90,8 +94,10 @@ class TuningWave:
         self.folds = Folds(assembly.dataset.search_view(), assembly.settings.data.seed)
         families = {name: self._family(name, record) for name, record in self.cells.items()}
         self.contest = Contest(families, self._error())
+        begun = optuna.study.get_all_study_names(self.place.storage)
         for name in families:
-            self._look(name)
+            if tuning_name(self.place.name, name) in begun:
+                self._look(name)
         self.contest.count = self._count()
 
     @at_work()
@@ -104,6 +110,7 @@ class TuningWave:
         said = False
         while self.contest.families and (family := self.contest.next(self._left())) is not None:
             check_deadline()
+            self.before_trial()
             if not said:
                 said = True
                 self.say(self._words_before())
@@ -236,8 +243,9 @@ class TuningWave:
             f"the log's own validation rows are unlike other rows ({family.name}: {scores[0]:.4f}, others "
             f"{mean(scores[1:]):.4f}), as where a log is divided by time: they alone choose"
         )
-        for name in self.contest.families:
-            self._look(name)
+        for name, other in self.contest.families.items():
+            if other.trials:
+                self._look(name)
 
     @cached_property
     def _made(self) -> dict[str, Tuning]:

@@ -13,6 +13,7 @@ from nas_fusion.studies.picking.contest import (
     Contest,
     Family,
     Trial,
+    bonus_of,
     folds_for,
     is_exchangeable,
 )
@@ -108,12 +109,25 @@ def test_hope_for_a_gain_fades_with_trials() -> None:
 
 
 def test_a_trial_that_is_behind_by_more_than_the_noise_is_given_up() -> None:
-    held = contest(family("trees", 0.7, trial(0, 0.7, 0.72)), count=2)
-    assert not held.is_behind((0.691,))
-    assert held.is_behind((0.689,))
-    assert held.is_behind((0.70, 0.70))  # .01 behind on the mean of two, whose noise is .0071
-    assert held.missing((0.69, 0.69)) == pytest.approx(0.02)
-    assert held.to_beat(1) == pytest.approx(0.71)
+    trees = family("trees", 0.7, trial(0, 0.7, 0.72))
+    held = contest(trees, count=2)
+    assert not held.is_behind(trees, (0.691,))
+    assert held.is_behind(trees, (0.689,))
+    assert held.is_behind(trees, (0.70, 0.70))  # .01 behind on the mean of two, whose noise is .0071
+    assert held.missing(trees, (0.69, 0.69)) == pytest.approx(0.02)
+    assert held.to_beat(trees, 1) == pytest.approx(0.71)
+    assert held.to_beat(trees, 2) == -math.inf
+
+
+def test_networks_that_will_be_several_count_for_more() -> None:
+    assert bonus_of(1) == 0.0 < bonus_of(2) < bonus_of(4) == bonus_of(9)
+    trees, network = family("trees", 0.702, trial(0, 0.702)), family("network", 0.70, trial(0, 0.70))
+    assert contest(trees, network).standings()[0].family is trees
+    network.bonus = 0.003
+    held = contest(trees, network)
+    assert held.standings()[0].family is network
+    assert held.missing(trees, (0.702,)) == pytest.approx(0.001)
+    assert held.to_beat(trees, 0) == pytest.approx(0.693)
 
 
 def test_folds_are_as_many_as_the_noise_wants_and_the_time_allows() -> None:
