@@ -17,6 +17,9 @@ GAIN, GAIN_TRIALS = 0.004, 6.0
 """What tuning may still bring to a family, at first, and the trials after which that is half of it. On small
 public logs tuned trees gained .002 to .02 over their defaults, and networks less."""
 
+LEAST_NOISE = 1e-4
+"""Scores are never taken to be surer than this where time is shared."""
+
 REACH = 2.0
 """Standard errors within which a family is as good as the best."""
 
@@ -198,7 +201,7 @@ class Contest:
         if untried:
             return max(untried, key=lambda one: one.first + one.bonus)
         tried = [one for one in able if one.trials]
-        noise = max(self.noise(self.count), 1e-12)
+        noise = max(self.noise(self.count), LEAST_NOISE)
         return min(tried, key=lambda one: one.seconds * 2 ** (behind[one.name] / noise), default=None)
 
     def _most_for_one(self, left: float) -> float:
