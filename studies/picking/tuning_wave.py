@@ -21,6 +21,7 @@ from nas_fusion.studies.picking.contest import (
     Family,
     Standing,
     Trial,
+    bonus_of,
     folds_for,
     is_exchangeable,
     mean,
