@@ -96,7 +96,7 @@ def by_trees(log: Path, side: str, limit: float, seed: int) -> TimedCell:
     import optuna
 
     from nas_fusion.strategy import STRATEGIES
-    from nas_fusion.system.deadline import Deadline, TimeIsUp, until
+    from nas_fusion.system.deadline import Deadline, ending_by
 
     dataset = _encoded(log)
     entry = STRATEGIES.get(side)
@@ -106,18 +106,15 @@ def by_trees(log: Path, side: str, limit: float, seed: int) -> TimedCell:
     study.enqueue_trial({name: value for name, value in entry.parameters.items() if name in names})
     best: dict[str, Any] = {"valid_auc": 0.0, "test_auc": 0.0, "values": {}, "trial": 0}
     deadline, done = Deadline(limit), 0
-    try:
-        with until(deadline):
-            while deadline.left > 0:
-                trial = study.ask(dict(names))
-                valid_auc, test_auc = _fitted(dataset, side, trial.params, seed)
-                study.tell(trial, valid_auc)
-                if valid_auc > best["valid_auc"]:
-                    values = dict(trial.params)
-                    best = {"valid_auc": valid_auc, "test_auc": test_auc, "values": values, "trial": done}
-                done += 1
-    except TimeIsUp:
-        pass
+    with ending_by(deadline):  # the last one ends with the trees that it has
+        while deadline.left > 0:
+            trial = study.ask(dict(names))
+            valid_auc, test_auc = _fitted(dataset, side, trial.params, seed)
+            study.tell(trial, valid_auc)
+            if valid_auc > best["valid_auc"]:
+                values = dict(trial.params)
+                best = {"valid_auc": valid_auc, "test_auc": test_auc, "values": values, "trial": done}
+            done += 1
     chosen = f"{side}, trial {best['trial'] + 1} of {done}"
     return TimedCell(
         log.stem, side, seed, limit, deadline.elapsed, best["valid_auc"], best["test_auc"], chosen, done,

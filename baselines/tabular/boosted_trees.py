@@ -23,7 +23,7 @@ import torch
 
 from nas_fusion.baselines.tabular.tabular_columns import TabularColumns
 from nas_fusion.errors import MissingPackageError
-from nas_fusion.system.deadline import TimeIsUp, check_deadline, is_watched
+from nas_fusion.system.deadline import TimeIsUp, check_deadline, has_to_end, is_watched
 from nas_fusion.training import Predictions, WholeModel, WholeState
 from nas_fusion.training.quality import grouped_auc, rank_of
 
@@ -91,7 +91,8 @@ class BoostedTrees(WholeModel):
 
     def ended_of(self, most: int) -> Self:
         """Say why fitting ended that might have taken `most` rounds."""
-        self.stopped = "patience" if self.passes < most else "rounds"
+        early = "time" if has_to_end() else "patience"
+        self.stopped = early if self.passes < most else "rounds"
         return self
 
     @property
@@ -170,10 +171,10 @@ def fit_lightgbm(architecture: Architecture, data: SearchData, config: TrainConf
         callbacks=[
             library.early_stopping(PATIENCE, verbose=False),
             library.record_evaluation(rounds),
-            lambda round_: check_deadline(),
+            _EndInTime(),
         ],
     )
-    text = booster.model_to_string(num_iteration=booster.best_iteration)
+    text = booster.model_to_string(num_iteration=_kept(booster.best_iteration, rounds, config.select))
     leaves = sum(int(line.removeprefix(LEAVES)) for line in text.splitlines() if line.startswith(LEAVES))
     return LightGbmTrees(columns, text.encode(), _rounds(rounds), leaves).ended_of(settings["rounds"])
 
@@ -219,6 +220,14 @@ def fit_catboost(architecture: Architecture, data: SearchData, config: TrainConf
 def _said(settings: Mapping[str, Any], unsaid: Mapping[str, float]) -> dict[str, Any]:
     """The settings that say something else than nothing."""
     return {name: settings[name] for name, value in unsaid.items() if settings.get(name, value) != value}
+
+
+def _kept(found: int, told: Mapping[str, Mapping[str, Sequence[float]]], select: str) -> int:
+    """How many of LightGBM's rounds are kept: up to the best one, also where the time has ended it before it knew."""
+    if not has_to_end():
+        return found
+    ((values,),) = (metrics.values() for metrics in told.values())
+    return min(found, 1 + int(np.argmin(values) if select == "logloss" else np.argmax(values)))
 
 
 def _rounds(told: Mapping[str, Mapping[str, Sequence[float]]]) -> int:
@@ -268,6 +277,23 @@ class CatBoostGauc:
         return error / weight
 
 
+class _EndInTime:
+    """Called by LightGBM after every round, behind what notes the round's value."""
+
+    order = 40
+
+    def __call__(self, round_: Any) -> None:
+        """Look at the clock.
+
+        Raises:
+            TimeIsUp: the deadline has come.
+            EarlyStopException: LightGBM's own: the trees that are there are the model.
+        """
+        check_deadline()
+        if has_to_end():
+            raise _library("lightgbm").callback.EarlyStopException(round_.iteration, round_.evaluation_result_list)
+
+
 class _StopInTime:
     """Ends CatBoost's training at the deadline; an exception could not pass through its own code."""
 
@@ -277,7 +303,7 @@ class _StopInTime:
             check_deadline()
         except TimeIsUp:
             return False
-        return True
+        return not has_to_end()
 
 
 def open_lightgbm(architecture: Architecture, schema: Schema, state: WholeState) -> LightGbmTrees:

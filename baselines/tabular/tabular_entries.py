@@ -80,6 +80,7 @@ def _entry(
         bounds={parameter: BOUNDS[parameter] for parameter in parameters},
         distributions=distributions,
         starts=starts,
+        ends_in_time=bool(starts),
         in_all=in_all,
         fit_model=fit,
         open_model=reopen,

@@ -99,6 +99,7 @@ class StrategyEntry:
         fit_model: in place of `make_model`, for a reference whose models are fitted as a whole by a library of their
             own (`nas_fusion.training.WholeModel`): called with the `Architecture`, training and validation rows, and
             the recipe, whose seed and selection count for it.
+        ends_in_time: whether `fit_model` ends with what it has where `nas_fusion.system.deadline.has_to_end` says so.
         open_model: of a reference with `fit_model`: makes the fitted model again from its state, without any rows, so
             that it can be saved and score new ones. Without it such a model can be compared, but not be opened again.
 
@@ -124,6 +125,7 @@ class StrategyEntry:
     make_soft_model: Callable[[FusionSpace, FusionDesign, SoftStart], nn.Module] | None = None
     fit_model: WholeFit | None = None
     open_model: WholeOpening | None = None
+    ends_in_time: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in ("one-shot", "multi-trial", "reference"):

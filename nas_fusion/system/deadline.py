@@ -76,7 +76,28 @@ def check_deadline() -> None:
         raise TimeIsUp("the time is up")
 
 
+_SOFT: ContextVar[Deadline | None] = ContextVar("soft_deadline", default=None)
+
+
+@contextmanager
+def ending_by(deadline: Deadline) -> Iterator[None]:
+    """What can end with what it has (boosted trees) does so inside the block when this deadline comes.
+
+    Its result then depends on the clock, so this is for whoever wants one good model in time, not a comparison.
+    """
+    token = _SOFT.set(deadline if deadline.is_set else None)
+    try:
+        yield
+    finally:
+        _SOFT.reset(token)
+
+
+def has_to_end() -> bool:
+    """Whether what can end with what it has has to do so."""
+    deadline = _SOFT.get()
+    return deadline is not None and deadline.left <= 0
+
+
 def is_watched() -> bool:
     """Whether there is a deadline that will come."""
-    deadline = _CURRENT.get()
-    return deadline is not None and deadline.is_set
+    return any(deadline is not None and deadline.is_set for deadline in (_CURRENT.get(), _SOFT.get()))

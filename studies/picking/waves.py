@@ -10,7 +10,7 @@ from nas_fusion.report import duration
 from nas_fusion.studies.queue.cell_book import Cell, CellBook
 from nas_fusion.studies.timing.forecast import Forecast
 from nas_fusion.studies.timing.schedule import Schedule
-from nas_fusion.system.deadline import Deadline, TimeIsUp, until
+from nas_fusion.system.deadline import Deadline, TimeIsUp, ending_by, until
 from nas_fusion.system.told import tell
 from nas_fusion.training.quality import Rank, rank_of
 
@@ -22,6 +22,10 @@ SHARES = {"general": 0.5, "hand-made": 0.4, "searches": 0.25}
 
 OVERRUN = 1.5
 """A cell that has begun in the time of its wave may take longer by this factor of it, before it is ended."""
+
+ENOUGH = 0.2
+"""Of the time that it takes to its end: boosted trees are good before the last of them, and a forecast of them may be
+wrong by as much."""
 
 NOT_NEEDED = "left out: only the best few are trained with further seeds"
 
@@ -75,7 +79,7 @@ class Waves:
         for cell in wanted:  # one by one, so that they wait in this order
             self.book.enqueue_missing([cell])
         try:
-            with until(Deadline(OVERRUN * wave.left)):
+            with until(Deadline(OVERRUN * wave.left)), ending_by(wave):
                 self.compute(lambda: self._trim(wave))
         except TimeIsUp:
             if self.deadline.left <= 0:
@@ -115,10 +119,16 @@ class Waves:
         """Leave out what does not fit into the wave any more; at least one cell is tried while nothing is finished."""
         self.schedule.learn(self.records())
         waiting = self.book.waiting()
-        late = [cell for cell in waiting if self.forecast.cell(cell.strategy) > wave.left]
+        late = [cell for cell in waiting if self._is_late(cell, wave)]
         if not self.records() and late == waiting:
             late = late[1:]
         self._give_up(late, wave)
+
+    def _is_late(self, cell: Cell, wave: Deadline) -> bool:
+        """Whether a cell will not end in time; one that ends with what it has needs some time, too."""
+        entry = self.forecast.assembly.entries[cell.strategy]
+        needed = self.forecast.cell(cell.strategy)
+        return (ENOUGH * needed if entry.ends_in_time else needed) > wave.left
 
     def _give_up(self, cells: Sequence[Cell], wave: Deadline) -> None:
         for cell in self.book.leave_out(cells):

@@ -25,6 +25,7 @@ from nas_fusion.records import GENERAL
 from nas_fusion.search import retrain, run_search
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import ComparisonSettings, ModelSettings, RecipeSettings, compare
+from nas_fusion.system.deadline import Deadline, ending_by
 from nas_fusion.testing import tiny_task
 from nas_fusion.training import (
     Predictions,
@@ -63,6 +64,32 @@ def fitted(name: str, data: EncodedDataset, seed: int = 0, select: str = "auc", 
     return entry.fit_model(
         Architecture.build(name, settings), data.search_view(), TrainConfig(seed=seed, select=select)
     )
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "catboost"])
+def test_trees_end_with_what_they_have_where_they_are_told_to(name: str, data: EncodedDataset) -> None:
+    ticks = iter(range(1_000_000))
+    with ending_by(Deadline(12.0, lambda: float(next(ticks)))):  # looked at about once a round
+        some = fitted(name, data, rounds=1000)
+    assert some.stopped == "time"
+    assert 1 <= some.passes <= 12
+    whole = fitted(name, data, rounds=some.passes)
+    assert some.size == whole.size
+    assert np.array_equal(some.split_logits(data.test), whole.split_logits(data.test))
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "catboost"])
+def test_every_parameter_of_trees_reaches_the_library(name: str, data: EncodedDataset) -> None:
+    """Defaults are the library's own; what is tuned, and what is tried first, is inside what it allows."""
+    entry = STRATEGIES.get(name)
+    usual = fitted(name, data).split_logits(data.test)
+    for parameter, where in entry.distributions().items():
+        assert where._contains(where.to_internal_repr(entry.parameters[parameter])), parameter
+        assert all(
+            where._contains(where.to_internal_repr(start[parameter])) for start in entry.starts if parameter in start
+        )
+    for start in entry.starts:
+        assert not np.array_equal(fitted(name, data, **start).split_logits(data.test), usual)
 
 
 def test_the_columns_are_those_of_the_log(data: EncodedDataset) -> None:

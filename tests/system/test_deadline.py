@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from nas_fusion.system.deadline import Deadline, TimeIsUp, check_deadline, is_watched, until
+from nas_fusion.system.deadline import Deadline, TimeIsUp, check_deadline, ending_by, has_to_end, is_watched, until
 
 
 class Clock:
@@ -51,3 +51,17 @@ def test_the_sooner_one_of_two_holds() -> None:
 
 def test_no_except_of_a_strategy_swallows_it() -> None:
     assert not issubclass(TimeIsUp, Exception)
+
+
+def test_what_can_end_with_what_it_has_is_told_to_and_nothing_is_raised() -> None:
+    clock = Clock()
+    assert not has_to_end()
+    with ending_by(Deadline(10, clock)):
+        assert is_watched()
+        assert not has_to_end()
+        clock.now = 110
+        assert has_to_end()
+        check_deadline()
+    assert not has_to_end()
+    with ending_by(Deadline(math.inf, clock)):
+        assert not is_watched()
