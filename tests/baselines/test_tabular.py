@@ -70,10 +70,10 @@ def fitted(name: str, data: EncodedDataset, seed: int = 0, select: str = "auc", 
 def test_trees_end_with_what_they_have_where_they_are_told_to(name: str, data: EncodedDataset) -> None:
     ticks = iter(range(1_000_000))
     with ending_by(Deadline(12.0, lambda: float(next(ticks)))):  # looked at about once a round
-        some = fitted(name, data, rounds=1000)
+        some = fitted(name, data, rounds=1000, learning_rate=0.1)
     assert some.stopped == "time"
     assert 1 <= some.passes <= 12
-    whole = fitted(name, data, rounds=some.passes)
+    whole = fitted(name, data, rounds=some.passes, learning_rate=0.1)
     assert some.size == whole.size
     assert np.array_equal(some.split_logits(data.test), whole.split_logits(data.test))
 
