@@ -209,6 +209,9 @@ def fit_catboost(architecture: Architecture, data: SearchData, config: TrainConf
             callbacks=[_StopInTime()] if is_watched() else None,
         )  # fmt: skip
         check_deadline()
+        best = model.get_best_iteration()
+        if best is not None and model.tree_count_ > best + 1:  # as it does by itself where nothing has ended it
+            model.shrink(ntree_end=best + 1)
         path = Path(folder) / "model.cbm"
         model.save_model(str(path))
         content = path.read_bytes()
