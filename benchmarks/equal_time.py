@@ -141,7 +141,7 @@ def _fitted(dataset: EncodedDataset, side: str, values: dict[str, Any], seed: in
     entry = STRATEGIES.get(side)
     assert entry.fit_model is not None, "trees are fitted as a whole"
     architecture = Architecture.build(side, {**entry.parameters, **values}, side)
-    config = ComparisonSettings(source="", data=DataOptions()).train_config(len(dataset.train), seed)
+    config = ComparisonSettings(str(dataset.name), DataOptions(), (side,)).train_config(len(dataset.train), seed)
     model = entry.fit_model(architecture, dataset.search_view(), config)
     valid, test = (
         auc(Predictions.of(model.split_logits(split), split.labels)) for split in (dataset.valid, dataset.test)
