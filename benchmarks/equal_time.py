@@ -126,7 +126,7 @@ def _encoded(log: Path) -> EncodedDataset:
     from nas_fusion.data import DataOptions, prepare
 
     said = KNOWN.get(log.name, ())
-    options = {OPTION_FIELDS[name]: value for name, value in zip(said[::2], said[1::2], strict=True)}
+    options: dict[str, Any] = {OPTION_FIELDS[name]: value for name, value in zip(said[::2], said[1::2], strict=True)}
     return prepare(str(log), DataOptions(**options))
 
 
