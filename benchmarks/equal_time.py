@@ -72,6 +72,7 @@ def by_fit(log: Path, limit: float, seed: int, out: Path) -> TimedCell:
     """
     model = out / "models" / f"{log.stem}-{seed}"
     study = model.with_name(f"{model.name}-study")
+    model.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     command = [sys.executable, "-W", "ignore", "-c", "from nas_fusion.cli import main; main()", FIT]
     asked = ["--data", str(log), *KNOWN.get(log.name, ()), "--time-limit", f"{limit:g}s", "--seeds", f"{seed},"]
