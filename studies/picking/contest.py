@@ -194,7 +194,7 @@ class Contest:
             family
             for name, family in self.families.items()
             if not family.is_exhausted
-            and family.pace * self.count <= left
+            and family.pace * (self.count - (not family.trials)) <= left
             and behind[name] <= self._reach(family, ahead)
         ]
         untried = [one for one in able if not one.trials and one.pace * (self.count - 1) <= self._most_for_one(left)]

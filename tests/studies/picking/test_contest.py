@@ -88,6 +88,9 @@ def test_what_cannot_end_in_time_is_not_begun() -> None:
     assert contest(slow, quick, count=2).next(59.0) is quick
     assert contest(slow, count=2).next(59.0) is None
     assert contest(slow, count=2).next(60.0) is slow
+    untried = family("untried", 0.71, pace=30.0)  # its own fold is done, so its defaults take half as long
+    assert contest(slow, untried, count=2).next(59.0) is None  # but no more than half of what is left
+    assert contest(slow, untried, count=2).next(60.0) is untried
 
 
 def test_a_family_ends() -> None:
