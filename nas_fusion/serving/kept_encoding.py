@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from nas_fusion.data import EncodedDataset, Schema
 from nas_fusion.data.encoding import FittedEncoding
-from nas_fusion.data.encoding.encoded_files import vocabulary_file
+from nas_fusion.data.encoding.encoded_files import read_vocabulary, vocabulary_file
+from nas_fusion.data.schema import FIRST_ID
 from nas_fusion.errors import DamagedFileError, WriteError
 from nas_fusion.serving.model_files import PROFILE, SCHEMA, VOCABULARIES, vocabulary_name
 from nas_fusion.serving.training_profile import profile_text, profiles
+from nas_fusion.serving.vocabulary_files import INDEXED_VALUES, write_index, write_vocabulary
 from nas_fusion.system.files import lock_file, new_folder, write_text
 from nas_fusion.system.seals import check_file, read_sealed, seal_of_file, sealed
 
@@ -60,10 +59,9 @@ def write_encoding(folder: Path, encoding: FittedEncoding) -> Seals:
         (folder / VOCABULARIES).mkdir(exist_ok=True)
         for field, vocabulary in enumerate(encoding.vocabularies):
             if vocabulary is not None:
-                names.append(vocabulary_name(field))
-                pq.write_table(pa.table({"value": vocabulary.values}), folder / names[-1])
+                names += write_vocabulary(folder, field, vocabulary)
     except OSError as error:
-        raise WriteError(folder / names[-1], error.strerror or error) from error
+        raise WriteError(folder / VOCABULARIES, error.strerror or error) from error
     return {name: seal_of_file(folder / name) for name in names}
 
 
@@ -102,6 +100,9 @@ def _copied(place: Path, dataset: EncodedDataset) -> Seals:
         if source.exists():
             names.append(vocabulary_name(field))
             shutil.copyfile(source, place / names[-1])
+            long = dataset.schema.fields[field].size - FIRST_ID >= INDEXED_VALUES
+            if long and (vocabulary := read_vocabulary(dataset.path, field)) is not None:
+                names += write_index(place, field, vocabulary)
     write_text(place / PROFILE, profile_text(profiles(dataset.schema, dataset.train)))
     names.append(PROFILE)
     return {name: seal_of_file(place / name) for name in names}

@@ -40,6 +40,11 @@ def vocabulary_name(field: int) -> str:
     return f"{VOCABULARIES}/{field:03d}.parquet"
 
 
+def index_name(field: int) -> str:
+    """The file of the order of that vocabulary, if it is a long one."""
+    return f"{VOCABULARIES}/{field:03d}.index.arrow"
+
+
 class ModelFiles(ABC):
     """The files of one saved model.
 
@@ -99,6 +104,14 @@ class ModelFiles(ABC):
         """
 
     @abstractmethod
+    def batch(self, name: str) -> pa.RecordBatch:
+        """The record batch in a file of Arrow's format, which may be mapped into memory.
+
+        Raises:
+            DamagedFileError: it is missing or holds none.
+        """
+
+    @abstractmethod
     def tensors(self, name: str) -> dict[str, Tensor]:
         """The tensors in a file, which may be mapped into memory.
 
@@ -127,6 +140,13 @@ class FolderFiles(ModelFiles):
         try:
             return pq.read_table(self.path / name, memory_map=True, partitioning=None)
         except (OSError, pa.ArrowException) as error:
+            raise _no_table(self.place(name), error) from error
+
+    def batch(self, name: str) -> pa.RecordBatch:
+        """The record batch in a file, mapped into memory."""
+        try:
+            return _only_batch(pa.memory_map(str(self.path / name)))
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise _no_table(self.place(name), error) from error
 
     def tensors(self, name: str) -> dict[str, Tensor]:
@@ -209,6 +229,13 @@ class ZipFiles(ModelFiles):
         except (OSError, pa.ArrowException) as error:
             raise _no_table(self.place(name), error) from error
 
+    def batch(self, name: str) -> pa.RecordBatch:
+        """The record batch in a file."""
+        try:
+            return _only_batch(pa.BufferReader(self._whole(name)))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise _no_table(self.place(name), error) from error
+
     def tensors(self, name: str) -> dict[str, Tensor]:
         """The tensors in a file."""
         try:
@@ -243,6 +270,12 @@ def model_files(path: str | Path) -> ModelFiles:
     if not place.exists():
         raise DataError("no such file or folder", path=place)
     return ZipFiles(place)
+
+
+def _only_batch(file: pa.NativeFile) -> pa.RecordBatch:
+    batch = pa.ipc.open_file(file).get_batch(0)
+    batch.validate(full=True)  # else wrong offsets of texts would lead out of the file
+    return batch
 
 
 def _no_table(path: Path, error: Exception) -> DamagedFileError:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
-
 from nas_fusion.data import Schema
 from nas_fusion.data.encoding import FittedEncoding
 from nas_fusion.data.encoding.vocabulary import Vocabulary
@@ -26,6 +24,7 @@ from nas_fusion.serving.model_manifest import ManifestError, ModelManifest
 from nas_fusion.serving.module_rebuilding import rebuilt
 from nas_fusion.serving.saved_model import SavedModel
 from nas_fusion.serving.training_profile import FIELDS, FieldProfile
+from nas_fusion.serving.vocabulary_files import read_vocabulary
 
 BEST = "best"
 """The saved model in the folder of a study."""
@@ -125,11 +124,7 @@ def _vocabulary(files: ModelFiles, manifest: ModelManifest, schema: Schema, fiel
         if schema.fields[field].needs_vocabulary:
             raise DamagedFileError(files.place(name), "the file is missing")
         return None
-    table = files.table(name)
-    is_text = table.column_names == ["value"] and table.schema.field(0).type in (pa.string(), pa.large_string())
-    if not is_text or table.num_rows != schema.fields[field].size - FIRST_ID:
-        raise DamagedFileError(files.place(name), "damaged: not the vocabulary of its field")
-    return Vocabulary(table.column("value").combine_chunks().cast(pa.large_string()))
+    return read_vocabulary(files, manifest.files, field, schema.fields[field].size - FIRST_ID)
 
 
 def model_profiles(model: SavedModel) -> list[FieldProfile]:

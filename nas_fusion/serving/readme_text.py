@@ -37,7 +37,7 @@ Rows need these columns, in any order; others are ignored, and a label is not ne
 |---|---|
 | `model.json` | design, space, recipe, how the log was read, metrics, versions, a checksum of every file |
 | `schema.json` | the fields, and how each is encoded |
-| `vocabularies/` | the values that have ids, one Parquet file per field that has any; the first one's id is 2 |
+| `vocabularies/` | the values that have ids, a Parquet file per field; the first one's id is 2; an index of many |
 | `profile.json` | what the cells of every field were like in training, to tell how far later rows are from them |
 | `weights.safetensors` | what was learnt |
 {drawing}"""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,9 @@ from nas_fusion.data.sources.cells import NUMBER, Categories, IntArray
 
 KEY_BYTES = 8
 """Of the texts that are looked up as integers."""
+
+FEW_LONG = 1 << 14
+"""Long texts up to so many are hashed anew for every chunk sooner than the chunk's are."""
 
 MIN_PENDING = 1 << 18
 """Below this many waiting values a merge is not worth its while."""
@@ -94,26 +98,62 @@ def ordered_by_value(values: pa.Array, *, before: Sequence[tuple[str, pa.Array]]
     return np.asarray(order).astype(np.int64)
 
 
+@dataclass(frozen=True, eq=False)
+class VocabularyIndex:
+    """Where the id of a text is found: by binary search, in arrays that may be mapped from a file.
+
+    Args:
+        keys: of the texts that are one (`KEY_BYTES`), uint64 ``[short texts]``, ascending.
+        key_ids: their ids, int32 ``[short texts]``.
+        texts: the others, large_string ``[long texts]``.
+        text_ids: their ids, int32 ``[long texts]``.
+        hashes: of the long texts (`hashes_of`), uint64 ``[long texts]``, ascending, as the texts then stand; None where
+            nobody has asked for them.
+    """
+
+    keys: npt.NDArray[np.uint64]
+    key_ids: npt.NDArray[np.int32]
+    texts: pa.Array
+    text_ids: npt.NDArray[np.int32]
+    hashes: npt.NDArray[np.uint64] | None = None
+
+    @classmethod
+    def of(cls, values: pa.Array) -> VocabularyIndex:
+        """The index of texts in the order of their ids, large_string ``[values]``."""
+        keys, short = _keys(values)
+        ids = np.arange(len(values), dtype=np.int32) + FIRST_ID
+        order = np.argsort(keys[short])
+        return cls(keys[short][order], ids[short][order], values.filter(pa.array(~short)), ids[~short])
+
+    def __len__(self) -> int:
+        return len(self.keys) + len(self.texts)
+
+    def by_hash(self) -> VocabularyIndex:
+        """The same with hashes."""
+        if self.hashes is not None:
+            return self
+        hashes = hashes_of(_objects(self.texts))
+        order = np.argsort(hashes, kind="stable")
+        texts = self.texts.take(pa.array(order))
+        return replace(self, texts=texts, text_ids=self.text_ids[order], hashes=hashes[order])
+
+
 class Vocabulary:
     """The values that have ids of their own: `FIRST_ID` and up, by descending count, ties by value.
 
     Looking up must not cost time in the size of the vocabulary for every chunk, as Arrow's `index_in` does, which
     hashes its value set anew at every call. So texts of at most eight bytes (nearly all, in click logs) become
-    64-bit keys in one sorted array; only the longer ones go through `index_in`.
+    64-bit keys in one sorted array; longer ones go through `index_in` where they are few, else by their hashes.
 
     Args:
-        values: the texts in the order of their ids, an Arrow array of large_string ``[values]``.
+        values: the texts in the order of their ids, an Arrow array of large_string ``[values]``; or what reads them
+            when they are asked for, where there is an index.
+        index: of them, if it is there already.
     """
 
-    def __init__(self, values: pa.Array) -> None:
-        self.values = values
-        keys, short = _keys(values)
-        ids = np.arange(len(values), dtype=np.int32) + FIRST_ID
-        order = np.argsort(keys[short])
-        self._keys = keys[short][order]
-        self._key_ids = ids[short][order]
-        self._long = values.filter(pa.array(~short))
-        self._long_ids = ids[~short]
+    def __init__(self, values: pa.Array | Callable[[], pa.Array], index: VocabularyIndex | None = None) -> None:
+        self._given = values
+        self.index = VocabularyIndex.of(self.values) if index is None else index
 
     @classmethod
     def fit(cls, values: pa.Array, counts: IntArray, min_count: int) -> Vocabulary:
@@ -126,22 +166,27 @@ class Vocabulary:
         order = ordered_by_value(values, before=[("descending", pa.array(counts))])
         return cls(values.take(pa.array(order)))
 
+    @cached_property
+    def values(self) -> pa.Array:
+        """The texts in the order of their ids, large_string ``[values]``."""
+        return self._given() if callable(self._given) else self._given
+
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.index)
 
     def ids(self, values: pa.Array) -> npt.NDArray[np.int32]:
         """The ids of an array of texts (large_string), int32 ``[texts]``; `UNKNOWN_ID` for those that have none."""
+        index = self.index
         keys, short = _keys(values)
         found = np.full(len(values), UNKNOWN_ID, np.int32)
-        if len(self._keys):
+        if len(index.keys):
             order = np.argsort(keys)  # neighbours are looked up where the cache holds the sorted keys already
             asked = keys[order]
-            place = np.searchsorted(self._keys, asked).clip(max=len(self._keys) - 1)
-            hit = short[order] & (self._keys[place] == asked)
-            found[order[hit]] = self._key_ids[place[hit]]
-        if len(self._long) and not short.all():
-            where = np.asarray(pc.fill_null(pc.index_in(values.filter(pa.array(~short)), value_set=self._long), -1))
-            found[~short] = np.where(where >= 0, self._long_ids[where], UNKNOWN_ID)
+            place = np.searchsorted(index.keys, asked).clip(max=len(index.keys) - 1)
+            hit = short[order] & (index.keys[place] == asked)
+            found[order[hit]] = index.key_ids[place[hit]]
+        if len(index.texts) and not short.all():
+            found[~short] = self._ids_of_long(values.filter(pa.array(~short)))
         return found
 
     def id_of(self, text: str) -> int:
@@ -149,27 +194,55 @@ class Vocabulary:
         data = text.encode()
         if len(data) > KEY_BYTES or b"\0" in data:
             return self._id_of_long(text)
+        keys = self.index.keys
         key = np.uint64(int.from_bytes(data.ljust(KEY_BYTES, b"\0"), "big"))
-        place = int(np.searchsorted(self._keys, key))
-        return int(self._key_ids[place]) if place < len(self._keys) and self._keys[place] == key else UNKNOWN_ID
+        place = int(np.searchsorted(keys, key))
+        return int(self.index.key_ids[place]) if place < len(keys) and keys[place] == key else UNKNOWN_ID
+
+    def _ids_of_long(self, texts: pa.Array) -> npt.NDArray[np.int32]:
+        """The ids of long texts, large_string ``[texts]``, int32 ``[texts]``."""
+        index = self.index
+        if len(index.texts) <= FEW_LONG:
+            where = np.asarray(pc.fill_null(pc.index_in(texts, value_set=index.texts), -1))
+            return np.where(where >= 0, index.text_ids[where], np.int32(UNKNOWN_ID))
+        hashes, index = self._hashes, self._by_hash
+        found = np.full(len(texts), UNKNOWN_ID, np.int32)
+        asked = hashes_of(_objects(texts))
+        place = np.searchsorted(hashes, asked)
+        left = np.arange(len(texts))
+        while True:  # once, and again for texts whose hash another text has, too
+            left = left[place[left] < len(hashes)]
+            left = left[hashes[place[left]] == asked[left]]
+            if not len(left):
+                return found
+            equal = np.asarray(pc.equal(index.texts.take(pa.array(place[left])), texts.take(pa.array(left))))
+            found[left[equal]] = index.text_ids[place[left[equal]]]
+            left = left[~equal]
+            place[left] += 1
 
     def _id_of_long(self, text: str) -> int:
-        hashes, order = self._long_hashes
+        hashes, index = self._hashes, self._by_hash
         hashed = np.uint64(hash_of(text))
         place = int(np.searchsorted(hashes, hashed))
         while place < len(hashes) and hashes[place] == hashed:
-            found = int(order[place])
-            if self._long[found].as_py() == text:
-                return int(self._long_ids[found])
+            if index.texts[place].as_py() == text:
+                return int(index.text_ids[place])
             place += 1
         return UNKNOWN_ID
 
     @cached_property
-    def _long_hashes(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.intp]]:
-        """Hashes of the long texts, ascending, and which text each is of: asked for with the first single text."""
-        hashes = hashes_of(np.asarray(self._long.to_numpy(zero_copy_only=False), dtype=object))
-        order = np.argsort(hashes, kind="stable")
-        return hashes[order], order
+    def _by_hash(self) -> VocabularyIndex:
+        """The index with hashes: they are made with the first look-up that needs them."""
+        return self.index.by_hash()
+
+    @cached_property
+    def _hashes(self) -> npt.NDArray[np.uint64]:
+        assert self._by_hash.hashes is not None
+        return self._by_hash.hashes
+
+
+def _objects(texts: pa.Array) -> npt.NDArray[np.object_]:
+    return np.asarray(texts.to_numpy(zero_copy_only=False), dtype=object)
 
 
 def hashes_of(texts: npt.NDArray[np.object_]) -> npt.NDArray[np.uint64]:
