@@ -15,6 +15,9 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 # one decides: it installs what is missing, and says what is wrong.
 HEAD_STARTS := head-start-0 head-start-1 head-start-2
 
+COMPARED_WITH := nas_fusion.cli, nas_fusion.studies, nas_fusion.report, nas_fusion.optfusion, nas_fusion.baselines, \
+	alembic.context, jinja2, plotly.graph_objects, sqlalchemy.orm
+
 .PHONY: $(HEAD_STARTS) compare check test lint types fast-tests all-tests bench docs format setup clean
 
 # Compiled files are kept, whatever the environment says: without them each of the tests' many processes compiles the
@@ -37,9 +40,9 @@ $(STAMP): constraints.txt pyproject.toml
 	@awk '{print > ("$(VENV)/part-" NR % 3 ".txt")}' constraints.txt
 	-@$(MAKE) --no-print-directory --jobs 3 --keep-going $(HEAD_STARTS)
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
-	@# NNI writes a file into its own package when it is first imported; do that before anything runs in parallel. What
-	@# every process needs is compiled here, too, and not by several at once.
-	$(BIN)/python -W ignore -c "import nas_fusion.nni_bridge, nas_fusion.studies, nas_fusion.report"
+	@# NNI writes a file into its own package when it is first imported; do that before anything runs in parallel. All that
+	@# a comparison imports is compiled here, too, and not by several processes at once.
+	$(BIN)/python -W ignore -c "import $(COMPARED_WITH)"
 	@touch $(STAMP)
 
 $(HEAD_STARTS): head-start-%:

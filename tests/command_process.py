@@ -20,9 +20,12 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from unittest.mock import patch
 
-from tests.short_timings import seldom_look_for_garbage, shorten
+from tests.short_timings import look_ahead_briefly, seldom_look_for_garbage, shorten
 
-IMPORTED = ["nas_fusion.cli", "nas_fusion.studies", "nas_fusion.report", "nas_fusion.optfusion", "nas_fusion.baselines"]
+IMPORTED = [
+    *("nas_fusion.cli", "nas_fusion.studies", "nas_fusion.report", "nas_fusion.optfusion", "nas_fusion.baselines"),
+    *("sqlalchemy.orm", "alembic.context", "jinja2", "plotly.graph_objects"),  # what they import when they need it
+]
 NASFUSION = "import sys; from nas_fusion.cli import main; main(sys.argv[1:])"
 OUTPUT, ERRORS = "stdout", "stderr"
 PATIENCE_SECONDS = 120.0
@@ -139,4 +142,5 @@ def _run(code: str, arguments: list[str], folder: Path, environment: dict[str, s
     if path:
         sys.path.insert(0, path)
     shorten()
+    look_ahead_briefly()
     exec(compile(code, "-c", "exec"), {"__name__": "__main__"})

@@ -14,7 +14,7 @@ import pytest
 
 from tests.checked_shapes import check_shapes
 from tests.command_process import PATIENCE_SECONDS
-from tests.short_timings import seldom_look_for_garbage, shorten
+from tests.short_timings import look_ahead_briefly, seldom_look_for_garbage, shorten
 
 # Before torch is imported, and for child processes: the tests' models are too small for more threads, and several
 # processes with two threads each take many times as long as soon as a core is busy.
@@ -92,6 +92,12 @@ def short_timings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         shorten(patch.setattr)
         yield
+
+
+@pytest.fixture
+def brief_look_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the command line that are not about how long all will take."""
+    look_ahead_briefly(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from nas_fusion.settings.study_toml import read_settings
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies import ComparisonSettings, load_preset, preset_names
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("brief_look_ahead")]
 
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -27,7 +27,7 @@ from nas_fusion.studies import (
     rewrite_suite,
 )  # fmt: skip
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("brief_look_ahead")]
 
 SETTINGS = ComparisonSettings(
     source="synthetic:1000",

@@ -118,6 +118,7 @@ def results(folder: Path) -> pd.DataFrame:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_look_ahead")
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
