@@ -20,7 +20,7 @@ NAMES = {
     "exported": "single rows through an exported model: the numpy encoder and ONNX Runtime",
     "kernels": "a training step of FNN and DCNv2 with torch's embedding gradient and dropout, and with ours",
     "loader": "batches alone, and how long a training waits for them",
-    "loop": "what a step costs beside forward, backward and optimiser",
+    "loop": "fit and a supernet's training over plain loops of the same steps",
     "recording": "the share of a comparison that recording for NNI's web UI takes",
     "scoring": "scoring a log by a saved model against encoding it, memory by its length, and single rows",
     "search": "a whole OptFusion search against training the design that it derives",

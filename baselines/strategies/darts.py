@@ -18,7 +18,7 @@ from nas_fusion.nni_bridge import (
     nni,
 )
 from nas_fusion.strategy import BuildContext, StrategyEntry
-from nas_fusion.training import SampleMeter
+from nas_fusion.training import LightningWatching, SampleMeter
 from nas_fusion.training.fit import UNBOUNDED
 
 _NEVER = 2**62
@@ -41,8 +41,8 @@ class GumbelDartsModule(MendedModule, GumbelDartsLightningModule):
         super().on_train_start()
         # A second training with this module wraps it no further.
         if not isinstance(self.temperature_scheduler, Cooling):
-            meter = next(c for c in self.trainer.callbacks if isinstance(c, SampleMeter))
-            self.temperature_scheduler = Cooling(self.temperature_scheduler, meter)
+            watching = next(c for c in self.trainer.callbacks if isinstance(c, LightningWatching))
+            self.temperature_scheduler = Cooling(self.temperature_scheduler, watching.the(SampleMeter))
 
 
 class Cooling:

@@ -42,12 +42,22 @@ class RankedDesign:
 
 
 class RandomOneShotModule(MendedModule, RandomSamplingLightningModule):
-    """NNI's random path training; validates on a path per batch, and logs nothing."""
+    """NNI's random path training; validates on a path per batch, and logs nothing.
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+    It steps by hand, as NNI's other one-shot modules do.
+    """
+
+    @property
+    def automatic_optimization(self) -> bool:
+        """Not Lightning's."""
+        return False
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
         """Draw a path and train it."""
         self.resample()
-        return self.training_module.training_step(*args, **kwargs)
+        loss = self.training_module.training_step(batch, batch_idx)
+        self.advance_optimization(loss, batch_idx)
+        return loss
 
     def validation_step(self, *args: Any, **kwargs: Any) -> Any:
         """Draw a path and validate it."""

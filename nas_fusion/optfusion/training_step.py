@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -45,6 +46,11 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         # tensors.
         return torch.optim.Adam(self.arch_parameters(), lr=self.arch_learning_rate, fused=True)
 
+    @cached_property
+    def _penalty(self) -> CostPenalty | None:
+        # Looked for once: it walks through all modules.
+        return CostPenalty.of(self, self.cost_penalty)
+
     def training_step(self, batch: Any, batch_idx: int) -> Float[Tensor, ""]:
         """Step weights and architecture on the same batch.
 
@@ -59,9 +65,8 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         # NNI's wrapper clears and steps the weights' optimisers only.
         architecture.zero_grad()
         loss: Tensor = self.training_module.training_step(batch, batch_idx)
-        penalty = CostPenalty.of(self, self.cost_penalty)
-        if penalty is not None:
-            loss = loss + penalty()
+        if self._penalty is not None:
+            loss = loss + self._penalty()
         # One backward for both; it clips and steps the weights, and leaves α's and β's gradients for the step below.
         self.advance_optimization(loss, batch_idx, self.gradient_clip)
         if self._seen >= self.warm_up:

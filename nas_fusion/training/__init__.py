@@ -1,7 +1,7 @@
-"""One training routine, on Lightning, for candidates, supernets and final training."""
+"""One recipe of training: our loop on Lightning Fabric; supernets, which NNI trains, in Lightning's trainer."""
 
 from nas_fusion.settings import TrainConfig
-from nas_fusion.training.ctr_module import CTRModule
+from nas_fusion.training.devices import torch_device
 from nas_fusion.training.fit import (
     FitResult,
     Metrics,
@@ -15,22 +15,30 @@ from nas_fusion.training.fit import (
     predictions_of,
 )
 from nas_fusion.training.metrics import METRICS, AucLogloss, Metric, Quality, auc_and_logloss, quality_of
-from nas_fusion.training.oneshot_evaluator import OneShotRun, oneshot_evaluator
+from nas_fusion.training.oneshot import CTRModule, LightningWatching, OneShotRun, make_trainer, oneshot_evaluator
 from nas_fusion.training.optimizers import TouchedRowsAdam, parameter_groups
-from nas_fusion.training.progress_bar import ProgressBar
 from nas_fusion.training.quality import Predictions, Rank, probabilities
-from nas_fusion.training.sample_meter import SampleMeter
 from nas_fusion.training.seeds import member_seed, seeded
-from nas_fusion.training.trainer import make_trainer, torch_device
-from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
+from nas_fusion.training.training_loop import TrainingLoop
+from nas_fusion.training.watching import (
+    AveragedWeights,
+    EpochRecord,
+    ProgressBar,
+    RunningTraining,
+    SampleMeter,
+    ValidationMonitor,
+    Watcher,
+)
 from nas_fusion.training.whole_model import WholeModel, WholeState
 
 __all__ = [
     "METRICS",
     "AucLogloss",
+    "AveragedWeights",
     "CTRModule",
     "EpochRecord",
     "FitResult",
+    "LightningWatching",
     "Metric",
     "Metrics",
     "OneShotRun",
@@ -38,10 +46,13 @@ __all__ = [
     "ProgressBar",
     "Quality",
     "Rank",
+    "RunningTraining",
     "SampleMeter",
     "TouchedRowsAdam",
     "TrainConfig",
+    "TrainingLoop",
     "ValidationMonitor",
+    "Watcher",
     "WholeModel",
     "WholeState",
     "auc_and_logloss",

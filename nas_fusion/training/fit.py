@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +21,20 @@ from nas_fusion.records import NORMALISED_ENTROPY, ReliabilityBin
 from nas_fusion.settings import TrainConfig
 from nas_fusion.system.deadline import check_deadline
 from nas_fusion.system.files import save_tensors
-from nas_fusion.training.averaged_weights import AveragedWeights
-from nas_fusion.training.batch_norm import FreshStatistics
-from nas_fusion.training.ctr_module import CTRModule, full_precision
+from nas_fusion.training.batch_norm import FreshStatistics, spare_single_rows
+from nas_fusion.training.devices import torch_device
+from nas_fusion.training.losses import full_precision
 from nas_fusion.training.metrics import further_metrics, quality_of
-from nas_fusion.training.progress_bar import ProgressBar
 from nas_fusion.training.quality import Predictions, Rank, auc, probabilities
-from nas_fusion.training.sample_meter import SampleMeter
-from nas_fusion.training.trainer import make_trainer, torch_device
-from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
+from nas_fusion.training.training_loop import TrainingLoop
+from nas_fusion.training.watching import (
+    AveragedWeights,
+    EpochRecord,
+    ProgressBar,
+    SampleMeter,
+    ValidationMonitor,
+    Watcher,
+)
 from nas_fusion.training.whole_model import WholeModel
 
 
@@ -94,7 +98,7 @@ class Metrics:
 
 
 UNBOUNDED = -1
-"""Lightning's number of epochs for a training that something else ends."""
+"""The number of epochs of a training that something else ends; Lightning's word for it, too."""
 
 
 def epochs_for(config: TrainConfig, train_rows: int) -> int:
@@ -151,14 +155,12 @@ def fit(
         clock=clock,
     )
     epochs = epochs_for(config, len(data.train))
-    callbacks: list[Any] = [meter, AveragedWeights(config.averaging), FreshStatistics(), monitor]
+    watchers: list[Watcher] = [meter, AveragedWeights(config.averaging), FreshStatistics(), monitor]
     if console is not None:
-        callbacks.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
-    module = CTRModule(config)
-    module.set_model(model)
+        watchers.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
     train, valid = loaders(data, config)
-    trainer = make_trainer(config, callbacks, max_epochs=epochs)
-    trainer.fit(module, train, valid)
+    spare_single_rows(model, train)
+    TrainingLoop(model, config, watchers).run(train, valid, epochs)
     if monitor.best is None:
         raise TrainingError("the training ended without a validation")
     if checkpoint is not None:

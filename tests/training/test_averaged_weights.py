@@ -14,7 +14,7 @@ from nas_fusion.baselines.models import MODELS
 from nas_fusion.data import SearchData, prepare
 from nas_fusion.errors import OptionError
 from nas_fusion.training import TrainConfig, evaluate_auc, fit
-from nas_fusion.training.averaged_weights import UPDATES_PER_EPOCH, AveragedWeights
+from nas_fusion.training.watching import UPDATES_PER_EPOCH, AveragedWeights
 
 CONFIG = TrainConfig(learning_rate=3e-3, batch_size=64, max_epochs=3, patience=0, device="cpu", averaging=1.0)
 
@@ -32,16 +32,15 @@ def model_of(data: SearchData, *, batch_norm: bool = False) -> nn.Module:
 def averages(steps: int, epochs: float, numbers: list[float]) -> list[float]:
     """What the model holds at a validation after each of the numbers, which its one weight is set to step by step."""
     model = nn.Linear(1, 1, bias=False)
-    module: Any = SimpleNamespace(model=model)
-    trainer: Any = SimpleNamespace(num_training_batches=steps)
+    training: Any = SimpleNamespace(model=model, steps_per_epoch=steps)
     averaged = AveragedWeights(epochs)
-    averaged.on_train_start(trainer, module)
+    averaged.begin(training)
     found = []
     for number in numbers:
-        averaged.on_train_epoch_start(trainer, module)
+        averaged.before_epoch(training)
         nn.init.constant_(model.weight, number)
-        averaged.on_train_batch_end(trainer, module, None, None, 0)
-        averaged.on_validation_start(trainer, module)
+        averaged.after_step(training, None, None)
+        averaged.before_validation(training)
         found.append(model.weight.item())
     return found
 

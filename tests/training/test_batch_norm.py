@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -90,11 +91,10 @@ def test_every_row_counts_the_same_and_the_start_not_at_all(data: SearchData) ->
 
 def test_the_newest_rows_are_kept_and_no_more_than_needed(data: SearchData) -> None:
     fresh = FreshStatistics(rows=100)
-    module: Any = type("Module", (), {"model": Normed(data)})()
-    trainer: Any = None
-    fresh.on_train_start(trainer, module)
+    training: Any = SimpleNamespace(model=Normed(data))
+    fresh.begin(training)
     for number, batch in enumerate(BatchLoader(data.train, 40)):
-        fresh.on_train_batch_end(trainer, module, None, batch, number)
+        fresh.after_step(training, batch, None)
         rows = [len(kept.labels) for kept in fresh._batches]
         assert sum(rows) == min(40 * (number + 1), 120)
         assert fresh._batches[-1] is batch
@@ -106,7 +106,7 @@ def test_training_itself_is_not_changed(data: SearchData, monkeypatch: pytest.Mo
     config, weights = replace(CONFIG, max_epochs=2), []
     for rows in (8192, 0):
         if not rows:
-            monkeypatch.setattr(FreshStatistics, "on_validation_start", lambda *_: None)
+            monkeypatch.setattr(FreshStatistics, "before_validation", lambda *_: None)
         model = Normed(data)
         fit(model, data, config, keep_best=False)
         weights.append([p.detach() for p in model.parameters()])

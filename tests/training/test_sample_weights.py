@@ -17,7 +17,7 @@ from nas_fusion.measures.importance import spaced
 from nas_fusion.nn import FieldEmbedding
 from nas_fusion.optfusion.training_step import OptFusionModule
 from nas_fusion.training import CTRModule, TrainConfig, fit
-from nas_fusion.training.ctr_module import mean_loss
+from nas_fusion.training.losses import mean_loss
 
 CONFIG = TrainConfig(learning_rate=0.02, batch_size=256, max_epochs=1, patience=0, device="cpu", precision="64")
 

@@ -11,7 +11,7 @@ import pytest
 
 from nas_fusion.data import SearchData, prepare
 from nas_fusion.errors import OptionError, TrainingError
-from nas_fusion.training import FitResult, Predictions, Rank, TrainConfig, fit, validation_monitor
+from nas_fusion.training import FitResult, Predictions, Rank, TrainConfig, fit
 from nas_fusion.training.quality import logloss_error, rank_of
 from tests.training.test_fit import SmallModel
 
@@ -68,7 +68,7 @@ def test_the_three_do_not_agree_here(data: SearchData) -> None:
 def test_of_epochs_with_the_same_auc_the_better_logloss_is_taken(
     data: SearchData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(validation_monitor, "auc", lambda found: 0.75)
+    monkeypatch.setattr("nas_fusion.training.watching.validation_monitor.auc", lambda found: 0.75)
     found = trained(data, learning_rate=0.02)
     losses = [r.valid_logloss for r in found.history]
     assert found.best_valid_logloss == min(losses) < losses[0]

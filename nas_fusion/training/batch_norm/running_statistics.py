@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas_fusion.data import Batch
-from nas_fusion.nni_bridge import inner_module
+from nas_fusion.training.watching.watcher import RunningTraining, Watcher
 
 STATISTICS_ROWS = 8192
 """From so many rows statistics are estimated; measured on three logs, 2,048 are as good, and all rows no better."""
@@ -29,7 +28,7 @@ def norms_of(model: nn.Module) -> list[_BatchNorm]:
     return [part for part in model.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
 
 
-class FreshStatistics(pl.Callback):
+class FreshStatistics(Watcher):
     """Estimates running statistics anew before every validation, from the rows that were trained on last.
 
     The rows pass through the model as it is then, without dropout, as those will that it predicts (precise batch norm:
@@ -45,13 +44,11 @@ class FreshStatistics(pl.Callback):
         self._kept = 0
         self._needed = False
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def begin(self, training: RunningTraining) -> None:
         """See whether there is anything to estimate."""
-        self._needed = bool(norms_of(inner_module(pl_module).model))
+        self._needed = bool(norms_of(training.model))
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
-    ) -> None:
+    def after_step(self, training: RunningTraining, batch: Batch, loss: Tensor | None) -> None:
         """Keep the batch, and forget the oldest ones that are not needed."""
         if not self._needed:
             return
@@ -60,14 +57,14 @@ class FreshStatistics(pl.Callback):
         while self._kept - len(self._batches[0].labels) >= self.rows:
             self._kept -= len(self._batches.popleft().labels)
 
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def before_validation(self, training: RunningTraining) -> None:
         """Estimate."""
         if self._batches:
-            with trainer.precision_plugin.forward_context():
-                estimate_statistics(inner_module(pl_module).model, self._batches)
+            with training.precision():
+                estimate_statistics(training.model, self._batches)
 
 
-class FirstBatchesCount(pl.Callback):
+class FirstBatchesCount(Watcher):
     """Lets running statistics begin with the mean of the first batches', so that nothing of their start is left.
 
     From the step on where a batch counts as little in that mean as it does in PyTorch's, everything is as there. For
@@ -78,20 +75,18 @@ class FirstBatchesCount(pl.Callback):
         self._momentum: list[tuple[_BatchNorm, float]] = []
         self._steps = 0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def begin(self, training: RunningTraining) -> None:
         """Remember what every norm's share of a batch is."""
-        found = norms_of(inner_module(pl_module).model)
+        found = norms_of(training.model)
         self._momentum = [(norm, norm.momentum) for norm in found if norm.momentum is not None]
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def before_step(self, training: RunningTraining, batch: Any) -> None:
         """Set it for this step."""
         self._steps += 1
         for norm, momentum in self._momentum:
             norm.momentum = max(momentum, 1 / self._steps)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def close(self) -> None:
         """Leave the norms as they were."""
         for norm, momentum in self._momentum:
             norm.momentum = momentum

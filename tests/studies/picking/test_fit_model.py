@@ -100,7 +100,7 @@ def test_when_the_time_is_up_the_best_so_far_is_the_model(
         if next(batches) == 200:
             raise TimeIsUp
 
-    monkeypatch.setattr("nas_fusion.training.sample_meter.check_deadline", up)
+    monkeypatch.setattr("nas_fusion.training.watching.sample_meter.check_deadline", up)
     found = fit(SETTINGS, dataset, tmp_path / "model")
     assert {"logistic-regression", "lightgbm"} <= {r.strategy for r in found.records}
     assert found.left_out

@@ -76,7 +76,7 @@ def test_a_cell_that_runs_when_the_time_is_up_counts_as_not_done(
         if next(batches) == 250:
             raise TimeIsUp
 
-    monkeypatch.setattr("nas_fusion.training.sample_meter.check_deadline", up)
+    monkeypatch.setattr("nas_fusion.training.watching.sample_meter.check_deadline", up)
     limited = compare(settings, dataset, tmp_path / "study", time_limit=LIMIT)
     assert limited.records
     assert limited.left_out

@@ -1,25 +1,24 @@
 """Weights that are averaged over the steps of a training: what is validated, kept and tested in place of the last ones.
 
 The last weights of a short training are one noisy point around those that it moves to; their average is nearer, and a
-better model (Polyak and Juditsky, 1992; Izmailov et al., UAI 2018). Lightning's own callback puts the average into the
-model after `on_validation_start`, where batch norm's statistics are estimated, and keeps a copy of the whole module.
+better model (Polyak and Juditsky, 1992; Izmailov et al., UAI 2018). Lightning's own callback keeps a copy of the whole
+module, and puts the average into the model only after batch norm's statistics would have been estimated.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from nas_fusion.nni_bridge import inner_module
+from nas_fusion.training.watching.watcher import RunningTraining, Watcher
 
 UPDATES_PER_EPOCH = 32
 """The average takes in the weights so often: as good as after every step, and free for tables of any size."""
 
 
-class AveragedWeights(pl.Callback):
+class AveragedWeights(Watcher):
     """Keeps a running average of the weights, and has it in the model wherever the model is validated.
 
     With each update the average moves by ``1 / (epochs · updates per epoch)`` to the weights as they are, so it forgets
@@ -40,35 +39,33 @@ class AveragedWeights(pl.Callback):
         self._most = 1.0
         self._is_in_model = False
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def begin(self, training: RunningTraining) -> None:
         """See how many steps an epoch has."""
-        steps = max(1, int(trainer.num_training_batches))
+        steps = max(1, training.steps_per_epoch)
         self._every = max(1, steps // UPDATES_PER_EPOCH)
         self._most = max(1.0, self.epochs * steps / self._every)
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def before_epoch(self, training: RunningTraining) -> None:
         """Go on with the weights that were trained."""
         if self._is_in_model:
-            self._exchange(pl_module)
+            self._exchange(training.model)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def after_step(self, training: RunningTraining, batch: Any, loss: Tensor | None) -> None:
         """Take the weights into the average, every so many steps."""
         self._steps += 1
         if self.epochs and self._steps % self._every == 0:
-            self._update(pl_module)
+            self._update(training.model)
 
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def before_validation(self, training: RunningTraining) -> None:
         """Put the average into the model."""
         if self.epochs and not self._is_in_model:
             if not self._average:  # fewer steps than lie between two updates
-                self._update(pl_module)
-            self._exchange(pl_module)
+                self._update(training.model)
+            self._exchange(training.model)
 
     @torch.no_grad()
-    def _update(self, pl_module: pl.LightningModule) -> None:
-        weights = _weights(pl_module)
+    def _update(self, model: nn.Module) -> None:
+        weights = _weights(model)
         if not self._average:
             self._average = [torch.empty_like(weight, requires_grad=False) for weight in weights]
         self._updates += 1
@@ -76,12 +73,12 @@ class AveragedWeights(pl.Callback):
         for average, weight in zip(self._average, weights, strict=True):
             average.lerp_(weight, share) if share < 1 else average.copy_(weight)
 
-    def _exchange(self, pl_module: pl.LightningModule) -> None:
+    def _exchange(self, model: nn.Module) -> None:
         # Tensors change places, so that nothing is copied; the optimiser knows parameters, and follows.
-        for at, weight in enumerate(_weights(pl_module)):
+        for at, weight in enumerate(_weights(model)):
             weight.data, self._average[at] = self._average[at], weight.data
         self._is_in_model = not self._is_in_model
 
 
-def _weights(pl_module: pl.LightningModule) -> list[nn.Parameter]:
-    return [weight for weight in inner_module(pl_module).model.parameters() if weight.requires_grad]
+def _weights(model: nn.Module) -> list[nn.Parameter]:
+    return [weight for weight in model.parameters() if weight.requires_grad]

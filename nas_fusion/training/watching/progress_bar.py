@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
-from nas_fusion.training.sample_meter import SampleMeter
-from nas_fusion.training.validation_monitor import ValidationMonitor
+from nas_fusion.training.watching.sample_meter import SampleMeter
+from nas_fusion.training.watching.validation_monitor import ValidationMonitor
+from nas_fusion.training.watching.watcher import RunningTraining, Watcher
 
 REFRESH_SECONDS = 0.2
 
 
-class ProgressBar(pl.Callback):
+class ProgressBar(Watcher):
     """Show how far a training is: samples, samples per second, time left, last validation AUC.
 
     Args:
@@ -42,14 +44,12 @@ class ProgressBar(pl.Callback):
         self._task = self._progress.add_task(description, total=1.0, rate="", auc="")
         self._start = self._last = 0.0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def begin(self, training: RunningTraining) -> None:
         """Start drawing."""
         self._start = time.perf_counter()
         self._progress.start()
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
-    ) -> None:
+    def after_step(self, training: RunningTraining, batch: Any, loss: Tensor | None) -> None:
         """Redraw now and then."""
         now = time.perf_counter()
         if now - self._last < REFRESH_SECONDS:
@@ -61,10 +61,6 @@ class ProgressBar(pl.Callback):
         done = self.meter.share or self.meter.samples / self._rows
         self._progress.update(self._task, completed=done, rate=f"{rate:,.0f} samples/s", auc=auc)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Remove the bar."""
-        self._progress.stop()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+    def close(self) -> None:
         """Remove the bar, so that the terminal is left as it was."""
         self._progress.stop()

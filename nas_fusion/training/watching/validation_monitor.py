@@ -8,16 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from nas_fusion.data import EncodedSplit
 from nas_fusion.errors import TrainingError
-from nas_fusion.nni_bridge import inner_module, nni
+from nas_fusion.nni_bridge import nni
 from nas_fusion.settings import TrainConfig
 from nas_fusion.training.quality import Predictions, Rank, auc, grouped_auc, logloss, rank_of
-from nas_fusion.training.sample_meter import SampleMeter
+from nas_fusion.training.watching.sample_meter import SampleMeter
+from nas_fusion.training.watching.watcher import RunningTraining, Watcher
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,8 @@ class EpochRecord:
         return rank_of(select, self.valid_auc, self.valid_logloss, self.valid_gauc)
 
 
-def trained_model(pl_module: pl.LightningModule) -> torch.nn.Module:
-    """The model inside a Lightning module, or inside NNI's one-shot module around it."""
-    model: torch.nn.Module = inner_module(pl_module).model
-    return model
-
-
-class ValidationMonitor(pl.Callback):
+class ValidationMonitor(Watcher):
     """Measure after every epoch, remember the best weights, decide when to stop.
-
-    It uses callback hooks only, since NNI's one-shot modules do not forward all of a module's own.
 
     Args:
         config: what is better, patience and learning-rate drop.
@@ -104,46 +96,35 @@ class ValidationMonitor(pl.Callback):
         self._losses: list[Tensor] = []
         self._start = self._validation_start = clock()
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def begin(self, training: RunningTraining) -> None:
         """Start the clock."""
         self._start = self._clock()
 
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def before_validation(self, training: RunningTraining) -> None:
         """Look at the clock."""
         self._validation_start = self._clock()
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
-    ) -> None:
+    def after_step(self, training: RunningTraining, batch: Any, loss: Tensor | None) -> None:
         """Keep the loss, where it is: reading it here would wait for the device."""
-        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        if isinstance(loss, Tensor):
-            self._losses.append(loss.detach())
+        if loss is not None:
+            self._losses.append(loss)
 
-    def on_validation_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: object,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
+    def after_validation_batch(self, training: RunningTraining, logits: Tensor, labels: Tensor) -> None:
         """Keep logits and labels."""
-        self._outputs.append(outputs)
+        self._outputs.append((logits, labels))
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def after_validation(self, training: RunningTraining) -> None:
         """Measure, remember, decide.
 
         Raises:
             TrainingError: the loss or a prediction is not finite.
         """
-        record = self._measure(trainer.current_epoch + 1)
+        record = self._measure(training.epoch)
         self.validation_seconds = self._clock() - self._validation_start
         record = replace(record, validation_seconds=self.validation_seconds)
         self.history.append(record)
         if self.on_model is not None:
-            self.on_model(trained_model(pl_module), record)
+            self.on_model(training.model, record)
         if self.on_validation is not None:
             self.on_validation(record)
         if self.report and nni.get_current_parameter() is not None:
@@ -154,23 +135,23 @@ class ValidationMonitor(pl.Callback):
         if best is None or rank > best:
             self.best = record
             if self.keep_best:
-                self._best_state = {
-                    k: v.detach().cpu().clone() for k, v in trained_model(pl_module).state_dict().items()
-                }
+                self._best_state = {k: v.detach().cpu().clone() for k, v in training.model.state_dict().items()}
         if clearly_better:
             self._since_best = 0
         else:
             self._since_best += 1
-            self._drop_learning_rates(trainer)
+            self._drop_learning_rates(training)
         if self.meter.spent:
-            self.stopped, trainer.should_stop = "budget", True
+            self.stopped = "budget"
+            training.stop()
         elif self.config.patience and self._since_best >= self.config.patience:
-            self.stopped, trainer.should_stop = "patience", True
+            self.stopped = "patience"
+            training.stop()
 
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def end(self, training: RunningTraining) -> None:
         """Restore the best weights and report the AUC of the weights that the model has now."""
         if self._best_state:
-            trained_model(pl_module).load_state_dict(self._best_state)
+            training.model.load_state_dict(self._best_state)
             self._best_state = {}
         self.ended = self._clock()
         final = self.best if self.keep_best or not self.history else self.history[-1]
@@ -188,8 +169,7 @@ class ValidationMonitor(pl.Callback):
         seconds = self._clock() - self._start
         return EpochRecord(epoch, self.meter.samples, seconds, auc(found), logloss(found), loss, grouped_auc(found))
 
-    def _drop_learning_rates(self, trainer: pl.Trainer) -> None:
-        for optimizer in trainer.optimizers:
-            if not getattr(optimizer, "is_arch_optimizer", False):
-                for group in optimizer.param_groups:
-                    group["lr"] *= self.config.lr_drop
+    def _drop_learning_rates(self, training: RunningTraining) -> None:
+        for optimizer in training.weight_optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] *= self.config.lr_drop

@@ -1,4 +1,4 @@
-"""Lightning's trainer, as quiet and as lean as it goes."""
+"""Lightning's trainer, as quiet and as lean as it goes: NNI's one-shot strategies need it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytorch_lightning as pl
 import torch
 
 from nas_fusion.bounds import PRECISIONS
-from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import nni
 from nas_fusion.settings import TrainConfig
 from nas_fusion.training.batch_norm import spare_single_rows
+from nas_fusion.training.devices import torch_device
+from nas_fusion.training.oneshot.lean_lightning import LeanEpochLoop, LeanStrategy
 
 # "GPU available: …", "max_epochs reached" and the like say nothing that the progress bar does not.
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -27,7 +28,15 @@ class _Interrupted(BaseException):
 
 @nni.trace
 class QuietTrainer(pl.Trainer):
-    """Lightning's trainer, traced as NNI wants it, without warnings that are none of ours; it leaves signals alone."""
+    """Lightning's trainer, traced as NNI wants it, without warnings that are none of ours; it leaves signals alone.
+
+    Its loop of an epoch is `LeanEpochLoop`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        steps = self.fit_loop.epoch_loop
+        self.fit_loop.epoch_loop = LeanEpochLoop(self, steps.min_steps, steps.max_steps)
 
     def fit(self, model: pl.LightningModule, train_dataloaders: Any = None, *args: Any, **kwargs: Any) -> None:
         """Train; batch norm never on a single row (`spare_single_rows`, whose errors this raises).
@@ -53,30 +62,13 @@ class QuietTrainer(pl.Trainer):
             raise _Interrupted from interrupt
 
 
-def torch_device(config: TrainConfig) -> torch.device:
-    """The device that a configuration means.
-
-    Raises:
-        OptionError: there is no such device.
-    """
-    if config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise OptionError("device", "cpu on a machine without CUDA", config.device)
-    device = torch.device("cuda:0" if config.device in ("auto", "cuda") else config.device)
-    if (device.index or 0) >= torch.cuda.device_count():
-        raise OptionError("device", f"one of {torch.cuda.device_count()} CUDA devices", config.device)
-    return device
-
-
-def make_trainer(config: TrainConfig, callbacks: Sequence[pl.Callback], *, max_epochs: int, clip: bool = True) -> Any:
+def make_trainer(config: TrainConfig, callbacks: Sequence[pl.Callback], *, max_epochs: int) -> Any:
     """A trainer without logger, checkpoints, summary, sanity check or bar of its own.
 
     Args:
-        config: device, precision, clipping.
+        config: device and precision; the module clips.
         callbacks: all of them.
         max_epochs: at most.
-        clip: whether the trainer clips the gradient; one-shot modules optimise by hand and clip themselves.
 
     Raises:
         OptionError: there is no such device.
@@ -84,19 +76,17 @@ def make_trainer(config: TrainConfig, callbacks: Sequence[pl.Callback], *, max_e
     device = torch_device(config)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="GPU available but not used")  # as the configuration wants it
-        return _make_trainer(config, device, callbacks, max_epochs, clip)
+        return _make_trainer(config, device, callbacks, max_epochs)
 
 
-def _make_trainer(
-    config: TrainConfig, device: torch.device, callbacks: Sequence[pl.Callback], max_epochs: int, clip: bool
-) -> Any:
+def _make_trainer(config: TrainConfig, device: torch.device, callbacks: Sequence[pl.Callback], max_epochs: int) -> Any:
     return QuietTrainer(
+        strategy=LeanStrategy(device),
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=[device.index or 0] if device.type == "cuda" else 1,
         precision=PRECISIONS[config.precision],
         min_epochs=0,  # else Lightning finishes an epoch before it stops
         max_epochs=max_epochs,
-        gradient_clip_val=config.gradient_clip if clip else None,
         callbacks=list(callbacks),
         logger=False,
         enable_checkpointing=False,

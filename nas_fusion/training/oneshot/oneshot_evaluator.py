@@ -15,12 +15,11 @@ from nas_fusion.data import SearchData
 from nas_fusion.nni_bridge import Lightning
 from nas_fusion.settings import TrainConfig
 from nas_fusion.training.batch_norm import FirstBatchesCount
-from nas_fusion.training.ctr_module import CTRModule
 from nas_fusion.training.fit import epochs_for, loaders
-from nas_fusion.training.progress_bar import ProgressBar
-from nas_fusion.training.sample_meter import SampleMeter
-from nas_fusion.training.trainer import make_trainer
-from nas_fusion.training.validation_monitor import EpochRecord, ValidationMonitor
+from nas_fusion.training.oneshot.ctr_module import CTRModule
+from nas_fusion.training.oneshot.lightning_watching import LightningWatching
+from nas_fusion.training.oneshot.trainer import make_trainer
+from nas_fusion.training.watching import EpochRecord, ProgressBar, SampleMeter, ValidationMonitor, Watcher
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,10 @@ def oneshot_evaluator(
         config, meter, data.valid, keep_best=keep_best, on_validation=on_validation, on_model=on_model, clock=clock
     )
     epochs = epochs_for(config, len(data.train))
-    watching: list[Any] = [meter, FirstBatchesCount(), monitor, *callbacks]
+    watchers: list[Watcher] = [meter, FirstBatchesCount(), monitor]
     if console is not None:
-        watching.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
+        watchers.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
     train, valid = loaders(data, config)
-    trainer = make_trainer(config, watching, max_epochs=epochs, clip=False)
+    trainer = make_trainer(config, [LightningWatching(watchers), *callbacks], max_epochs=epochs)
     evaluator = Lightning(CTRModule(config), trainer, train_dataloaders=train, val_dataloaders=valid)
     return OneShotRun(evaluator, monitor, meter)

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytorch_lightning as pl
+from torch import Tensor
 
 from nas_fusion.system.allowance import current_allowance
 from nas_fusion.system.deadline import check_deadline
 from nas_fusion.system.interrupts import raise_if_asked
+from nas_fusion.training.watching.watcher import RunningTraining, Watcher
 
 
 def rows_in(batch: Any) -> int:
@@ -20,10 +21,10 @@ def rows_in(batch: Any) -> int:
     return len(batch.labels)
 
 
-class SampleMeter(pl.Callback):
-    """Count training rows and seconds, and stop the trainer when a budget is spent.
+class SampleMeter(Watcher):
+    """Count training rows and seconds, and stop the training when a budget is spent.
 
-    Lightning validates once more when it is told to stop in the middle of an epoch.
+    A training that is told to stop in the middle of an epoch is validated once more.
 
     Args:
         max_samples: stop at the first batch that reaches this many; None: only count.
@@ -59,9 +60,7 @@ class SampleMeter(pl.Callback):
         """Whether the budget is reached."""
         return self.share >= 1
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def before_step(self, training: RunningTraining, batch: Any) -> None:
         """End a strategy that trains on though it was told to stop.
 
         Raises:
@@ -69,9 +68,7 @@ class SampleMeter(pl.Callback):
         """
         current_allowance().check(self._told_to_stop)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: Any, batch_idx: int
-    ) -> None:
+    def after_step(self, training: RunningTraining, batch: Any, loss: Tensor | None) -> None:
         """Count a batch.
 
         Raises:
@@ -83,9 +80,10 @@ class SampleMeter(pl.Callback):
         self.samples += rows
         current_allowance().count(rows)
         if self.spent:
-            self._told_to_stop = trainer.should_stop = True
+            self._told_to_stop = True
+            training.stop()
 
-    def on_validation_batch_end(self, *arguments: object, **options: object) -> None:
+    def after_validation_batch(self, training: RunningTraining, logits: Tensor, labels: Tensor) -> None:
         """Validating is no silence.
 
         Raises:

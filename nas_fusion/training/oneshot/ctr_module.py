@@ -1,4 +1,4 @@
-"""The Lightning module that trains any CTR model."""
+"""The Lightning module that NNI's one-shot strategies wrap."""
 
 from __future__ import annotations
 
@@ -6,30 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from nas_fusion.nni_bridge import LightningModule, nni
 from nas_fusion.settings import TrainConfig
+from nas_fusion.training.losses import full_precision, mean_loss
 from nas_fusion.training.optimizers import clip_gradient, weights_optimizer
 
 if TYPE_CHECKING:
     from nas_fusion.data import Batch
-
-
-def full_precision(logits: Tensor) -> Tensor:
-    """Logits in float32 at least: under autocast a network's are bfloat16, too coarse for a loss or an AUC."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-def mean_loss(logits: Tensor, batch: Batch) -> Tensor:
-    """Binary cross-entropy of logits ``[batch]`` in nats a row; every row counts by its weight, if there are weights.
-
-    Weights have the mean 1 over the split and not over each batch: the mean of all batches' losses is then that of the
-    rows, and a batch of light rows moves the model less.
-    """
-    labels = batch.labels.to(logits.dtype)
-    weights = None if batch.weights is None else batch.weights.to(logits.dtype)
-    return functional.binary_cross_entropy_with_logits(logits, labels, weights)
 
 
 @nni.trace

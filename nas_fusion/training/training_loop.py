@@ -1,0 +1,145 @@
+"""The loop of a training: batches, steps, epochs, validations, on Lightning Fabric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from nas_fusion.data import Batch, BatchLoader
+from nas_fusion.settings import TrainConfig
+from nas_fusion.training.devices import fabric_for
+from nas_fusion.training.losses import full_precision, mean_loss
+from nas_fusion.training.optimizers import clip_gradient, weights_optimizer
+from nas_fusion.training.watching import Watcher, overriding
+
+
+class _LossOrLogits(nn.Module):
+    """A model as Fabric sets it up: the loss of a batch while training, else its logits ``[batch]``."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> Tensor:
+        logits = full_precision(self.model(batch.ids, batch.values))
+        return mean_loss(logits, batch) if self.training else logits
+
+
+class TrainingLoop:
+    """Trains the weights of one model by binary cross-entropy; a `RunningTraining` for those who watch it.
+
+    Its steps are those that one would write by hand: clear gradients, loss, backward, clip, step. Devices, precision
+    and what else a strategy does to a model are Fabric's. A model is trained where `config` says and moved back.
+
+    Args:
+        model: logits of ids and values; put into training mode as a whole if it is not in that mode.
+        config: the recipe.
+        watchers: called in this order.
+
+    Raises:
+        OptionError: there is no such device.
+    """
+
+    def __init__(self, model: nn.Module, config: TrainConfig, watchers: Sequence[Watcher]) -> None:
+        self.model, self._watchers, self._limit = model, watchers, config.gradient_clip
+        self.epoch = self.steps_per_epoch = 0
+        self._stops = False
+        self._fabric = fabric_for(config)
+        self._home = next((weight.device for weight in model.parameters()), self._fabric.device)
+        if not model.training:
+            model.train()
+        self._module = self._fabric.setup_module(_LossOrLogits(model))
+        self.weight_optimizers: Sequence[Optimizer] = [weights_optimizer(model, config)]
+        self._optimizer = self._fabric.setup_optimizers(*self.weight_optimizers)
+        self._is_ready = self._fabric.device.type == "cpu" and config.precision != "64"
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """Inside it the model is called as this loop calls it."""
+        return self._fabric.autocast()
+
+    def stop(self) -> None:
+        """Validate after this step, or now if that was just done, and end."""
+        self._stops = True
+
+    def run(self, train: BatchLoader, valid: BatchLoader, max_epochs: int) -> None:
+        """Train until somebody stops it, or for so many epochs; without such a limit if it is negative.
+
+        Every epoch, a stopped one too, ends with a validation.
+        """
+        self.steps_per_epoch = len(train)
+        try:
+            with torch.enable_grad():
+                self._tell("begin")
+                while not self._stops and self.epoch != max_epochs:
+                    self.epoch += 1
+                    self._train(train)
+                    self._validate(valid)
+            self._tell("end")
+        finally:
+            for close in overriding(self._watchers, "close"):
+                close()
+            self.model.to(self._home)
+            self._fabric.strategy.teardown()
+
+    def _train(self, train: BatchLoader) -> None:
+        before, after = overriding(self._watchers, "before_step"), overriding(self._watchers, "after_step")
+        self._tell("before_epoch")
+        train.set_epoch(self.epoch)
+        for batch in self._placed(train):
+            for hook in before:
+                hook(self, batch)
+            loss = self._step(batch)
+            for hook in after:
+                hook(self, batch, loss)
+            if self._stops:
+                break
+
+    def _step(self, batch: Batch) -> Tensor:
+        self._optimizer.zero_grad()
+        loss: Tensor = self._module(batch)
+        self._fabric.backward(loss)
+        if self._limit:
+            clip_gradient([p for group in self._optimizer.param_groups for p in group["params"]], self._limit)
+        self._optimizer.step()
+        return loss.detach()
+
+    def _validate(self, valid: BatchLoader) -> None:
+        after = overriding(self._watchers, "after_validation_batch")
+        self._optimizer.zero_grad()  # their memory
+        self._tell("before_validation")
+        with _evaluating(self._module), torch.inference_mode():
+            for batch in self._placed(valid):
+                logits = self._module(batch)
+                for hook in after:
+                    hook(self, logits, batch.labels)
+        self._tell("after_validation")
+
+    def _placed(self, loader: BatchLoader) -> Iterator[Batch]:
+        """Its batches, on the device and in the precision of the model."""
+        if self._is_ready:
+            yield from loader
+            return
+        for batch in loader:
+            placed: Batch = self._fabric.to_device(self._fabric.strategy.precision.convert_input(batch))
+            yield placed
+
+    def _tell(self, hook: str) -> None:
+        for method in overriding(self._watchers, hook):
+            method(self)
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode; afterwards every part is in the mode that it was in."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
