@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytorch_lightning as pl
@@ -73,13 +74,18 @@ class LeanEpochLoop(_TrainingEpochLoop):
         starts = _listeners(callbacks, ("on_train_batch_start",))
         ends = _listeners(callbacks, ("on_train_batch_end",))
         takes_index = "batch_idx" in self._build_kwargs(OrderedDict(), None, 0)
-        while not self._step(data_fetcher, starts, ends, takes_index):
-            pass
-        self.on_advance_end(data_fetcher)
+        with suppress(StopIteration):
+            while not self._step(data_fetcher, starts, ends, takes_index):
+                pass
+            self.on_advance_end(data_fetcher)
         self.on_iteration_done()
 
     def _step(self, data_fetcher: Any, starts: Sequence[Any], ends: Sequence[Any], takes_index: bool) -> bool:
-        """Train on the next batch; whether the epoch is over."""
+        """Train on the next batch; whether it was the epoch's last.
+
+        Raises:
+            StopIteration: the module ends the epoch before this batch, without a validation.
+        """
         trainer, module, progress = self.trainer, self.trainer.lightning_module, self.batch_progress
         batch, _, _ = next(data_fetcher)
         index = self.batch_idx + 1
@@ -92,7 +98,7 @@ class LeanEpochLoop(_TrainingEpochLoop):
         module._current_fx_name = "on_train_batch_start"  # `log` looks where it was called
         if module.on_train_batch_start(batch, index) == _SKIP_THE_REST:
             progress.increment_by(0, is_last_batch=True)
-            return True
+            raise StopIteration
         progress.increment_started()
         module._current_fx_name = "training_step"
         arguments = {"batch": batch, "batch_idx": index} if takes_index else {"batch": batch}

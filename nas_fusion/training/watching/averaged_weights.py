@@ -33,6 +33,7 @@ class AveragedWeights(Watcher):
 
     def __init__(self, epochs: float) -> None:
         self.epochs = epochs
+        self._weights: list[nn.Parameter] = []
         self._average: list[Tensor] = []
         self._updates = self._steps = 0
         self._every = 1
@@ -40,7 +41,8 @@ class AveragedWeights(Watcher):
         self._is_in_model = False
 
     def begin(self, training: RunningTraining) -> None:
-        """See how many steps an epoch has."""
+        """See what is trained, and how many steps an epoch has."""
+        self._weights = [weight for weight in training.model.parameters() if weight.requires_grad]
         steps = max(1, training.steps_per_epoch)
         self._every = max(1, steps // UPDATES_PER_EPOCH)
         self._most = max(1.0, self.epochs * steps / self._every)
@@ -48,37 +50,32 @@ class AveragedWeights(Watcher):
     def before_epoch(self, training: RunningTraining) -> None:
         """Go on with the weights that were trained."""
         if self._is_in_model:
-            self._exchange(training.model)
+            self._exchange()
 
     def after_step(self, training: RunningTraining, batch: Any, loss: Tensor | None) -> None:
         """Take the weights into the average, every so many steps."""
         self._steps += 1
         if self.epochs and self._steps % self._every == 0:
-            self._update(training.model)
+            self._update()
 
     def before_validation(self, training: RunningTraining) -> None:
         """Put the average into the model."""
         if self.epochs and not self._is_in_model:
             if not self._average:  # fewer steps than lie between two updates
-                self._update(training.model)
-            self._exchange(training.model)
+                self._update()
+            self._exchange()
 
     @torch.no_grad()
-    def _update(self, model: nn.Module) -> None:
-        weights = _weights(model)
+    def _update(self) -> None:
         if not self._average:
-            self._average = [torch.empty_like(weight, requires_grad=False) for weight in weights]
+            self._average = [torch.empty_like(weight, requires_grad=False) for weight in self._weights]
         self._updates += 1
         share = 1 / min(self._updates, self._most)
-        for average, weight in zip(self._average, weights, strict=True):
+        for average, weight in zip(self._average, self._weights, strict=True):
             average.lerp_(weight, share) if share < 1 else average.copy_(weight)
 
-    def _exchange(self, model: nn.Module) -> None:
+    def _exchange(self) -> None:
         # Tensors change places, so that nothing is copied; the optimiser knows parameters, and follows.
-        for at, weight in enumerate(_weights(model)):
+        for at, weight in enumerate(self._weights):
             weight.data, self._average[at] = self._average[at], weight.data
         self._is_in_model = not self._is_in_model
-
-
-def _weights(model: nn.Module) -> list[nn.Parameter]:
-    return [weight for weight in model.parameters() if weight.requires_grad]
