@@ -1,8 +1,8 @@
 """What `fit` and a supernet's training take beside a plain loop of the same steps on the same batches.
 
 The plain side is what one would write by hand: batches from the same loader, forward, loss, backward, the same fused
-optimisers, and a forward pass over the validation rows after each epoch. Ours measures those, keeps the best weights,
-counts rows, looks at the clock, and so on. Both begin with a fresh model; what setting up takes is part of both.
+optimisers, and scikit-learn's AUC on the validation rows after each epoch. Ours keeps the best weights, counts rows,
+looks at the clock, and so on, too. Both begin with a fresh model; what setting up takes is part of both.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from benchmarks._harness import Options, Row, take_turns
@@ -104,8 +105,8 @@ def _train(model: nn.Module, data: SearchData, config: TrainConfig, optimizers: 
                 optimizer.step()
         model.eval()
         with torch.inference_mode():
-            for batch in BatchLoader(data.valid, config.batch_size):
-                model(batch.ids, batch.values)
+            logits = [model(batch.ids, batch.values) for batch in BatchLoader(data.valid, config.batch_size)]
+        roc_auc_score(data.valid.labels, torch.cat(logits).numpy())
 
 
 def _search(work: SearchTask, config: TrainConfig) -> None:

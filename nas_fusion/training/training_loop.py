@@ -19,7 +19,7 @@ from nas_fusion.training.watching import Watcher, overriding
 
 
 class _LossOrLogits(nn.Module):
-    """A model as Fabric sets it up: the loss of a batch while training, else its logits ``[batch]``."""
+    """A model as a strategy sets it up: the loss of a batch while training, else its logits ``[batch]``."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -53,10 +53,15 @@ class TrainingLoop:
         self._home = next((weight.device for weight in model.parameters()), self._fabric.device)
         if not model.training:
             model.train()
-        self._module = self._fabric.setup_module(_LossOrLogits(model))
-        self.weight_optimizers: Sequence[Optimizer] = [weights_optimizer(model, config)]
-        self._optimizer = self._fabric.setup_optimizers(*self.weight_optimizers)
-        self._is_ready = self._fabric.device.type == "cpu" and config.precision != "64"
+        # By the strategy itself: what `Fabric.setup` wraps around both rounds the numbers of a log to bfloat16 under
+        # autocast, and losses in float64 to float32, and takes 1 % of a small step.
+        strategy = self._fabric.strategy
+        module = strategy.precision.convert_module(_LossOrLogits(model))
+        strategy.module_to_device(module)
+        self._module = strategy.setup_module(module)
+        self._optimizer = strategy.setup_optimizer(weights_optimizer(model, config))
+        self.weight_optimizers: Sequence[Optimizer] = [self._optimizer]
+        self._is_double, self._moves = config.precision == "64", self._fabric.device.type != "cpu"
 
     def precision(self) -> AbstractContextManager[Any]:
         """Inside it the model is called as this loop calls it."""
@@ -90,7 +95,7 @@ class TrainingLoop:
         before, after = overriding(self._watchers, "before_step"), overriding(self._watchers, "after_step")
         self._tell("before_epoch")
         train.set_epoch(self.epoch)
-        for batch in self._placed(train):
+        for batch in map(self._placed, train):
             for hook in before:
                 hook(self, batch)
             loss = self._step(batch)
@@ -100,12 +105,14 @@ class TrainingLoop:
                 break
 
     def _step(self, batch: Batch) -> Tensor:
+        strategy = self._fabric.strategy
         self._optimizer.zero_grad()
-        loss: Tensor = self._module(batch)
-        self._fabric.backward(loss)
+        with self.precision():
+            loss: Tensor = self._module(batch)
+        strategy.backward(loss, self._module)
         if self._limit:
             clip_gradient([p for group in self._optimizer.param_groups for p in group["params"]], self._limit)
-        self._optimizer.step()
+        strategy.optimizer_step(self._optimizer)
         return loss.detach()
 
     def _validate(self, valid: BatchLoader) -> None:
@@ -113,20 +120,18 @@ class TrainingLoop:
         self._optimizer.zero_grad()  # their memory
         self._tell("before_validation")
         with _evaluating(self._module), torch.inference_mode():
-            for batch in self._placed(valid):
-                logits = self._module(batch)
+            for batch in map(self._placed, valid):
+                with self.precision():
+                    logits = self._module(batch)
                 for hook in after:
                     hook(self, logits, batch.labels)
         self._tell("after_validation")
 
-    def _placed(self, loader: BatchLoader) -> Iterator[Batch]:
-        """Its batches, on the device and in the precision of the model."""
-        if self._is_ready:
-            yield from loader
-            return
-        for batch in loader:
-            placed: Batch = self._fabric.to_device(self._fabric.strategy.precision.convert_input(batch))
-            yield placed
+    def _placed(self, batch: Batch) -> Batch:
+        """The batch on the device and in the precision of the model."""
+        if self._is_double:
+            batch = self._fabric.strategy.precision.convert_input(batch)
+        return self._fabric.to_device(batch) if self._moves else batch
 
     def _tell(self, hook: str) -> None:
         for method in overriding(self._watchers, hook):

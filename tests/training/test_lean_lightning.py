@@ -41,8 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> SearchData:
 
 
 def lightnings_own(config: TrainConfig, callbacks: Sequence[pl.Callback]) -> Any:
-    make: Any = Trainer
-    return make(
+    return Trainer(  # type: ignore[no-untyped-call]
         accelerator="cpu", min_epochs=0, max_epochs=config.max_epochs, callbacks=list(callbacks),
         logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         num_sanity_val_steps=0,
