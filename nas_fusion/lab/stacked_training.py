@@ -18,8 +18,8 @@ from nas_fusion.errors import OptionError
 from nas_fusion.lab.stacked_network import StackedNetwork
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.training import TrainConfig, seeded, torch_device
-from nas_fusion.training.averaged_weights import UPDATES_PER_EPOCH
 from nas_fusion.training.optimizers import weights_optimizer
+from nas_fusion.training.watching import UPDATES_PER_EPOCH
 
 ROWS_AT_ONCE = 1024
 """Rows that all members of a stack score together: features of all of them are in memory at the same time."""
