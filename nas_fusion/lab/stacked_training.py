@@ -60,7 +60,7 @@ def train_stack(
     stack = stack_of(space, designs, config)
     optimizer, average = weights_optimizer(stack, config), _Average(stack, config, len(dataset.train))
     loader = BatchLoader(dataset.train, config.batch_size, shuffle=True, seed=config.seed)
-    loader.set_epoch(1)  # where Lightning begins: it asks for one order of the rows before its first epoch
+    loader.set_epoch(1)  # as `nas_fusion.training.TrainingLoop` counts them
     aucs: list[tuple[Aucs, Aucs]] = []
     for epoch in range(1, config.max_epochs + 1):
         for batch in loader:
@@ -112,7 +112,7 @@ def _step(
 
 
 class _Average:
-    """What `nas_fusion.training.AveragedWeights` does, without Lightning."""
+    """What `nas_fusion.training.AveragedWeights` does."""
 
     def __init__(self, stack: StackedNetwork, config: TrainConfig, rows: int) -> None:
         steps = -(-rows // config.batch_size)

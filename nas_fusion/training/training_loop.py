@@ -94,7 +94,7 @@ class TrainingLoop:
     def _train(self, train: BatchLoader) -> None:
         before, after = overriding(self._watchers, "before_step"), overriding(self._watchers, "after_step")
         self._tell("before_epoch")
-        train.set_epoch(self.epoch)
+        train.set_epoch(self.epoch)  # from 1, as Lightning's trainer begins: a supernet sees its rows in the same order
         for batch in map(self._placed, train):
             for hook in before:
                 hook(self, batch)

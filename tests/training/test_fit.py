@@ -56,7 +56,7 @@ def by_hand(data: SearchData, config: TrainConfig) -> SmallModel:
     ]
     optimiser = torch.optim.Adam(groups, lr=config.learning_rate, foreach=False)
     loader = BatchLoader(data.train, config.batch_size, shuffle=True, seed=config.seed)
-    loader.epoch = 1  # Lightning asks for an iterator once before it trains
+    loader.epoch = 1  # as epochs are counted
     for _ in range(config.max_epochs):
         for batch in loader:
             p = torch.sigmoid(model(batch.ids, batch.values))
