@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from nas_fusion.training import (
 
 CONFIG = TrainConfig(batch_size=256, max_epochs=2, patience=0, device="cpu")
 
-STRATEGIES = {
+STRATEGIES: dict[str, Callable[[], Any]] = {
     "optfusion": lambda: OptFusion(gradient_clip=0.5),
     "darts": lambda: FusionDARTS(0.1),
     "gumbel-darts": lambda: FusionGumbelDARTS(0.1),
@@ -41,7 +41,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> SearchData:
 
 
 def lightnings_own(config: TrainConfig, callbacks: Sequence[pl.Callback]) -> Any:
-    return Trainer(  # type: ignore[no-untyped-call]
+    return Trainer(
         accelerator="cpu", min_epochs=0, max_epochs=config.max_epochs, callbacks=list(callbacks),
         logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         num_sanity_val_steps=0,
