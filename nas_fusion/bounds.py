@@ -269,6 +269,12 @@ TABLE_PART = Bound(0, 1_000_000)
 STACK = Bound(1, 4096)
 """Designs that are trained side by side."""
 
+SEARCHES = Bound(3, 100_000)
+"""Replayed, of each strategy."""
+
+REPLAYED_EPOCHS = Bound(0, 100_000)
+"""Of a candidate; 0 for all that the table has."""
+
 LATENCY_BATCHES = (1, 4096)
 """Rows of the batches whose latency is measured: one request, and the published batch size."""
 

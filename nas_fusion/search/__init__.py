@@ -4,7 +4,7 @@ The contract of a strategy is `nas_fusion.strategy.StrategyEntry`.
 """
 
 from nas_fusion.budget import Budget
-from nas_fusion.search.engines import Engine, InProcess, TrainingService
+from nas_fusion.search.engines import Engine, InProcess, KnownTrainings, TrainingService
 from nas_fusion.search.keep_limits import LATENCY, DesignClock, KeptLimits, keep_limits
 from nas_fusion.search.multitrial.architecture_trainer import ArchitectureTrainer
 from nas_fusion.search.outcome import SearchOutcome
@@ -24,6 +24,7 @@ __all__ = [
     "InProcess",
     "Incumbents",
     "KeptLimits",
+    "KnownTrainings",
     "NoIncumbents",
     "Retrained",
     "SearchOutcome",

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.nni_bridge import ServiceSettings, TrainingServiceRun, python_command, training_service
 from nas_fusion.search.space_permits import permits_of
 from nas_fusion.settings import ComparisonSettings
+from nas_fusion.training import EpochRecord, TrainConfig
 
 TRIAL_MODULE = "nas_fusion.search.service_trial"
 
@@ -120,7 +122,26 @@ class TrainingService:
                 self._run = None
 
 
-Engine = InProcess | TrainingService
+@runtime_checkable
+class KnownTrainings(Protocol):
+    """An engine that trains nothing: what the training of a candidate gives is known (`nas_fusion.lab`)."""
+
+    concurrency: int
+
+    def history(self, design: FusionDesign, config: TrainConfig) -> Sequence[EpochRecord]:
+        """The validations of a candidate's training, at least one.
+
+        Args:
+            design: the candidate's.
+            config: its recipe, with its share of the budget.
+
+        Raises:
+            TrainingError: the candidate could not be trained.
+        """
+        ...
+
+
+Engine = InProcess | TrainingService | KnownTrainings
 
 
 def _check_concurrency(concurrency: int) -> None:

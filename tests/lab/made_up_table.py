@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,13 @@ FACTS = {"levels": 1, "operations": list(OPERATIONS), "rows": [100, 50, 50], "ba
 
 
 def write_made_up(
-    path: Path, codes: list[int], valid: np.ndarray, test: np.ndarray, *, log: str = "made-up", seconds: float = 1.0
+    path: Path,
+    codes: list[int],
+    valid: np.ndarray,
+    test: np.ndarray,
+    *,
+    log: str = "made-up",
+    facts: Mapping[str, object] = FACTS,
 ) -> Path:
     """Write figures ``[design, seed, epoch]``; a design with one connection more weighs ten weights more."""
     _, seeds, epochs = valid.shape
@@ -22,9 +29,8 @@ def write_made_up(
     weights = [10 * bin(one & 511).count("1") for one in code.tolist()]
     columns = {
         "log": [log] * len(code), "code": code, "seed": seed, "epoch": epoch, "valid_auc": valid.ravel(),
-        "test_auc": test.ravel(), "seconds": [seconds] * len(code), "weights": weights, "multiply_adds": weights,
+        "test_auc": test.ravel(), "seconds": [1.0] * len(code), "weights": weights, "multiply_adds": weights,
     }  # fmt: skip
-    write_figures(
-        path, pa.table({name: pa.array(columns[name]).cast(kind) for name, kind in COLUMNS.items()}), {log: FACTS}
-    )
+    figures = pa.table({name: pa.array(columns[name]).cast(kind) for name, kind in COLUMNS.items()})
+    write_figures(path, figures, {log: facts})
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,6 @@ def test_the_figures_are_those_of_trainings_alone(dataset: EncodedDataset) -> No
 
 
 def test_without_averaging_too(dataset: EncodedDataset) -> None:
-    from dataclasses import replace
-
     space = FusionSpace.for_schema(dataset.schema, levels=1, emb_dim=2)
     config = replace(CONFIG, averaging=0.0, max_epochs=1)
     valid, _ = train_stack(space, DESIGNS[:1], dataset, config)
@@ -77,8 +76,6 @@ def test_aucs_with_ties_and_without_figures() -> None:
 def test_a_recipe_that_cannot_be_stacked_is_refused(
     dataset: EncodedDataset, changed: dict[str, object], message: str
 ) -> None:
-    from dataclasses import replace
-
     space = FusionSpace.for_schema(dataset.schema, levels=1, emb_dim=2)
     with pytest.raises(OptionError, match=message):
         train_stack(space, DESIGNS, dataset, replace(CONFIG, **changed))  # type: ignore[arg-type]

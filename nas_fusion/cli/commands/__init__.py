@@ -3,6 +3,7 @@
 from nas_fusion.cli.commands.compare_command import COMPARE
 from nas_fusion.cli.commands.dashboard_command import DASHBOARD
 from nas_fusion.cli.commands.data_command import DATA
+from nas_fusion.cli.commands.lab.replay_command import REPLAY
 from nas_fusion.cli.commands.lab.table_command import TABLE
 from nas_fusion.cli.commands.models.evaluate_command import EVALUATE
 from nas_fusion.cli.commands.models.export_command import EXPORT
@@ -21,7 +22,7 @@ from nas_fusion.cli.commands.worker_command import WORKER
 
 COMMANDS = (
     FIT, PREDICT, EVALUATE, EXPORT, UPDATE, COMPARE, SEARCH, RETRAIN, TUNE, WORKER, UI, DASHBOARD, REPORT,
-    STRATEGY_LIST, PRESET_LIST, DATA, TABLE, VERSION,
+    STRATEGY_LIST, PRESET_LIST, DATA, TABLE, REPLAY, VERSION,
 )  # fmt: skip
 """In the order of help."""
 

@@ -17,7 +17,7 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import ExecutableModelSpace, TrainingServiceRun, TrialEnd
 from nas_fusion.records import TracePoint
-from nas_fusion.search.engines import TrainingService
+from nas_fusion.search.engines import KnownTrainings, TrainingService
 from nas_fusion.search.multitrial.budget_shares import TimeShares
 from nas_fusion.search.outcome import trace_of
 from nas_fusion.search.service.orders import failure_of, task_order, trial_parameters
@@ -147,6 +147,34 @@ class TrainingHere:
                 )  # fmt: skip
                 training.result(result.valid_auc)
         return result
+
+
+@dataclass
+class LookedUp:
+    """No candidate is trained: what its training gives is known.
+
+    Args:
+        task: the search.
+        config: the recipe of one candidate.
+        engine: knows.
+    """
+
+    task: SearchTask
+    config: TrainConfig
+    engine: KnownTrainings
+
+    def start(self, wave: Sequence[ExecutableModelSpace]) -> None:
+        """Nothing to be done."""
+
+    def train(self, candidate: ExecutableModelSpace, label: str, place: int) -> TrainedCandidate:
+        """See `CandidateTraining`."""
+        design, seconds = FusionDesign.from_sample(candidate.sample), self.task.watch.elapsed
+        with self.task.training_log.training("candidate", design) as training:
+            history = self.engine.history(design, self.config)
+            best = max(history, key=lambda record: record.rank(self.config.select))
+            training.result(best.valid_auc)
+        trace = trace_of(history, seconds=seconds)
+        return TrainedCandidate(best.valid_auc, history[-1].samples, trace, best.rank(self.config.select))
 
 
 @dataclass

@@ -20,9 +20,15 @@ from nas_fusion.nni_bridge import (
     nni,
 )
 from nas_fusion.records import TracePoint
-from nas_fusion.search.engines import InProcess
+from nas_fusion.search.engines import InProcess, KnownTrainings
 from nas_fusion.search.multitrial.budget_shares import OutOfTimeError, TimeShares, samples_per_candidate
-from nas_fusion.search.multitrial.candidates import CandidateTraining, TrainedCandidate, TrainingAsTrials, TrainingHere
+from nas_fusion.search.multitrial.candidates import (
+    CandidateTraining,
+    LookedUp,
+    TrainedCandidate,
+    TrainingAsTrials,
+    TrainingHere,
+)
 from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.strategy_faults import warn_of_end
 from nas_fusion.search.task import SearchTask
@@ -150,6 +156,9 @@ def time_shares(task: SearchTask) -> TimeShares:
 def _training(task: SearchTask, config: TrainConfig, shares: TimeShares) -> Iterator[CandidateTraining]:
     if isinstance(task.engine, InProcess):
         yield TrainingHere(task, config, shares)
+        return
+    if isinstance(task.engine, KnownTrainings):
+        yield LookedUp(task, config, task.engine)
         return
     with task.engine.running() as run, ExitStack() as until:
         yield TrainingAsTrials(task, config, shares, task.engine, run, until)

@@ -1,0 +1,104 @@
+"""``nasfusion replay``: searches on a table of designs, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from nas_fusion.cli.command import Command
+from nas_fusion.cli.console import output, print_plain
+from nas_fusion.settings import Panel
+from nas_fusion.settings.lab.replay_settings import ReplaySettings
+from nas_fusion.settings.option import REQUIRED, path
+from nas_fusion.system.places import check_file_place
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nas_fusion.lab.regret_curves import RegretCurve
+    from nas_fusion.strategy import StrategyEntry
+
+
+@dataclass(frozen=True)
+class KnownTable:
+    """The table, and where the figure goes."""
+
+    table: Path = path(REQUIRED, "A table of designs (`nasfusion table`).", panel=Panel.FIRST, placed=True)
+    out: Path | None = path(None, "A page (HTML) with the figure.", panel=Panel.WRITTEN, first=True)
+
+
+def replay(what: KnownTable, how: ReplaySettings) -> None:
+    """Run multi-trial strategies on a table of designs, where every training is looked up, and say how far below the
+    best design they stay.
+    """
+    with output() as console:
+        from nas_fusion.lab import DesignTable
+        from nas_fusion.lab.regret_curves import best_first, regret_curve
+        from nas_fusion.lab.regret_figure import write_regret_page
+        from nas_fusion.lab.replay import check_replayable
+        from nas_fusion.lab.replay import replay as replay_searches
+
+        if what.out is not None:
+            check_file_place("out", what.out)
+        entries = _chosen(how.strategies)
+        table = DesignTable.open(what.table, how.log)
+        epochs = how.epochs or table.epochs
+        for entry in entries:
+            check_replayable(entry, table, epochs)
+        seeds = range(how.searches)
+        with _bar(console, len(entries) * how.searches) as step:
+            found = [
+                replay_searches(entry, table, seeds, candidates=how.candidates, epochs=epochs, on_search=step)
+                for entry in entries
+            ]
+        curves = best_first([regret_curve(one, table) for one in found])
+        print_plain(
+            console, f"{table.log}: {len(table):,} designs; the best has a test AUC of {table.quality.max():.4f}"
+        )
+        console.print(_shown(curves, f"{how.searches} searches of {how.candidates} candidates, {epochs} epochs each"))
+        if what.out is not None:
+            write_regret_page(what.out, curves, table.log)
+            print_plain(console, f"written: {what.out}")
+
+
+def _chosen(names: str) -> list[StrategyEntry]:
+    from nas_fusion.lab.replay import can_be_replayed
+    from nas_fusion.strategy import STRATEGIES
+
+    if names.strip() == "all":
+        return [entry for _, entry in STRATEGIES if entry.in_all and can_be_replayed(entry)]
+    return [STRATEGIES.get(name.strip()) for name in names.split(",") if name.strip()]
+
+
+def _shown(curves: Sequence[RegretCurve], title: str) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title, "table.title"), caption="regret: test AUC below the best design's; lower is better")
+    table.add_column("strategy")
+    for column in ("regret", "95 % interval", "within one training's noise", "median multiply-adds"):
+        table.add_column(column, justify="right")
+    for curve in curves:
+        low, high = curve.final
+        noise = "" if curve.within_noise != curve.within_noise else f"{curve.within_noise:.0%}"
+        cells = (f"{curve.mean[-1]:.4f}", f"{low:.4f} to {high:.4f}", noise, f"{curve.multiply_adds:,.0f}")
+        table.add_row(Text(curve.strategy), *cells)
+    return table
+
+
+@contextmanager
+def _bar(console: Console, total: int) -> Iterator[Callable[[], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("searches"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda: progress.advance(task)
+
+
+REPLAY = Command(replay, "nasfusion replay table.parquet --strategies all --seeds 200 --out regret.html", goes_on=False)

@@ -1,0 +1,172 @@
+"""Replaying searches: a strategy runs as ever, but every candidate's training is looked up in a table of designs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from nas_fusion.budget import Budget
+from nas_fusion.data import EncodedSplit, Schema, SearchData
+from nas_fusion.design import FusionDesign
+from nas_fusion.errors import OptionError, TrainingError
+from nas_fusion.lab.design_table import DesignTable, Figures
+from nas_fusion.search import SearchTask, run_search
+from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.strategy import StrategyEntry
+from nas_fusion.training import EpochRecord, TrainConfig
+
+UNKNOWN_LOGLOSS = 0.0
+"""Tables have no logloss: of two equal AUCs the first one counts."""
+
+CONSTANT_AUC = 0.5
+"""Of a model that tells no rows apart."""
+
+
+class TableTrainings:
+    """The trainings of a table as an engine (`nas_fusion.search.KnownTrainings`).
+
+    A search with seed s meets the trainings of the table's seed number s modulo its seeds: all candidates of a search
+    have the same one, as in a search that trains them.
+
+    Args:
+        table: of a whole space.
+        rows: training rows of its log.
+
+    Attributes:
+        tried: places in the table and validation AUCs of the candidates, in their order.
+    """
+
+    concurrency = 1
+
+    def __init__(self, table: DesignTable, rows: int) -> None:
+        self.table, self.rows = table, rows
+        self.tried: list[tuple[int, float]] = []
+
+    def history(self, design: FusionDesign, config: TrainConfig) -> Sequence[EpochRecord]:
+        """The validations of a design's training.
+
+        Raises:
+            TrainingError: its weights were not finite.
+        """
+        place, seed = self.table.place(design), config.seed % len(self.table.seeds)
+        epochs = round((config.max_samples or 0) / self.rows)
+        aucs = self.table.valid_auc[place, seed, :epochs]
+        known = not np.isnan(aucs).any()
+        self.tried.append((place, float(aucs.max()) if known else -np.inf))
+        if not known:
+            raise TrainingError(f"the training of {design} ended without figures")
+        seconds = float(self.table.seconds[place, seed])
+        return [
+            EpochRecord(epoch, epoch * self.rows, epoch * seconds, float(auc), UNKNOWN_LOGLOSS, UNKNOWN_LOGLOSS)
+            for epoch, auc in enumerate(aucs, start=1)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """Many searches of one strategy, replayed.
+
+    Args:
+        strategy: its name.
+        seeds: of the searches.
+        regret: of the best candidate so far by validation rows, after each candidate ``[search, candidate]``: by how
+            much its quality (`DesignTable.quality`) is below the best there is.
+        multiply_adds: of the design that each search ended with ``[search]``.
+    """
+
+    strategy: str
+    seeds: tuple[int, ...]
+    regret: Figures
+    multiply_adds: Figures
+
+    @property
+    def final(self) -> Figures:
+        """Regret of what each search found, ``[search]``."""
+        return np.asarray(self.regret[:, -1])
+
+
+def replay(
+    entry: StrategyEntry,
+    table: DesignTable,
+    seeds: Sequence[int],
+    *,
+    candidates: int,
+    epochs: int,
+    on_search: Callable[[], None] = lambda: None,
+) -> Replayed:
+    """Run a strategy once for each seed, by the same contract as a search that trains.
+
+    Args:
+        entry: multi-trial, over the fusion space.
+        table: of a whole space.
+        seeds: of the searches.
+        candidates: that a search may try.
+        epochs: of each one's training.
+        on_search: called after every search.
+
+    Raises:
+        OptionError: the strategy, the table or the number of epochs is none that can be replayed.
+        StrategyError: the strategy failed.
+    """
+    check_replayable(entry, table, epochs)
+    found = []
+    for seed in seeds:
+        found.append(_searched(entry, table, seed, candidates, epochs))
+        on_search()
+    chosen = np.stack(found)
+    # Without figures it is no better than a constant.
+    quality = np.where(np.isnan(table.quality), CONSTANT_AUC, table.quality)
+    return Replayed(entry.name, tuple(seeds), quality.max() - quality[chosen], table.multiply_adds[chosen[:, -1]])
+
+
+def can_be_replayed(entry: StrategyEntry) -> bool:
+    """Whether a strategy tries one design of the fusion space after the other."""
+    return entry.kind == "multi-trial" and not entry.has_own_space
+
+
+def check_replayable(entry: StrategyEntry, table: DesignTable, epochs: int) -> None:
+    """Refuse what cannot be replayed.
+
+    Raises:
+        OptionError: the strategy, the table or the number of epochs.
+    """
+    if not can_be_replayed(entry):
+        raise OptionError("strategies", "multi-trial strategies over the fusion space", entry.name)
+    if table.facts.get("part"):
+        raise OptionError("table", "one of a whole space, since a search may try any design", f"{len(table)} designs")
+    if not 1 <= epochs <= table.epochs:
+        raise OptionError("epochs", f"from 1 to {table.epochs}, which the table has", epochs)
+
+
+def _searched(
+    entry: StrategyEntry, table: DesignTable, seed: int, candidates: int, epochs: int
+) -> npt.NDArray[np.int64]:
+    """Place of the best candidate so far after each one ``[candidate]``; the last one's where a search ended early."""
+    rows = int(table.facts["rows"][0])
+    engine = TableTrainings(table, rows)
+    task = SearchTask(
+        data=_rows_without_content(table),
+        make_space=partial(FusionSpace, [2], table.space.levels, 1, table.space.operations),
+        config=TrainConfig(batch_size=1, seed=seed, device="cpu"),
+        budget=Budget(samples=candidates * epochs * rows, candidates=candidates),
+        engine=engine,
+    )
+    run_search(entry, task)
+    chosen, best = [], engine.tried[0]
+    for one in engine.tried:
+        best = one if one[1] > best[1] else best  # of equals the first one, as a search has it
+        chosen.append(best[0])
+    return np.array(chosen + chosen[-1:] * (candidates - len(chosen)))
+
+
+def _rows_without_content(table: DesignTable) -> SearchData:
+    """Splits of the log's size that take no memory: a multi-trial strategy sees no row."""
+    train, valid = (
+        EncodedSplit(np.broadcast_to(np.int32(0), (rows, 1)), None, np.broadcast_to(np.float32(0), rows), 0)
+        for rows in table.facts["rows"][:2]
+    )
+    return SearchData(table.log, Schema((), "click"), train, valid, str(table.facts.get("fingerprint", "")))

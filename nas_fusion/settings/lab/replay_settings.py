@@ -1,0 +1,45 @@
+"""`ReplaySettings`: how searches are replayed on a table of designs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas_fusion import bounds
+from nas_fusion.settings.option import Panel, check_fields, number, text
+
+
+@dataclass(frozen=True)
+class ReplaySettings:
+    """What is replayed.
+
+    Args:
+        log: whose figures, where the table has several logs; None: the only one's.
+        strategies: ``all`` multi-trial strategies over the fusion space, or names with commas between them.
+        searches: of each strategy, with the seeds 0, 1, 2, …
+        candidates: that a search may try.
+        epochs: of each candidate's training; 0: as many as the table has.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    log: str | None = text(
+        None, "Whose figures, of a table of several logs.", panel=Panel.DATA, metavar="LOG", first=True,
+        shown="the only one",
+    )  # fmt: skip
+    strategies: str = text(
+        "all", "`all` multi-trial strategies over the fusion space, or names with commas between them.",
+        panel=Panel.BUDGET, metavar="NAMES", first=True,
+    )  # fmt: skip
+    searches: int = number(
+        200, bounds.SEARCHES, "Searches of each strategy, each with a seed of its own.", panel=Panel.BUDGET, first=True,
+        name="seeds",
+    )  # fmt: skip
+    candidates: int = number(30, bounds.CANDIDATES, "Candidates of a search.", panel=Panel.BUDGET, first=True)
+    epochs: int = number(
+        0, bounds.REPLAYED_EPOCHS, "Epochs of a candidate's training.", panel=Panel.BUDGET, first=True,
+        zero="as many as the table has",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check_fields(self)
