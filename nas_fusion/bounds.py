@@ -269,9 +269,6 @@ TABLE_PART = Bound(0, 1_000_000)
 STACK = Bound(1, 4096)
 """Designs that are trained side by side."""
 
-SEARCHES = Bound(3, 100_000)
-"""Replayed, of each strategy."""
-
 REPLAYED_EPOCHS = Bound(0, 100_000)
 """Of a candidate; 0 for all that the table has."""
 

@@ -15,7 +15,6 @@ class ReplaySettings:
     Args:
         log: whose figures, where the table has several logs; None: the only one's.
         strategies: ``all`` multi-trial strategies over the fusion space, or names with commas between them.
-        searches: of each strategy, with the seeds 0, 1, 2, …
         candidates: that a search may try.
         epochs: of each candidate's training; 0: as many as the table has.
 
@@ -30,10 +29,6 @@ class ReplaySettings:
     strategies: str = text(
         "all", "`all` multi-trial strategies over the fusion space, or names with commas between them.",
         panel=Panel.BUDGET, metavar="NAMES", first=True,
-    )  # fmt: skip
-    searches: int = number(
-        200, bounds.SEARCHES, "Searches of each strategy, each with a seed of its own.", panel=Panel.BUDGET, first=True,
-        name="seeds",
     )  # fmt: skip
     candidates: int = number(30, bounds.CANDIDATES, "Candidates of a search.", panel=Panel.BUDGET, first=True)
     epochs: int = number(

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from nas_fusion.cli.command import Command
+from nas_fusion.cli.common_options import SEEDS_FORM, parse_seeds
 from nas_fusion.cli.console import output, print_plain
 from nas_fusion.settings import Panel
 from nas_fusion.settings.lab.replay_settings import ReplaySettings
-from nas_fusion.settings.option import REQUIRED, path
+from nas_fusion.settings.option import REQUIRED, path, text
 from nas_fusion.system.places import check_file_place
 
 if TYPE_CHECKING:
@@ -23,12 +24,19 @@ if TYPE_CHECKING:
     from nas_fusion.lab.regret_curves import RegretCurve
     from nas_fusion.strategy import StrategyEntry
 
+MANY = tuple(range(200))
+"""Seeds of searches that take a twentieth of a second each."""
+
 
 @dataclass(frozen=True)
 class KnownTable:
-    """The table, and where the figure goes."""
+    """The table, the searches' seeds, and where the figure goes."""
 
     table: Path = path(REQUIRED, "A table of designs (`nasfusion table`).", panel=Panel.FIRST, placed=True)
+    seeds: tuple[int, ...] = text(
+        MANY, "Searches of each strategy, each with a seed of its own: how many (0, 1, …), or a list like 3,5,8.",
+        panel=Panel.BUDGET, metavar="SEEDS", form=SEEDS_FORM, read=parse_seeds, first=True, shown=str(len(MANY)),
+    )  # fmt: skip
     out: Path | None = path(None, "A page (HTML) with the figure.", panel=Panel.WRITTEN, first=True)
 
 
@@ -50,17 +58,18 @@ def replay(what: KnownTable, how: ReplaySettings) -> None:
         epochs = how.epochs or table.epochs
         for entry in entries:
             check_replayable(entry, table, epochs)
-        seeds = range(how.searches)
-        with _bar(console, len(entries) * how.searches) as step:
+        with _bar(console, len(entries) * len(what.seeds)) as step:
             found = [
-                replay_searches(entry, table, seeds, candidates=how.candidates, epochs=epochs, on_search=step)
+                replay_searches(entry, table, what.seeds, candidates=how.candidates, epochs=epochs, on_search=step)
                 for entry in entries
             ]
         curves = best_first([regret_curve(one, table) for one in found])
         print_plain(
             console, f"{table.log}: {len(table):,} designs; the best has a test AUC of {table.quality.max():.4f}"
         )
-        console.print(_shown(curves, f"{how.searches} searches of {how.candidates} candidates, {epochs} epochs each"))
+        console.print(
+            _shown(curves, f"{len(what.seeds)} searches of {how.candidates} candidates, {epochs} epochs each")
+        )
         if what.out is not None:
             write_regret_page(what.out, curves, table.log)
             print_plain(console, f"written: {what.out}")
