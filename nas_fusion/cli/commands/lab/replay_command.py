@@ -65,7 +65,8 @@ def replay(what: KnownTable, how: ReplaySettings) -> None:
             ]
         curves = best_first([regret_curve(one, table) for one in found])
         print_plain(
-            console, f"{table.log}: {len(table):,} designs; the best has a test AUC of {table.quality.max():.4f}"
+            console,
+            f"{table.log}: {len(table):,} designs; the best has a test AUC of {table.quality[table.best_place]:.4f}",
         )
         console.print(
             _shown(curves, f"{len(what.seeds)} searches of {how.candidates} candidates, {epochs} epochs each")
