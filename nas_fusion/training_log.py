@@ -24,8 +24,8 @@ class StoppedEarly(Exception):
 class Training(Protocol):
     """One training that is going on."""
 
-    def validated(self, valid_auc: float) -> None:
-        """Tell of an epoch's validation AUC."""
+    def validated(self, valid_auc: float, **more: float) -> None:
+        """Tell of an epoch's validation AUC, and of further figures by name."""
 
     def derived(self, design: Found) -> None:
         """Tell which design it is, where it was not known at the beginning (a one-shot search)."""
@@ -53,7 +53,7 @@ class TrainingLog(Protocol):
 class SilentTraining:
     """Nobody is told."""
 
-    def validated(self, valid_auc: float) -> None:
+    def validated(self, valid_auc: float, **more: float) -> None:
         """Do nothing."""
 
     def derived(self, design: Found) -> None:

@@ -26,6 +26,7 @@ from nas_fusion.studies.setup.study_checks import check_comparison, check_runnab
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.setup.study_limits import StudyLimits
 from nas_fusion.studies.setup.study_space import make_space
+from nas_fusion.studies.setup.tracked_runs import tell_of_search, tell_of_training
 from nas_fusion.studies.storage.optuna_storage import open_storage
 from nas_fusion.studies.storage.storage_url import check_storage
 from nas_fusion.studies.study_info import comparison_info
@@ -95,6 +96,8 @@ __all__ = [
     "save_older_model",
     "schema_fingerprint",
     "study_of",
+    "tell_of_search",
+    "tell_of_training",
     "train_again",
     "train_design",
     "tune",

@@ -16,10 +16,10 @@ from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NothingFinishedError
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.records import CellRecord, ChosenRecipe, ComparisonInfo, FailedCell
-from nas_fusion.report import ReportModel, comparison_figures, report_model
+from nas_fusion.report import ReportModel, comparison_figures, comparison_view, html_text, report_model
 from nas_fusion.serving import SavedModel
 from nas_fusion.settings import ComparisonSettings, EngineName, RunSettings
-from nas_fusion.studies.finished_cells import CellListener, FinishedCells
+from nas_fusion.studies.finished_cells import CellListener, FinishedCells, trackers_of, watched
 from nas_fusion.studies.kept_models import best_model, open_cell
 from nas_fusion.studies.nni_views import recording, training_service_of
 from nas_fusion.studies.queue.cell_book import CellBook
@@ -44,10 +44,12 @@ from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.study_info import comparison_info
 from nas_fusion.studies.study_reports import is_named_beforehand, write_reports
 from nas_fusion.studies.timing.foresight import foresight
+from nas_fusion.studies.timing.notebook_bar import NotebookBar
 from nas_fusion.studies.timing.time_keeper import TimeKeeper, ended_in_time
 from nas_fusion.studies.timing.total_bar import TotalBar
 from nas_fusion.system.deadline import Deadline
 from nas_fusion.system.files import write_text
+from nas_fusion.tracking import Telling
 
 logger = logging.getLogger("nas_fusion")
 
@@ -94,6 +96,10 @@ class Comparison:
             StudyError: there is no such cell, or its model lies on the machine that computed it.
         """
         return open_cell(self.folder.cell(strategy, seed))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what to take, why, and the table."""
+        return f"{comparison_view(self.report)}<p>{html_text(str(self.folder.report))}</p>"
 
     @property
     def left_out(self) -> tuple[FailedCell, ...]:
@@ -178,9 +184,10 @@ def compare(
 
         prepare_sweep(unwatched, sweep)
         info = described(settings, None)
-        with _watched(unwatched, console, engine, nni_config) as (place, recorder):
+        trackers = trackers_of(unwatched)
+        with _watched(unwatched, trackers, console, engine, nni_config) as (place, recorder):
             ahead = foresight(place, say, processes, deadline)
-            bar = TotalBar(None if ahead is None else console)
+            bar, notebook = TotalBar(None if ahead is None else console), NotebookBar(shown=console is None)
 
             def helped(waiting: int) -> AbstractContextManager[None]:
                 url = storage or study.storage_url
@@ -196,9 +203,9 @@ def compare(
                 return now
 
             book = cell_book(place)
-            table = FinishedCells(place, info, book, recorder, listener or (lambda record, done, total: None))
+            table = FinishedCells(place, info, book, recorder, notebook.listening(listener), trackers)
             keeper = TimeKeeper.of(book, ahead, deadline, processes, table.in_order, bar)
-            with bar.drawn(), ended_in_time(deadline, keeper):
+            with bar.drawn(), notebook.drawn(), ended_in_time(deadline, keeper):
                 _run(place, book, table, chosen, tuning_listener, helped, keeper)
             table.collect()
         records = table.in_order()
@@ -237,7 +244,7 @@ def offer(settings: ComparisonSettings, dataset: EncodedDataset, folder: str | P
 
 @contextmanager
 def _watched(
-    place: Workplace, console: Console | None, engine: EngineName, nni_config: Path | None
+    place: Workplace, trackers: Telling, console: Console | None, engine: EngineName, nni_config: Path | None
 ) -> Iterator[tuple[Workplace, ExperimentRecorder]]:
     """The workplace with all that watches it, or serves its searches, while it computes."""
     study, settings = place.folder, place.assembly.settings
@@ -246,7 +253,7 @@ def _watched(
         if engine == "nni":
             service = training_service_of(study, settings, nni_config)
             stack.enter_context(service.running())
-        yield replace(place, surroundings=Surroundings(console, recorder, service)), recorder
+        yield watched(place, Surroundings(console, recorder, service), trackers), recorder
 
 
 def _run(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 from nas_fusion.errors import StudyError
 from nas_fusion.nni_bridge import ExperimentRecorder
@@ -16,6 +15,7 @@ from nas_fusion.studies.cells.dashboard_figures import replay
 from nas_fusion.studies.cells.failures import write_failure_log
 from nas_fusion.studies.queue.cell_book import Cell, CellBook
 from nas_fusion.studies.queue.workplace import Workplace
+from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.system.files import new_folder
 from nas_fusion.tracking import Telling, ToldCells, TrackedStudy
 
@@ -35,6 +35,7 @@ class FinishedCells:
         book: which cells are done.
         recorder: told of cells that other processes computed.
         listener: told of every cell.
+        trackers: told of every cell, too.
 
     Attributes:
         records: the finished ones.
@@ -46,6 +47,7 @@ class FinishedCells:
     book: CellBook
     recorder: ExperimentRecorder
     listener: CellListener
+    trackers: Telling
     records: dict[Cell, CellRecord] = field(default_factory=dict)
     failures: dict[Cell, str] = field(default_factory=dict)
 
@@ -114,11 +116,23 @@ class FinishedCells:
             replay(record, self.recorder, self.place.assembly.dataset)
         write_results_csv(self.in_order(), self.info, self.place.folder.results)
         self.listener(record, len(self.records), len(self.book.cells))
-        self._trackers.tell(record)
+        self.trackers.tell(record)
 
-    @cached_property
-    def _trackers(self) -> Telling:
-        study, settings, dataset = self.place.folder, self.place.assembly.settings, self.place.assembly.dataset
-        told = ToldCells(study.tracked)
-        tags = {"log": settings.source, "fingerprint": dataset.fingerprint}
-        return Telling(settings.track, TrackedStudy(study.name, told.identifier, study.path, tags), told, study.cell)
+
+def trackers_of(place: Workplace) -> Telling:
+    """The trackers that a study's settings name."""
+    study, settings, dataset = place.folder, place.assembly.settings, place.assembly.dataset
+    told = ToldCells(study.tracked)
+    tags = {"log": settings.source, "fingerprint": dataset.fingerprint}
+    return Telling(settings.track, TrackedStudy(study.name, told.identifier, study.path, tags), told, study.cell)
+
+
+def watched(place: Workplace, around: Surroundings, trackers: Telling) -> Workplace:
+    """A place whose trainings run in these surroundings, and tell trackers of every validation.
+
+    Where the budget is in seconds they do not: what is imported for a tracker would take of them.
+    """
+    log = around.training_log
+    if place.assembly.budget.is_repeatable:
+        log = trackers.live(log)
+    return replace(place, surroundings=replace(around, training_log=log))

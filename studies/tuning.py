@@ -15,6 +15,7 @@ from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import FORMAT_VERSION
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.studies.nni_views import recording
+from nas_fusion.studies.queue.tracked_trials import TrackedTuning
 from nas_fusion.studies.queue.tuning_loop import TuningListener, run_tunings
 from nas_fusion.studies.queue.workplace import coordinating, tunings
 from nas_fusion.studies.setup.announcements import TUNING, announce
@@ -70,8 +71,17 @@ def tune(
         tuning.reopen()
         if say is not None and not tuning.finished():
             say(tuning_words(foreseen(place, 1, Deadline())))
+        tracked = TrackedTuning(place, tuning)
+        tracked.tell()
+
+        def ended(strategy: str, done: int, total: int, words: str) -> None:
+            if listener is not None:
+                listener(strategy, done, total, words)
+            tracked.tell()
+
         with recording(study, settings) as recorder:
-            run_tunings(replace(place, surroundings=Surroundings(console, recorder)), [tuning], listener)
+            run_tunings(replace(place, surroundings=Surroundings(console, recorder)), [tuning], ended)
+        tracked.tell()
         result = tuning.result()
         if result is None:
             raise StudyError(

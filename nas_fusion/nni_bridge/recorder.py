@@ -260,7 +260,7 @@ class _RecordedTrial:
         self.succeeded = False
         recorder.write_event(self._id, "RUNNING", self._number, self._data(design))
 
-    def validated(self, valid_auc: float) -> None:
+    def validated(self, valid_auc: float, **more: float) -> None:
         """A point of the curve."""
         self._recorder.write_metric(self._id, self._number, "PERIODICAL", self._epochs, _finite(valid_auc))
         self._epochs += 1

@@ -5,7 +5,7 @@
 """
 
 from nas_fusion.report.design_words import design_text
-from nas_fusion.report.escapes import clean, terminal_text
+from nas_fusion.report.escapes import clean, html_text, terminal_text
 from nas_fusion.report.figures.comparison_figures import FURTHER_FIGURES, FurtherFigure, comparison_figures
 from nas_fusion.report.figures.design_dot import design_dot
 from nas_fusion.report.figures.design_drawing import draw_design
@@ -28,6 +28,7 @@ from nas_fusion.report.pages.csv_files import (
 from nas_fusion.report.pages.html_page import write_report, write_suite_report
 from nas_fusion.report.pages.latex_table import latex_suite_table, latex_table
 from nas_fusion.report.pages.markdown_page import write_markdown_report, write_suite_markdown
+from nas_fusion.report.pages.notebook_views import comparison_view, table_view
 from nas_fusion.report.pages.terminal_tables import comparison_caption, comparison_tables
 from nas_fusion.report.pages.tuned_words import spent_words, tuned_words
 
@@ -51,6 +52,7 @@ __all__ = [
     "comparison_caption",
     "comparison_figures",
     "comparison_tables",
+    "comparison_view",
     "decide",
     "decision_in_words",
     "design_dot",
@@ -59,6 +61,7 @@ __all__ = [
     "draw_reliability",
     "duration",
     "headline",
+    "html_text",
     "latex_suite_table",
     "latex_table",
     "left_out_words",
@@ -67,6 +70,7 @@ __all__ = [
     "spent_words",
     "summarise",
     "summary_frame",
+    "table_view",
     "terminal_text",
     "tuned_words",
     "write_markdown_report",

@@ -33,7 +33,7 @@ class _ReportingTrial:
     def __init__(self, channel: TrialChannel) -> None:
         self._channel = channel
 
-    def validated(self, valid_auc: float) -> None:
+    def validated(self, valid_auc: float, **more: float) -> None:
         self._channel.intermediate(valid_auc)
 
     def derived(self, design: Found) -> None:

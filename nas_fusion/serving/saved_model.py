@@ -14,6 +14,7 @@ from nas_fusion.data import EncodedSplit, Schema
 from nas_fusion.data.encoding import EncodedRows, FittedEncoding, NotPlain
 from nas_fusion.data.sources import FEW, Chunk, Log, chunks_of, few_rows, open_rows
 from nas_fusion.serving.model_manifest import ModelManifest
+from nas_fusion.serving.model_view import drawing_view, model_view
 from nas_fusion.settings import DataOptions
 from nas_fusion.training import TrainConfig, WholeModel, predict_logits, probabilities
 
@@ -129,6 +130,10 @@ class SavedModel:
         """Whether nothing but the network has to be called."""
         few = len(rows.ids) <= min(FEW, self.batch_size)
         return few and self.manifest.recipe.precision != "bf16" and not isinstance(self.module, WholeModel)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return model_view(self.path, self.manifest, self.schema) + drawing_view(self.path, self.manifest)
 
     def __repr__(self) -> str:
         return f"SavedModel({str(self.path)!r}: {self.manifest.title}, trained on {self.manifest.log.name})"

@@ -114,7 +114,7 @@ class ComparisonSettings:
     track: tuple[str, ...] = word(
         (),
         bounds.TRACKERS,
-        "Also tell a tracker of every finished cell: mlflow, tensorboard or wandb; may be repeated.",
+        "Also tell a tracker of what was trained: mlflow, tensorboard or wandb; may be repeated.",
         panel=Panel.WRITTEN,
         repeated=True,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from nas_fusion.errors import DamagedFileError
 from nas_fusion.system.files import write_text
 from nas_fusion.system.seals import read_sealed, sealed
-from nas_fusion.tracking.tracked_cell import TrackedCell
+from nas_fusion.tracking.tracked_cell import Tracked
 
 FORMAT_VERSION = 1
 _BYTES = 4
@@ -36,11 +36,11 @@ class ToldCells:
         except DamagedFileError as error:
             logger.warning("%s: trackers are told of every cell again", error)
 
-    def knows(self, tracker: str, place: str, cell: TrackedCell) -> bool:
+    def knows(self, tracker: str, place: str, cell: Tracked) -> bool:
         """Whether a tracker was told of a cell as it is now, at this place."""
         return self._told.get(f"{tracker} {place}", {}).get(cell.name) == cell.identifier
 
-    def add(self, tracker: str, place: str, cell: TrackedCell) -> None:
+    def add(self, tracker: str, place: str, cell: Tracked) -> None:
         """A tracker was told.
 
         Raises:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from nas_fusion.architecture import Found
 from nas_fusion.design_file import CONTEXT
 from nas_fusion.records import CellRecord, TracePoint
 from nas_fusion.system.seals import digest
 
 SEARCH, RETRAIN = "search", "retrain"
+FILES = ("design.json", "design.svg")
+MODEL = "model"
+"""A cell's artefact, in its folder and in its run."""
+
 _FIGURES = ("valid_auc", "valid_logloss", "test_auc", "test_logloss", "search_seconds", "retrain_seconds", "parameters")
 _IDENTIFIER = 12
 """Digits of a checksum that tell one telling of a cell from another."""
@@ -41,6 +46,76 @@ class Validation(NamedTuple):
     step: int
     seconds: float
     valid_auc: float
+
+
+class Tracked(Protocol):
+    """What a tracker is told of, as plain values: a cell, or the run of another command."""
+
+    @property
+    def name(self) -> str:
+        """What it is called; no other of its study is called so."""
+
+    @property
+    def identifier(self) -> str:
+        """Another one for what was computed again."""
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """What it is."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """What one may look for it by."""
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """Its final figures."""
+
+    @property
+    def curves(self) -> Mapping[str, tuple[Validation, ...]]:
+        """Phase → its validations."""
+
+    @property
+    def before(self) -> Mapping[str, float]:
+        """Phase → how many seconds after the beginning it began; 0 if it is not named."""
+
+    @property
+    def ended(self) -> float:
+        """When it ended, in seconds since 1970."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that are kept with it, a design's; they are there."""
+
+    @property
+    def model(self) -> Path | None:
+        """The folder of its saved model, if there is one."""
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """A search, a re-training or a tuning trial that belongs to no comparison; `Tracked` says what everything is."""
+
+    name: str
+    parameters: Mapping[str, object]
+    figures: Mapping[str, float]
+    curves: Mapping[str, tuple[Validation, ...]]
+    ended: float
+    seconds: float
+    tags: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, float] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+    model: Path | None = None
+
+    @cached_property
+    def identifier(self) -> str:
+        """Another one for other values."""
+        content = {"parameters": {k: str(v) for k, v in self.parameters.items()}, "figures": dict(self.figures)}
+        return digest(content)[:_IDENTIFIER]
 
 
 @dataclass(frozen=True)
@@ -73,14 +148,26 @@ class TrackedCell:
         return self.record.search_seconds + self.record.retrain_seconds
 
     @property
+    def before(self) -> dict[str, float]:
+        """The re-training begins after the search."""
+        return {RETRAIN: self.record.search_seconds}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The design, as values and drawn."""
+        return tuple(place for name in FILES if (place := self.folder / name).is_file())
+
+    @property
+    def model(self) -> Path | None:
+        """The cell's artefact, where this machine has it."""
+        return place if (place := self.folder / MODEL).is_dir() else None
+
+    @property
     def parameters(self) -> dict[str, object]:
         """What it is: strategy, seed, design, and, by dotted names, space and recipe."""
         record = self.record
         own: dict[str, object] = {"strategy": record.strategy, "seed": record.seed, "mode": record.mode}
-        context = record.details.get(CONTEXT, {})
-        given = {part: context.get(part, {}) for part in ("model", "recipe")}
-        dotted = {f"{part}.{name}": value for part, values in given.items() for name, value in values.items()}
-        return {**own, **dotted, "design": " ".join(record.design.to_json().split())}
+        return {**own, **parameters_of(record.details.get(CONTEXT, {}), record.design)}
 
     @property
     def tags(self) -> dict[str, str]:
@@ -107,16 +194,33 @@ class TrackedCell:
     def curves(self) -> dict[str, tuple[Validation, ...]]:
         """Phase (`SEARCH`, `RETRAIN`) → its validations."""
         phases = {SEARCH: self.record.trace, RETRAIN: self.record.retrain_history}
-        return {phase: tuple(_validations(points)) for phase, points in phases.items() if points}
+        return {phase: validations(points) for phase, points in phases.items() if points}
 
 
-def _validations(points: tuple[TracePoint, ...]) -> Iterator[Validation]:
+def parameters_of(context: Mapping[str, Any], design: Found) -> dict[str, object]:
+    """Space and recipe by dotted names, and the design in one line.
+
+    Args:
+        context: of a design's file.
+        design: what was found.
+    """
+    given = {part: context.get(part, {}) for part in ("model", "recipe")}
+    dotted = {f"{part}.{name}": value for part, values in given.items() for name, value in values.items()}
+    return {**dotted, "design": " ".join(design.to_json().split())}
+
+
+def validations(points: Iterable[TracePoint]) -> tuple[Validation, ...]:
+    """The points of a curve."""
+    return tuple(_validations(points))
+
+
+def _validations(points: Iterable[TracePoint]) -> Iterator[Validation]:
     for step, point in enumerate(points, start=1):
         yield Validation(step, point.seconds, point.valid_auc)
 
 
 class Tracker(Protocol):
-    """Somebody who is told of finished cells, one after the other. Nothing of it is open between two cells.
+    """Somebody who is told of finished cells (or runs), one after the other. Nothing of it is open between two.
 
     It may raise whatever its package raises: whoever tells it (`Telling`) warns of it, and does not tell it again.
 
@@ -126,5 +230,5 @@ class Tracker(Protocol):
 
     place: str
 
-    def tell(self, cell: TrackedCell) -> None:
+    def tell(self, cell: Tracked) -> None:
         """A cell has ended."""

@@ -183,13 +183,19 @@ def _retrain_and_test(assembly: Assembly, job: Job, outcome: SearchOutcome) -> t
     if job.entry.kind != "reference":
         tell(f"{job.task.label} is re-trained")
     with job.task.training_log.training("re-train", outcome.design) as training:
-        retrained = job.retrain(outcome, lambda record: training.validated(record.valid_auc))
+        retrained = job.retrain(outcome, lambda record: training.validated(record.valid_auc, **_figures(record)))
         predictions = predictions_of(retrained.model, data.test, job.task.config)
         test = metrics_of(predictions)
         valid_auc = retrained.fit.best_valid_auc
         training.result(valid_auc, **retraining_figures(data, valid_auc, test.auc, test.logloss))
     _warn_of_squashed(job, test)
     return retrained, predictions, test
+
+
+def _figures(record: EpochRecord) -> dict[str, float]:
+    """What is told of an epoch beside its validation AUC."""
+    rate = record.samples / record.seconds if record.seconds else 0.0
+    return {"valid_logloss": record.valid_logloss, "train_loss": record.train_loss, "samples_per_second": rate}
 
 
 def _warn_of_squashed(job: Job, test: Metrics) -> None:

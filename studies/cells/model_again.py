@@ -18,6 +18,7 @@ from nas_fusion.settings.dotted_names import settings_from
 from nas_fusion.studies.cells.cell_model import model_parts
 from nas_fusion.studies.setup.assembly import assemble
 from nas_fusion.studies.setup.jobs import Surroundings, make_job
+from nas_fusion.studies.setup.tracked_runs import tell_of_training
 from nas_fusion.training import Metrics, evaluate
 
 logger = logging.getLogger("nas_fusion")
@@ -25,8 +26,8 @@ logger = logging.getLogger("nas_fusion")
 PLAIN = "parallel"
 """The strategy whose models are those of any design, trained hard and from scratch."""
 
-OWN = ("device", "precision")
-"""Settings that say where it runs, and nothing of the model."""
+OWN = ("device", "precision", "track")
+"""Settings that say where it runs and who is told, and nothing of the model."""
 
 
 @dataclass(frozen=True)
@@ -96,4 +97,5 @@ def train_again(
     notes = {**known.notes, "trained_again": {"log": known.log.name, "fingerprint": known.log.fingerprint}}
     manifest = replace(parts.manifest, recipe=recipe, notes=notes)
     save_model(out, replace(parts, manifest=manifest, profiles=profiles(dataset.schema, dataset.train)))
+    tell_of_training(assembly, job, known.design, retrained, test, Path(out), model=True)
     return TrainedAgain(retrained, test)

@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 
 from rich.console import Console
 
 from nas_fusion.data import EncodedDataset
 from nas_fusion.errors import NothingFinishedError
 from nas_fusion.records import CellRecord, ChosenRecipe, FailedCell, TunedFamily
-from nas_fusion.report import chosen_html, chosen_page, duration
+from nas_fusion.report import chosen_html, chosen_page, duration, html_text, table_view
 from nas_fusion.settings import ComparisonSettings, RunSettings
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.studies.finished_cells import CellListener, FinishedCells
+from nas_fusion.studies.finished_cells import CellListener, FinishedCells, trackers_of, watched
 from nas_fusion.studies.nni_views import recording
 from nas_fusion.studies.picking.final_model import FinalModel
 from nas_fusion.studies.picking.model_place import check_out, put_model
@@ -45,6 +46,7 @@ from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.study_info import comparison_info
 from nas_fusion.studies.timing.forecast import CELL_SECONDS
 from nas_fusion.studies.timing.foresight import after_sweep, foreseen
+from nas_fusion.studies.timing.notebook_bar import NotebookBar
 from nas_fusion.studies.timing.schedule import Schedule
 from nas_fusion.studies.timing.total_bar import TotalBar
 from nas_fusion.system.deadline import Deadline, TimeIsUp, until
@@ -86,6 +88,17 @@ class Fitted:
     tuned: tuple[TunedFamily, ...] = ()
     spent: Mapping[str, float] = field(default_factory=dict)
     title: str = ""
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what was chosen, and how the others are, best first."""
+        means = {name: [r for r in self.records if r.strategy == name] for name in {r.strategy for r in self.records}}
+        mean = {name: fmean(r.valid_auc for r in records) for name, records in means.items()}
+        rows = [(name, str(len(means[name])), f"{mean[name]:.4f}") for name in sorted(mean, key=lambda n: -mean[n])]
+        table = table_view(["strategy", "seeds", "validation AUC"], rows)
+        sentence = (
+            f"{self.title or self.chosen.strategy}, seed {self.chosen.seed}: validation AUC {self.chosen.valid_auc:.4f}"
+        )
+        return f"<p><b>{html_text(sentence)}</b>, {html_text(str(self.model))}</p>{table}"
 
 
 def fit(
@@ -141,16 +154,19 @@ def fit(
     processes = processes_for(processes)
     assembly = assemble(settings, dataset, folder.latency, processes=processes)
     with coordinating(assembly, folder, None) as unwatched, recording(folder, settings) as recorder:
-        place = replace(unwatched, surroundings=Surroundings(console, recorder))
+        trackers = trackers_of(unwatched)
+        place = watched(unwatched, Surroundings(console, recorder), trackers)
         book = cell_book(place)
         info = comparison_info(settings, dataset, command)
-        table = FinishedCells(place, info, book, recorder, listener or (lambda record, done, total: None))
+        notebook = NotebookBar(shown=console is None)
+        table = FinishedCells(place, info, book, recorder, notebook.listening(listener), trackers)
         announce(book.study, settings, dataset.fingerprint)
         table.collect()
         for cell in table.lost():
             book.repeat(cell)
         picking = Picking(place, book, table, deadline, processes, say or (lambda line: None), sweep_listener, networks)
-        choice = picking.run()
+        with notebook.drawn():
+            choice = picking.run()
         left_out, records = picking.left_out(), tuple(table.in_order())
         failures = table.without_record(left_out)
         if choice is None:

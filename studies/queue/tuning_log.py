@@ -70,9 +70,9 @@ class _TuningTraining:
     def __init__(self, log: TuningLog, phase: str, inner: Training) -> None:
         self._log, self._phase, self._inner, self._epoch = log, phase, inner, 0
 
-    def validated(self, valid_auc: float) -> None:
+    def validated(self, valid_auc: float, **more: float) -> None:
         """Pass it on."""
-        self._inner.validated(valid_auc)
+        self._inner.validated(valid_auc, **more)
         self._epoch += 1
         self._log.validated(self._phase, self._epoch, valid_auc)
 

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,13 +65,20 @@ class TuningClaim:
 
 
 class EndedTrial(NamedTuple):
-    """A trial with an outcome: its slot and hyperparameters, how it ended, seconds, and what was kept of it."""
+    """A trial with an outcome: its slot and hyperparameters, how it ended, seconds, and what was kept of it.
+
+    `valid_auc`: of its re-training, None if it did not come to its end; `reported`: step → what the pruner was told;
+    `ended`: when, in seconds since 1970.
+    """
 
     slot: int
     values: Mapping[str, Any]
     state: TrialState
     seconds: float
     attributes: Mapping[str, Any]
+    valid_auc: float | None = None
+    reported: Mapping[int, float] = MappingProxyType({})
+    ended: float = 0.0
 
 
 @dataclass
@@ -184,7 +192,7 @@ class Tuning:
         trials = sorted(self._used(running=False), key=_slot)
         for trial in trials:
             self._check(trial)
-        return [EndedTrial(_slot(t), dict(t.params), t.state, _seconds(t), dict(t.user_attrs)) for t in trials]
+        return [_ended(trial) for trial in trials]
 
     def counts(self) -> tuple[int, int, int]:
         """Trials with an outcome; those of them that were pruned; that failed."""
@@ -271,6 +279,14 @@ def _seal(slot: Any, params: Mapping[str, Any], value: float | None, valid_auc: 
     """Of a trial that something else than its AUC decided on, the AUC as well."""
     told = {} if valid_auc is None else {_VALID_AUC: valid_auc}
     return digest({"slot": slot, "params": dict(params), "value": value, **told})
+
+
+def _ended(trial: FrozenTrial) -> EndedTrial:
+    valid_auc = _valid_auc(trial) if trial.state == TrialState.COMPLETE else None
+    over = trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0
+    kept = dict(trial.user_attrs)
+    told = dict(trial.intermediate_values)
+    return EndedTrial(_slot(trial), dict(trial.params), trial.state, _seconds(trial), kept, valid_auc, told, over)
 
 
 def _slot(trial: FrozenTrial) -> int:

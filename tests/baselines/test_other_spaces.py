@@ -56,7 +56,7 @@ class Recorded(SilentTraining):
         self.final: float | None = None
         self.error = ""
 
-    def validated(self, valid_auc: float) -> None:
+    def validated(self, valid_auc: float, **more: float) -> None:
         self.aucs.append(valid_auc)
 
     def derived(self, design: Found) -> None:

@@ -64,7 +64,7 @@ class _Note:
     def __init__(self, phase: str, design: Found | None) -> None:
         self.content: dict[str, Any] = {"phase": phase, "design": design, "curve": []}
 
-    def validated(self, valid_auc: float) -> None:
+    def validated(self, valid_auc: float, **more: float) -> None:
         self.content["curve"].append(valid_auc)
 
     def derived(self, design: Found) -> None:

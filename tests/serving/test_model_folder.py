@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import zipfile
 from dataclasses import replace
@@ -19,6 +20,7 @@ from nas_fusion.architecture import Architecture
 from nas_fusion.data import DataOptions, LogForm
 from nas_fusion.errors import DataError, StrategyError, WriteError
 from nas_fusion.serving import LogFacts, ModelManifest, model_writing, save_model
+from nas_fusion.serving.model_view import model_view
 from nas_fusion.serving.module_rebuilding import LARGE, LargeTablesUndrawn
 from nas_fusion.settings import TrainConfig
 from tests.serving.small_model import ROWS, save_small, small_parts
@@ -180,3 +182,16 @@ def test_first_values_of_large_tables_are_not_drawn() -> None:
         nn.init.normal_(small)
     assert not large.any()
     assert small.all()
+
+
+def test_a_notebook_shows_what_it_is(folder: Path, tmp_path: Path) -> None:
+    model = nas_fusion.load(folder)
+    shown = model._repr_html_()
+    for words in ("stacked, seed 0", "a log | of clicks: 80 / 10 / 10 rows", "valid auc", "0.75", "user, price, page"):
+        assert words in shown
+    drawing = base64.b64encode((folder / "design.svg").read_bytes()).decode()
+    assert f"src='data:image/svg+xml;base64,{drawing}'" in shown, "a picture, in which no script runs"
+    (folder / "design.svg").unlink()
+    assert "<img" not in model._repr_html_()
+    hostile = replace(small_parts().manifest, strategy="<script>", files={})
+    assert "<script>" not in model_view("x", hostile, model.schema)

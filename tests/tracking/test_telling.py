@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nas_fusion.records import CellRecord
-from nas_fusion.tracking import Telling, ToldCells, TrackedCell, TrackedStudy, Tracker
+from nas_fusion.tracking import Telling, ToldCells, Tracked, TrackedStudy, Tracker
 from tests.report.report_fakes import cell
 
 
@@ -22,7 +22,7 @@ class Notebook:
     broken: bool = False
     told: list[str] = field(default_factory=list)
 
-    def tell(self, cell: TrackedCell) -> None:
+    def tell(self, cell: Tracked) -> None:
         if self.broken:
             raise ConnectionError("the server is away")
         self.told.append(cell.name)

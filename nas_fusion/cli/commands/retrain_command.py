@@ -31,8 +31,9 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
             return
         from nas_fusion.data import check_log as check_columns
         from nas_fusion.design_file import read_design
-        from nas_fusion.studies import Surroundings, assemble, check_runnable, make_job, train_design
+        from nas_fusion.studies import Surroundings, assemble, check_runnable, make_job, tell_of_training, train_design
         from nas_fusion.system.files import save_tensors
+        from nas_fusion.tracking import check_trackers
 
         design, context = read_design(asked.design)
         if asked.out is not None:
@@ -40,6 +41,7 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
         settings = retrain_settings(asked, given, design, context)
         (name,), (seed,) = settings.strategies, settings.seeds
         check_runnable(settings)
+        check_trackers(settings.track)
         check_columns(settings.source, settings.data)
         warn_of_context(asked.design, context, settings)
         dataset = prepare_log(console, settings.source, settings.data)
@@ -52,12 +54,14 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
         if asked.out:
             save_tensors(asked.out, trained.model.state_dict())
             print_plain(console, f"written: {asked.out}")
+        tell_of_training(assembly, job, design, trained, test, asked.out or asked.design, model=False)
 
 
 def _retrain_model(console: Console, asked: RetrainOptions, given: GivenSettings) -> None:
     from nas_fusion.data import check_log as check_columns
     from nas_fusion.serving import load
     from nas_fusion.studies import Surroundings, again_settings, check_runnable, train_again
+    from nas_fusion.tracking import check_trackers
 
     known = load(asked.design).manifest
     for option, value in (("data", asked.data), ("out", asked.out)):
@@ -71,6 +75,7 @@ def _retrain_model(console: Console, asked: RetrainOptions, given: GivenSettings
     print_plain(console, f"{asked.design}: {known.title}, trained on {known.log.name}")
     settings = again_settings(known, asked.data, asked.seed, given.values)
     check_runnable(settings)
+    check_trackers(settings.track)
     check_columns(settings.source, settings.data)
     dataset = prepare_log(console, settings.source, settings.data)
     made = train_again(known, settings, dataset, asked.out, Surroundings(for_progress(console)))
@@ -91,7 +96,7 @@ RETRAIN = Command(
     retrain,
     "nasfusion retrain study/ --data new.parquet --out model/",
     without=(
-        "budget", "candidates", "concurrency", "tune", "anytime_test", "importance", "predictions", "track", "limits.*",
+        "budget", "candidates", "concurrency", "tune", "anytime_test", "importance", "predictions", "limits.*",
         "model.levels", "model.product", "recipe.retrain_learning_rate", "recipe.soft_learning_rate",
         "recipe.choice", "recipe.sweep_passes",
     ),

@@ -35,13 +35,23 @@ def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignm
         from nas_fusion.design import FusionDesign
         from nas_fusion.design_file import write_design
         from nas_fusion.report import design_dot, design_text, draw_design
-        from nas_fusion.studies import Surroundings, assemble, check_runnable, design_context, find_design, make_job
+        from nas_fusion.studies import (
+            Surroundings,
+            assemble,
+            check_runnable,
+            design_context,
+            find_design,
+            make_job,
+            tell_of_search,
+        )  # fmt: skip
         from nas_fusion.system.files import write_text
+        from nas_fusion.tracking import check_trackers
 
         check_design_place(written.out)
         settings = search_settings(log, what, given, assigned)
         (name,) = settings.strategies
         check_runnable(settings)
+        check_trackers(settings.track)
         dataset = prepare_log(console, log.data, settings.data)
         assembly = assemble(settings, dataset)
         job = make_job(assembly, name, what.seed, surroundings=Surroundings(for_progress(console)))
@@ -62,6 +72,7 @@ def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignm
             line = f"{kept.measured_ms:.3f} ms per batch of {limits.latency_batch:,} rows, measured; at most"
             console.print(f"{line} {limits.latency_ms:g} allowed", highlight=False)
         print_plain(console, f"written: {', '.join(map(str, files))}")
+        tell_of_search(assembly, job, outcome, written.out)
 
 
 def check_design_place(out: Path) -> None:
@@ -81,7 +92,7 @@ SEARCH = Command(
     search,
     "nasfusion search --strategy optfusion-hard --data clicks.csv --out design.json",
     without=(
-        "tune", "anytime_test", "importance", "predictions", "track", "recipe.soft_learning_rate", "recipe.choice",
+        "tune", "anytime_test", "importance", "predictions", "recipe.soft_learning_rate", "recipe.choice",
         "recipe.sweep_passes",
     ),
     goes_on=False,

@@ -110,7 +110,7 @@ TUNE = Command(
     tune,
     "nasfusion tune --strategy optfusion-hard --trials 20 --data clicks.parquet",
     without=(
-        "concurrency", "tune", "anytime_test", "importance", "predictions", "track", "recipe.soft_learning_rate",
+        "concurrency", "tune", "anytime_test", "importance", "predictions", "recipe.soft_learning_rate",
         "recipe.choice", "recipe.sweep_passes", "RunSettings.engine", "RunSettings.nni_config", "RunSettings.processes",
         "RunSettings.time_limit",
     ),
