@@ -167,6 +167,16 @@ def test_search_then_retrain(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("m.pt").stat().st_size > 0
 
 
+def test_the_teacher_of_a_planted_log_is_written_and_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    log = ("--data", "synthetic:planted:product:rows=1000")
+    assert run("data", *log, "--teacher", "teacher.json") == 0
+    told = capsys.readouterr().out
+    assert "output <- product(embedding, cross1, cross2, cross3)" in told
+    assert "cross1 -> output closed" in told
+    assert run("retrain", "teacher.json", *log, "--epochs", "1") == 0
+    assert "test AUC 0." in capsys.readouterr().out
+
+
 def test_compare_and_a_study_made_with_other_settings(capsys: pytest.CaptureFixture[str]) -> None:
     study = ("compare", *SMALL, "--strategies", "random", "--seeds", "1", "--epochs", "1", "--study", "s")
     assert run(*study) == 0

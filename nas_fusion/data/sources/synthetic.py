@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -127,9 +129,10 @@ class PlantedSource(DrawnSource):
         )
 
     def digest(self) -> str:
-        """The parameters say it all."""
+        """The parameters say it all, the teacher's own among them."""
         log = self._log
-        return f"planted:{PLANTED_VERSION}:{log.teacher}:{log.rows}:{log.seed}:{log.noise!r}:{log.zipf!r}"
+        teacher = hashlib.sha256(repr(replace(log.plan, summary="")).encode()).hexdigest()
+        return f"planted:{PLANTED_VERSION}:{teacher}:{log.rows}:{log.seed}:{log.noise!r}:{log.zipf!r}"
 
     def blocks(self) -> Iterator[Drawn]:
         """Draw the log."""

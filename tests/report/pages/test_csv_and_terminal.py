@@ -209,6 +209,13 @@ def test_tables_hold_large_numbers_and_long_names() -> None:
     assert comparison_tables(comparison_model([]), 80) == []
 
 
+def test_the_teacher_of_a_planted_log_is_told() -> None:
+    model = comparison_model(attainable_auc=0.86, teacher="output <- product(embedding, cross1)")
+    assert "teacher: output <- product(embedding, cross1)" in " ".join(comparison_caption(model).split())
+    assert model.facts["Teacher"].startswith("output <- product(embedding, cross1)")
+    assert "teacher" not in comparison_caption(comparison_model())
+
+
 def test_caption_tells_data_budget_reference_and_verdict() -> None:
     records = [r for r in comparison_records() if (r.strategy, r.seed) != ("tpe", 2)]
     words = " ".join(comparison_caption(comparison_model(records, attainable_auc=0.9911)).split())
