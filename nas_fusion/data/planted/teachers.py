@@ -75,10 +75,18 @@ def _design(text: str) -> FusionDesign:
 _TEACHERS = (
     Teacher(
         "product",
-        "products of four: one product of many blocks",
+        "one product of many blocks: products of four traits",
         _design(
             "cross1 = concat(embedding); cross2 = concat(embedding); cross3 = concat(embedding);"
             "output = product(embedding, cross1, cross2, cross3)"
+        ),
+    ),
+    Teacher(
+        "dense",
+        "a product of blocks with several inputs each: 11 connections",
+        _design(
+            "cross0 = add(embedding); cross1 = concat(embedding, cross0); cross2 = concat(embedding, cross0);"
+            "cross3 = concat(embedding, cross1); output = product(embedding, cross1, cross2, cross3)"
         ),
     ),
     Teacher(
@@ -88,6 +96,16 @@ _TEACHERS = (
             "cross1 = concat(embedding); cross2 = product(embedding, cross1); cross3 = concat(cross2);"
             "output = product(cross2, cross3)"
         ),
+    ),
+    Teacher(
+        "sparse",
+        "few blocks, all of the first level: products of three traits, one of them behind a ReLU",
+        _design(
+            "cross0 = add(embedding); cross1 = concat(embedding); deep1 = add(embedding);"
+            "output = product(cross0, cross1, deep1)"
+        ),
+        traits=3,
+        factor_mean=0.4,
     ),
 )
 
