@@ -147,6 +147,7 @@ LEVELS = Bound(1, 32, note="L levels have 2L²+4L+3 connections: 2,179 at 32")
 """Levels of a space. Each connection is a choice of NNI's, an axis of its web UI, and weights of the supernet."""
 
 EMB_DIM = Bound(1, 4096)
+"""Width of a field's embedding; whether models of it fit the machine depends on the log (`nas_fusion.studies`)."""
 
 BLOCK_WIDTH = Bound(0, 65_536, note="0: as wide as all embeddings together, as published")
 AUTOMATIC = "auto"
@@ -158,7 +159,14 @@ def is_block_width(text: object) -> bool:
     return isinstance(text, str) and (text == AUTOMATIC or BLOCK_WIDTH.read(text) is not None)
 
 
-"""Width of a field's embedding; whether models of it fit the machine depends on the log (`nas_fusion.studies`)."""
+OPERATIONS_FORM = f"{AUTOMATIC}, or names of different operations with commas between them"
+
+
+def is_operation_list(text: object) -> bool:
+    """Whether a text names operations, or leaves them to the strategy; whether a space has them is another question."""
+    names = [name.strip() for name in text.split(",")] if isinstance(text, str) else [""]
+    return all(names) and len(set(names)) == len(names)
+
 
 BATCH_SIZE = Bound(1, 1 << 20)
 """Rows of a batch."""

@@ -24,6 +24,9 @@ OUTPUT = "output"
 OPERATIONS = ("add", "product", "concat", "attention")
 """The published fusion operations, in the published order."""
 
+KNOWN_OPERATIONS = (*OPERATIONS, "residual-product")
+"""Every operation that the spaces of this package may offer; those of `nas_fusion.nn.OPERATION_TYPES`."""
+
 OPERATION_KEY = "operation"
 OPEN_CONNECTIONS = "connections"
 FORMAT_VERSION = 1

@@ -25,8 +25,8 @@ class DesignContext:
     Args:
         version: of nas-fusion.
         strategy, mode, seed: what found it, and how it was re-trained: ``hard`` or ``soft``.
-        model: the space: settings of `nas_fusion.studies.ModelSettings` with the width in use; ``operations``, where
-            they are not the usual ones.
+        model: the space: settings of `nas_fusion.studies.ModelSettings` with the width and the operations in use; the
+            latter as a list where they are a space's own and not the usual ones.
         recipe: settings of `nas_fusion.studies.RecipeSettings`, by which it was trained.
         data: ``source``, the log as the user named it; ``options``, how it was read (`nas_fusion.data.DataOptions`);
             ``fields``, their number; ``schema``, a short fingerprint of their names and kinds.

@@ -15,7 +15,7 @@ from nas_fusion.search_spaces.fusion.different_designs import canonical, coded_d
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode, gated, scores_of
 from nas_fusion.search_spaces.fusion.fusion_space import DEFAULT_LEVELS, FusionSpace, LegalChoices
 from nas_fusion.search_spaces.fusion.timed_costs import measure_latency_table, timing_designs
-from nas_fusion.search_spaces.known_spaces import SPACES, space_of
+from nas_fusion.search_spaces.known_spaces import SPACES, can_offer, space_of
 from nas_fusion.settings import DEFAULT_EMB_DIM
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "LegalChoices",
     "Scores",
     "SupernetNode",
+    "can_offer",
     "canonical",
     "coded_design",
     "design_code",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from nas_fusion.errors import NasFusionError, StudyError, words_of
 from nas_fusion.field_shapes import plain_shapes
 from nas_fusion.nn import Fields
@@ -18,6 +21,18 @@ SPACES.register("dcnv2", DCNv2Space)
 SPACES.register("dcnv2-low-rank", DCNv2LowRankSpace)
 
 
+def can_offer(space: str, operations: Sequence[str]) -> bool:
+    """Whether a registered space knows operations, and has none of its own where nobody names any.
+
+    Raises:
+        UnknownNameError: there is no such space.
+    """
+    kind = SPACES.get(space)
+    if not issubclass(kind, FusionSpace):
+        return False
+    return kind.leaves_operations_open and set(operations) <= set(kind.operation_types)
+
+
 def space_of(model: ModelSettings, fields: Fields) -> FusionSpace:
     """The search space that settings name, with fresh weights from the current random state.
 
@@ -31,7 +46,9 @@ def space_of(model: ModelSettings, fields: Fields) -> FusionSpace:
     """
     kind = SPACES.get(model.space)
     # A third party's space that has no such parameter is still one for logs that need none.
-    width = {"block_width": fields.block_width} if fields.block_width else {}
+    options: dict[str, Any] = {"block_width": fields.block_width} if fields.block_width else {}
+    if model.operation_names is not None:
+        options["operations"] = model.operation_names
     try:
         space = kind(
             field_sizes=plain_shapes(fields.shapes),
@@ -40,7 +57,7 @@ def space_of(model: ModelSettings, fields: Fields) -> FusionSpace:
             product=model.product,
             batch_norm=model.batch_norm,
             dropout=model.dropout,
-            **width,
+            **options,
         )
     except NasFusionError:
         raise

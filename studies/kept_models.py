@@ -25,7 +25,7 @@ from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.system.files import load_tensors, remove_folder
 
 OPERATIONS = "operations"
-"""Of a context's model: they are the space's, and no setting."""
+"""Of a context's model; a list where they are the space's own, and no setting."""
 
 
 def write_best_model(study: StudyFolder, decision: Decision) -> None:
@@ -120,7 +120,8 @@ def _job_of(record: CellRecord, settings: ComparisonSettings, dataset: EncodedDa
     content = record.details.get(CONTEXT)
     if content is not None:
         context = DesignContext.from_dict(content)
-        model = ModelSettings(**{name: value for name, value in context.model.items() if name != OPERATIONS})
+        own = {n: v for n, v in context.model.items() if n != OPERATIONS or isinstance(v, str)}
+        model = ModelSettings(**own)
         recipe = RecipeSettings(**{**asdict(settings.recipe), **context.recipe})
         settings = replace(settings, model=model, recipe=recipe)
     settings = replace(settings, strategies=(record.strategy,), tune=0)

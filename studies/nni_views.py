@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from nas_fusion.design import OPEN_CONNECTIONS, OPERATIONS, candidate_connections, fused_blocks
+from nas_fusion.design import KNOWN_OPERATIONS, OPEN_CONNECTIONS, candidate_connections, fused_blocks
 from nas_fusion.nni_bridge import ExperimentRecorder
 from nas_fusion.search import TrainingService
 from nas_fusion.settings import ComparisonSettings
@@ -40,4 +40,4 @@ def design_axes(levels: int) -> dict[str, Sequence[Any]]:
     One per connection would be dozens, whose names cover each other; a trial's details have every connection.
     """
     connections = range(len(candidate_connections(levels)) + 1)
-    return {OPEN_CONNECTIONS: connections, **dict.fromkeys(fused_blocks(levels), OPERATIONS)}
+    return {OPEN_CONNECTIONS: connections, **dict.fromkeys(fused_blocks(levels), KNOWN_OPERATIONS)}

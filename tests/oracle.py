@@ -60,6 +60,9 @@ class Formulas:
         # z = m x; where m = 1 the factor is x m, where m = 0 it is 1 (+ m x - m, for the straight-through gradient)
         return (z + (1 - m)[:, None, None]).prod(dim=0)
 
+    def multiply_residually(self, z: Tensor) -> Tensor:
+        return (1 + z).prod(dim=0) - 1
+
     def concat(self, block: str, z: Tensor) -> Tensor:
         side_by_side = torch.cat([z[j] for j in range(len(z))], dim=1)
         prefix = f"nodes.{block}.operations.concat.linear"
@@ -89,6 +92,7 @@ class Formulas:
             "add": lambda: self.add(z),
             "product": lambda: self.multiply(z, m),
             "product_of_open": lambda: self.multiply_open(z, m),
+            "residual-product": lambda: self.multiply_residually(z),
             "concat": lambda: self.concat(block, z),
             "attention": lambda: self.attention(block, z),
         }

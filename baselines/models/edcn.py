@@ -17,9 +17,9 @@ from nas_fusion.nn.operations import OPERATION_TYPES
 
 
 class Bridge(nn.Module):
-    """Merges the two towers after a layer: one of the four fusion operations, of which the paper prefers the product.
+    """Merges the two towers after a layer: one of the fusion operations, of which the paper prefers the product.
 
-    They are the operations of the search spaces (OptFusion took them from here), with the ReLU that the paper puts
+    They are the operations of the search spaces (OptFusion took its four from here), with the ReLU that the paper puts
     after the concatenation.
 
     Args:
@@ -36,7 +36,7 @@ class Bridge(nn.Module):
             raise OptionError("bridge", f"one of {', '.join(OPERATION_TYPES)}", operation)
         # Two inputs: the cross tower's output and the deep tower's.
         self.operation = OPERATION_TYPES[operation](2, width)
-        # A concatenation is followed by a dense layer in the paper, which has an activation; the other three have none.
+        # A concatenation is followed by a dense layer in the paper, which has an activation; the others have none.
         self.rectify = operation == "concat"
 
     def forward(self, cross: Features, deep: Features) -> Features:

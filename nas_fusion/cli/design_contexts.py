@@ -13,7 +13,7 @@ from nas_fusion.architecture import Architecture, Found
 from nas_fusion.cli.asked_settings import RATE, RETRAIN_RATE, strategy_parameters, with_preset
 from nas_fusion.cli.command import GivenSettings
 from nas_fusion.cli.common_options import A_LOG, A_PRESET, OneLog, OneSearch
-from nas_fusion.design import OPERATIONS, FusionDesign
+from nas_fusion.design import KNOWN_OPERATIONS, OPERATIONS, FusionDesign
 from nas_fusion.design_file import DesignContext
 from nas_fusion.errors import DesignError, UnknownNameError
 from nas_fusion.settings import BUILT_IN_EMB_DIM, DEFAULT_EMB_DIM, ComparisonSettings, Panel
@@ -82,7 +82,7 @@ def retrain_settings(
     if context is None:
         source = asked.data or OneLog.data
         plain = with_preset(given, source, asked.preset)
-        values = {**plain.values, **({} if levels is None else {"model.levels": levels})}
+        values = {**_needed_operations(found), **plain.values, **({} if levels is None else {"model.levels": levels})}
         parameters = strategy_parameters(plain.parameters, (), (name,))
         seed = OneSearch.seed
     else:
@@ -95,6 +95,14 @@ def retrain_settings(
         seeds=(seed if asked.seed is None else asked.seed,),
         parameters=parameters,
     )
+
+
+def _needed_operations(found: Found) -> dict[str, object]:
+    """The published operations and those that a design has beside them, where spaces know them all."""
+    used = {operation for _, operation in found.operations} if isinstance(found, FusionDesign) else set()
+    if used <= set(OPERATIONS) or not used <= set(KNOWN_OPERATIONS):
+        return {}
+    return {"model.operations": ",".join(o for o in KNOWN_OPERATIONS if o in OPERATIONS or o in used)}
 
 
 def _with_context(
@@ -138,7 +146,7 @@ def check_log(path: Path, context: DesignContext | None, assembly: Assembly, *, 
         return
     schema: Schema = assembly.dataset.schema
     pairs: list[tuple[str, object, object]] = [
-        ("operations", context.model.get("operations", list(OPERATIONS)), list(assembly.operations)),
+        ("operations", _operations(context), list(assembly.operations)),
         ("fields", context.data["fields"], len(schema.fields)),
     ]
     wrong = [f"{name}: {theirs} in the file, {ours} here" for name, theirs, ours in pairs if theirs != ours]
@@ -148,6 +156,14 @@ def check_log(path: Path, context: DesignContext | None, assembly: Assembly, *, 
         logger.warning("%s: %s", path, "; ".join(wrong))
     elif context.data["schema"] != schema_fingerprint(schema):
         logger.warning("%s: found on a log whose fields have other names or kinds than this one's", path)
+
+
+def _operations(context: DesignContext) -> list[str]:
+    """The operations of the space in which a design was found."""
+    said = context.model.get("operations", bounds.AUTOMATIC)
+    if isinstance(said, str):
+        return list(OPERATIONS) if said == bounds.AUTOMATIC else [name.strip() for name in said.split(",")]
+    return list(said)
 
 
 def _settings(path: Path, context: DesignContext) -> dict[str, object]:
@@ -160,7 +176,8 @@ def _settings(path: Path, context: DesignContext) -> dict[str, object]:
         raise DesignError(f"{path}: context.data must have a source (a text) and options (an object)")
     if not isinstance(context.data.get("fields"), int) or not isinstance(context.data.get("schema"), str):
         raise DesignError(f"{path}: context.data must have fields (an integer) and schema (a text)")
-    model = {name: value for name, value in context.model.items() if name != "operations"}
+    # A list: the space's own, which are no setting.
+    model = {n: v for n, v in context.model.items() if n != "operations" or isinstance(v, str)}
     sections = {"model": model, "recipe": context.recipe, "data": options}
     found = {f"{s}.{name}": value for s, values in sections.items() for name, value in values.items()}
     from nas_fusion.studies import check_settings

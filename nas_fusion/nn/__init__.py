@@ -4,7 +4,15 @@ from nas_fusion.nn.blocks import CrossBlock, DeepBlock, HasConstantForm, LowRank
 from nas_fusion.nn.derived_nodes import HardFusion, NoInput, PassThrough, SoftFusion
 from nas_fusion.nn.embedding import FieldEmbedding, Fields
 from nas_fusion.nn.network import Ensemble, FusionNetwork
-from nas_fusion.nn.operations import OPERATION_TYPES, Add, Attention, Concat, FusionOperation, Product
+from nas_fusion.nn.operations import (
+    OPERATION_TYPES,
+    Add,
+    Attention,
+    Concat,
+    FusionOperation,
+    Product,
+    ResidualProduct,
+)
 from nas_fusion.settings import ProductRule
 
 __all__ = [
@@ -27,5 +35,6 @@ __all__ = [
     "PassThrough",
     "Product",
     "ProductRule",
+    "ResidualProduct",
     "SoftFusion",
 ]

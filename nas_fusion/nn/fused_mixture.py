@@ -1,8 +1,9 @@
-"""The gated mixture of the four published operations, with a hand-written backward.
+"""The gated mixture of the operations of `OPERATION_TYPES`, with a hand-written backward.
 
-For a block with inputs ``x_1 … x_k``, gates ``m_j`` and operation weights ``w`` (add, product, concat, attention)::
+For a block with inputs ``x_1 … x_k``, gates ``m_j`` and operation weights ``w`` (add, product, concat, attention,
+residual product)::
 
-    F = Σ_j z_j (w_c C_j + w_a I)ᵀ + w_c c + w_t Σ_j a_j ⊙ z_j + w_p Π_j z_j,      z_j = m_j x_j
+    F = Σ_j z_j (w_c C_j + w_a I)ᵀ + w_c c + w_t Σ_j a_j ⊙ z_j + w_p Π_j z_j + w_r (Π_j (1 + z_j) - 1),   z_j = m_j x_j
     a_j = softmax(W2_j h_j),  h_j = ReLU(W1_j z_j + b1_j)
 
 the same values and gradients as the operations of `nas_fusion.nn.operations` one by one, cheaper for these reasons:
@@ -16,7 +17,7 @@ the same values and gradients as the operations of `nas_fusion.nn.operations` on
   its attention's input is zero. Its input's gradient is zero, and one number in memory; it is never absent, or a block
   that all others closed would be left out by the optimiser, whose momentum and L2 go on.
 - The product is zero as soon as one gate is closed; with exactly one closed, that gate alone gets a gradient from it;
-  with two or more there is nothing to do.
+  with two or more there is nothing to do. To the residual product a closed input is a factor of 1.
 - Where G is zero, as for a block that all others closed, so are all gradients.
 
 Which gates are closed is read on the host, so this is the path for the CPU; a GPU would wait for it, and has
@@ -26,30 +27,46 @@ Which gates are closed is read on the host, so this is the path for the CPU; a G
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product
+from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ResidualProduct
 from nas_fusion.settings import ProductRule
+
+_KINDS: tuple[type[FusionOperation], ...] = (Add, Product, Concat, Attention, ResidualProduct)
+"""What can be mixed here, in the order in which the weights are taken below."""
 
 
 def is_covered(operations: Sequence[FusionOperation]) -> bool:
-    """Whether the operations are the four published ones in the published order, with or without the product."""
+    """Whether the operations are the published ones, with or without either product, in any order."""
     kinds = [type(operation) for operation in operations]
-    return kinds in ([Add, Product, Concat, Attention], [Add, Concat, Attention])
+    return len(set(kinds)) == len(kinds) and {Add, Concat, Attention} <= set(kinds) <= set(_KINDS)
 
 
-def covered_parts(operations: Sequence[FusionOperation]) -> tuple[Product | None, Concat, Attention]:
+class CoveredParts(NamedTuple):
     """The operations with rules or weights of their own, of operations as `is_covered` demands."""
-    product = operations[1] if isinstance(operations[1], Product) else None
-    concat, attention = operations[-2:]
-    assert isinstance(concat, Concat)
-    assert isinstance(attention, Attention)
-    return product, concat, attention
+
+    product: Product | None
+    residual: ResidualProduct | None
+    concat: Concat
+    attention: Attention
+
+    @classmethod
+    def of(cls, operations: Sequence[FusionOperation]) -> CoveredParts:
+        """Find them by their kinds."""
+        by_kind: dict[type, Any] = {type(operation): operation for operation in operations}
+        return cls(by_kind.get(Product), by_kind.get(ResidualProduct), by_kind[Concat], by_kind[Attention])
+
+
+def weights_by_kind(
+    weights: Float[Tensor, " operation"], operations: Sequence[FusionOperation]
+) -> dict[type[FusionOperation], Float[Tensor, ""]]:
+    """``w_o`` of every operation, by its class."""
+    return dict(zip(map(type, operations), weights.unbind(), strict=True))
 
 
 def fused_mixture(
@@ -71,18 +88,19 @@ def fused_mixture(
     Returns:
         ``[batch, width]``, in the dtype of the weights.
     """
-    product, concat, attention = covered_parts(operations)
+    product, residual, concat, attention = CoveredParts.of(operations)
     device = inputs[0].device.type
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
-    if product is None:
-        # The function below has four weights; the missing product's is zero and learns nothing.
-        weights = torch.cat([weights[:1], weights.new_zeros(1), weights[1:]])
+    # The function below has a weight for every kind; that of a missing product is zero and learns nothing.
+    by_kind = weights_by_kind(weights, operations)
+    arranged = torch.stack([by_kind.get(kind, weights.new_zeros(())) for kind in _KINDS])
+    rules = ("none" if product is None else product.rule, "none" if residual is None else "residual")
     with torch.autocast(device, enabled=False):
         return _FusedMixture.apply(  # type: ignore[no-untyped-call]
-            product.rule if product is not None else "none",
+            rules,
             low,
             gates,
-            weights,
+            arranged,
             concat.linear.weight,
             concat.linear.bias,
             attention.hidden_weight,
@@ -92,14 +110,15 @@ def fused_mixture(
         )
 
 
-_Rule = ProductRule | Literal["none"]
+_Rule = ProductRule | Literal["none", "residual"]
+"""Of the product, and of the residual one."""
 
 
 class _FusedMixture(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        rule: _Rule,
+        rules: tuple[_Rule, _Rule],
         low: torch.dtype | None,
         gates: Tensor,
         weights: Tensor,
@@ -112,7 +131,7 @@ class _FusedMixture(torch.autograd.Function):
     ) -> Tensor:
         # Read once, on the host: a closed input is skipped, not multiplied by zero.
         m: list[float] = gates.tolist()
-        w_add, w_product, w_concat, w_attention = weights.tolist()
+        w_add, w_product, w_concat, w_attention, w_residual = weights.tolist()
         lowered = _to(low)
         columns = concat.unflatten(1, (len(inputs), -1)).unbind(1)
         # What everything is added to, in place: it starts as the concat's bias.
@@ -135,10 +154,12 @@ class _FusedMixture(torch.autograd.Function):
             fused.addcmul_(a, x, value=w_attention * m[j])
             # What the backward pass could only make again by the same two matrix products.
             saved += [h, a]
-        product = _Product(rule, m, inputs)
-        if product.is_nonzero:
-            fused.add_(product.value(), alpha=w_product)
-        ctx.rule, ctx.low, ctx.m, ctx.w = rule, low, m, (w_add, w_product, w_concat, w_attention)
+        for rule, weight in zip(rules, (w_product, w_residual), strict=True):
+            product = _Product(rule, m, inputs)
+            if product.is_nonzero:
+                fused.add_(product.value(), alpha=weight)
+        ctx.rules, ctx.low, ctx.m = rules, low, m
+        ctx.w = (w_add, w_product, w_concat, w_attention, w_residual)
         ctx.save_for_backward(concat, concat_bias, hidden, hidden_bias, score, *inputs, *saved)
         ctx.count = len(inputs)
         return fused
@@ -149,7 +170,7 @@ class _FusedMixture(torch.autograd.Function):
         # Zeros, not None: an optimiser's momentum and L2 go on for a weight whose gradient is zero.
         if not g.any():
             shared = [torch.zeros_like(tensor) for tensor in ctx.saved_tensors[:5]]
-            return (None, None, g.new_zeros(ctx.count), g.new_zeros(4), *shared, *[_zero_like(g)] * ctx.count)
+            return (None, None, g.new_zeros(ctx.count), g.new_zeros(len(ctx.w)), *shared, *[_zero_like(g)] * ctx.count)
         with torch.autocast(g.device.type, enabled=False):
             return _FusedMixture._backward(ctx, g)
 
@@ -157,7 +178,7 @@ class _FusedMixture(torch.autograd.Function):
     def _backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         concat, concat_bias, hidden, hidden_bias, score, *rest = ctx.saved_tensors
         inputs, saved = rest[: ctx.count], iter(rest[ctx.count :])
-        m, (w_add, w_product, w_concat, w_attention) = ctx.m, ctx.w
+        m, (w_add, w_product, w_concat, w_attention, w_residual) = ctx.m, ctx.w
         lowered = _to(ctx.low)
         # Side by side [g | ∂L/∂(W1 x + b1)], the second half new for every open input: pairs of products become one.
         width = g.shape[1]
@@ -172,7 +193,7 @@ class _FusedMixture(torch.autograd.Function):
         d_hidden_bias = torch.zeros_like(hidden_bias)
         d_gates = g.new_zeros(ctx.count)
         d_inputs: list[Tensor] = []
-        d_weights = g.new_zeros(4)
+        d_weights = g.new_zeros(len(ctx.w))
         # The bias's part of ``⟨concat, G⟩``; each input adds the part of its columns.
         d_weights[2] = row_sum @ concat_bias
         for j, x in enumerate(inputs):
@@ -210,7 +231,8 @@ class _FusedMixture(torch.autograd.Function):
             linear.diagonal().add_(w_add * m[j])
             d_x = (both @ lowered(torch.cat([linear, m[j] * hidden[j]]))).to(g.dtype)
             d_inputs.append(d_x.addcmul_(g, a, value=w_attention * m[j]))
-        _Product(ctx.rule, m, inputs).backward(g, w_product, d_weights, d_gates, d_inputs)
+        for rule, w, d_w in zip(ctx.rules, (w_product, w_residual), (d_weights[1], d_weights[4]), strict=True):
+            _Product(rule, m, inputs).backward(g, w, d_w, d_gates, d_inputs)
         d_bias = w_concat * row_sum
         return (None, None, d_gates, d_weights, d_concat, d_bias, d_hidden, d_hidden_bias, d_score, *d_inputs)
 
@@ -225,7 +247,7 @@ def _to(low: torch.dtype | None) -> Callable[[Tensor], Tensor]:
 
 
 class _Product:
-    """``Π_j z_j``, and its gradients by products of everything before and everything after an input."""
+    """``Π_j z_j`` or ``Π_j (1 + z_j) - 1``, and the gradients by products of everything before and after an input."""
 
     def __init__(self, rule: _Rule, m: list[float], inputs: Sequence[Tensor]) -> None:
         self.rule, self.m, self.inputs = rule, m, inputs
@@ -239,35 +261,52 @@ class _Product:
         return not self.closed if self.rule == "zero" else bool(self.open)
 
     def value(self) -> Tensor:
-        return _product_of([self._factor(j) for j in self.open])
+        if self.rule != "residual":
+            return _product_of([self._factor(j) for j in self.open])
+        # As `ResidualProduct` has it: the product less one would lose the digits of inputs far below 1.
+        first, *others = self.open
+        residual = self._gated(first)
+        for j in others:
+            residual = torch.addcmul(residual, residual + 1, self._gated(j))
+        return residual
+
+    def _gated(self, j: int) -> Tensor:
+        return self.inputs[j] if self.m[j] == 1 else self.inputs[j] * self.m[j]
 
     def _factor(self, j: int) -> Tensor:
+        if self.rule == "residual":
+            return self._gated(j) + 1
         # "open": z + (1 - m), which is x for an open binary gate; the general form serves relaxed gates too.
         if self.m[j] == 1:
             return self.inputs[j]
         return self.inputs[j] * self.m[j] + (0.0 if self.rule == "zero" else 1 - self.m[j])
 
-    def backward(self, g: Tensor, w: float, d_weights: Tensor, d_gates: Tensor, d_inputs: list[Tensor]) -> None:
+    def _by_gate(self, j: int) -> Tensor:
+        """The derivative of an input's factor by its gate."""
+        return self.inputs[j] - 1 if self.rule == "open" else self.inputs[j]
+
+    def backward(self, g: Tensor, w: float, d_weight: Tensor, d_gates: Tensor, d_inputs: list[Tensor]) -> None:
         # With two factors zero, so is every product of all factors but one.
         if self.rule == "none" or (self.rule == "zero" and len(self.closed) > 1):
             return
-        if not self.open and (self.rule == "open" or len(self.m) > 1):
+        # Nothing is open: a product has then no gradient, but for one of a single input; a residual one is a sum.
+        if not self.open and self.rule != "residual" and (self.rule == "open" or len(self.m) > 1):
             return
         factors = [self._factor(j) for j in self.open]
         if self.is_nonzero:
+            if self.rule == "residual":
+                d_weight.copy_((g * self.value()).sum())
             for j, d_z in zip(self.open, _without_each(g, factors), strict=True):
-                x = self.inputs[j]
-                if j == self.open[0]:
+                if j == self.open[0] and self.rule != "residual":
                     # ``⟨G, Π⟩`` once: G times all factors but the first, times the first.
-                    d_weights[1] = (d_z * factors[0]).sum()
-                d_gates[j] += w * ((d_z * x).sum() if self.rule == "zero" else (d_z * (x - 1)).sum())
+                    d_weight.copy_((d_z * factors[0]).sum())
+                d_gates[j] += w * (d_z * self._by_gate(j)).sum()
                 d_inputs[j].add_(d_z, alpha=w * self.m[j])
         if self.closed:
             # A closed gate learns from the product of all the others.
             together = g * _product_of(factors) if factors else g
             for j in self.closed:
-                x = self.inputs[j] if self.rule == "zero" else self.inputs[j] - 1
-                d_gates[j] += w * (together * x).sum()
+                d_gates[j] += w * (together * self._by_gate(j)).sum()
 
 
 def _product_of(factors: Sequence[Tensor]) -> Tensor:

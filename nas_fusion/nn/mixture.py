@@ -1,4 +1,4 @@
-"""The gated mixture of the published operations, by the way that is fast on a device."""
+"""The gated mixture of operations, by the way that is fast on a device."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ same operation for the open ones, with the same weights. One that is trained fro
 an operation for all candidate inputs: its weights start as those of the published code do, where the bound of a
 concat's first weights is that of all candidate inputs.
 
-Source of the four operations: Zhang et al., WSDM 2025 (see the module `nas_fusion.optfusion`).
+Source of the first four operations: Zhang et al., WSDM 2025 (see the module `nas_fusion.optfusion`). `ResidualProduct`
+is this package's own.
 """
 
 from __future__ import annotations
@@ -155,6 +156,22 @@ class Product(FusionOperation):
         return reduce(torch.mul, factors) * (gates.detach() > 0).any()
 
 
+class ResidualProduct(FusionOperation):
+    """``Π_j (1 + z_j) - 1``: the sum of the inputs, of their products by two, by three, and so on.
+
+    A product of many inputs near zero has next to no gradient, so that nothing before it learns; here an input's
+    gradient is that of the result times ``Π_{k≠j} (1 + z_k)``, which is near 1. A closed input is a factor of 1 and
+    changes nothing; a gate between 0 and 1 weighs its input: ``1 + m_j x_j``.
+    """
+
+    name = "residual-product"
+
+    def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
+        """Multiply one more than the inputs, ``[batch, width]`` each, feature by feature, and take one away."""
+        # r ← (1 + r)(1 + z) - 1 = r + (1 + r) z: inputs far below 1 keep all their digits.
+        return reduce(lambda r, z: torch.addcmul(r, r + 1, z), inputs)
+
+
 class Concat(FusionOperation):
     """``W [z_1; …; z_k] + b``, with W ``[width, input · width]``: back to the width of one input.
 
@@ -260,12 +277,12 @@ class OperationDict(nn.ModuleDict):
 
 
 OPERATION_TYPES: Mapping[str, type[FusionOperation]] = MappingProxyType(
-    {operation.name: operation for operation in (Add, Product, Concat, Attention)}
+    {operation.name: operation for operation in (Add, Product, Concat, Attention, ResidualProduct)}
 )
-"""Every operation that a space may choose from by name: the four published ones, in their order.
+"""Every operation that a space may choose from by name: the four published ones, in their order, then our own.
 
 To add one, write a subclass of `FusionOperation` above and name it here; a space of one's own may instead have a table
 of its own (`FusionSpace.operation_types`). What an operation costs is counted by running it, and
-a supernet mixes any operations, one by one where they are not exactly the published four. Those that a search chooses
+a supernet mixes any operations, one by one where they are not of the kinds of this table. Those that a search chooses
 from where nobody says so are `nas_fusion.design.OPERATIONS`.
 """

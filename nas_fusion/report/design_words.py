@@ -9,6 +9,7 @@ from nas_fusion.report.number_words import listed
 _PHRASES = {
     "add": ("adds", ""),
     "product": ("multiplies", ""),
+    "residual-product": ("multiplies one plus each of", ", less one"),
     "concat": ("concatenates", ""),
     "attention": ("weighs", " by attention and adds them"),
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nas_fusion import bounds
+from nas_fusion.design import KNOWN_OPERATIONS, OPERATIONS
 from nas_fusion.settings.option import Panel, check_fields, flag, number, text, word
 
 ProductRule = Literal["zero", "open"]
@@ -29,6 +31,8 @@ class ModelSettings:
             on a laptop, and `DEFAULT_EMB_DIM` for others.
         block_width: width of the blocks (`nas_fusion.nn.Fields`) as a text; ``"auto"`` leaves it to the log
             (`nas_fusion.studies.setup.study_space`).
+        operations: of the fused blocks, by name with commas between them, looked up where the space is made;
+            ``"auto"``: the space's own, or those that a strategy's entry names (`nas_fusion.strategy.StrategyEntry`).
         product: what a product does with a closed input while searching.
         batch_norm: batch norm in the deep blocks.
         dropout: in the deep blocks.
@@ -58,6 +62,15 @@ class ModelSettings:
         form=bounds.BLOCK_WIDTH_FORM,
         allows=bounds.is_block_width,
     )
+    operations: str = text(
+        bounds.AUTOMATIC,
+        f"Operations that blocks may merge by, with commas between them: some of {', '.join(KNOWN_OPERATIONS)}; auto: "
+        f"{', '.join(OPERATIONS)}, as published, or what a strategy's own entry says.",
+        panel=Panel.MODEL,
+        metavar="NAMES",
+        form=bounds.OPERATIONS_FORM,
+        allows=bounds.is_operation_list,
+    )
     product: ProductRule = word(
         "zero",
         bounds.PRODUCT_RULES,
@@ -69,3 +82,14 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @property
+    def operation_names(self) -> tuple[str, ...] | None:
+        """The operations; None where the space or the strategy says which."""
+        if self.operations == bounds.AUTOMATIC:
+            return None
+        return tuple(name.strip() for name in self.operations.split(","))
+
+    def with_operations(self, names: Sequence[str]) -> ModelSettings:
+        """The same with these operations, where the settings leave them open."""
+        return self if self.operation_names is not None else replace(self, operations=",".join(names))

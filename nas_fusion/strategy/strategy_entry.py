@@ -82,6 +82,8 @@ class StrategyEntry:
         starts: hyperparameters, inside these distributions, that are worth a trial before anything is proposed; the
             best guess first. What one does not name has its default.
         in_all: whether ``--strategies all`` includes it.
+        operations: by which blocks may merge in its space, where the user leaves that open (``--operations auto``);
+            None: the space's own. A task that is made by hand has the space that it was given.
         mode: re-train hard or soft.
         shares_search_with: the entry whose search this one uses (OptFusion soft uses OptFusion's).
         keep_best_epoch: for one-shot: derive from the epoch with the best validation AUC, not from the last.
@@ -117,6 +119,7 @@ class StrategyEntry:
     starts: tuple[Mapping[str, Any], ...] = ()
     bounds: Mapping[str, Rule] = field(default_factory=dict)
     in_all: bool = True
+    operations: tuple[str, ...] | None = None
     mode: Mode = "hard"
     shares_search_with: str | None = None
     keep_best_epoch: bool = False

@@ -50,6 +50,7 @@ def _settings_of(task: SearchTask) -> ModelSettings:
         levels=space.levels,
         emb_dim=space.fields.emb_dim,
         block_width=str(space.fields.block_width),
+        operations=",".join(space.designs.operations),
         product=space.product,
         batch_norm=space.batch_norm,
         dropout=space.dropout,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -117,6 +118,18 @@ class FusionSpace(ModelSpace):
     """
 
     operation_types: ClassVar[Mapping[str, type[FusionOperation]]] = OPERATION_TYPES
+
+    leaves_operations_open: ClassVar[bool] = True
+    """Whether its ``__init__`` takes `operations`, and has the published ones where none are named."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Look at an ``__init__`` of the subclass's own before NNI puts a wrapper around it."""
+        if "__init__" in vars(cls):
+            parameters = inspect.signature(vars(cls)["__init__"]).parameters
+            given = parameters.get("operations")
+            passed_on = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+            cls.leaves_operations_open = passed_on if given is None else given.default == OPERATIONS
+        super().__init_subclass__(**options)
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.studies.setup.hyperparameters import Hyperparameters, check_parameter_names
 from nas_fusion.studies.setup.memory import check_memory
 from nas_fusion.studies.setup.study_limits import StudyLimits
-from nas_fusion.studies.setup.study_space import make_space, say_block_width
+from nas_fusion.studies.setup.study_space import make_space, say_block_width, settings_for
 from nas_fusion.training import Predictions, seeded
 from nas_fusion.training.quality import grouped_auc
 
@@ -74,10 +74,10 @@ def assemble(
     say_block_width(settings, dataset)
     limits = StudyLimits(settings, settings.train_config(len(dataset.train)), latencies)
     with seeded(0):
-        # A reference is there for comparison, whatever it costs.
-        modes = {entry.mode for entry in entries.values() if entry.kind != "reference"}
         space = make_space(settings, dataset)
-        limits.check_reachable(space, modes)
+        # A reference is there for comparison, whatever it costs.
+        for entry in (entry for entry in entries.values() if entry.kind != "reference"):
+            limits.check_reachable(make_space(settings_for(settings, entry), dataset), {entry.mode})
     hyperparameters = {name: Hyperparameters(settings, entry, len(dataset.train)) for name, entry in entries.items()}
     check_parameter_names(settings, entries.values())
     return Assembly(settings, dataset, entries, budget, limits, hyperparameters, tuple(space.designs.operations))

@@ -34,7 +34,7 @@ from nas_fusion.settings.recipe_settings import OF_THE_CHOICE
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.setup.assembly import Assembly, schema_fingerprint
 from nas_fusion.studies.setup.study_limits import StudyLimits
-from nas_fusion.studies.setup.study_space import block_width, make_space
+from nas_fusion.studies.setup.study_space import block_width, make_space, settings_for
 from nas_fusion.training import EpochRecord, TrainConfig, seeded
 from nas_fusion.training_log import LabelledLog, SilentLog, TrainingLog
 
@@ -146,6 +146,7 @@ def make_job(
     """
     entry, around = assembly.entries[strategy], surroundings or Surroundings()
     settings, parameters = assembly.hyperparameters[strategy].apply(values or {})
+    settings = settings_for(settings, entry)
     task = SearchTask(
         data=assembly.dataset.search_view(),
         make_space=partial(_make_limited_space, settings, assembly.dataset, assembly.limits),
@@ -163,7 +164,8 @@ def make_job(
 def design_context(assembly: Assembly, job: Job) -> DesignContext:
     """What the file of a job's design says in addition to the design."""
     settings, schema = job.settings, assembly.dataset.schema
-    usual = assembly.operations == OPERATIONS
+    # Those that a space brings by itself are no setting: a list tells them from what the user, or a strategy, chose.
+    usual = settings.model.operation_names is not None or assembly.operations == OPERATIONS
     return DesignContext(
         version=version("nas-fusion"),
         strategy=job.entry.name,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nas_fusion.design import OPERATIONS
 from nas_fusion.errors import DamagedFileError, StudyError
 from nas_fusion.measures import LatencyClock, LatencyTable, Limit, Limits, Mode, latency_ms
 from nas_fusion.search import LATENCY
@@ -62,7 +63,7 @@ class StudyLimits:
         """The limits of a space; None without any. May measure a table of latencies, in seconds to minutes."""
         if not self.settings.any:
             return None
-        key = (space.fields, space.levels, space.batch_norm)
+        key = (space.fields, space.levels, space.batch_norm, space.designs.operations)
         if key not in self._limits:
             self._limits[key] = Limits(tuple(self._all(space)), self.settings.cost_penalty)
         return self._limits[key]
@@ -100,6 +101,8 @@ class StudyLimits:
 
     def _latency_table(self, space: FusionSpace) -> LatencyTable:
         key = _width(space)
+        if space.designs.operations != OPERATIONS:
+            key += f", {', '.join(space.designs.operations)}"
         if key not in self._known["tables"]:
             table = measure_latency_table(space, lambda model: self._time(space, model))
             self._known["tables"][key] = table.to_dict()

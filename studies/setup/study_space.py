@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -17,8 +18,9 @@ from nas_fusion.bounds import AUTOMATIC
 from nas_fusion.data import EncodedDataset
 from nas_fusion.measures import parameters
 from nas_fusion.nn import Fields
-from nas_fusion.search_spaces import FusionSpace, space_of
+from nas_fusion.search_spaces import FusionSpace, can_offer, space_of
 from nas_fusion.settings import ComparisonSettings, ModelSettings
+from nas_fusion.strategy import StrategyEntry
 from nas_fusion.training import seeded
 
 logger = logging.getLogger("nas_fusion")
@@ -40,6 +42,18 @@ def make_space(settings: ComparisonSettings, dataset: EncodedDataset) -> FusionS
         StudyError: a third party's space raised something, or is none.
     """
     return space_of(settings.model, fields_of(settings, dataset))
+
+
+def settings_for(settings: ComparisonSettings, entry: StrategyEntry) -> ComparisonSettings:
+    """The settings for one strategy: its own operations, where the user and the space leave them open.
+
+    Raises:
+        UnknownNameError: there is no such space.
+    """
+    own, model = entry.operations, settings.model
+    if own is None or not can_offer(model.space, own):
+        return settings
+    return replace(settings, model=model.with_operations(own))
 
 
 def fields_of(settings: ComparisonSettings, dataset: EncodedDataset) -> Fields:

@@ -185,6 +185,8 @@ class Formulas:
             return x + h
         if bridge == "product":
             return x * h
+        if bridge == "residual-product":
+            return (1 + x) * (1 + h) - 1
         if bridge == "concat":
             return relu(self.linear(torch.cat([x, h], dim=1), f"{name}.linear"))
         total = torch.zeros_like(x)

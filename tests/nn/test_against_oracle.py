@@ -14,12 +14,18 @@ from nas_fusion.design import FusionDesign, candidate_connections, candidate_sou
 from nas_fusion.nn import FusionNetwork
 from nas_fusion.nn.mixture import Way, mixing_by
 from nas_fusion.optfusion import OptFusion, OptFusionNode
-from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.search_spaces import DesignSet, FusionSpace
 from tests.oracle import Formulas
 
 FIELDS = (5, 3, 7, 4)
 TOLERANCE = 1e-10
 """Absolute; relative where a nest of products makes values far larger than one."""
+
+PUBLISHED = ("add", "product", "concat", "attention")
+WITH_RESIDUAL = (*PUBLISHED, "residual-product")
+OPERATIONS = [PUBLISHED, WITH_RESIDUAL, ("add", "residual-product", "concat", "attention")]
+NAMES = ["published", "both products", "residual product"]
+DERIVED = [*((levels, PUBLISHED) for levels in (1, 2, 3, 4)), (1, WITH_RESIDUAL), (3, WITH_RESIDUAL)]
 
 GateCase = Callable[[dict[str, OptFusionNode]], None]
 
@@ -62,9 +68,11 @@ def a_dead_block(nodes: dict[str, OptFusionNode]) -> None:
 GATES: list[GateCase] = [all_open, random_gates, one_closed_in_each_block, some_blocks_without_input, a_dead_block]
 
 
-def supernet(levels: int, gates: GateCase, product: str) -> tuple[FusionSpace, dict[str, OptFusionNode]]:
+def supernet(
+    levels: int, gates: GateCase, product: str, operations: tuple[str, ...] = PUBLISHED
+) -> tuple[FusionSpace, dict[str, OptFusionNode]]:
     torch.manual_seed(levels)
-    space = FusionSpace(field_sizes=list(FIELDS), levels=levels, emb_dim=3, product=product)  # type: ignore[arg-type]
+    space = FusionSpace(list(FIELDS), levels, emb_dim=3, operations=operations, product=product)  # type: ignore[arg-type]
     OptFusion().mutate_model(space)
     space.double()
     space.network.embedding.table.weight.data.normal_()  # large enough for products to matter
@@ -95,14 +103,16 @@ def oracle_leaves(space: FusionSpace) -> dict[str, Tensor]:
     return {name: value.detach().clone().requires_grad_(True) for name, value in space.state_dict().items()}
 
 
-def search_logits(leaves: dict[str, Tensor], levels: int, product: str, ids: Tensor) -> Tensor:
+def search_logits(
+    leaves: dict[str, Tensor], levels: int, product: str, ids: Tensor, operations: tuple[str, ...] = PUBLISHED
+) -> Tensor:
     blocks = ("cross0", *fused_blocks(levels))
     gates = {b: straight_through(leaves[f"network.nodes.{b}.alpha"]) for b in blocks}
     mixtures = {}
     for block in fused_blocks(levels):
         exponentials = torch.exp(leaves[f"network.nodes.{block}.beta"])
         weights = exponentials / exponentials.sum()
-        mixtures[block] = dict(zip(("add", "product", "concat", "attention"), weights, strict=True))
+        mixtures[block] = dict(zip(operations, weights, strict=True))
     return Formulas(leaves, levels, FIELDS, product).logits(ids, gates, mixtures)
 
 
@@ -110,10 +120,21 @@ def search_logits(leaves: dict[str, Tensor], levels: int, product: str, ids: Ten
 @pytest.mark.parametrize("gates", GATES)
 @pytest.mark.parametrize("levels", [1, 2, 3, 4])
 def test_supernet_agrees_in_logits_and_every_gradient(levels: int, gates: GateCase, product: str) -> None:
-    space, _ = supernet(levels, gates, product)
+    check_supernet(levels, gates, product, PUBLISHED)
+
+
+@pytest.mark.parametrize("operations", OPERATIONS[1:], ids=NAMES[1:])
+@pytest.mark.parametrize("gates", GATES)
+@pytest.mark.parametrize("levels", [1, 3])
+def test_supernets_with_a_residual_product_agree(levels: int, gates: GateCase, operations: tuple[str, ...]) -> None:
+    check_supernet(levels, gates, "zero", operations)
+
+
+def check_supernet(levels: int, gates: GateCase, product: str, operations: tuple[str, ...]) -> None:
+    space, _ = supernet(levels, gates, product, operations)
     ids, labels = batch()
     leaves = oracle_leaves(space)
-    expected = search_logits(leaves, levels, product, ids)
+    expected = search_logits(leaves, levels, product, ids, operations)
     loss_of(expected, labels).backward()
     logits = space(ids)
     loss_of(logits, labels).backward()
@@ -129,10 +150,11 @@ def test_supernet_agrees_in_logits_and_every_gradient(levels: int, gates: GateCa
     assert compared == len(leaves)
 
 
+@pytest.mark.parametrize("operations", OPERATIONS, ids=NAMES)
 @pytest.mark.parametrize("gates", [random_gates, a_dead_block])
-def test_supernet_agrees_after_six_joint_steps(gates: GateCase) -> None:
+def test_supernet_agrees_after_six_joint_steps(gates: GateCase, operations: tuple[str, ...]) -> None:
     levels, product = 2, "zero"
-    space, _ = supernet(levels, gates, product)
+    space, _ = supernet(levels, gates, product, operations)
     ids, labels = batch()
     leaves = oracle_leaves(space)
     ours = torch.optim.Adam(space.parameters(), lr=0.05, weight_decay=1e-2)
@@ -141,18 +163,18 @@ def test_supernet_agrees_after_six_joint_steps(gates: GateCase) -> None:
         ours.zero_grad()
         theirs.zero_grad()
         loss_of(space(ids), labels).backward()
-        loss_of(search_logits(leaves, levels, product, ids), labels).backward()
+        loss_of(search_logits(leaves, levels, product, ids, operations), labels).backward()
         ours.step()
         theirs.step()
     for name, parameter in space.named_parameters():
         torch.testing.assert_close(parameter, leaves[name], atol=1e-9, rtol=0)
 
 
-def designs_for(levels: int, number: int) -> list[FusionDesign]:
-    space = FusionSpace(field_sizes=list(FIELDS), levels=levels, emb_dim=1)
+def designs_for(levels: int, number: int, operations: tuple[str, ...] = PUBLISHED) -> list[FusionDesign]:
     rng = np.random.default_rng(levels)
-    everything = FusionDesign.build(levels, candidate_connections(levels), "product")
-    return [everything, *(space.designs.sample(rng) for _ in range(number))]
+    products = [name for name in operations if name.endswith("product")]
+    everything = [FusionDesign.build(levels, candidate_connections(levels), name) for name in products]
+    return [*everything, *(DesignSet(levels, operations).sample(rng) for _ in range(number))]
 
 
 def masks(design: FusionDesign) -> dict[str, Tensor]:
@@ -186,22 +208,22 @@ def compare_derived(
     assert all(gradient is None or not gradient.any() for gradient in left.values()), "a weight that matters is gone"
 
 
-@pytest.mark.parametrize("levels", [1, 2, 3, 4])
-def test_hard_models_agree_with_the_masked_formulas(levels: int) -> None:
-    space, _ = supernet(levels, all_open, "zero")
-    for design in designs_for(levels, 12):
+@pytest.mark.parametrize(("levels", "operations"), DERIVED)
+def test_hard_models_agree_with_the_masked_formulas(levels: int, operations: tuple[str, ...]) -> None:
+    space, _ = supernet(levels, all_open, "zero", operations)
+    for design in designs_for(levels, 12, operations):
         one = torch.ones((), dtype=torch.float64)
         mixtures = {b: {"product_of_open" if op == "product" else op: one} for b, op in design.operations}
         compare_derived(space.derive(design), space, mixtures, design, "zero")
 
 
 @pytest.mark.parametrize("product", ["zero", "open"])
-@pytest.mark.parametrize("levels", [1, 2, 3, 4])
-def test_soft_models_agree_with_the_masked_formulas(levels: int, product: str) -> None:
-    space, nodes = supernet(levels, all_open, product)
+@pytest.mark.parametrize(("levels", "operations"), DERIVED)
+def test_soft_models_agree_with_the_masked_formulas(levels: int, product: str, operations: tuple[str, ...]) -> None:
+    space, nodes = supernet(levels, all_open, product, operations)
     mixture = {block: nodes[block].mixture() for block in fused_blocks(levels)}
     mixtures = {b: {o: torch.tensor(p, dtype=torch.float64) for o, p in ops.items()} for b, ops in mixture.items()}
-    for design in designs_for(levels, 6):
+    for design in designs_for(levels, 6, operations):
         soft = space.derive(design, mode="soft", mixture=mixture)
         compare_derived(soft, space, mixtures, design, product)
 

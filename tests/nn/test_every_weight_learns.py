@@ -32,6 +32,9 @@ SPACES: dict[str, Callable[[int], FusionSpace]] = {
     "dcn": lambda levels: space(FusionSpace, levels),
     "product of open inputs": lambda levels: space(FusionSpace, levels, product="open"),
     "without concat": lambda levels: space(FusionSpace, levels, operations=("add", "product", "attention")),
+    "residual product": lambda levels: space(
+        FusionSpace, levels, operations=("add", "residual-product", "concat", "attention")
+    ),
     "dcnv2": lambda levels: space(DCNv2Space, levels),
     "dcnv2-low-rank": lambda levels: space(DCNv2LowRankSpace, levels),
 }
@@ -170,7 +173,7 @@ def test_a_block_without_input_is_its_constant(kind: str) -> None:
 @pytest.mark.parametrize("operation", OPERATION_TYPES)
 def test_the_table_counts_no_weight_of_a_block_without_input(operation: str) -> None:
     """Deep 1 takes nothing and feeds the output: its own bias is left, or the concat's and all of the block."""
-    of = space(FusionSpace, 1)
+    of = space(FusionSpace, 1, operations=tuple(OPERATION_TYPES))
     chosen = {"cross1": "add", "deep1": operation, OUTPUT: "add"}
     design = FusionDesign.build(1, [(EMBEDDING, OUTPUT), ("deep1", OUTPUT)], chosen)
     model = of.derive(design, weights=False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nas_fusion.nn.fused_mixture import fused_mixture
-from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product
+from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ResidualProduct
 
 ROWS, WIDTH, INPUTS = 64, 24, 4
 GATES = {"open": [1, 1, 1, 1], "some closed": [1, 0, 1, 0], "one open": [0, 0, 1, 0], "closed": [0, 0, 0, 0]}
@@ -22,7 +22,7 @@ def plainly(inputs: list[Tensor], gates: Tensor, mixture: Tensor, operations: li
 
 def results(gates: list[int], *, bfloat16: bool, with_product: bool, merge: Any = fused_mixture) -> list[Tensor]:
     torch.manual_seed(0)
-    kinds = [Add, Product, Concat, Attention] if with_product else [Add, Concat, Attention]
+    kinds = [Add, Product, Concat, Attention, ResidualProduct] if with_product else [Add, Concat, Attention]
     operations: list[FusionOperation] = [kind(INPUTS, WIDTH) for kind in kinds]
     inputs = [torch.randn(ROWS, WIDTH, requires_grad=True) for _ in range(INPUTS)]
     gate = torch.tensor(gates, dtype=torch.float32, requires_grad=True)

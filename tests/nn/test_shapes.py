@@ -35,11 +35,12 @@ from nas_fusion.nn import (
     NoInput,
     PassThrough,
     Product,
+    ResidualProduct,
     SoftFusion,
 )
 from nas_fusion.nn.blocks import ConstantBlock, ConstantDeepBlock
 from nas_fusion.nn.field_terms import FieldTerms
-from nas_fusion.nn.fused_mixture import fused_mixture
+from nas_fusion.nn.fused_mixture import fused_mixture, weights_by_kind
 from nas_fusion.nn.kernels import EmbeddingTable
 from nas_fusion.nn.operations import Bias
 from nas_fusion.nn.plain_vectors import PlainVectors
@@ -106,11 +107,12 @@ def cases() -> dict[str, Case]:
         "SoftFusion.forward": Case(soft, node),
         "fused_mixture": Case(lambda x, m, w: fused_mixture(x, m, w, published()), mixture),
         "stacked_mixture": Case(lambda x, m, w: stacked_mixture(x, m, w, published()), mixture),
+        "weights_by_kind": Case(lambda w: weights_by_kind(w, published())[Add], (torch.ones(4),)),
         "Bias.__init__": Case(Bias, (torch.ones(WIDTH),)),
         "Bias.constant": Case(Bias(torch.ones(WIDTH)).constant, (features(),)),
         "Attention.together": Case(Attention(2, WIDTH).together, (torch.ones(BATCH, 2, WIDTH),)),
     }
-    for kind in (Add, Product, Concat, Attention):
+    for kind in (Add, Product, Concat, Attention, ResidualProduct):
         operation = kind(2, WIDTH)
         found[f"{kind.__name__}.forward"] = Case(operation, (two, gates))
         found[f"{kind.__name__}.on"] = Case(lambda x, operation=operation: operation.on(x, [0, 1]), (two,))

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from nas_fusion.nn.fused_mixture import fused_mixture
+from nas_fusion.nn.fused_mixture import fused_mixture, is_covered
 from nas_fusion.nn.mixture import FAST_MIXTURES
-from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product
+from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ResidualProduct
 from nas_fusion.nn.stacked_mixture import stacked_mixture
 from nas_fusion.settings import ProductRule
 
 ROWS, WIDTH = 9, 6
 GATES = [[1.0], [0.0], [1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0], [0.3, 0.9, 0.5]]
+
+
+Order = Sequence[str]
+PUBLISHED_ORDER = ("add", "product", "concat", "attention")
+ORDERS: list[Order] = [
+    PUBLISHED_ORDER,
+    (*PUBLISHED_ORDER, "residual-product"),
+    ("attention", "residual-product", "concat", "product", "add"),
+]
 
 
 def one_by_one(inputs: list[Tensor], gates: Tensor, weights: Tensor, operations: list[FusionOperation]) -> Tensor:
@@ -24,16 +34,17 @@ def one_by_one(inputs: list[Tensor], gates: Tensor, weights: Tensor, operations:
     return torch.stack(terms).sum(0)
 
 
-def results(gates: list[float], rule: ProductRule | None, mixture: Any) -> list[Tensor]:
+def results(gates: list[float], rule: ProductRule | None, mixture: Any, order: Order = PUBLISHED_ORDER) -> list[Tensor]:
     torch.manual_seed(0)
     count = len(gates)
-    product = [] if rule is None else [Product(count, WIDTH, rule)]
-    operations: list[FusionOperation] = [
-        Add(count, WIDTH),
-        *product,
-        Concat(count, WIDTH).double(),
-        Attention(count, WIDTH).double(),
-    ]
+    made: dict[str, FusionOperation] = {
+        "add": Add(count, WIDTH),
+        "product": Product(count, WIDTH, rule or "zero"),
+        "concat": Concat(count, WIDTH).double(),
+        "attention": Attention(count, WIDTH).double(),
+        "residual-product": ResidualProduct(count, WIDTH),
+    }
+    operations = [made[name] for name in order if name != "product" or rule is not None]
     inputs = [torch.randn(ROWS, WIDTH, dtype=torch.float64, requires_grad=True) for _ in gates]
     gate = torch.tensor(gates, dtype=torch.float64, requires_grad=True)
     weights = torch.softmax(torch.randn(len(operations), dtype=torch.float64), dim=0).requires_grad_()
@@ -47,9 +58,10 @@ def results(gates: list[float], rule: ProductRule | None, mixture: Any) -> list[
 @pytest.mark.parametrize("mixture", [stacked_mixture, fused_mixture])
 @pytest.mark.parametrize("rule", ["zero", "open", None])
 @pytest.mark.parametrize("gates", GATES, ids=str)
-def test_values_and_gradients(gates: list[float], rule: ProductRule | None, mixture: Any) -> None:
-    expected = results(gates, rule, one_by_one)
-    for found, wanted in zip(results(gates, rule, mixture), expected, strict=True):
+@pytest.mark.parametrize("order", ORDERS, ids=["published", "both products", "another order"])
+def test_values_and_gradients(gates: list[float], rule: ProductRule | None, mixture: Any, order: Order) -> None:
+    expected = results(gates, rule, one_by_one, order)
+    for found, wanted in zip(results(gates, rule, mixture, order), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
     assert any(wanted.norm() > 0 for wanted in expected)
 
@@ -65,3 +77,17 @@ def test_where_the_output_is_not_wanted_every_gradient_is_zero(mixture: Any) -> 
     assert any(found.norm() > 0 for found in results([1.0, 0.0, 1.0], "zero", mixture)[1:])
     for gradient in results([1.0, 0.0, 1.0], "zero", lambda *given: 0.0 * mixture(*given))[1:]:
         assert not gradient.any()
+
+
+def test_covered_are_the_known_kinds_once_each_in_any_order() -> None:
+    add, product, concat, attention = (kind(2, WIDTH) for kind in (Add, Product, Concat, Attention))
+    residual = ResidualProduct(2, WIDTH)
+
+    class Other(Add):
+        """An operation of somebody else's."""
+
+    assert is_covered([attention, residual, add, concat])
+    assert is_covered([add, product, concat, attention, residual])
+    assert not is_covered([add, concat, residual])
+    assert not is_covered([add, concat, attention, Add(2, WIDTH)])
+    assert not is_covered([add, concat, attention, Other(2, WIDTH)])

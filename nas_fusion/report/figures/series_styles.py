@@ -15,8 +15,20 @@ MUTED = "#7b8794"
 DEAD = "#b8c0c8"
 REFERENCE = "#8a8f98"
 
-OPERATION_COLOURS = {"add": "#0072b2", "product": "#d55e00", "concat": "#009e73", "attention": "#cc79a7"}
-_OPERATION_TINTS = {"add": "#e3f0fa", "product": "#fdeadd", "concat": "#ddf3ea", "attention": "#f8e8f1"}
+OPERATION_COLOURS = {
+    "add": "#0072b2",
+    "product": "#d55e00",
+    "concat": "#009e73",
+    "attention": "#cc79a7",
+    "residual-product": "#e69f00",
+}
+_OPERATION_TINTS = {
+    "add": "#e3f0fa",
+    "product": "#fdeadd",
+    "concat": "#ddf3ea",
+    "attention": "#f8e8f1",
+    "residual-product": "#fdf3dc",
+}
 _OTHER = ("#56b4e9", "#e8f5fd")
 """Edge and fill of an operation that a plug-in brought."""
 _PLAIN = ("#52606d", "#eceff2")

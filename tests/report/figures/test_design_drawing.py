@@ -186,6 +186,8 @@ def test_design_words() -> None:
         "The output weighs the embedding and deep 1 by attention and adds them.",
         "Cut, because no open path leads to the output: cross 1.",
     ]
+    residual = FusionDesign.build(1, example().connections, "residual-product")
+    assert design_words(residual)[1] == "Deep 1 multiplies one plus each of the embedding and cross 0, less one."
     other = FusionDesign.build(
         1, [("cross0", "cross1"), ("embedding", "output"), ("cross1", "output"), ("deep1", "output")], "gated"
     )

@@ -27,6 +27,7 @@ LEVELS, EMB_DIM = 2, 2
 SPARSE_SHARE = 0.6
 
 PUBLISHED = ("add", "product", "concat", "attention")
+RESIDUAL = "residual-product"
 
 Make = Callable[[Fields], nn.Module]
 
@@ -72,7 +73,8 @@ def hard(operation: str, kind: type[FusionSpace] = FusionSpace, *, batch_norm: b
     design = FusionDesign.build(LEVELS, candidate_connections(LEVELS), dict.fromkeys(fused_blocks(LEVELS), operation))
 
     def make(fields: Fields) -> nn.Module:
-        return space_of(fields, kind, batch_norm=batch_norm).derive(design, weights=False)
+        space = space_of(fields, kind, operations=(*PUBLISHED, RESIDUAL), batch_norm=batch_norm)
+        return space.derive(design, weights=False)
 
     return make
 
@@ -140,7 +142,7 @@ def handmade(name: str) -> Make:
 
 
 EXPORTABLE: Mapping[str, Make] = {
-    **{f"hard {operation}": hard(operation) for operation in PUBLISHED},
+    **{f"hard {operation}": hard(operation) for operation in (*PUBLISHED, RESIDUAL)},
     "hard, batch norm": hard("concat", batch_norm=True),
     "hard, sparse": drawn(FusionSpace, 1),
     "dcnv2": drawn(DCNv2Space, 2),
@@ -148,6 +150,7 @@ EXPORTABLE: Mapping[str, Make] = {
     "soft": soft(*PUBLISHED),
     "soft, without product": soft("add", "concat", "attention"),
     "soft, two operations": soft("product", "concat"),
+    "soft, residual product": soft("add", RESIDUAL, "concat", "attention"),
     "soft, sparse": soft(*PUBLISHED, full=False),
     "autoctr": autoctr,
     "nasrec": nasrec,

@@ -46,6 +46,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
         (lambda: ModelSettings(levels=1000), r"levels must be an integer from 1 to 32 .*2,179 at 32.*got 1000"),
         (lambda: ModelSettings(levels=True), "levels must be an integer"),
         (lambda: ModelSettings(emb_dim=100_000), "emb_dim must be 0 or an integer from 1 to 4,096, got 100000"),
+        (lambda: ModelSettings(operations="add,add"), "operations must be auto, or names"),
         (lambda: ModelSettings(product="half"), "product must be one of zero, open"),  # type: ignore[arg-type]
         (lambda: ModelSettings(batch_norm="yes"), "batch_norm must be true or false"),  # type: ignore[arg-type]
         (lambda: ModelSettings(dropout=1.0), "dropout must be a number from 0 to 0.99"),
