@@ -208,6 +208,9 @@ MIN_COUNT = Bound(1, 1_000_000_000)
 LEARNING_RATE = Bound(0, 10_000, integer=False, above=True)
 """Adam's, which moves a weight by about as much in a step."""
 
+MEASURED = Bound(0, 10_000)
+"""Designs that are measured with a supernet's weights."""
+
 L2 = Bound(0, 10_000, integer=False)
 """In the gradient, times the weight."""
 

@@ -103,7 +103,8 @@ class CellRecord:
             ``latency_ms_4096`` (milliseconds per batch of 1 and 4096 rows), ``training_rows_per_second``.
         details: anything else that JSON can hold: hyperparameters, ``gates`` and ``operations`` per epoch, …;
             ``supernet_valid_auc`` and ``derived_valid_auc``: the supernet in the state from which the design was
-            derived, and the derived design with the supernet's weights, before re-training; ``importance``:
+            derived, and the derived design with the supernet's weights, before re-training;
+            ``far_below_supernet``, only where the second is far below the first: by more than this; ``importance``:
             validation AUC lost when one connection of the re-trained model is closed, by ``"source -> target"``;
             ``context``: what the file of its design says besides the design (`nas_fusion.design_file`).
         derive_seconds, derive_samples: between the end of a supernet's training and a design, measuring the derived

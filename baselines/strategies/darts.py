@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution
 
-from nas_fusion.bounds import LEARNING_RATE, Bound
+from nas_fusion.bounds import LEARNING_RATE, MEASURED, Bound
 from nas_fusion.nni_bridge import (
     DARTS,
     DartsLightningModule,
@@ -67,12 +67,16 @@ class FusionDARTS(MendedStrategy, DARTS):
     Args:
         arc_learning_rate: of the Adam that trains the architecture.
         gradient_clip_val: clip the norm of the weights' gradient.
+        measured_designs: as of `nas_fusion.strategy.abilities.MeasuresChoices`.
     """
 
-    def __init__(self, arc_learning_rate: float, gradient_clip_val: float | None = None) -> None:
+    def __init__(
+        self, arc_learning_rate: float, gradient_clip_val: float | None = None, measured_designs: int = 0
+    ) -> None:
         super().__init__(
             arc_learning_rate=arc_learning_rate, gradient_clip_val=gradient_clip_val, log_prob_every_n_step=_NEVER
         )
+        self.measured_designs = measured_designs
 
     def configure_oneshot_module(self, training_module: LightningModule) -> DartsModule:
         """Wrap the evaluator's Lightning module."""
@@ -92,6 +96,7 @@ class FusionGumbelDARTS(MendedStrategy, GumbelDARTS):
         arc_learning_rate: of the Adam that trains the architecture.
         temperature_start, temperature_end: the Gumbel softmax's, first and last.
         gradient_clip_val: clip the norm of the weights' gradient.
+        measured_designs: as of `nas_fusion.strategy.abilities.MeasuresChoices`.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class FusionGumbelDARTS(MendedStrategy, GumbelDARTS):
         temperature_start: float = 1.0,
         temperature_end: float = 0.33,
         gradient_clip_val: float | None = None,
+        measured_designs: int = 0,
     ) -> None:
         super().__init__(
             temperature=(temperature_start, temperature_end),
@@ -107,6 +113,7 @@ class FusionGumbelDARTS(MendedStrategy, GumbelDARTS):
             gradient_clip_val=gradient_clip_val,
             log_prob_every_n_step=_NEVER,
         )
+        self.measured_designs = measured_designs
 
     def configure_oneshot_module(self, training_module: LightningModule) -> GumbelDartsModule:
         """Wrap the evaluator's Lightning module."""
@@ -124,16 +131,20 @@ DEFAULT_DARTS_LEARNING_RATE = 0.02
 """NNI's default, 3e-4, moves a logit by at most .03 in a hundred steps: too little to tell choices apart."""
 
 
-def _darts(context: BuildContext, arch_learning_rate: float) -> FusionDARTS:
-    return FusionDARTS(arch_learning_rate, context.config.gradient_clip)
+def _darts(context: BuildContext, arch_learning_rate: float, measured_designs: int) -> FusionDARTS:
+    return FusionDARTS(arch_learning_rate, context.config.gradient_clip, measured_designs)
 
 
 def _gumbel(
-    context: BuildContext, arch_learning_rate: float, temperature_start: float, temperature_end: float
+    context: BuildContext,
+    arch_learning_rate: float,
+    temperature_start: float,
+    temperature_end: float,
+    measured_designs: int,
 ) -> FusionGumbelDARTS:
     # Tuned apart, the two may come in the wrong order; a temperature never rises.
     end = min(temperature_start, temperature_end)
-    return FusionGumbelDARTS(arch_learning_rate, temperature_start, end, context.config.gradient_clip)
+    return FusionGumbelDARTS(arch_learning_rate, temperature_start, end, context.config.gradient_clip, measured_designs)
 
 
 DARTS_ENTRY = StrategyEntry(
@@ -141,8 +152,8 @@ DARTS_ENTRY = StrategyEntry(
     "one-shot",
     "DARTS, first order (NNI's DARTS): architecture on validation batches",
     _darts,
-    parameters={"arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE},
-    bounds={"arch_learning_rate": LEARNING_RATE},
+    parameters={"arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE, "measured_designs": 0},
+    bounds={"arch_learning_rate": LEARNING_RATE, "measured_designs": MEASURED},
     distributions=lambda: {"arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True)},
 )
 
@@ -157,11 +168,13 @@ GUMBEL_DARTS_ENTRY = StrategyEntry(
         "arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE,
         "temperature_start": 1.0,
         "temperature_end": 0.33,
+        "measured_designs": 0,
     },
     bounds={
         "arch_learning_rate": LEARNING_RATE,
         "temperature_start": _TEMPERATURE,
         "temperature_end": _TEMPERATURE,
+        "measured_designs": MEASURED,
     },
     distributions=lambda: {
         "arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True),

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
-from nas_fusion.bounds import LEARNING_RATE, SHARE, Bound
+from nas_fusion.bounds import LEARNING_RATE, MEASURED, SHARE, Bound
 from nas_fusion.optfusion.optfusion_node import Searched
 from nas_fusion.optfusion.optfusion_strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion, soft_model
 from nas_fusion.strategy import BuildContext, StrategyEntry
@@ -17,6 +17,13 @@ PUBLISHED_PATIENCE = 1
 
 _BOUNDS = {"arch_learning_rate": LEARNING_RATE, "gate_start": Bound(0, 1000, integer=False, above=True)}
 _PARAMETERS = {"arch_learning_rate": DEFAULT_ARCH_LEARNING_RATE, "gate_start": 0.5}
+
+MEASURED_DESIGNS = 24
+"""The derived design, another operation in each of seven blocks, the eight least sure connections, and half of that
+again where one of them is better and has neighbours of its own."""
+
+OPERATIONS = ("add", "residual-product", "concat", "attention")
+"""The published ones, but for the product, which may never learn when a design is trained from scratch."""
 
 
 def _distributions() -> Mapping[str, BaseDistribution]:
@@ -43,14 +50,14 @@ def _from_context(context: BuildContext) -> dict[str, Any]:
     }
 
 
-def _entry(name: str, summary: str, search: Searched = "both", **options: Any) -> StrategyEntry:
+def _entry(name: str, summary: str, search: Searched = "both", *, measured: int = 0, **options: Any) -> StrategyEntry:
     return StrategyEntry(
         name=name,
         kind="one-shot",
         summary=summary,
         build=_build(search),
-        parameters=_PARAMETERS,
-        bounds=_BOUNDS,
+        parameters={**_PARAMETERS, "measured_designs": measured},
+        bounds={**_BOUNDS, "measured_designs": MEASURED},
         distributions=_distributions,
         keep_best_epoch=True,
         patience=PUBLISHED_PATIENCE,
@@ -87,9 +94,15 @@ def _refined(
     )
 
 
-HARD, SOFT = "optfusion-hard", "optfusion-soft"
+RECOMMENDED, HARD, SOFT = "optfusion", "optfusion-hard", "optfusion-soft"
 
 ENTRIES = (
+    _entry(
+        RECOMMENDED,
+        "OptFusion with a residual product, whose design is chosen among its neighbours by measurement",
+        measured=MEASURED_DESIGNS,
+        operations=OPERATIONS,
+    ),
     _entry(HARD, "OptFusion; the design with the best operation per block, re-trained from scratch"),
     _entry(
         SOFT,

@@ -48,6 +48,9 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         proposed_share: the share of them that is drawn from the supernet's gates and mixtures; the others are changes
             of the best candidate so far.
         mixture_start: initial β: ``"xavier"`` (published), or ``"uniform"``.
+        measured_designs: hold the derived design against its neighbours, with the supernet's weights on the
+            validation rows, so many in all (`nas_fusion.strategy.abilities.MeasuresChoices`); 0: it stands, as
+            published.
         cost_penalty: weight of the penalty on the supernet's expected cost above a limit of the space
             (`nas_fusion.optfusion.cost_penalty`); without limits it does nothing.
 
@@ -69,6 +72,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         proposed_share: float = 0.5,
         mixture_start: MixtureStart = "xavier",
         cost_penalty: float = DEFAULT_COST_PENALTY,
+        measured_designs: int = 0,
     ) -> None:
         super().__init__()
         if not cost_penalty >= 0:
@@ -76,7 +80,11 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         self.cost_penalty = cost_penalty
         if not arch_learning_rate > 0:
             raise OptionError("arch_learning_rate", "a positive number", arch_learning_rate)
-        for name, value in (("warm_up", warm_up), ("refinement", refinement)):
+        for name, value in (
+            ("warm_up", warm_up),
+            ("refinement", refinement),
+            ("measured_designs", measured_designs),
+        ):
             if value < 0:
                 raise OptionError(name, "zero or a positive integer", value)
         if not 0 <= proposed_share <= 1:
@@ -86,7 +94,8 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         self.arch_learning_rate, self.gradient_clip, self.warm_up = arch_learning_rate, gradient_clip, warm_up
         self.options = SupernetOptions(gate_start, search, operation, product, mixture_start)
         self.refinement, self.proposed_share = refinement, proposed_share
-        # Deriving reads α and β alone: no pass over the validation rows has to be paid for.
+        self.measured_designs = measured_designs
+        # Deriving itself reads α and β alone: no pass over the validation rows has to be paid for.
         self.training_share, self.derive_passes = training_share, 0
 
     def training_samples(self, budget: int) -> int:

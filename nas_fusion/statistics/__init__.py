@@ -2,7 +2,7 @@
 
 from nas_fusion.statistics.above_chance import CHANCE, auc_error, chance_margin
 from nas_fusion.statistics.across_data_sets import compare_over_data_sets
-from nas_fusion.statistics.auc_differences import auc_standard_error, difference_error, paired_error
+from nas_fusion.statistics.auc_differences import auc_standard_error, difference_error, loss_margin, paired_error
 from nas_fusion.statistics.average_ranks import average_ranks, cliques, critical_difference, friedman
 from nas_fusion.statistics.intervals import Interval, bootstrap_interval, interquartile_mean
 from nas_fusion.statistics.paired_comparison import SMALLEST_DIFFERENCE, PairedComparison
@@ -27,6 +27,7 @@ __all__ = [
     "friedman",
     "holm",
     "interquartile_mean",
+    "loss_margin",
     "paired_error",
     "pairs_needed",
 ]

@@ -33,6 +33,20 @@ def difference_error(auc: float, positives: float, negatives: float, correlation
     return paired_error(auc_standard_error(auc, positives, negatives), correlation)
 
 
+STANDARD_ERRORS = 2.0
+SMALLEST_LOSS = 0.005
+"""On a large log a difference that does not matter is beyond the noise. Sound supernets lose .002 by deriving."""
+
+
+def loss_margin(auc: float, positives: float, negatives: float) -> float:
+    """Return how far below another AUC one may lie before it counts as lost: two standard errors, at least .005.
+
+    Args:
+        auc, positives, negatives: as of `auc_standard_error`.
+    """
+    return max(SMALLEST_LOSS, STANDARD_ERRORS * difference_error(auc, positives, negatives))
+
+
 def paired_error(error: float, correlation: float = CORRELATION) -> float:
     """Return the standard error of the difference of two numbers that were measured on the same rows.
 

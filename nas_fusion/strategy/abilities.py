@@ -9,9 +9,10 @@ otherwise switch off what its author counts on. A search asks in this order:
 3. NNI's call, ``strategy(space, engine)``: the supernet is trained.
 4. ``strategy.list_models()``: the derived design. Where the strategy is `RanksDesigns`, what it ranked; where it is
    `CountsDeriving`, what that took.
-5. `LeavesSoftStart`: what a soft re-training starts from. Its model is made later, perhaps in another process, by
+5. `MeasuresChoices`: how many designs near the derived one are held against it, with the supernet's weights.
+6. `LeavesSoftStart`: what a soft re-training starts from. Its model is made later, perhaps in another process, by
    `StrategyEntry.make_soft_model`.
-6. `RefinesDesigns`: designs to train with what is left of the budget.
+7. `RefinesDesigns`: designs to train with what is left of the budget.
 
 What the modules of a supernet and the choices of a space may be able to do stands in `nas_fusion.nni_bridge`
 (`LearnsArchitecture`, `DrawsSamples`), which asks for it.
@@ -85,6 +86,20 @@ class CountsDeriving(Protocol):
     """Rows that passed through a model between the end of the training and the design; read behind the training."""
 
 
+@runtime_checkable
+class MeasuresChoices(Protocol):
+    """A strategy whose derived design is held against its neighbours before it is taken.
+
+    Neighbours have another operation in one block, or one other connection of which the supernet is least sure; the
+    search measures them with the supernet's weights (`nas_fusion.search`). Only a supernet that learns its
+    choices can have any.
+    """
+
+    measured_designs: int
+    """How many are measured at most, the derived one among them; below 2 it stands as it is. Each takes a pass over the
+    validation rows, which counts in seconds and not in samples."""
+
+
 @dataclass(frozen=True)
 class SoftStart:
     """Where a soft re-training starts: plain values, which are kept in a file until then.
@@ -121,7 +136,14 @@ class RefinesDesigns(Protocol):
         """Designs as the supernet's choices weigh them, the derived one first; without end, repetitions allowed."""
 
 
-ABILITIES: tuple[type, ...] = (SharesBudget, RanksDesigns, CountsDeriving, LeavesSoftStart, RefinesDesigns)
+ABILITIES: tuple[type, ...] = (
+    SharesBudget,
+    RanksDesigns,
+    CountsDeriving,
+    MeasuresChoices,
+    LeavesSoftStart,
+    RefinesDesigns,
+)
 """Every ability that a search asks for."""
 
 

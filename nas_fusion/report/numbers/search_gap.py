@@ -12,6 +12,9 @@ from nas_fusion.report.numbers.summaries import Groups
 DERIVED = "derived_valid_auc"
 """The key of `CellRecord.details` under which a search leaves its design's AUC with the supernet's weights."""
 
+SUPERNET, FAR_BELOW = "supernet_valid_auc", "far_below_supernet"
+"""Likewise: its supernet's AUC, and, where the design is far below it, by more than how much."""
+
 
 class Stages(NamedTuple):
     """Mean validation AUC over the seeds; None where a seed has none.
@@ -35,6 +38,14 @@ class Stages(NamedTuple):
     def gap(self) -> float | None:
         """What is gained (or, negative, lost) from searching to re-training."""
         return None if self.search is None else self.retrained - self.search
+
+
+def fallen(records: Sequence[CellRecord]) -> list[CellRecord]:
+    """The cells whose design, with the supernet's weights, was far below its supernet, and was re-trained as it was.
+
+    Not those that re-train a soft model: it is no design with one operation per block.
+    """
+    return [r for r in records if FAR_BELOW in r.details and r.mode == "hard"]
 
 
 def stages(groups: Groups) -> list[Stages]:

@@ -9,6 +9,7 @@ from nas_fusion.bounds import SELECTIONS
 from nas_fusion.records import NORMALISED_ENTROPY, CellRecord, ChosenRecipe, ComparisonInfo, FailedCell
 from nas_fusion.report.number_words import listed, plain, seconds
 from nas_fusion.report.numbers.decision import HAND_MADE, NOT_LEARNED, Decision, Standings
+from nas_fusion.report.numbers.search_gap import DERIVED, SUPERNET, fallen
 from nas_fusion.report.numbers.summaries import GENERAL_MODEL, StrategySummary
 from nas_fusion.report.provenance import cells_in_words, differences
 from nas_fusion.statistics import PairedComparison
@@ -216,7 +217,8 @@ def notes(decision: Decision, records: Sequence[CellRecord], seeds: int) -> list
         seeds: how many were asked for.
     """
     missing = [*_fewer_seeds(decision, seeds), *_failures(decision), *_left_out(decision), *_unstarted(decision)]
-    return [*_marks(decision), *_squashed(decision), *missing, *provenance_lines(records), *_shared(decision)]
+    odd = [*_marks(decision), *_fallen(records), *_squashed(decision)]
+    return [*odd, *missing, *provenance_lines(records), *_shared(decision)]
 
 
 def _marks(decision: Decision) -> list[str]:
@@ -231,6 +233,16 @@ def _marks(decision: Decision) -> list[str]:
             f"other models learn ({told}). These seeds count in every mean and verdict."
         )
     return lines
+
+
+def _fallen(records: Sequence[CellRecord]) -> list[str]:
+    """Whose designs lost much of what their supernets had."""
+    told = [
+        f"{r.strategy} seed {r.seed} (supernet {r.details[SUPERNET]:.3f}, derived with its own weights "
+        f"{r.details[DERIVED]:.3f})"
+        for r in fallen(records)
+    ]
+    return [f"Derived designs far below their supernets on validation rows: {'; '.join(told)}."] if told else []
 
 
 def _squashed(decision: Decision) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from torch import nn
@@ -12,14 +13,34 @@ from nas_fusion.nni_bridge import Strategy
 from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.statistics import loss_margin
 from nas_fusion.strategy.abilities import RanksDesigns
 from nas_fusion.training import EpochRecord, evaluate_auc, seeded
 
+FAR_BELOW = "far_below_supernet"
+"""In a search's details, where its derived design is far below its supernet: by more than this."""
+
+logger = logging.getLogger("nas_fusion")
+
+
+def is_far_below(supernet_auc: float | None, derived_auc: float, task: SearchTask) -> bool:
+    """Whether a design has lost more of its supernet's validation AUC than chance and sound deriving explain."""
+    return supernet_auc is not None and supernet_auc - derived_auc > _margin(supernet_auc, task)
+
+
+def _margin(supernet_auc: float, task: SearchTask) -> float:
+    valid = task.data.valid
+    return loss_margin(supernet_auc, valid.positives, len(valid) - valid.positives)
+
 
 def measure_derived(
-    outcome: SearchOutcome, strategy: Strategy, final: EpochRecord | None, task: SearchTask
+    outcome: SearchOutcome,
+    strategy: Strategy,
+    final: EpochRecord | None,
+    task: SearchTask,
+    known: float | None = None,
 ) -> SearchOutcome:
-    """Add `supernet_valid_auc` and `derived_valid_auc` to a search's details.
+    """Add `supernet_valid_auc` and `derived_valid_auc` to a search's details, and an alarm where one is far below.
 
     The first is the supernet's in the state that the design was derived from; the second the design's with the
     supernet's own weights. A strategy that ranked its designs has measured the second one itself, and its supernet,
@@ -30,22 +51,38 @@ def measure_derived(
         strategy: one-shot, that ran.
         final: the validation of the supernet as it is now.
         task: of the search.
+        known: the design's AUC with the supernet's weights, where it was measured already.
     """
     ranking = strategy.ranking if isinstance(strategy, RanksDesigns) else ()
     ranked = [r.valid_auc for r in ranking if r.design == outcome.design]
     if ranked:
         return replace(outcome, details={**outcome.details, "derived_valid_auc": ranked[0]})
-    start = task.watch.now()
-    derived = derived_valid_auc(strategy.supernet, outcome.design, task)
-    if derived is None:
-        return outcome
+    if known is None:
+        start = task.watch.now()
+        known = derived_valid_auc(strategy.supernet, outcome.design, task)
+        if known is None:
+            return outcome
+        outcome = replace(
+            outcome,
+            measure_samples=outcome.measure_samples + len(task.data.valid),
+            measure_seconds=outcome.measure_seconds + task.watch.now() - start,
+        )
     supernet = {} if final is None else {"supernet_valid_auc": final.valid_auc}
-    return replace(
-        outcome,
-        details={**outcome.details, **supernet, "derived_valid_auc": derived},
-        measure_samples=outcome.measure_samples + len(task.data.valid),
-        measure_seconds=outcome.measure_seconds + task.watch.now() - start,
-    )
+    word = {} if final is None else _word(final.valid_auc, known, task)
+    return replace(outcome, details={**outcome.details, **supernet, "derived_valid_auc": known, **word})
+
+
+def _word(supernet_auc: float, derived_auc: float, task: SearchTask) -> dict[str, float]:
+    """The alarm, for the details and the log; empty where there is none."""
+    if not is_far_below(supernet_auc, derived_auc, task):
+        return {}
+    margin = _margin(supernet_auc, task)
+    logger.warning(
+        "%s: the supernet has a validation AUC of %.4f, the design derived from it %.4f with the same weights; that is "
+        "far below it (by more than %.4f)",
+        task.label, supernet_auc, derived_auc, margin,
+    )  # fmt: skip
+    return {FAR_BELOW: margin}
 
 
 def derived_valid_auc(supernet: nn.Module, design: Found, task: SearchTask) -> float | None:

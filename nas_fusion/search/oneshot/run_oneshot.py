@@ -17,6 +17,7 @@ from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExe
 from nas_fusion.records import TracePoint
 from nas_fusion.search.oneshot.choices_over_epochs import ChoiceRecorder
 from nas_fusion.search.oneshot.discretisation_gap import measure_derived
+from nas_fusion.search.oneshot.measured_choice import MeasuredChoice
 from nas_fusion.search.oneshot.refinement import refine
 from nas_fusion.search.outcome import SearchOutcome, trace_of
 from nas_fusion.search.strategy_faults import warn_of_end
@@ -26,6 +27,7 @@ from nas_fusion.strategy import StrategyEntry
 from nas_fusion.strategy.abilities import (
     CountsDeriving,
     LeavesSoftStart,
+    MeasuresChoices,
     RankedDesign,
     RanksDesigns,
     RefinesDesigns,
@@ -72,8 +74,11 @@ def _run_oneshot(entry: StrategyEntry, strategy: Strategy, task: SearchTask, tra
     trace = _ranking_trace(ranked, run.meter.samples, task) if ranked else trace_of(run.monitor.history)
     own = strategy.derive_samples if isinstance(strategy, CountsDeriving) else None
     derive_samples = len(ranked) * len(task.data.valid) if own is None else own
+    final = run.monitor.best if entry.keep_best_epoch else run.monitor.history[-1]
+    derived, scores = FusionDesign.from_sample(sample).check(), _scores(strategy)
+    choice = _measured_choice(strategy, scores, final, task)
     outcome = SearchOutcome(
-        design=FusionDesign.from_sample(sample).check(),
+        design=derived if choice is None else choice.choose(derived),
         valid_auc=max((p.valid_auc for p in trace), default=None),
         trace=trace,
         samples=run.meter.samples + derive_samples,
@@ -84,11 +89,13 @@ def _run_oneshot(entry: StrategyEntry, strategy: Strategy, task: SearchTask, tra
         derive_samples=derive_samples,
         derive_seconds=0.0 if run.monitor.ended is None else task.watch.now() - run.monitor.ended,
         alternatives=_by_rank(ranked)[1:],
-        scores=_scores(strategy),
+        scores=scores,
     )
+    if choice is not None:
+        outcome = _with_choice(outcome, choice, derived)
     _keep_ranked(strategy, ranked, trace, task)
-    final = run.monitor.best if entry.keep_best_epoch else run.monitor.history[-1]
-    outcome = measure_derived(outcome, strategy, final, task)
+    known = None if choice is None else choice.measured.get(outcome.design)
+    outcome = measure_derived(outcome, strategy, final, task, known)
     refines = isinstance(strategy, RefinesDesigns) and strategy.refinement > 0
     return _refined(outcome, strategy, task) if refines else outcome
 
@@ -101,6 +108,27 @@ def _derived(entry: StrategyEntry, strategy: Strategy) -> Any:
     if not derived or derived[0].sample is None:
         raise StrategyError(entry.name, "it derived no design")
     return derived[0].sample
+
+
+def _measured_choice(
+    strategy: Strategy, scores: Scores | None, final: EpochRecord | None, task: SearchTask
+) -> MeasuredChoice | None:
+    """What holds the derived design against its neighbours; None where the strategy does not ask for it."""
+    most = strategy.measured_designs if isinstance(strategy, MeasuresChoices) else 0
+    if most < 2 or scores is None:
+        return None
+    return MeasuredChoice(strategy.supernet, scores, None if final is None else final.valid_auc, task, most)
+
+
+def _with_choice(outcome: SearchOutcome, choice: MeasuredChoice, derived: FusionDesign) -> SearchOutcome:
+    """The outcome of a search whose design was chosen by measurement: passes count in its seconds, not its samples."""
+    told = [{"design": str(design), "valid_auc": auc} for design, auc in choice.measured.items() if math.isfinite(auc)]
+    return replace(
+        outcome,
+        alternatives=tuple(design for design in choice.by_auc if design != outcome.design),
+        details={**outcome.details, "derived": str(derived), "measured": told},
+        measure_samples=choice.samples,
+    )
 
 
 def _refined(outcome: SearchOutcome, strategy: RefinesDesigns, task: SearchTask) -> SearchOutcome:
@@ -159,6 +187,7 @@ def _keep_supernet(task: SearchTask, supernet: nn.Module, record: EpochRecord) -
 
 def _reserve(strategy: Strategy, config: TrainConfig) -> Callable[[float | None], float]:
     passes, seconds = strategy.derive_passes if isinstance(strategy, SharesBudget) else 0, config.max_seconds
+    passes += strategy.measured_designs if isinstance(strategy, MeasuresChoices) else 0
     if not passes or seconds is None:
         return lambda validation_seconds: 0.0
     most = RESERVED_SHARE * seconds

@@ -114,6 +114,18 @@ def test_stages_need_every_seed() -> None:
     assert stages(by_strategy([*records[:1], cell("darts", 1, "one-shot")]))[0].derived is None
 
 
+def test_a_design_far_below_its_supernet_is_named() -> None:
+    details = {"supernet_valid_auc": 0.7272, "derived_valid_auc": 0.6151, "far_below_supernet": 0.0123}
+    sound = {"supernet_valid_auc": 0.72, "derived_valid_auc": 0.719}
+    records = [
+        cell("optfusion-hard", 0, "one-shot", details=sound),
+        cell("optfusion-hard", 1, "one-shot", details=details),
+        cell("optfusion-soft", 1, "one-shot", mode="soft", details=details),
+    ]
+    words = "optfusion-hard seed 1 (supernet 0.727, derived with its own weights 0.615)"
+    assert f"Derived designs far below their supernets on validation rows: {words}." in comparison_model(records).notes
+
+
 def test_importance_of_the_open_connections() -> None:
     details = {"importance": {"embedding -> deep1": 0.02, "deep1 -> output": -0.01, "cross0 -> output": 0.5}}
     found = importance(details, OTHER)
