@@ -141,6 +141,8 @@ class StrategyEntry:
             raise OptionError("mode", f"'hard' for a strategy that is {self.kind}: it leaves no supernet", self.mode)
         if self.fit_model is not None and (self.kind != "reference" or self.make_model is not None):
             raise OptionError(f"fit_model of {self.name}", "None but for a reference without make_model", self.kind)
+        if self.operations is not None and (not self.operations or len(set(self.operations)) < len(self.operations)):
+            raise OptionError(f"operations of {self.name}", "names of different operations, or None", self.operations)
         if self.open_model is not None and self.fit_model is None:
             raise OptionError(f"open_model of {self.name}", "None without fit_model", self.open_model)
         if (self.mode == "soft") != (self.make_soft_model is not None):

@@ -22,7 +22,7 @@ from nas_fusion.search.oneshot.refinement import refine
 from nas_fusion.search.outcome import SearchOutcome, trace_of
 from nas_fusion.search.strategy_faults import warn_of_end
 from nas_fusion.search.task import SearchTask
-from nas_fusion.search_spaces import Scores, SupernetNode, scores_of
+from nas_fusion.search_spaces import FusionSpace, Scores, SupernetNode, scores_of
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.strategy.abilities import (
     CountsDeriving,
@@ -115,7 +115,8 @@ def _measured_choice(
 ) -> MeasuredChoice | None:
     """What holds the derived design against its neighbours; None where the strategy does not ask for it."""
     most = strategy.measured_designs if isinstance(strategy, MeasuresChoices) else 0
-    if most < 2 or scores is None:
+    # A supernet of another kind has no weights for single designs.
+    if most < 2 or scores is None or not isinstance(strategy.supernet, FusionSpace):
         return None
     return MeasuredChoice(strategy.supernet, scores, None if final is None else final.valid_auc, task, most)
 
