@@ -31,7 +31,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NASFUSION_CACHE", str(tmp_path_factory.getbasetemp() / "context-cache"))
         only = ("--seeds", "7,", "--no-anytime-test", "--no-importance", "--study", str(folder / "s"))
-        assert code_of("compare", "--strategies", "random,optfusion-soft,fnn", *SEARCHED, *only) == 0
+        assert code_of("compare", "--strategies", "random,optfusion-soft,optfusion,fnn", *SEARCHED, *only) == 0
     return folder / "s"
 
 
@@ -60,7 +60,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, s
     return found.out, " ".join(found.err.split())
 
 
-@pytest.mark.parametrize("strategy", ["random", "stacked", "fnn"])
+@pytest.mark.parametrize("strategy", ["random", "stacked", "fnn", "optfusion"])
 def test_retrain_repeats_a_cell_from_the_file_of_its_design(
     strategy: str, study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +85,17 @@ def test_the_best_design_has_its_context(study: Path) -> None:
     assert (context.data["source"], context.data["fields"]) == ("synthetic:1000", 10)
 
 
+def test_it_has_the_operations_of_the_strategys_own_space(study: Path) -> None:
+    found = {}
+    for strategy in ("random", "optfusion"):
+        _, context = read_design(study / "cells" / f"{strategy}-7" / "design.json")
+        assert context is not None
+        found[strategy] = context.model["operations"]
+        manifest = json.loads((study / "cells" / f"{strategy}-7" / "model" / "model.json").read_text("utf-8"))
+        assert manifest["space"]["operations"] == found[strategy]
+    assert found == {"random": "auto", "optfusion": "add,residual-product,concat,attention"}
+
+
 def test_search_writes_it_too(study: Path) -> None:
     assert code_of("search", "--strategy", "random", *SEARCHED, "--seed", "7", "--out", "found.json") == 0
     assert read_design("found.json") == read_design(study / "cells" / "random-7" / "design.json")
@@ -94,6 +105,7 @@ def test_search_writes_it_too(study: Path) -> None:
     ("options", "message"),
     [
         (("--space", "dcn"), "model.space: 'dcnv2' in the file, 'dcn' asked for"),
+        (("--operations", "add"), "model.operations: 'auto' in the file, 'add' asked for"),
         (("--emb-dim", "4"), "model.emb_dim: 3 in the file, 4 asked for"),
         (("--no-batch-norm",), "model.batch_norm: True in the file, False asked for"),
         (("--lr", "0.5"), "recipe.learning_rate: 0.02 in the file, 0.5 asked for"),
@@ -153,6 +165,15 @@ def test_a_plain_design_is_trained_as_the_options_say(study: Path, capsys: pytes
     path = changed(study, lambda content: content.pop("context"))
     _, err = printed(capsys, "retrain", path, *LOG, "--epochs", "1")
     assert "mine.json says nothing of where it was found: assuming space dcn, embedding width 4" in err
+
+
+def test_a_plain_design_may_merge_by_any_known_operation(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def residual(content: dict[str, Any]) -> None:
+        del content["context"]
+        content["operations"] = dict.fromkeys(content["operations"], "residual-product")
+
+    out, _ = printed(capsys, "retrain", changed(study, residual), *LOG, "--epochs", "1")
+    assert "validation AUC" in out
 
 
 def test_a_changed_digit_of_a_design_is_noticed(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
