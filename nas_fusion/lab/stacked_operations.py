@@ -84,6 +84,17 @@ class StackedProduct(StackedOperation):
         return product if bool(some.all()) else product * some[:, None, None]
 
 
+class StackedResidualProduct(StackedOperation):
+    """``Π_j (1 + z_j) - 1``, to which a closed input is a factor of 1."""
+
+    def forward(self, inputs: Sequence[StackedFeatures], like: StackedFeatures) -> StackedFeatures:
+        """Multiply one more than the inputs, and take one away; as `nas_fusion.nn.ResidualProduct` does it."""
+        if not inputs:
+            return torch.zeros_like(like)
+        gated = [self.gated(j, x) for j, x in enumerate(inputs)]
+        return reduce(lambda r, z: torch.addcmul(r, r + 1, z), gated)
+
+
 class StackedConcat(StackedOperation):
     """``W [z_1; …; z_k] + b``."""
 
@@ -145,6 +156,12 @@ class StackedAttention(StackedOperation):
 
 
 STACKED_OPERATIONS: Mapping[str, type[StackedOperation]] = MappingProxyType(
-    {"add": StackedAdd, "product": StackedProduct, "concat": StackedConcat, "attention": StackedAttention}
+    {
+        "add": StackedAdd,
+        "product": StackedProduct,
+        "concat": StackedConcat,
+        "attention": StackedAttention,
+        "residual-product": StackedResidualProduct,
+    }
 )
 """Every operation that can be trained for many designs at once, by name."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from nas_fusion.design import OPERATIONS, FusionDesign, candidate_connections, fused_blocks
+from nas_fusion.design import KNOWN_OPERATIONS, OPERATIONS, FusionDesign, candidate_connections, fused_blocks
 from nas_fusion.errors import DesignError
 from nas_fusion.field_shapes import FieldForm, FieldShape
 from nas_fusion.lab import StackedNetwork
@@ -86,9 +86,10 @@ def test_every_member_is_its_own_network_in_value_gradient_and_training(part: in
             close(fresh(ids, values), network(ids, values))
 
 
-def test_designs_of_two_levels_with_several_open_inputs() -> None:
-    space = FusionSpace(field_sizes=[4, 3, 5], levels=2, emb_dim=2)
-    operations = {"cross1": "attention", "deep1": "product", "cross2": "concat", "deep2": "attention", "output": "add"}
+@pytest.mark.parametrize("product", ["product", "residual-product"])
+def test_designs_of_two_levels_with_several_open_inputs(product: str) -> None:
+    space = FusionSpace(field_sizes=[4, 3, 5], levels=2, emb_dim=2, operations=KNOWN_OPERATIONS)
+    operations = {"cross1": "attention", "deep1": product, "cross2": product, "deep2": "concat", "output": "add"}
     draw = random.Random(3)
     always = [("deep2", "output"), ("embedding", "deep2")]
     designs = [

@@ -67,6 +67,8 @@ class TeacherNetwork:
             return np.zeros_like(outputs[EMBEDDING])
         if operation == "attention":
             return self._attention(block, opened, outputs)
+        if operation == "residual-product":
+            return reduce(lambda merged, z: merged + (1 + merged) * z, inputs)
         merge = np.add if operation == "add" else np.multiply
         return reduce(merge, inputs)
 

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from nas_fusion.data import TEACHERS, PlantedLog, at_levels, planted_truth, prepare
 from nas_fusion.data.planted import TeacherNetwork, expected_auc, planted_auc
 from nas_fusion.data.planted.teacher_network import FloatArray, IntArray
-from nas_fusion.design import Connection, FusionDesign, block_names, candidate_sources, fused_blocks
+from nas_fusion.design import OUTPUT, Connection, FusionDesign, block_names, candidate_sources, fused_blocks
 from nas_fusion.errors import OptionError
 from tests.oracle import Formulas
 
@@ -27,8 +27,10 @@ def drawn(log: PlantedLog) -> tuple[IntArray, IntArray, FloatArray]:
     return np.concatenate(ids), np.concatenate(clicks), np.concatenate(probabilities)
 
 
-def by_formulas(network: TeacherNetwork, ids: IntArray, closed: Connection | None = None) -> FloatArray:
-    """The teacher's logits by the plain oracle, one connection closed by its gate."""
+def by_formulas(
+    network: TeacherNetwork, ids: IntArray, closed: Connection | None = None, changed: dict[str, str] | None = None
+) -> FloatArray:
+    """The teacher's logits by the plain oracle, one connection closed by its gate, or some operations changed."""
     design, width = network.design, network.weights["embedding.table.weight"].shape[1] * len(network.sizes)
     weights = {f"network.{name}": torch.from_numpy(value) for name, value in network.weights.items()}
     for block in block_names(design.levels)[1:-1]:  # the oracle computes blocks that nobody reads, too
@@ -44,7 +46,7 @@ def by_formulas(network: TeacherNetwork, ids: IntArray, closed: Connection | Non
     }
     one = torch.tensor(1.0, dtype=torch.float64)
     names = {"product": "product_of_open"}
-    mixtures = {block: {names.get(o, o): one} for block, o in design.operations}
+    mixtures = {block: {names.get(o, o): one} for block, o in {**dict(design.operations), **(changed or {})}.items()}
     formulas = Formulas(weights, design.levels, network.sizes)
     return formulas.logits(torch.from_numpy(ids), gates, mixtures).numpy()
 
@@ -56,6 +58,9 @@ def test_the_network_computes_the_formulas(teacher: str) -> None:
     for closed in (None, *log.design.connections):
         found = log.network.logits(ids, [] if closed is None else [closed])
         np.testing.assert_allclose(found, by_formulas(log.network, ids, closed), atol=1e-10)
+    residual = {OUTPUT: "residual-product"}
+    found = log.network.logits(ids, operations=residual)
+    np.testing.assert_allclose(found, by_formulas(log.network, ids, changed=residual), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("teacher", TEACHERS)
