@@ -138,7 +138,8 @@ def test_options_override_a_preset_of_ones_own() -> None:
     # DARTS was not chosen; soft takes part in hard's search.
     assert found.parameters == {"optfusion-hard": {"gate_start": 0.25, "arch_learning_rate": 0.2}}
     cell = CellRecord.from_json(Path("as-it-is/cells/optfusion-soft-0/cell.json").read_text())
-    assert cell.details["parameters"] == {"gate_start": 0.25, "arch_learning_rate": 0.2}
+    used = {"gate_start": 0.25, "arch_learning_rate": 0.2, "measured_designs": 0}
+    assert cell.details["parameters"] == used
     overrides = ("--emb-dim", "3", "--lr", "0.01", "--set", "optfusion-hard.gate_start=0.75")
     run(*common, "--preset", "mine.toml", "--study", "overridden", *overrides)
     found = settings_of("overridden")

@@ -51,7 +51,8 @@ def test_every_known_operation_has_a_module() -> None:
 
 @pytest.mark.parametrize("text", ["", "add,", "add,add", ",", " "])
 def test_a_text_that_is_no_list_is_refused(text: str) -> None:
-    with pytest.raises(OptionError, match="operations must be auto, or names of different operations"):
+    wanted = "auto, or names of different operations" if text else "a text that is not empty"
+    with pytest.raises(OptionError, match=f"operations must be {wanted}"):
         settings(operations=text)
 
 
