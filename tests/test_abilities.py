@@ -19,6 +19,7 @@ from nas_fusion.strategy.abilities import (
     ABILITIES,
     CountsDeriving,
     LeavesSoftStart,
+    MeasuresChoices,
     RanksDesigns,
     RefinesDesigns,
     SharesBudget,
@@ -35,9 +36,9 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> SearchTask:
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [
-        (OptFusion(), {SharesBudget, LeavesSoftStart, RefinesDesigns}),
+        (OptFusion(), {SharesBudget, MeasuresChoices, LeavesSoftStart, RefinesDesigns}),
         (FusionRandomOneShot(2, 0), {SharesBudget, RanksDesigns}),
-        (FusionDARTS(0.1), set()),
+        (FusionDARTS(0.1), {MeasuresChoices}),
     ],
 )
 def test_what_ours_can_do(strategy: Any, expected: set[type]) -> None:

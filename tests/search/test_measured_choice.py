@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -59,26 +59,44 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> SearchTask:
         data=data,
         make_space=partial(FusionSpace.for_schema, data.schema, levels=LEVELS, emb_dim=4),
         config=TrainConfig(batch_size=256, learning_rate=0.01, device="cpu", seed=0),
-        budget=Budget.parse("4x", len(data.train)),
+        budget=Budget.parse("3x", len(data.train)),
         label="dead products",
     )
 
 
+class Warnings(logging.Handler):
+    """What was warned of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
 @pytest.fixture(scope="module")
-def published(task: SearchTask) -> SearchOutcome:
+def warned() -> Iterator[list[str]]:
+    handler = Warnings()
+    logging.getLogger("nas_fusion").addHandler(handler)
+    yield handler.texts
+    logging.getLogger("nas_fusion").removeHandler(handler)
+
+
+@pytest.fixture(scope="module")
+def published(task: SearchTask, warned: list[str]) -> SearchOutcome:
     return run_search(dead_products(), task, {"arch_learning_rate": 1e-6})
 
 
-def test_a_dead_product_is_handed_on_with_a_word(task: SearchTask, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, logger="nas_fusion"):
-        outcome = run_search(dead_products(), task, {"arch_learning_rate": 1e-6})
+def test_a_dead_product_is_handed_on_with_a_word(published: SearchOutcome, warned: list[str]) -> None:
+    outcome = published
     assert isinstance(outcome.design, FusionDesign)
     assert {operation for _, operation in outcome.design.operations} == {"product"}
     supernet, derived = outcome.details["supernet_valid_auc"], outcome.details["derived_valid_auc"]
     assert supernet > 0.6
     assert supernet - derived > outcome.details["far_below_supernet"] >= 0.005
     word = f"the supernet has a validation AUC of {supernet:.4f}, the design derived from it {derived:.4f}"
-    assert f"dead products: {word}" in caplog.text
+    assert any(text.startswith(f"dead products: {word}") for text in warned)
 
 
 def test_the_next_best_operation_is_chosen_by_measurement(task: SearchTask, published: SearchOutcome) -> None:
@@ -100,15 +118,10 @@ def test_the_next_best_operation_is_chosen_by_measurement(task: SearchTask, publ
     assert outcome.measure_samples == len(told) * len(task.data.valid)
     assert outcome.measure_seconds == 0.0
     assert 0 < outcome.derive_seconds < outcome.seconds
-    again = run_search(dead_products(), task, {"arch_learning_rate": 1e-6, "measured_designs": 24})
-    assert again.design == outcome.design
 
 
-@pytest.mark.parametrize("measured", [0, 1])
-def test_without_it_the_published_search_is_what_it_was(
-    measured: int, task: SearchTask, published: SearchOutcome
-) -> None:
-    outcome = run_search(dead_products(), task, {"arch_learning_rate": 1e-6, "measured_designs": measured})
+def test_one_design_has_no_neighbours(task: SearchTask, published: SearchOutcome) -> None:
+    outcome = run_search(dead_products(), task, {"arch_learning_rate": 1e-6, "measured_designs": 1})
     assert outcome.design == published.design
     assert [p.valid_auc for p in outcome.trace] == [p.valid_auc for p in published.trace]
     assert outcome.measure_samples == len(task.data.valid)

@@ -60,6 +60,11 @@ class MeasuredChoice:
             best = better
         return derived
 
+    def auc_of(self, design: FusionDesign) -> float | None:
+        """Of a design; None where it was not measured, or is not finite."""
+        auc = self.measured.get(design, -math.inf)
+        return auc if math.isfinite(auc) else None
+
     @property
     def by_auc(self) -> list[FusionDesign]:
         """What was measured, best first; of equals the first."""

@@ -94,7 +94,7 @@ def _run_oneshot(entry: StrategyEntry, strategy: Strategy, task: SearchTask, tra
     if choice is not None:
         outcome = _with_choice(outcome, choice, derived)
     _keep_ranked(strategy, ranked, trace, task)
-    known = None if choice is None else choice.measured.get(outcome.design)
+    known = None if choice is None or not isinstance(outcome.design, FusionDesign) else choice.auc_of(outcome.design)
     outcome = measure_derived(outcome, strategy, final, task, known)
     refines = isinstance(strategy, RefinesDesigns) and strategy.refinement > 0
     return _refined(outcome, strategy, task) if refines else outcome

@@ -71,8 +71,8 @@ class WithoutOperations(FusionSpace):
 class WithItsOwn(FusionSpace):
     """A third party's with a choice of its own."""
 
-    def __init__(self, *given: Any, operations: Sequence[str] = ("add", "attention"), **more: Any) -> None:
-        super().__init__(*given, operations=operations, **more)
+    def __init__(self, field_sizes: Any, operations: Sequence[str] = ("add", "attention"), **more: Any) -> None:
+        super().__init__(field_sizes, operations=operations, **more)
 
 
 class PassedOn(FusionSpace):
