@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optuna.distributions import FloatDistribution
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from nas_fusion.bounds import LEARNING_RATE, MEASURED, Bound
 from nas_fusion.nni_bridge import (
@@ -131,6 +131,10 @@ DEFAULT_DARTS_LEARNING_RATE = 0.02
 """NNI's default, 3e-4, moves a logit by at most .03 in a hundred steps: too little to tell choices apart."""
 
 
+NOT_MEASURED = IntDistribution(0, 0)
+"""DARTS takes the design of its largest logits, and no tuning changes that."""
+
+
 def _darts(context: BuildContext, arch_learning_rate: float, measured_designs: int) -> FusionDARTS:
     return FusionDARTS(arch_learning_rate, context.config.gradient_clip, measured_designs)
 
@@ -154,7 +158,10 @@ DARTS_ENTRY = StrategyEntry(
     _darts,
     parameters={"arch_learning_rate": DEFAULT_DARTS_LEARNING_RATE, "measured_designs": 0},
     bounds={"arch_learning_rate": LEARNING_RATE, "measured_designs": MEASURED},
-    distributions=lambda: {"arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True)},
+    distributions=lambda: {
+        "arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True),
+        "measured_designs": NOT_MEASURED,
+    },
 )
 
 _TEMPERATURE = Bound(0, 1000, integer=False, above=True)
@@ -180,5 +187,6 @@ GUMBEL_DARTS_ENTRY = StrategyEntry(
         "arch_learning_rate": FloatDistribution(3e-4, 0.3, log=True),
         "temperature_start": FloatDistribution(0.5, 5.0, log=True),
         "temperature_end": FloatDistribution(0.1, 0.5, log=True),
+        "measured_designs": NOT_MEASURED,
     },
 )

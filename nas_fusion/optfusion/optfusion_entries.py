@@ -33,6 +33,11 @@ def _distributions() -> Mapping[str, BaseDistribution]:
     }
 
 
+def _measured(default: int) -> BaseDistribution:
+    # What is published measures nothing, and no tuning changes that.
+    return IntDistribution(default // 3, 3 * default, log=default > 0)
+
+
 def _build(search: Searched) -> Callable[..., OptFusion]:
     def build(context: BuildContext, **parameters: Any) -> OptFusion:
         return OptFusion(search=search, **_from_context(context), **parameters)
@@ -58,7 +63,7 @@ def _entry(name: str, summary: str, search: Searched = "both", *, measured: int 
         build=_build(search),
         parameters={**_PARAMETERS, "measured_designs": measured},
         bounds={**_BOUNDS, "measured_designs": MEASURED},
-        distributions=_distributions,
+        distributions=lambda: {**_distributions(), "measured_designs": _measured(measured)},
         keep_best_epoch=True,
         patience=PUBLISHED_PATIENCE,
         **options,
