@@ -33,7 +33,9 @@ site_pages = importlib.util.module_from_spec(SITE)
 SITE.loader.exec_module(site_pages)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 OF_OTHER_PROGRAMS = re.compile(
-    r"`(?:make|python|pip|docker|tensorboard|mlflow) [^`]*`|^ {4}(?:pip|docker|python -m benchmarks[.\w]*) .*$", re.MULTILINE
+    r"`(?:make|python|pip|docker|tensorboard|mlflow) [^`]*`"
+    r"|^ {4}(?:pip|docker|python -m benchmarks[.\w]*) .*$",
+    re.MULTILINE,
 )
 """Command lines of other programs, in a text or in a line of their own."""
 LINK = re.compile(r"\]\(([^)#]+)\)")
