@@ -3,11 +3,14 @@
 The plain side is what one would write by hand: batches from the same loader, forward, loss, backward, the same fused
 optimisers, and scikit-learn's AUC on the validation rows after each epoch. Ours keeps the best weights, counts rows,
 looks at the clock, and so on, too. Both begin with a fresh model; what setting up takes is part of both.
+
+Seconds are those of the process on one thread, so that a busy machine moves them little.
 """
 
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -16,7 +19,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from benchmarks._harness import Options, Row, take_turns
+from benchmarks._harness import Options, Row
 from benchmarks._workload import built_in, default_settings, task
 from nas_fusion.data import BatchLoader, SearchData
 from nas_fusion.nni_bridge import RawFormatModelSpace, SequentialExecutionEngine
@@ -59,7 +62,7 @@ def run(options: Options) -> Iterator[Row]:
 
 
 def _compare(case: str, plain: Callable[[], object], ours: Callable[[], object], steps: int, options: Options) -> Row:
-    first, second = take_turns([plain, ours], options.repeats, warm_up=1)
+    first, second = _take_turns([plain, ours], options.repeats)
     over = 1e3 * (statistics.median(second) - statistics.median(first)) / steps
     details = {
         "steps": steps,
@@ -69,6 +72,21 @@ def _compare(case: str, plain: Callable[[], object], ours: Callable[[], object],
     }
     ratio = statistics.median(second) / statistics.median(first)
     return Row(f"ours over a plain loop: {case}", ratio, "×", AIM, details, at_most=True)
+
+
+def _take_turns(sides: Sequence[Callable[[], object]], repeats: int) -> list[list[float]]:
+    """The process's seconds of every turn of every side, on one thread; each side runs once before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    times: list[list[float]] = [[] for _ in sides]
+    for turn in range(repeats + 1):
+        for side, seconds in zip(sides, times, strict=True):
+            start = time.process_time()
+            side()
+            if turn:
+                seconds.append(time.process_time() - start)
+    torch.set_num_threads(threads)
+    return times
 
 
 def _quartiles(seconds: Sequence[float], steps: int) -> str:
