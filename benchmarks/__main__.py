@@ -23,6 +23,7 @@ NAMES = {
     "loop": "fit and a supernet's training over plain loops of the same steps",
     "recording": "the share of a comparison that recording for NNI's web UI takes",
     "scoring": "scoring a log by a saved model against encoding it, memory by its length, and single rows",
+    "threads": "steps on one thread and on all, spinning and sleeping, alone and beside busy processes",
     "search": "a whole OptFusion search against training the design that it derives",
 }
 

@@ -189,6 +189,15 @@ CONCURRENCY = Bound(1, 256)
 TUNE = Bound(0, 10_000)
 """Tuning trials of a strategy."""
 
+THREADS = Bound(1, 1024)
+THREADS_FORM = f"{AUTOMATIC}, or {THREADS}"
+
+
+def is_threads(text: object) -> bool:
+    """Whether a text is a number of threads, or leaves it to a measurement."""
+    return isinstance(text, str) and (text == AUTOMATIC or THREADS.read(text) is not None)
+
+
 PROCESSES = Bound(0, 1024)
 """Of one comparison on one machine; a machine of few cores takes less (`nas_fusion.studies`)."""
 

@@ -40,6 +40,7 @@ from nas_fusion.studies.suites import (
     part_names,
     rewrite_suite,
 )
+from nas_fusion.studies.threads.study_threads import measured_threads
 from nas_fusion.studies.tuning import tune
 from nas_fusion.studies.working import work_on
 
@@ -86,6 +87,7 @@ __all__ = [
     "load_preset",
     "make_job",
     "make_space",
+    "measured_threads",
     "open_cell",
     "open_storage",
     "part_names",

@@ -19,6 +19,7 @@ from nas_fusion.studies.setup.announcements import COMPARISON, Announced
 from nas_fusion.studies.setup.assembly import assemble
 from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_folder import StudyFolder
+from nas_fusion.studies.threads.study_threads import sharing_cores
 
 
 def work_on(
@@ -59,16 +60,17 @@ def work_on(
         )
     home = StudyFolder(folder)
     home.join(study.settings, dataset.fingerprint)
-    assembly = assemble(study.settings, dataset, home.latency)
-    assembly.limits.remember_in(home.latency)
-    place = Workplace(assembly, home, storage, study.name, Surroundings(console))
-    if study.purpose == COMPARISON:
-        sweep = recipe_sweep(place)
-        place = settled(place, sweep, choose_recipe(place, sweep, sweep_listener))
-    to_tune = tunings(place)
-    run_tunings(place, to_tune, tuning_listener)
-    if study.purpose != COMPARISON:
-        return ()
-    say, book = cell_listener or (lambda words: None), cell_book(place)
-    run_cells(place, book, results_of(to_tune), lambda words: say(words) if words else None, remote=True)
-    return tuple(FailedCell(cell.strategy, cell.seed, why.reason) for cell, why in book.failures().items())
+    with sharing_cores(study.threads):
+        assembly = assemble(study.settings, dataset, home.latency)
+        assembly.limits.remember_in(home.latency)
+        place = Workplace(assembly, home, storage, study.name, Surroundings(console))
+        if study.purpose == COMPARISON:
+            sweep = recipe_sweep(place)
+            place = settled(place, sweep, choose_recipe(place, sweep, sweep_listener))
+        to_tune = tunings(place)
+        run_tunings(place, to_tune, tuning_listener)
+        if study.purpose != COMPARISON:
+            return ()
+        say, book = cell_listener or (lambda words: None), cell_book(place)
+        run_cells(place, book, results_of(to_tune), lambda words: say(words) if words else None, remote=True)
+        return tuple(FailedCell(cell.strategy, cell.seed, why.reason) for cell, why in book.failures().items())

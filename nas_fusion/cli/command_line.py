@@ -20,6 +20,7 @@ from nas_fusion.cli.commands import COMMANDS
 from nas_fusion.cli.console import shown_command
 from nas_fusion.cli.usage_errors import check_arguments, message_of, show_what_can_be_shown
 from nas_fusion.errors import NasFusionError, one_line
+from nas_fusion.system.cores import wait_without_spinning
 from nas_fusion.system.interrupts import Terminated, end_with_parent, exit_codes, interruptible
 
 EXIT_BAD_INPUT = 2
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     # Read by torch when it first allocates: huge pages halve the time of a dense step on a large embedding table.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    wait_without_spinning()
     end_with_parent()
     show_what_can_be_shown()
     if arguments is None:  # this process is nasfusion's

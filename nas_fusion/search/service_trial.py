@@ -24,6 +24,7 @@ from nas_fusion.search.saved_search import save_search
 from nas_fusion.search.service.orders import make_space, read_task, write_failure
 from nas_fusion.search.task import SearchTask
 from nas_fusion.strategy import STRATEGIES
+from nas_fusion.training.threads import ThreadRule, following
 from nas_fusion.training_log import Training
 
 
@@ -74,6 +75,12 @@ def follow(order: Mapping[str, Any], channel: TrialChannel) -> None:
         TrainingError: the loss or a prediction is not finite.
     """
     torch.set_num_threads(order["threads"])
+    rule = order["thread_rule"]
+    with following(None if rule is None else ThreadRule.from_dict(rule)):
+        _follow(order, channel)
+
+
+def _follow(order: Mapping[str, Any], channel: TrialChannel) -> None:
     task = read_task(order)
     if "design" in order:
         _train_candidate(order, task, channel)

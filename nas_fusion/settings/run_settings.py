@@ -1,4 +1,4 @@
-"""`RunSettings`: how and where a study is computed; no result depends on it."""
+"""`RunSettings`: how and where a study is computed; no result depends on it, but for the last digits on the threads."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class RunSettings:
         engine: ``in-process``, or ``nni``: NNI's training service runs the trainings of searches.
         nni_config: NNI's own configuration (YAML), for services elsewhere; with the engine ``nni``.
         processes: so many cells at once; 0: one per core.
+        threads: of each process, as a text; ``"auto"`` gives one to small models and all cores to those that gain by it
+            (`nas_fusion.training.threads`). The last digits of a result depend on it.
         time_limit: seconds for everything; None: as long as it takes.
 
     Raises:
@@ -67,6 +69,15 @@ class RunSettings:
         panel=Panel.RUN,
     )
 
+    threads: str = text(
+        bounds.AUTOMATIC,
+        "Threads of each process. auto: what OMP_NUM_THREADS says, or else one for small models and more for those "
+        "that gain by them, which is timed once and remembered.",
+        panel=Panel.RUN,
+        metavar="N",
+        form=bounds.THREADS_FORM,
+        allows=bounds.is_threads,
+    )
     time_limit: float | None = text(
         None,
         "For everything, like 90s, 20m or 2h: what does not fit is left out, whole seeds or else whole strategies.",

@@ -26,6 +26,7 @@ from nas_fusion.training.devices import torch_device
 from nas_fusion.training.losses import full_precision
 from nas_fusion.training.metrics import further_metrics, quality_of
 from nas_fusion.training.quality import Predictions, Rank, auc, probabilities
+from nas_fusion.training.threads import by_rule
 from nas_fusion.training.training_loop import TrainingLoop
 from nas_fusion.training.watching import (
     AveragedWeights,
@@ -108,6 +109,7 @@ def epochs_for(config: TrainConfig, train_rows: int) -> int:
     return max(1, math.ceil(config.max_samples / train_rows))
 
 
+@by_rule
 def fit(
     model: nn.Module,
     data: SearchData,
@@ -186,6 +188,7 @@ def loaders(data: SearchData, config: TrainConfig) -> tuple[BatchLoader, BatchLo
     return train, BatchLoader(data.valid, config.batch_size, pin_memory=pin)
 
 
+@by_rule
 def predict_logits(model: nn.Module, split: EncodedSplit, config: TrainConfig) -> npt.NDArray[np.floating]:
     """Logits of every row of a split, ``[rows]``; the model is left in the modes and on the device it was.
 

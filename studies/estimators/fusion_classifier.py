@@ -31,6 +31,7 @@ from nas_fusion.studies.estimators.classifier_rows import Rows, as_log, counting
 from nas_fusion.studies.picking.fit_model import fit as fit_study
 from nas_fusion.studies.setup.assembly import assemble
 from nas_fusion.studies.setup.jobs import make_job
+from nas_fusion.studies.threads.study_threads import measured_threads
 
 AUTO = "auto"
 """Everything that ``nasfusion fit`` would try."""
@@ -221,7 +222,8 @@ class FusionClassifier(ClassifierMixin, BaseEstimator):
             return
         assembly = assemble(settings, dataset)
         job = make_job(assembly, self.strategy, self.random_state)
-        trained = search_and_retrain(assembly, job)
+        with measured_threads():
+            trained = search_and_retrain(assembly, job)
         parts = model_parts(assembly, job, trained.kept.outcome, trained.retrained, None, dataset.encoding())
         save_model(place, replace(parts, profiles=profiles(dataset.schema, dataset.train)))
 

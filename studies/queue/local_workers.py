@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from nas_fusion.system.cores import THREADS, is_said_by_user, usable_cores
 from nas_fusion.system.files import open_new
 from nas_fusion.system.interrupts import PARENT
 
@@ -21,8 +22,6 @@ LAST_SECONDS = 60.0
 """Workers end by themselves when nothing is left to do; one that does not is stopped after so long."""
 
 STOP_SECONDS = 15.0
-
-THREADS = "OMP_NUM_THREADS"
 
 FAILED_CELLS = 3
 """The exit code of a worker that ended well, but some of the study's cells have failed."""
@@ -49,7 +48,7 @@ def local_workers(count: int, storage: str, study: str, folder: Path) -> Iterato
         yield
         return
     before = torch.get_num_threads()
-    threads = before if THREADS in os.environ else max(1, len(os.sched_getaffinity(0)) // (count + 1))
+    threads = before if is_said_by_user() else max(1, usable_cores() // (count + 1))
     workers: list[_Worker] = []
     try:
         torch.set_num_threads(threads)

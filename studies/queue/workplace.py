@@ -19,6 +19,7 @@ from nas_fusion.studies.setup.jobs import Surroundings
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.leases import Watch
 from nas_fusion.studies.storage.optuna_storage import open_storage
+from nas_fusion.studies.threads.study_threads import deciding_threads
 from nas_fusion.system.told import kept_in
 
 POLL_SECONDS = 0.5
@@ -66,6 +67,8 @@ def coordinating(
 ) -> Iterator[Workplace]:
     """Hold a study for this process, which coordinates it; its folder is there inside the block.
 
+    The trainings inside the block take as many threads as `deciding_threads` says.
+
     Args:
         assembly: settings and data set.
         folder: of the study.
@@ -80,7 +83,7 @@ def coordinating(
     with folder.locked(assembly.settings, assembly.dataset.fingerprint):
         opened = shared or open_storage(folder.storage_url)
         assembly.limits.remember_in(folder.latency)
-        with kept_in(folder.log):
+        with kept_in(folder.log), deciding_threads(folder):
             yield Workplace(assembly, folder, opened, name or folder.name)
 
 

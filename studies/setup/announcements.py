@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
@@ -12,8 +14,9 @@ from nas_fusion.settings import ComparisonSettings
 from nas_fusion.settings.study_toml import complete, differences
 from nas_fusion.studies.setup.strangers import plain_name
 from nas_fusion.studies.storage.optuna_storage import open_study
+from nas_fusion.training.threads import current_rule
 
-_SETTINGS, _FINGERPRINT, _PURPOSE = "settings", "fingerprint", "purpose"
+_SETTINGS, _FINGERPRINT, _PURPOSE, _THREADS = "settings", "fingerprint", "purpose", "threads"
 COMPARISON, TUNING = "comparison", "tuning"
 
 
@@ -23,7 +26,7 @@ def tuning_name(study: str, strategy: str) -> str:
 
 
 def announce(study: optuna.Study, settings: ComparisonSettings, fingerprint: str, purpose: str = COMPARISON) -> None:
-    """Put the settings into the storage.
+    """Put the settings into the storage, and the rule for threads that this process follows (`current_rule`).
 
     Raises:
         StudyError: a study of this name is there with other settings or data.
@@ -41,6 +44,8 @@ def announce(study: optuna.Study, settings: ComparisonSettings, fingerprint: str
     study.set_user_attr(_SETTINGS, settings.to_dict())
     study.set_user_attr(_FINGERPRINT, fingerprint)
     study.set_user_attr(_PURPOSE, purpose)
+    rule = current_rule()
+    study.set_user_attr(_THREADS, None if rule is None else rule.to_dict())
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,14 @@ class Announced:
         settings: all of it.
         fingerprint: of the encoded data.
         purpose: `COMPARISON`, or `TUNING` without cells.
+        threads: the rule by which trainings take several threads (`ThreadRule.to_dict`); None: all take all.
     """
 
     name: str
     settings: ComparisonSettings
     fingerprint: str
     purpose: str
+    threads: Mapping[str, Any] | None = None
 
 
 def find_all_announced(storage: BaseStorage, name: str) -> list[Announced]:
@@ -90,4 +97,4 @@ def find_announced(storage: BaseStorage, name: str) -> Announced:
     if _SETTINGS not in attributes:
         raise StudyError(f"study {name!r} in the storage was not made by nas-fusion")
     settings = ComparisonSettings.from_dict(attributes[_SETTINGS])
-    return Announced(name, settings, attributes[_FINGERPRINT], attributes[_PURPOSE])
+    return Announced(name, settings, attributes[_FINGERPRINT], attributes[_PURPOSE], attributes.get(_THREADS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from nas_fusion.studies.setup.hyperparameters import Hyperparameters, check_para
 from nas_fusion.studies.setup.memory import check_memory
 from nas_fusion.studies.setup.study_folder import StudyFolder
 from nas_fusion.studies.storage.storage_url import check_storage
+from nas_fusion.system.cores import usable_cores
 from nas_fusion.system.places import check_file_place, check_folder_place
 from nas_fusion.tracking import check_trackers
 from nas_fusion.training import TrainConfig, torch_device
@@ -80,7 +80,7 @@ def processes_for(asked: int) -> int:
     Raises:
         OptionError: a negative number, or more than the cores can serve.
     """
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     bound = Bound(0, max(FEW_PROCESSES, PROCESSES_PER_CORE * cores), note=f"0: one per core, and there are {cores}")
     bound.check("processes", asked)
     return asked or cores

@@ -40,7 +40,8 @@ class StudyFolder:
     say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``, ``report.md``,
     ``best_model.*`` (whatever made it) and ``best_design.*`` (the best that a search found): the outcome;
     ``log.txt``: what was told and warned of while it ran; ``recipe.json``: the recipe that a sweep has chosen;
-    ``latency.json``: what was measured for a limit on latency; ``nni/`` and ``artifacts/``: what NNI's web UI and
+    ``latency.json``: what was measured for a limit on latency; ``threads.json``: from how much work on a training takes
+    several threads; ``nni/`` and ``artifacts/``: what NNI's web UI and
     Optuna's dashboard show; ``tracked.json``: what trackers know.
 
     Args:
@@ -62,6 +63,7 @@ class StudyFolder:
         self.artifacts = self.path / "artifacts"
         self.log = self.path / "log.txt"
         self.latency = self.path / "latency.json"
+        self.threads = self.path / "threads.json"
         self.tracked = self.path / "tracked.json"
         self.tuned = self.path / "tuned.json"
         self.recipe = self.path / "recipe.json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +22,7 @@ from nas_fusion.studies.setup.jobs import make_job
 from nas_fusion.studies.timing.forecast import EPOCHS, Forecast
 from nas_fusion.studies.timing.pace import Pace, SearchPace
 from nas_fusion.studies.timing.paces import REFERENCE, Paces, measured_paces
+from nas_fusion.system.cores import is_said_by_user, usable_cores
 from nas_fusion.system.deadline import Deadline, TimeIsUp, until
 
 SHARE, FEWEST_SECONDS = 0.01, 3.0
@@ -30,8 +30,6 @@ SHARE, FEWEST_SECONDS = 0.01, 3.0
 
 SHARE_OF_LIMIT = 0.02
 """Of a time limit."""
-
-THREADS = "OMP_NUM_THREADS"
 
 logger = logging.getLogger("nas_fusion")
 
@@ -188,7 +186,7 @@ def _steps(forecast: Forecast) -> str:
 
 
 def _cores(processes: int) -> str:
-    threads = torch.get_num_threads() if processes == 1 else len(os.sched_getaffinity(0))
+    threads = torch.get_num_threads() if processes == 1 else usable_cores()
     return f"{threads} core{'s' * (threads != 1)}"
 
 
@@ -196,8 +194,8 @@ def _cores(processes: int) -> str:
 def _threads_of_one(processes: int) -> Iterator[None]:
     """As many threads as one of so many processes has."""
     before = torch.get_num_threads()
-    if processes > 1 and THREADS not in os.environ:
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
+    if processes > 1 and not is_said_by_user():
+        torch.set_num_threads(max(1, usable_cores() // processes))
     try:
         yield
     finally:

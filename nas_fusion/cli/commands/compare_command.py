@@ -20,6 +20,7 @@ from nas_fusion.cli.log_reading import DEFAULT_STUDIES, data_line, default_study
 from nas_fusion.errors import OptionError
 from nas_fusion.settings import ComparisonSettings, EngineName, OutputSettings, RunSettings
 from nas_fusion.settings.dotted_names import QUICK, settings_from
+from nas_fusion.system.cores import take_threads
 
 if TYPE_CHECKING:
     from nas_fusion.records import CellRecord, TriedRecipe
@@ -125,6 +126,7 @@ def compare(
     tested once. The study folder keeps everything: the same command goes on where it was stopped.
     """
     with output() as console:
+        take_threads(where.threads, where.processes)
         asked = _Asked(logs, given, assigned, where, written)
         if len(logs.data) == 1:
             _compare_one(console, asked)

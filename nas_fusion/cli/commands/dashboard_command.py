@@ -31,5 +31,5 @@ def dashboard(some: SomeStudy, where: RunSettings, page: Page) -> None:
 DASHBOARD = Command(
     dashboard,
     "nasfusion dashboard nasfusion-studies/clicks --open",
-    without=("RunSettings.engine", "RunSettings.nni_config", "RunSettings.processes"),
+    without=("RunSettings.engine", "RunSettings.nni_config", "RunSettings.processes", "RunSettings.threads"),
 )

@@ -31,7 +31,15 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
             return
         from nas_fusion.data import check_log as check_columns
         from nas_fusion.design_file import read_design
-        from nas_fusion.studies import Surroundings, assemble, check_runnable, make_job, tell_of_training, train_design
+        from nas_fusion.studies import (
+            Surroundings,
+            assemble,
+            check_runnable,
+            make_job,
+            measured_threads,
+            tell_of_training,
+            train_design,
+        )
         from nas_fusion.system.files import save_tensors
         from nas_fusion.tracking import check_trackers
 
@@ -49,7 +57,8 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
         check_log(asked.design, context, assembly, override=asked.override)
         around = Surroundings(for_progress(console))
         job = make_job(assembly, name, seed, label=asked.design.stem, surroundings=around)
-        trained, test = train_design(assembly, job, design)
+        with measured_threads():
+            trained, test = train_design(assembly, job, design)
         _tell(console, trained, test)
         if asked.out:
             save_tensors(asked.out, trained.model.state_dict())
@@ -60,7 +69,7 @@ def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
 def _retrain_model(console: Console, asked: RetrainOptions, given: GivenSettings) -> None:
     from nas_fusion.data import check_log as check_columns
     from nas_fusion.serving import load
-    from nas_fusion.studies import Surroundings, again_settings, check_runnable, train_again
+    from nas_fusion.studies import Surroundings, again_settings, check_runnable, measured_threads, train_again
     from nas_fusion.tracking import check_trackers
 
     known = load(asked.design).manifest
@@ -78,7 +87,8 @@ def _retrain_model(console: Console, asked: RetrainOptions, given: GivenSettings
     check_trackers(settings.track)
     check_columns(settings.source, settings.data)
     dataset = prepare_log(console, settings.source, settings.data)
-    made = train_again(known, settings, dataset, asked.out, Surroundings(for_progress(console)))
+    with measured_threads():
+        made = train_again(known, settings, dataset, asked.out, Surroundings(for_progress(console)))
     _tell(console, made.retrained, made.test)
     print_plain(console, f"written: {asked.out}")
 

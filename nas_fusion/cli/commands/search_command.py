@@ -42,6 +42,7 @@ def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignm
             design_context,
             find_design,
             make_job,
+            measured_threads,
             tell_of_search,
         )  # fmt: skip
         from nas_fusion.system.files import write_text
@@ -55,7 +56,8 @@ def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignm
         dataset = prepare_log(console, log.data, settings.data)
         assembly = assemble(settings, dataset)
         job = make_job(assembly, name, what.seed, surroundings=Surroundings(for_progress(console)))
-        kept = find_design(assembly, job)
+        with measured_threads():
+            kept = find_design(assembly, job)
         outcome = kept.outcome
         write_design(written.out, outcome.design, design_context(assembly, job))
         files = [written.out]

@@ -16,6 +16,7 @@ from nas_fusion.cli.console import for_progress, output, print_plain, print_tuni
 from nas_fusion.cli.log_reading import data_line, default_study, prepare_log
 from nas_fusion.settings import ComparisonSettings, Panel, RunSettings
 from nas_fusion.settings.option import number, path
+from nas_fusion.system.cores import take_threads
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,6 +48,7 @@ def tune(
     `--storage`, any number of `nasfusion worker` processes take part.
     """
     with output() as console:
+        take_threads(where.threads)
         from nas_fusion.strategy import STRATEGIES
         from nas_fusion.studies import check_study
         from nas_fusion.studies import tune as tune_strategy

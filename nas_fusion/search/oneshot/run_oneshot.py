@@ -37,6 +37,7 @@ from nas_fusion.strategy.abilities import (
 )
 from nas_fusion.system.allowance import current_allowance
 from nas_fusion.training import EpochRecord, OneShotRun, TrainConfig, oneshot_evaluator, seeded
+from nas_fusion.training.threads import threads_of
 from nas_fusion.training_log import Training
 
 
@@ -65,7 +66,8 @@ def _run_oneshot(entry: StrategyEntry, strategy: Strategy, task: SearchTask, tra
     run = _evaluator(entry, strategy, task, training, choices)
     space: ModelSpace = task.make_space()
     supernet = RawFormatModelSpace(space, run.evaluator)
-    ended = current_allowance().run(lambda: strategy(supernet, SequentialExecutionEngine()))
+    with threads_of(space, task.config):
+        ended = current_allowance().run(lambda: strategy(supernet, SequentialExecutionEngine()))
     warn_of_end(task, ended)
     sample = _derived(entry, strategy)
     if not run.monitor.history:

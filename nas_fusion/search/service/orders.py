@@ -28,6 +28,7 @@ from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.system.files import write_text
 from nas_fusion.training import TrainConfig
+from nas_fusion.training.threads import current_rule
 
 _FAILURE = "failure.json"
 
@@ -44,6 +45,7 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
     Raises:
         OptionError: the space cannot be made again from plain values.
     """
+    rule = current_rule()
     order = {
         "data": str(task.data.folder),
         "fingerprint": task.data.fingerprint,
@@ -55,6 +57,7 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
         "candidates": task.candidates,
         "label": task.label,
         "threads": service.threads or torch.get_num_threads(),
+        "thread_rule": None if rule is None else rule.to_dict(),
     }
     # A candidate's design is given, so it needs no limits.
     if isinstance(space, FusionSpace) and space.designs.limits is not None:

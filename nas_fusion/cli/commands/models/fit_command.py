@@ -20,6 +20,7 @@ from nas_fusion.cli.log_reading import data_line, prepare_log
 from nas_fusion.settings import ComparisonSettings, Panel, RunSettings
 from nas_fusion.settings.dotted_names import settings_from
 from nas_fusion.settings.option import REQUIRED, path, text
+from nas_fusion.system.cores import take_threads
 
 if TYPE_CHECKING:
     from nas_fusion.studies import Fitted
@@ -56,6 +57,7 @@ def fit(log: OneLog, what: FittedModel, given: GivenSettings, assigned: Assignme
     """
     start = time.monotonic()
     with output() as console:
+        take_threads(where.threads, where.processes)
         from nas_fusion.data import check_log
         from nas_fusion.studies import check_out, check_study, study_of
         from nas_fusion.studies import fit as fit_model

@@ -1,0 +1,1 @@
+"""How many threads the trainings of a study take."""
