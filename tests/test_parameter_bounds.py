@@ -89,5 +89,5 @@ def test_the_page_of_the_settings_names_every_bound() -> None:
     found = [bound for name, bound in vars(bounds).items() if isinstance(bound, Bound) and not name.startswith("ANY_")]
     assert len(found) > 15
     for bound in found:
-        if bound not in (bounds.SHARE, bounds.PROCESSES, bounds.PORT):
+        if bound not in (bounds.SHARE, bounds.PROCESSES, bounds.THREADS, bounds.PORT):
             assert bound.range.removesuffix(f" ({bound.note})") in page

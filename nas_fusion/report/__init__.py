@@ -30,7 +30,7 @@ from nas_fusion.report.pages.latex_table import latex_suite_table, latex_table
 from nas_fusion.report.pages.markdown_page import write_markdown_report, write_suite_markdown
 from nas_fusion.report.pages.notebook_views import comparison_view, table_view
 from nas_fusion.report.pages.terminal_tables import comparison_caption, comparison_tables
-from nas_fusion.report.pages.tuned_words import spent_words, tuned_words
+from nas_fusion.report.tuned_words import spent_words, tuned_words
 
 __all__ = [
     "AT_CHANCE",

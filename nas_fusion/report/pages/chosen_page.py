@@ -13,7 +13,7 @@ from nas_fusion.records import CellRecord, ComparisonInfo, FailedCell, TunedFami
 from nas_fusion.report.escapes import clean
 from nas_fusion.report.number_words import duration
 from nas_fusion.report.numbers.sentences import left_out_words, recipe_words
-from nas_fusion.report.pages.tuned_words import BY_THE_CLOCK, spent_words, tuned_words
+from nas_fusion.report.tuned_words import BY_THE_CLOCK, spent_words, tuned_words
 
 TEMPLATES = Path(__file__).with_name("templates")
 
