@@ -19,7 +19,7 @@ from nas_fusion.lab.stacked_network import StackedNetwork
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.training import TrainConfig, seeded, torch_device
 from nas_fusion.training.optimizers import weights_optimizer
-from nas_fusion.training.watching import UPDATES_PER_EPOCH
+from nas_fusion.training.watching import RunningMean, rhythm
 
 ROWS_AT_ONCE = 1024
 """Rows that all members of a stack score together: features of all of them are in memory at the same time."""
@@ -115,19 +115,16 @@ class _Average:
     """What `nas_fusion.training.AveragedWeights` does."""
 
     def __init__(self, stack: StackedNetwork, config: TrainConfig, rows: int) -> None:
-        steps = -(-rows // config.batch_size)
-        self._weights = list(stack.parameters())
-        self._every = max(1, steps // UPDATES_PER_EPOCH)
-        self._most = max(1.0, config.averaging * steps / self._every)
+        self._every, most = rhythm(config.averaging, -(-rows // config.batch_size))
+        self._mean = RunningMean(list(stack.parameters()), most)
         self._is_wanted = bool(config.averaging)
-        self._average: list[Tensor] = []
-        self._steps = self._updates = 0
+        self._steps = 0
 
     def after_step(self) -> None:
         """Take the weights into the average, every so many steps."""
         self._steps += 1
         if self._is_wanted and self._steps % self._every == 0:
-            self._update()
+            self._mean.update()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -135,24 +132,11 @@ class _Average:
         if not self._is_wanted:
             yield
             return
-        if not self._average:
-            self._update()
-        self._exchange()
+        if self._mean.is_empty:
+            self._mean.update()
+        self._mean.exchange()
         yield
-        self._exchange()
-
-    @torch.no_grad()
-    def _update(self) -> None:
-        if not self._average:
-            self._average = [weight.detach().clone() for weight in self._weights]
-        self._updates += 1
-        share = 1 / min(self._updates, self._most)
-        for average, weight in zip(self._average, self._weights, strict=True):
-            average.lerp_(weight, share) if share < 1 else average.copy_(weight)
-
-    def _exchange(self) -> None:
-        for at, weight in enumerate(self._weights):
-            weight.data, self._average[at] = self._average[at], weight.data
+        self._mean.exchange()
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,13 +93,17 @@ def test_a_connection_is_closed_in_all_networks_at_once(data: SearchData, ensemb
     model, config = ensemble[0].model, TrainConfig(device="cpu")
     assert has_connections(model)
     found = connection_importance(model, data.valid, config)
-    first: FusionNetwork = model.members[0]
+    assert isinstance(model, Ensemble)
+    members = list(model.members)
+    first = members[0]
+    assert isinstance(first, FusionNetwork)
     connections = [(source, target) for target, sources in first.sources.items() for source in sources]
     assert set(found) == {f"{source} -> {target}" for source, target in connections}
     whole = evaluate(model, data.valid, config).auc
     source, target = next(c for c in connections if abs(found[f"{c[0]} -> {c[1]}"]) > 0)
     with ExitStack() as closed:
-        for member in model.members:
+        for member in members:
+            assert isinstance(member, FusionNetwork)
             closed.enter_context(without_connection(member, (source, target)))
         without = evaluate(model, data.valid, config).auc
     assert found[f"{source} -> {target}"] == pytest.approx(whole - without, abs=1e-7)
@@ -110,7 +115,7 @@ def test_seeds_of_members_are_their_own() -> None:
     assert [member_seed(seed, 0) for seed in range(20)] == list(range(20))
 
 
-def settings(**changes: object) -> ComparisonSettings:
+def settings(**changes: Any) -> ComparisonSettings:
     return replace(ComparisonSettings("clicks.csv", DataOptions(), ("parallel",)), **changes)
 
 

@@ -90,7 +90,8 @@ def test_a_model_with_an_index_scores_as_without(tmp_path: Path, monkeypatch: py
     for place in (folder, tmp_path / "model.zip"):
         model = nas_fusion.load(place)
         assert model.scores(ROWS).tolist() == expected
-        assert model.scores(ROWS[:1].to_dict("records")) == pytest.approx(expected[:1])
+        first = {str(name): value for name, value in ROWS.iloc[0].items()}
+        assert model.scores([first]) == pytest.approx(expected[:1])
         vocabulary = model.encoding.vocabularies[0]
         assert vocabulary is not None
         assert vocabulary.values.to_pylist()[:2] == ["ann", "bob"]

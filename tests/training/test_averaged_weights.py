@@ -14,7 +14,8 @@ from nas_fusion.baselines.models import MODELS
 from nas_fusion.data import SearchData, prepare
 from nas_fusion.errors import OptionError
 from nas_fusion.training import TrainConfig, evaluate_auc, fit
-from nas_fusion.training.watching import UPDATES_PER_EPOCH, AveragedWeights
+from nas_fusion.training.watching import AveragedWeights
+from nas_fusion.training.watching.averaged_weights import UPDATES_PER_EPOCH
 
 CONFIG = TrainConfig(learning_rate=3e-3, batch_size=64, max_epochs=3, patience=0, device="cpu", averaging=1.0)
 

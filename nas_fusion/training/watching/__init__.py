@@ -1,19 +1,20 @@
 """What looks on while a model is trained: counting, averaging, measuring, drawing."""
 
-from nas_fusion.training.watching.averaged_weights import UPDATES_PER_EPOCH, AveragedWeights
+from nas_fusion.training.watching.averaged_weights import AveragedWeights, RunningMean, rhythm
 from nas_fusion.training.watching.progress_bar import ProgressBar
 from nas_fusion.training.watching.sample_meter import SampleMeter
 from nas_fusion.training.watching.validation_monitor import EpochRecord, ValidationMonitor
 from nas_fusion.training.watching.watcher import RunningTraining, Watcher, overriding
 
 __all__ = [
-    "UPDATES_PER_EPOCH",
     "AveragedWeights",
     "EpochRecord",
     "ProgressBar",
+    "RunningMean",
     "RunningTraining",
     "SampleMeter",
     "ValidationMonitor",
     "Watcher",
     "overriding",
+    "rhythm",
 ]

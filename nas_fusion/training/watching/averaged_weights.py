@@ -7,15 +7,51 @@ module, and puts the average into the model only after batch norm's statistics w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nas_fusion.training.watching.watcher import RunningTraining, Watcher
 
 UPDATES_PER_EPOCH = 32
 """The average takes in the weights so often: as good as after every step, and free for tables of any size."""
+
+
+class RunningMean:
+    """A mean of weights over the moments at which it is updated: plain at first, then exponentially forgetting.
+
+    Args:
+        weights: whose mean it is.
+        most: over about so many updates the mean goes.
+    """
+
+    def __init__(self, weights: Sequence[Tensor], most: float) -> None:
+        self._weights, self._most = weights, most
+        self._mean: list[Tensor] = []
+        self._updates = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was no update yet."""
+        return not self._mean
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the weights as they are."""
+        if not self._mean:
+            self._mean = [torch.empty_like(weight, requires_grad=False) for weight in self._weights]
+        self._updates += 1
+        share = 1 / min(self._updates, self._most)
+        for mean, weight in zip(self._mean, self._weights, strict=True):
+            mean.lerp_(weight, share) if share < 1 else mean.copy_(weight)
+
+    def exchange(self) -> None:
+        """The weights become the mean, and the mean keeps the weights; once more, and all is as it was."""
+        # Tensors change places, so that nothing is copied; the optimiser knows parameters, and follows.
+        for at, weight in enumerate(self._weights):
+            weight.data, self._mean[at] = self._mean[at], weight.data
 
 
 class AveragedWeights(Watcher):
@@ -33,19 +69,16 @@ class AveragedWeights(Watcher):
 
     def __init__(self, epochs: float) -> None:
         self.epochs = epochs
-        self._weights: list[nn.Parameter] = []
-        self._average: list[Tensor] = []
-        self._updates = self._steps = 0
+        self._mean = RunningMean((), 1.0)
+        self._steps = 0
         self._every = 1
-        self._most = 1.0
         self._is_in_model = False
 
     def begin(self, training: RunningTraining) -> None:
         """See what is trained, and how many steps an epoch has."""
-        self._weights = [weight for weight in training.model.parameters() if weight.requires_grad]
-        steps = max(1, training.steps_per_epoch)
-        self._every = max(1, steps // UPDATES_PER_EPOCH)
-        self._most = max(1.0, self.epochs * steps / self._every)
+        weights = [weight for weight in training.model.parameters() if weight.requires_grad]
+        self._every, most = rhythm(self.epochs, training.steps_per_epoch)
+        self._mean = RunningMean(weights, most)
 
     def before_epoch(self, training: RunningTraining) -> None:
         """Go on with the weights that were trained."""
@@ -56,26 +89,22 @@ class AveragedWeights(Watcher):
         """Take the weights into the average, every so many steps."""
         self._steps += 1
         if self.epochs and self._steps % self._every == 0:
-            self._update()
+            self._mean.update()
 
     def before_validation(self, training: RunningTraining) -> None:
         """Put the average into the model."""
         if self.epochs and not self._is_in_model:
-            if not self._average:  # fewer steps than lie between two updates
-                self._update()
+            if self._mean.is_empty:  # fewer steps than lie between two updates
+                self._mean.update()
             self._exchange()
 
-    @torch.no_grad()
-    def _update(self) -> None:
-        if not self._average:
-            self._average = [torch.empty_like(weight, requires_grad=False) for weight in self._weights]
-        self._updates += 1
-        share = 1 / min(self._updates, self._most)
-        for average, weight in zip(self._average, self._weights, strict=True):
-            average.lerp_(weight, share) if share < 1 else average.copy_(weight)
-
     def _exchange(self) -> None:
-        # Tensors change places, so that nothing is copied; the optimiser knows parameters, and follows.
-        for at, weight in enumerate(self._weights):
-            weight.data, self._average[at] = self._average[at], weight.data
+        self._mean.exchange()
         self._is_in_model = not self._is_in_model
+
+
+def rhythm(epochs: float, steps_per_epoch: int) -> tuple[int, float]:
+    """Steps between two updates, and over how many updates the mean goes."""
+    steps = max(1, steps_per_epoch)
+    every = max(1, steps // UPDATES_PER_EPOCH)
+    return every, max(1.0, epochs * steps / every)

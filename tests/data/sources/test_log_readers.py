@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -175,7 +176,7 @@ def with_times(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(hour=pd.to_datetime(frame["hour"].astype(str), format="%y%m%d%H"))
 
 
-AVAZU_FRAMES: dict[str, Callable[[pd.DataFrame], object]] = {
+AVAZU_FRAMES: dict[str, Callable[[pd.DataFrame], Any]] = {
     "numbers": lambda frame: frame,
     "texts": lambda frame: frame.astype(str).assign(click=frame["click"]),
     "floats": lambda frame: frame.assign(hour=frame["hour"].astype(float)),
@@ -192,7 +193,8 @@ def test_avazu_in_frames_is_what_it_is_as_text(form: str, split: str, write: Wri
     text = prepare(write("log.csv", avazu().to_csv(index=False)), options, cache=cache)
     data = prepare(AVAZU_FRAMES[form](avazu()), options, cache=cache)
     same_rows(data, text)
-    rows_of_one = open_rows(avazu().iloc[0].to_dict(), data.encoding().columns, data.log_form, DataOptions())
+    one = {str(name): value for name, value in avazu().iloc[0].items()}
+    rows_of_one = open_rows(one, data.encoding().columns, data.log_form, DataOptions())
     assert set(data.encoding().columns) <= set(rows_of_one.columns)
 
 
