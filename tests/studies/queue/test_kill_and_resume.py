@@ -38,7 +38,7 @@ def end_when(process: CommandProcess, folder: Path, cells: int, delay: float, nu
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while len(finished_cells(folder)) < cells:
-        assert process.returncode is None, "the comparison ended before it was killed"
+        assert process.returncode is None, f"it ended before it was killed: {process.said()}"
         assert time.monotonic() < deadline, "no cell within two minutes"
         time.sleep(0.02)
     time.sleep(delay)
