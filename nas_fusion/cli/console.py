@@ -7,7 +7,7 @@ import re
 import shlex
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -86,6 +86,21 @@ def _harmless_record(record: logging.LogRecord) -> bool:
 def for_progress(console: Console) -> Console | None:
     """The console if somebody looks at it, for progress bars."""
     return console if console.is_terminal else None
+
+
+@contextmanager
+def counting_bar(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar while things are counted, which is gone afterwards; none where nobody looks.
+
+    Yields:
+        To be called with how many are done, and of how many.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 def print_plain(console: Console, line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from nas_fusion.errors import OptionError
@@ -14,10 +15,7 @@ def is_file(option: str, path: Path) -> bool:
     Raises:
         OptionError: the system allows no such path.
     """
-    try:
-        return path.is_file()
-    except OSError as error:
-        raise _not_allowed(option, path, error) from error
+    return _told(option, path, Path.is_file)
 
 
 def is_folder(option: str, path: Path) -> bool:
@@ -26,8 +24,12 @@ def is_folder(option: str, path: Path) -> bool:
     Raises:
         OptionError: the system allows no such path.
     """
+    return _told(option, path, Path.is_dir)
+
+
+def _told(option: str, path: Path, question: Callable[[Path], bool]) -> bool:
     try:
-        return path.is_dir()
+        return question(path)
     except OSError as error:
         raise _not_allowed(option, path, error) from error
 

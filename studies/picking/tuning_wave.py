@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import optuna
 from optuna.trial import TrialState
@@ -87,6 +86,7 @@ class TuningWave:
     before_trial: Callable[[], None] = lambda: None
     kept: dict[str, Kept] = field(default_factory=dict, init=False)
     trusts_folds: bool = field(default=True, init=False)
+    _made: dict[str, Tuning] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         assembly = self.place.assembly
@@ -247,10 +247,6 @@ class TuningWave:
         for name, other in self.contest.families.items():
             if other.trials:
                 self._look(name)
-
-    @cached_property
-    def _made(self) -> dict[str, Tuning]:
-        return {}
 
     def _tunings(self, name: str) -> Tuning:
         if name not in self._made:

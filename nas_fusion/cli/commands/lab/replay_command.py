@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from nas_fusion.cli.command import Command
 from nas_fusion.cli.common_options import SEEDS_FORM, parse_seeds
-from nas_fusion.cli.console import output, print_plain
+from nas_fusion.cli.console import counting_bar, output, print_plain
 from nas_fusion.settings import Panel
 from nas_fusion.settings.lab.replay_settings import ReplaySettings
 from nas_fusion.settings.option import REQUIRED, path, text
@@ -58,9 +57,14 @@ def replay(what: KnownTable, how: ReplaySettings) -> None:
         epochs = how.epochs or table.epochs
         for entry in entries:
             check_replayable(entry, table, epochs)
-        with _bar(console, len(entries) * len(what.seeds)) as step:
+        every, counter = len(entries) * len(what.seeds), count(1)
+        with counting_bar(console, "searches") as progress:
+
+            def searched() -> None:
+                progress(next(counter), every)
+
             found = [
-                replay_searches(entry, table, what.seeds, candidates=how.candidates, epochs=epochs, on_search=step)
+                replay_searches(entry, table, what.seeds, candidates=how.candidates, epochs=epochs, on_search=searched)
                 for entry in entries
             ]
         curves = best_first([regret_curve(one, table) for one in found])
@@ -95,20 +99,10 @@ def _shown(curves: Sequence[RegretCurve], title: str) -> Table:
         table.add_column(column, justify="right")
     for curve in curves:
         low, high = curve.final
-        noise = "" if curve.within_noise != curve.within_noise else f"{curve.within_noise:.0%}"
+        noise = "" if math.isnan(curve.within_noise) else f"{curve.within_noise:.0%}"
         cells = (f"{curve.mean[-1]:.4f}", f"{low:.4f} to {high:.4f}", noise, f"{curve.multiply_adds:,.0f}")
         table.add_row(Text(curve.strategy), *cells)
     return table
-
-
-@contextmanager
-def _bar(console: Console, total: int) -> Iterator[Callable[[], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("searches"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda: progress.advance(task)
 
 
 REPLAY = Command(replay, "nasfusion replay table.parquet --strategies all --seeds 200 --out regret.html", goes_on=False)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from nas_fusion.cli.asked_settings import with_preset
 from nas_fusion.cli.command import Command, GivenSettings
 from nas_fusion.cli.common_options import SEEDS_FORM, OneLog, parse_seeds
-from nas_fusion.cli.console import output, print_plain
+from nas_fusion.cli.console import counting_bar, output, print_plain
 from nas_fusion.cli.log_reading import data_line, prepare_log
 from nas_fusion.settings import ComparisonSettings, Panel
 from nas_fusion.settings.dotted_names import settings_from
@@ -55,7 +52,7 @@ def table(log: OneLog, what: WrittenTable, extent: TableSettings, given: GivenSe
         check_log(plan.settings.source, plan.settings.data)
         dataset = prepare_log(console, plan.settings.source, plan.settings.data)
         print_plain(console, data_line(plan.settings.source, dataset))
-        with _bar(console) as progress:
+        with counting_bar(console, "epochs of stacks") as progress:
             make_table(plan, dataset, what.out, progress)
         for line in _lines(DesignTable.open(what.out)):
             print_plain(console, line)
@@ -70,16 +67,6 @@ def _lines(found: DesignTable) -> Iterator[str]:
     yield f"standard deviation over seeds: {found.noise:.4f}"
     ranks = " ".join(f"{correlation:.2f}" for correlation in found.rank_correlations())
     yield f"rank correlation of the validation AUC after epoch 1, 2, … with what a design is worth: {ranks}"
-
-
-@contextmanager
-def _bar(console: Console) -> Iterator[Callable[[int, int], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("epochs of stacks"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 TABLE = Command(
