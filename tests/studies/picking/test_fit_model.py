@@ -107,6 +107,27 @@ def test_when_the_time_is_up_the_best_so_far_is_the_model(
     assert (found.model / "report.html").is_file()
 
 
+def test_slow_trees_wait_until_quick_networks_have_had_their_turn(
+    dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a short time: what is quick, two networks, then the trees that would leave no time for any."""
+    monkeypatch.setattr(
+        "nas_fusion.studies.picking.fit_model.Picking._is_slow", lambda _, entry: entry.name == "lightgbm"
+    )
+    monkeypatch.setattr("nas_fusion.studies.picking.fit_model.Picking._tune", lambda _: None)
+    said: list[str] = []
+    settings = replace(SETTINGS, strategies=("lightgbm", "fnn", "stacked", "parallel", "logistic-regression"))
+    found = fit(settings, dataset, tmp_path / "model", time_limit=600, say=said.append)
+    waves = [line.partition(": ") for line in said if ": " in line]
+    assert waves[0][2] == "logistic-regression"
+    quick, slow, others = (names for title, _, names in waves[1:])
+    assert slow == "lightgbm"
+    assert len(quick.split(", ")) == 2
+    assert {*quick.split(", "), others} == {"fnn", "stacked", "parallel"}
+    assert len(found.records) == 5
+    assert {"no networks", "hand-made models"} <= set(found.spent)
+
+
 def test_without_any_time_there_is_no_model(
     dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
