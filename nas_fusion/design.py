@@ -24,7 +24,7 @@ OUTPUT = "output"
 OPERATIONS = ("add", "product", "concat", "attention")
 """The published fusion operations, in the published order."""
 
-KNOWN_OPERATIONS = (*OPERATIONS, "residual-product")
+KNOWN_OPERATIONS = (*OPERATIONS, "residual-product", "bilinear")
 """Every operation that the spaces of this package may offer; those of `nas_fusion.nn.OPERATION_TYPES`."""
 
 OPERATION_KEY = "operation"

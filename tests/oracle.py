@@ -78,6 +78,18 @@ class Formulas:
             total = total + exponentials / exponentials.sum(dim=1, keepdim=True) * z[j]
         return total
 
+    def bilinear(self, block: str, z: Tensor) -> Tensor:
+        prefix = f"nodes.{block}.operations.bilinear"
+        scale, maps = self.w(f"{prefix}.scale"), self.weights.get(f"network.{prefix}.weight")
+        total = sum((scale[j] * z[j] for j in range(len(z))), torch.zeros_like(z[0]))
+        for j in range(1, len(z)):
+            assert maps is not None
+            # Heads side by side on the diagonal of one matrix, and every pair of inputs by itself.
+            matrix = torch.block_diag(*maps[j - 1])
+            for i in range(j):
+                total = total + z[i] * (z[j] @ matrix.T)
+        return total
+
     def cross(self, block: str, f: Tensor, e: Tensor) -> Tensor:
         scalar = f @ self.w(f"blocks.{block}.weight.weight")[0]
         return scalar[:, None] * e + self.w(f"blocks.{block}.bias") + f
@@ -95,6 +107,7 @@ class Formulas:
             "residual-product": lambda: self.multiply_residually(z),
             "concat": lambda: self.concat(block, z),
             "attention": lambda: self.attention(block, z),
+            "bilinear": lambda: self.bilinear(block, z),
         }
         return sum((mixture[name] * fused[name]() for name in mixture), torch.zeros_like(x[0]))
 

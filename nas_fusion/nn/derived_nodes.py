@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.nn.blocks import Features
-from nas_fusion.nn.mixture import fast_mixture, is_covered
+from nas_fusion.nn.mixture import covered_places, fast_mixture, mixture_of
 from nas_fusion.nn.operations import FusionOperation, OperationDict, Product, Zero
 
 
@@ -108,17 +108,17 @@ class SoftFusion(nn.Module):
     def __init__(self, operations: Mapping[str, FusionOperation], probabilities: Float[Tensor, " operation"]) -> None:
         super().__init__()
         self.operations = OperationDict(operations)
-        self._fusable = is_covered(list(operations.values()))
+        self._covered = covered_places(list(operations.values()))
         # A buffer: it is saved and moves with the model, and no optimiser sees it.
         self.register_buffer("probabilities", probabilities.detach().clone())
 
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
         """Mix what the operations give for the open inputs, ``[batch, width]`` each, to one of the same shape."""
-        mixture = fast_mixture(embedding.device.type)
-        if self._fusable and inputs and mixture is not None:
+        if self._covered and inputs and fast_mixture(embedding.device.type) is not None:
             # Whatever a derived node is called with is open.
             gates = self.probabilities.new_ones(len(inputs))
-            return mixture(inputs, gates, self.probabilities, list(self.operations.all().values()))
+            operations = list(self.operations.all().values())
+            return mixture_of(inputs, gates, self.probabilities, operations, self._covered)
         mixed = torch.zeros_like(embedding)
         for probability, operation in zip(self.probabilities.unbind(), self.operations.all().values(), strict=True):
             fused = operation(inputs) if inputs else operation.constant(embedding)

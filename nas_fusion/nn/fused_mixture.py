@@ -41,14 +41,19 @@ _KINDS: tuple[type[FusionOperation], ...] = (Add, Product, Concat, Attention, Re
 """What can be mixed here, in the order in which the weights are taken below."""
 
 
-def is_covered(operations: Sequence[FusionOperation]) -> bool:
-    """Whether the operations are the published ones, with or without either product, in any order."""
+def covered_places(operations: Sequence[FusionOperation]) -> tuple[int, ...]:
+    """The places of those operations that can be mixed together here, in their order; none if too few can.
+
+    They are the published ones, with or without either product, each once; others may stand among them.
+    """
     kinds = [type(operation) for operation in operations]
-    return len(set(kinds)) == len(kinds) and {Add, Concat, Attention} <= set(kinds) <= set(_KINDS)
+    places = tuple(place for place, kind in enumerate(kinds) if kind in _KINDS)
+    found = [kinds[place] for place in places]
+    return places if len(set(found)) == len(found) and {Add, Concat, Attention} <= set(found) else ()
 
 
 class CoveredParts(NamedTuple):
-    """The operations with rules or weights of their own, of operations as `is_covered` demands."""
+    """The operations with rules or weights of their own, of operations that `covered_places` finds covered."""
 
     product: Product | None
     residual: ResidualProduct | None
@@ -83,7 +88,7 @@ def fused_mixture(
         inputs: ``x_j``, ``[batch, width]`` each, not yet gated; at least one.
         gates: ``m_j``, ``[input]``; 0 closes an input for good in this step.
         weights: ``w_o``, ``[operation]``, in the order of `operations`.
-        operations: as `is_covered` demands.
+        operations: that `covered_places` finds covered.
 
     Returns:
         ``[batch, width]``, in the dtype of the weights.

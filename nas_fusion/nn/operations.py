@@ -7,7 +7,7 @@ an operation for all candidate inputs: its weights start as those of the publish
 concat's first weights is that of all candidate inputs.
 
 Source of the first four operations: Zhang et al., WSDM 2025 (see the module `nas_fusion.optfusion`). `ResidualProduct`
-is this package's own.
+is this package's own; `Bilinear` is FinalMLP's.
 """
 
 from __future__ import annotations
@@ -265,6 +265,79 @@ class Attention(FusionOperation):
         return other
 
 
+class Bilinear(FusionOperation):
+    """``Σ_j a_j ⊙ z_j + Σ_{i<j} z_i ⊙ (W_j z_j)``, W_j block-diagonal with one block for every head.
+
+    FinalMLP's multi-head bilinear fusion of two streams x and y (Mao et al., AAAI 2023), kept at its width:
+    with the head ``w · f + b`` behind it and w = 1 it is ``a_x · x + a_y · y + b + Σ_h x_hᵀ W_h y_h``. For more inputs
+    than two, which the paper has not, every input is met by the sum of those before it, so that the weights grow with
+    the number of inputs and not with that of pairs. A closed input adds nothing.
+
+    Args:
+        inputs: number of candidate inputs.
+        width: number of features; a is ``[input, width]``, W ``[input - 1, head, width / head, width / head]``, since
+            nothing comes before the first input.
+    """
+
+    name = "bilinear"
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__(inputs, width)
+        self.heads = heads_of(width)
+        # A sum to begin with: the published linear part has weights of its own, here the head's are behind these.
+        self.scale = nn.Parameter(torch.ones(inputs, width))
+        part = width // self.heads
+        bound = 1 / math.sqrt(part)  # nn.Linear's initial distribution
+        # One input alone has no partner: an empty weight would be one that never learns.
+        self.weight: nn.Parameter | None = None
+        if inputs > 1:
+            self.weight = nn.Parameter(torch.empty(inputs - 1, self.heads, part, part).uniform_(-bound, bound))
+
+    def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
+        """Scale the inputs, ``[batch, width]`` each, multiply each with a map of each later one, and sum."""
+        return self.on(inputs, range(len(inputs)))
+
+    def on(self, inputs: Sequence[Features], kept: Sequence[int]) -> Features:
+        """The same for some inputs, by their own weights."""
+        first, *others = kept
+        before = inputs[first]
+        merged = before * self.scale[first]
+        for j in others:
+            merged = torch.addcmul(merged, inputs[j], self.scale[j])
+            merged = torch.addcmul(merged, before, self._mapped(j, inputs[j]))
+            before = before + inputs[j]
+        return merged
+
+    def _mapped(self, j: int, z: Features) -> Features:
+        """``W_j z``."""
+        assert self.weight is not None
+        weight = self.weight[j - 1]
+        if self.heads == 1:
+            return functional.linear(z, weight[0])
+        # [head, batch, part] times [head, part, part]: one batched product for all heads.
+        return torch.bmm(z.unflatten(1, (self.heads, -1)).transpose(0, 1), weight.mT).transpose(0, 1).flatten(1)
+
+    def keep(self, kept: Sequence[int]) -> Bilinear | Zero:
+        """Keep the weights of some inputs; the first of them needs no matrix any more."""
+        if not kept:
+            return Zero(self.width)
+        other = Bilinear(len(kept), self.width).to(self.scale)
+        with torch.no_grad():
+            other.scale.copy_(self.scale[list(kept)])
+            if other.weight is not None and self.weight is not None:
+                other.weight.copy_(self.weight[[j - 1 for j in kept[1:]]])
+        return other
+
+
+MOST_HEADS = 5
+"""Heads of FinalMLP's bilinear fusion on frappe, its authors' and BARS's setting."""
+
+
+def heads_of(width: int) -> int:
+    """Into how many heads features are cut: `MOST_HEADS`, or the largest smaller number that divides the width."""
+    return next(heads for heads in range(MOST_HEADS, 0, -1) if width % heads == 0)
+
+
 class OperationDict(nn.ModuleDict):
     """A `ModuleDict` that holds fusion operations only, and says so to type checkers."""
 
@@ -277,9 +350,9 @@ class OperationDict(nn.ModuleDict):
 
 
 OPERATION_TYPES: Mapping[str, type[FusionOperation]] = MappingProxyType(
-    {operation.name: operation for operation in (Add, Product, Concat, Attention, ResidualProduct)}
+    {operation.name: operation for operation in (Add, Product, Concat, Attention, ResidualProduct, Bilinear)}
 )
-"""Every operation that a space may choose from by name: the four published ones, in their order, then our own.
+"""Every operation that a space may choose from by name: OptFusion's four, in their order, then the others.
 
 To add one, write a subclass of `FusionOperation` above and name it here; a space of one's own may instead have a table
 of its own (`FusionSpace.operation_types`). What an operation costs is counted by running it, and

@@ -12,6 +12,7 @@ _PHRASES = {
     "residual-product": ("multiplies one plus each of", ", less one"),
     "concat": ("concatenates", ""),
     "attention": ("weighs", " by attention and adds them"),
+    "bilinear": ("adds", " and their products by bilinear maps"),
 }
 """What stands before and after the inputs."""
 

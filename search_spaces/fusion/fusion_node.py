@@ -12,7 +12,7 @@ from nas_fusion.design import OPERATION_KEY, OUTPUT, Connection, FusionDesign, c
 from nas_fusion.measures import Limits
 from nas_fusion.nn.blocks import Features
 from nas_fusion.nn.derived_nodes import HardFusion, SoftFusion
-from nas_fusion.nn.mixture import fast_mixture, is_covered
+from nas_fusion.nn.mixture import covered_places, gated, mixture_of
 from nas_fusion.nn.operations import FusionOperation, OperationDict
 from nas_fusion.nni_bridge import (
     BaseSuperNetModule,
@@ -96,8 +96,8 @@ class SupernetNode(BaseSuperNetModule):
         self.connection_choices, self.operation_choice = node.connection_choices, node.operation_choice
         for mutable in self.own_mutables():
             self.add_mutable(mutable)
-        # Once, not at every step: whether the fast ways know these operations.
-        self._fusable = is_covered(list(self.operations.all().values()))
+        # Once, not at every step: which of these operations the fast ways know.
+        self._covered = covered_places(list(self.operations.all().values()))
         # NNI mutates one node after the other with one memo, so those of one supernet meet in it.
         self._peers = _Peers.of(memo)
         self._peers.nodes.append(self)
@@ -134,19 +134,9 @@ class SupernetNode(BaseSuperNetModule):
         Returns:
             ``[batch, width]``.
         """
-        mixture = fast_mixture(inputs[0].device.type)
-        # Values and gradients are the same in every way.
-        if weights is not None and self._fusable and mixture is not None:
-            return mixture(inputs, gates, weights, list(self.operations.all().values()))
-        z = gated(inputs, gates)
         if weights is None:
-            return z[0]
-        mixed: Features | None = None
-        for weight, operation in zip(weights.unbind(), self.operations.all().values(), strict=True):
-            term = weight * operation(z, gates)
-            mixed = term if mixed is None else mixed + term
-        assert mixed is not None
-        return mixed
+            return gated(inputs, gates)[0]
+        return mixture_of(inputs, gates, weights, list(self.operations.all().values()), self._covered)
 
     def resample(self, memo: dict[str, Any]) -> dict[str, Any]:
         """Nothing to sample."""
@@ -162,11 +152,6 @@ class SupernetNode(BaseSuperNetModule):
         scores = scores_of(self._peers.nodes)
         legal = make_legal(design, scores.connections)
         return (legal if self.limits is None else make_affordable(legal, scores, self.limits)).to_sample()
-
-
-def gated(inputs: Sequence[Features], gates: Float[Tensor, " input"]) -> list[Features]:
-    """``z_j = m_j x_j``: every input ``[batch, width]`` times its gate."""
-    return [gate * x for gate, x in zip(gates.unbind(), inputs, strict=True)]
 
 
 class _Peers:

@@ -189,6 +189,9 @@ class Formulas:
             return (1 + x) * (1 + h) - 1
         if bridge == "concat":
             return relu(self.linear(torch.cat([x, h], dim=1), f"{name}.linear"))
+        if bridge == "bilinear":
+            scale, matrix = self.weights[f"{name}.scale"], torch.block_diag(*self.weights[f"{name}.weight"][0])
+            return scale[0] * x + scale[1] * h + x * (h @ matrix.T)
         total = torch.zeros_like(x)
         for j, z in enumerate((x, h)):
             hidden = relu(z @ self.weights[f"{name}.hidden_weight"][j].T + self.weights[f"{name}.hidden_bias"][j])

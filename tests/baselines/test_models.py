@@ -76,7 +76,7 @@ CASES = [
     Case("dcnv2-stacked", lambda f: f.dcnv2_stacked(3), {"cross_layers": 3, "rank": 2}),
     Case("dcnv2-parallel", lambda f: f.dcnv2_parallel(2), {"cross_layers": 2}),
     Case("dcnv2-parallel", lambda f: f.dcnv2_parallel(1), {"cross_layers": 1, "rank": 2}),
-    *(edcn_case(bridge) for bridge in ("product", "add", "concat", "attention", "residual-product")),
+    *(edcn_case(bridge) for bridge in ("product", "add", "concat", "attention", "residual-product", "bilinear")),
     finalmlp_case((0,), ()),
     finalmlp_case((2, 1), (0, 2)),
 ]

@@ -94,9 +94,9 @@ def test_fast_paths_do_not_change_the_count(monkeypatch: pytest.MonkeyPatch) -> 
     model = space(levels=1).derive(design, mode="soft", mixture=mixture)
     counted = multiply_adds(model, FIELDS)
     for node in model.nodes.values():
-        if hasattr(node, "_fusable"):
-            assert node._fusable
-            monkeypatch.setattr(node, "_fusable", False)
+        if hasattr(node, "_covered"):
+            assert node._covered
+            monkeypatch.setattr(node, "_covered", ())
     assert multiply_adds(model, FIELDS) == counted
 
 

@@ -23,9 +23,13 @@ TOLERANCE = 1e-10
 
 PUBLISHED = ("add", "product", "concat", "attention")
 WITH_RESIDUAL = (*PUBLISHED, "residual-product")
-OPERATIONS = [PUBLISHED, WITH_RESIDUAL, ("add", "residual-product", "concat", "attention")]
-NAMES = ["published", "both products", "residual product"]
-DERIVED = [*((levels, PUBLISHED) for levels in (1, 2, 3, 4)), (1, WITH_RESIDUAL), (3, WITH_RESIDUAL)]
+WITH_BILINEAR = ("add", "bilinear", "product", "concat", "attention")
+OPERATIONS = [PUBLISHED, WITH_RESIDUAL, ("add", "residual-product", "concat", "attention"), WITH_BILINEAR]
+NAMES = ["published", "both products", "residual product", "bilinear"]
+DERIVED = [
+    *((levels, PUBLISHED) for levels in (1, 2, 3, 4)),
+    *((levels, operations) for operations in (WITH_RESIDUAL, WITH_BILINEAR) for levels in (1, 3)),
+]
 
 GateCase = Callable[[dict[str, OptFusionNode]], None]
 
@@ -126,7 +130,7 @@ def test_supernet_agrees_in_logits_and_every_gradient(levels: int, gates: GateCa
 @pytest.mark.parametrize("operations", OPERATIONS[1:], ids=NAMES[1:])
 @pytest.mark.parametrize("gates", GATES)
 @pytest.mark.parametrize("levels", [1, 3])
-def test_supernets_with_a_residual_product_agree(levels: int, gates: GateCase, operations: tuple[str, ...]) -> None:
+def test_supernets_with_other_operations_agree(levels: int, gates: GateCase, operations: tuple[str, ...]) -> None:
     check_supernet(levels, gates, "zero", operations)
 
 

@@ -35,6 +35,7 @@ SPACES: dict[str, Callable[[int], FusionSpace]] = {
     "residual product": lambda levels: space(
         FusionSpace, levels, operations=("add", "residual-product", "concat", "attention")
     ),
+    "bilinear": lambda levels: space(FusionSpace, levels, operations=("add", "bilinear", "concat", "attention")),
     "dcnv2": lambda levels: space(DCNv2Space, levels),
     "dcnv2-low-rank": lambda levels: space(DCNv2LowRankSpace, levels),
 }

@@ -23,6 +23,7 @@ from nas_fusion.field_shapes import FieldForm, FieldShape
 from nas_fusion.nn import (
     Add,
     Attention,
+    Bilinear,
     Concat,
     CrossBlock,
     DeepBlock,
@@ -43,6 +44,7 @@ from nas_fusion.nn.blocks import ConstantBlock, ConstantDeepBlock
 from nas_fusion.nn.field_terms import FieldTerms
 from nas_fusion.nn.fused_mixture import fused_mixture, weights_by_kind
 from nas_fusion.nn.kernels import EmbeddingTable
+from nas_fusion.nn.mixture import gated, mixture_of
 from nas_fusion.nn.operations import Bias
 from nas_fusion.nn.plain_vectors import PlainVectors
 from nas_fusion.nn.stacked_mixture import stacked_mixture
@@ -109,12 +111,14 @@ def cases() -> dict[str, Case]:
         "SoftFusion.forward": Case(soft, node),
         "fused_mixture": Case(lambda x, m, w: fused_mixture(x, m, w, published()), mixture),
         "stacked_mixture": Case(lambda x, m, w: stacked_mixture(x, m, w, published()), mixture),
+        "gated": Case(gated, (two, torch.ones(2))),
+        "mixture_of": Case(lambda x, m, w: mixture_of(x, m, w, published(), (0, 1, 2, 3)), mixture),
         "weights_by_kind": Case(lambda w: weights_by_kind(w, published())[Add], (torch.ones(4),)),
         "Bias.__init__": Case(Bias, (torch.ones(WIDTH),)),
         "Bias.constant": Case(Bias(torch.ones(WIDTH)).constant, (features(),)),
         "Attention.together": Case(Attention(2, WIDTH).together, (torch.ones(BATCH, 2, WIDTH),)),
     }
-    for kind in (Add, Product, Concat, Attention, ResidualProduct):
+    for kind in (Add, Product, Concat, Attention, ResidualProduct, Bilinear):
         operation = kind(2, WIDTH)
         found[f"{kind.__name__}.forward"] = Case(operation, (two, gates))
         found[f"{kind.__name__}.on"] = Case(lambda x, operation=operation: operation.on(x, [0, 1]), (two,))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor
 
-from nas_fusion.nn.fused_mixture import fused_mixture, is_covered
-from nas_fusion.nn.mixture import FAST_MIXTURES
-from nas_fusion.nn.operations import Add, Attention, Concat, FusionOperation, Product, ResidualProduct
+from nas_fusion.nn.fused_mixture import covered_places, fused_mixture
+from nas_fusion.nn.mixture import FAST_MIXTURES, Way, mixing_by, mixture_of
+from nas_fusion.nn.operations import Add, Attention, Bilinear, Concat, FusionOperation, Product, ResidualProduct
 from nas_fusion.nn.stacked_mixture import stacked_mixture
 from nas_fusion.settings import ProductRule
 
@@ -43,6 +43,7 @@ def results(gates: list[float], rule: ProductRule | None, mixture: Any, order: O
         "concat": Concat(count, WIDTH).double(),
         "attention": Attention(count, WIDTH).double(),
         "residual-product": ResidualProduct(count, WIDTH),
+        "bilinear": Bilinear(count, WIDTH).double(),
     }
     operations = [made[name] for name in order if name != "product" or rule is not None]
     inputs = [torch.randn(ROWS, WIDTH, dtype=torch.float64, requires_grad=True) for _ in gates]
@@ -86,8 +87,21 @@ def test_covered_are_the_known_kinds_once_each_in_any_order() -> None:
     class Other(Add):
         """An operation of somebody else's."""
 
-    assert is_covered([attention, residual, add, concat])
-    assert is_covered([add, product, concat, attention, residual])
-    assert not is_covered([add, concat, residual])
-    assert not is_covered([add, concat, attention, Add(2, WIDTH)])
-    assert not is_covered([add, concat, attention, Other(2, WIDTH)])
+    assert covered_places([attention, residual, add, concat]) == (0, 1, 2, 3)
+    assert covered_places([add, product, concat, attention, residual]) == (0, 1, 2, 3, 4)
+    assert covered_places([add, Other(2, WIDTH), concat, attention, Bilinear(2, WIDTH)]) == (0, 2, 3)
+    assert covered_places([add, concat, residual]) == ()
+    assert covered_places([add, concat, attention, Add(2, WIDTH)]) == ()
+
+
+@pytest.mark.parametrize("way", get_args(Way))
+@pytest.mark.parametrize("gates", GATES, ids=str)
+@pytest.mark.parametrize("order", [("bilinear", *PUBLISHED_ORDER), ("bilinear", "add")], ids=["some", "none"])
+def test_operations_that_no_fast_way_covers_stand_beside_it(gates: list[float], way: Way, order: Order) -> None:
+    def mixture(x: list[Tensor], m: Tensor, w: Tensor, operations: list[FusionOperation]) -> Tensor:
+        return mixture_of(x, m, w, operations, covered_places(operations))
+
+    with mixing_by(way):
+        found = results(gates, "zero", mixture, order)
+    for one, wanted in zip(found, results(gates, "zero", one_by_one, order), strict=True):
+        torch.testing.assert_close(one, wanted, rtol=1e-12, atol=1e-12)

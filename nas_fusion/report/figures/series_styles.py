@@ -21,6 +21,7 @@ OPERATION_COLOURS = {
     "concat": "#009e73",
     "attention": "#cc79a7",
     "residual-product": "#e69f00",
+    "bilinear": "#6a3d9a",
 }
 _OPERATION_TINTS = {
     "add": "#e3f0fa",
@@ -28,6 +29,7 @@ _OPERATION_TINTS = {
     "concat": "#ddf3ea",
     "attention": "#f8e8f1",
     "residual-product": "#fdf3dc",
+    "bilinear": "#ece4f4",
 }
 _OTHER = ("#56b4e9", "#e8f5fd")
 """Edge and fill of an operation that a plug-in brought."""

@@ -57,7 +57,7 @@ def test_a_text_that_is_no_list_is_refused(text: str) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(OptionError, match=r"out of add, product, .*residual-product, got 'sum'"):
+    with pytest.raises(OptionError, match=r"out of add, product, .*residual-product, bilinear, got 'sum'"):
         offered(PLAIN, operations="add,sum")
 
 
