@@ -16,8 +16,17 @@ from nas_fusion.nn import Fields
 from nas_fusion.settings import DataOptions, ModelSettings, TrainConfig
 from nas_fusion.system.seals import SEAL
 
-MODEL_FORMAT = 1
+MODEL_FORMAT = 2
 """Of the folder. Raise it when an older nas-fusion could not read what is written; what was written stays readable."""
+
+WITHOUT_PARTS = 1
+"""The format of a model that is one alone, which older versions read, too."""
+
+BLEND = "blend"
+"""What the strategy of a model that is several is called."""
+
+OF_THE_WHOLE = ("log", "metrics", "versions", "created", "notes", "files")
+"""What parts of a blend have in common, or do not need."""
 
 TensorForm = tuple[str, tuple[int, ...]]
 """Type and shape of a tensor."""
@@ -98,6 +107,7 @@ class ModelManifest:
         created: when, in UTC.
         notes: anything else that JSON can hold: what an update did, for instance.
         files: size and checksum of every other file, by name; filled in when it is written.
+        parts: the models whose logits are averaged, where it is a blend; of the same log, without files of their own.
     """
 
     strategy: str
@@ -116,11 +126,13 @@ class ModelManifest:
     created: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parts: tuple[ModelManifest, ...] = ()
 
     @property
     def title(self) -> str:
         """Which model it is, in a few words."""
-        return f"{self.strategy}, seed {self.seed}"
+        name = " + ".join(map(member_words, self.parts)) if self.parts else self.strategy
+        return f"{name}, seed {self.seed}"
 
     @property
     def is_design(self) -> bool:
@@ -149,6 +161,12 @@ class ModelManifest:
             "notes": dict(self.notes),
             "files": {name: dict(seal) for name, seal in self.files.items()},
         }
+        if not self.parts:
+            return {"format": WITHOUT_PARTS, **content}
+        content["parts"] = [
+            {name: value for name, value in part.to_dict().items() if name not in ("format", *OF_THE_WHOLE)}
+            for part in self.parts
+        ]
         return {"format": MODEL_FORMAT, **content}
 
     @classmethod
@@ -174,11 +192,28 @@ class ModelManifest:
             read["log"] = LogFacts.from_dict(read["log"])
             read["soft"] = None if read["soft"] is None else SoftForm.from_dict(read["soft"])
             read["files"] = {name: {"bytes": int(s["bytes"]), SEAL: str(s[SEAL])} for name, s in read["files"].items()}
+            whole = {name: content[name] for name in OF_THE_WHOLE} | {"metrics": {}, "notes": {}, "files": {}}
+            read["parts"] = tuple(
+                cls.from_dict({"format": version, **whole, **_flat(part)}) for part in read.get("parts", ())
+            )
             made = cls(**read)
             int(made.space.block_width)
         except (NasFusionError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ManifestError(f"not a saved model: {type(error).__name__}: {error}") from error
         return made
+
+
+def member_words(manifest: ModelManifest) -> str:
+    """A part of a blend: ``fnn (4 networks)``."""
+    members = manifest.recipe.members
+    return manifest.strategy if members == 1 else f"{manifest.strategy} ({members} networks)"
+
+
+def _flat(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A part, which has no parts of its own: nothing is nested without end."""
+    if "parts" in part:
+        raise ManifestError("a part of a blend that is a blend")
+    return part
 
 
 class ManifestError(NasFusionError, ValueError):

@@ -16,6 +16,7 @@ from nas_fusion.errors import NasFusionError, StrategyError, UnknownNameError, w
 from nas_fusion.nn import Ensemble
 from nas_fusion.search import faults_of, new_model
 from nas_fusion.search_spaces import FusionSpace, space_of
+from nas_fusion.serving.blended_model import Blend
 from nas_fusion.serving.model_manifest import ManifestError, ModelManifest, SoftForm
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.strategy.abilities import SoftStart
@@ -73,6 +74,9 @@ def rebuilt(
         StrategyError: the strategy that makes its model is not installed, or raised something.
         ManifestError: the weights are not those of the model that the manifest describes.
     """
+    if manifest.parts:
+        modules = [rebuilt(part, schema, _of_part(weights, place)) for place, part in enumerate(manifest.parts)]
+        return Blend(modules, [part.recipe for part in manifest.parts]).eval()
     module = new_module(manifest, schema, weights, entry)
     if not isinstance(module, WholeModel):
         try:
@@ -103,6 +107,12 @@ def new_module(
             if isinstance(error, NasFusionError):
                 raise
             raise ManifestError(f"the model that was described cannot be made: {words_of(error)}") from error
+
+
+def _of_part(weights: Mapping[str, Tensor], place: int) -> dict[str, Tensor]:
+    """The state of one part of a blend."""
+    prefix = f"parts.{place}."
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
 
 
 def _made(

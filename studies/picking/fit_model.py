@@ -20,6 +20,7 @@ from nas_fusion.settings import ComparisonSettings, RunSettings
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.finished_cells import CellListener, FinishedCells, trackers_of, watched
 from nas_fusion.studies.nni_views import recording
+from nas_fusion.studies.picking.blending import Candidate, blended
 from nas_fusion.studies.picking.final_model import FinalModel
 from nas_fusion.studies.picking.model_place import check_out, put_model
 from nas_fusion.studies.picking.tuning_wave import TuningWave
@@ -121,6 +122,7 @@ def fit(
     sweep_listener: SweepListener | None = None,
     say: Callable[[str], None] | None = None,
     command: str | None = None,
+    blend: bool = True,
 ) -> Fitted:
     """Try what may be good within a time limit, and put the model that is best on validation rows into a folder.
 
@@ -129,7 +131,8 @@ def fit(
     seeds, the strategy with the best mean on validation is chosen, and of its models the best. Within a limit the rest
     of the time goes into tuning what may still win (`TuningWave`), and the choice is made by what that has found.
     The choice is one among single networks; where the settings have several (`members`), the chosen design is then
-    trained as that many, as far as there is time. Whatever was tried stays in the study folder: the same call again
+    trained as that many, as far as there is time. Last, the best network and boosted trees are blended (`blended`).
+    Whatever was tried stays in the study folder: the same call again
     goes on there, with another limit if it has one. With a limit the result depends on the clock, also with the same
     seeds.
 
@@ -145,6 +148,7 @@ def fit(
         sweep_listener: told of every training that chooses the recipe.
         say: told, in lines, what is done.
         command: the command that repeats it, for the page.
+        blend: whether the model may be the mean of a network and boosted trees.
 
     Raises:
         OptionError: the place for the model is something else's.
@@ -171,7 +175,9 @@ def fit(
         table.collect()
         for cell in table.lost():
             book.repeat(cell)
-        picking = Picking(place, book, table, deadline, processes, say or (lambda line: None), sweep_listener, networks)
+        picking = Picking(
+            place, book, table, deadline, processes, say or (lambda line: None), sweep_listener, networks, blend
+        )
         with notebook.drawn():
             choice = picking.run()
         left_out, records = picking.left_out(), tuple(table.in_order())
@@ -212,6 +218,11 @@ class Choice:
     order: Sequence[str]
     title: str = ""
 
+    @property
+    def candidate(self) -> Candidate:
+        """As it may be blended."""
+        return Candidate(self.record, self.place, self.title or self.record.strategy)
+
     def told(self, records: Sequence[CellRecord]) -> tuple[CellRecord, Sequence[CellRecord]]:
         """What the page tells of: the model, and everything with it.
 
@@ -236,6 +247,7 @@ class Picking:
         say: told what is done.
         sweep_listener: told of every training that chooses the recipe.
         networks: that are averaged in the model, if it is one of networks; the choice is made among single ones.
+        blend: whether network and boosted trees may be averaged.
     """
 
     place: Workplace
@@ -246,6 +258,7 @@ class Picking:
     say: Callable[[str], None]
     sweep_listener: SweepListener | None
     networks: int = 1
+    blend: bool = True
 
     def __post_init__(self) -> None:
         limit = self.deadline.seconds
@@ -322,7 +335,7 @@ class Picking:
         if first:
             before = self.schedule.deadline.sooner(CELL_SECONDS)
             self.wave = TuningWave(
-                self.place, self.asked, first, self.waves.rank, before, self.say, self.networks, self._look
+                self.place, self.asked, first, self.waves.rank, before, self.say, self.networks, self._look, self.blend
             )
             with until(before):
                 self.wave.run()
@@ -399,24 +412,47 @@ class Picking:
             yield
 
     def _best(self) -> Choice | None:
-        """Of the best strategy, the best model."""
-        records = self.table.in_order()
-        if not records:
+        """Of the best strategy, the best model; or that and others together, where that is better."""
+        if not self.table.in_order():
             return None
-        if self.wave is not None and self.wave.contest.families:
-            return self._best_tuned(self.wave, records)
-        order = self.waves.standings()
-        record = max((r for r in records if r.strategy == order[0]), key=self.waves.rank)
-        final = FinalModel(self.place, record, self._networks(record), record.retrain_seconds)
-        return self._choice(final, record, order)
+        order = self._order()
+        choice = self._choice(order[0], order)
+        return (self._blended(choice, order) if self.blend else None) or choice
 
-    def _best_tuned(self, wave: TuningWave, records: Sequence[CellRecord]) -> Choice:
-        order = [standing.family.name for standing in wave.standings()]
-        record = next(r for r in records if r.strategy == order[0] and r.seed == self._seeds[0])
-        return self._choice(wave.final(wave.standings()[0]), record, order)
+    def _order(self) -> list[str]:
+        """The strategies, the best first."""
+        wave = self.wave
+        if wave is None or not wave.contest.families:
+            return self.waves.standings()
+        return [standing.family.name for standing in wave.standings()]
 
-    def _choice(self, final: FinalModel, record: CellRecord, order: Sequence[str]) -> Choice:
-        """The final model, or the cell's where that is the same or there is no time for more."""
+    def _blended(self, choice: Choice, order: Sequence[str]) -> Choice | None:
+        """The best network and the boosted trees, the choice among them, as one model.
+
+        Where a fault or the time ends it there is the choice still.
+        """
+        entries = self.place.assembly.entries
+        network = [name for name in order if entries[name].fit_model is None][:1]
+        trees = [name for name in order if entries[name].ends_in_time]
+        names = [name for name in (*network, *trees) if name != order[0]]
+        if order[0] not in (*network, *trees):
+            return None
+        try:
+            with until(self.schedule.deadline):
+                others = [self._choice(name, order) for name in names]
+                with self._spending("blending"):
+                    found = blended(self.place, [one.candidate for one in (choice, *others)])
+        except TimeIsUp:
+            logger.warning("the time was up before models could be blended")
+            return None
+        if found is None:
+            return None
+        self.say(f"blended: {found.title}, validation AUC {found.record.valid_auc:.4f}")
+        return Choice(found.record, found.place, [found.title, *choice.order], found.title)
+
+    def _choice(self, name: str, order: Sequence[str]) -> Choice:
+        """The final model of a strategy, or the cell's where that is the same or there is no time for more."""
+        record, final = self._final(name)
         trained = None
         if not final.is_the_cells:
             with self._spending("the model for good"):
@@ -426,6 +462,15 @@ class Picking:
         title = final.title(trained)
         place = self.place.folder.tuned_cell(record.strategy, record.seed)
         return Choice(trained, place, [title, *order], title)
+
+    def _final(self, name: str) -> tuple[CellRecord, FinalModel]:
+        """The best cell of a strategy, or its first where it was tuned; and the model that is trained of it."""
+        records = [record for record in self.table.in_order() if record.strategy == name]
+        if self.wave is not None and name in self.wave.contest.families:
+            standing = next(one for one in self.wave.standings() if one.family.name == name)
+            return next(r for r in records if r.seed == self._seeds[0]), self.wave.final(standing)
+        record = max(records, key=self.waves.rank)
+        return record, FinalModel(self.place, record, self._networks(record), record.retrain_seconds)
 
     def _networks(self, record: CellRecord) -> int:
         entry = self.place.assembly.entries[record.strategy]

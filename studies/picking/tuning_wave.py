@@ -70,6 +70,7 @@ class TuningWave:
         say: told of what is better.
         networks: that the final model averages, if it is one of networks; trials are single networks.
         before_trial: called before each trial.
+        blend: whether the best network is wanted in any case, since it may be blended with what is better.
 
     Attributes:
         kept: the model of the best trial of a family on the log's own fold, where this process has trained it.
@@ -84,6 +85,7 @@ class TuningWave:
     say: Callable[[str], None]
     networks: int = 1
     before_trial: Callable[[], None] = lambda: None
+    blend: bool = False
     kept: dict[str, Kept] = field(default_factory=dict, init=False)
     trusts_folds: bool = field(default=True, init=False)
     _made: dict[str, Tuning] = field(default_factory=dict, init=False)
@@ -141,10 +143,16 @@ class TuningWave:
         return self.networks if self.entries[name].fit_model is None else 1
 
     def _left(self) -> float:
-        """Seconds for trials: what training the final model takes is kept."""
-        final = self.final(self.standings()[0])
+        """Seconds for trials: what training the final models takes is kept."""
+        standings = self.standings()
+        networks = [one for one in standings if self.entries[one.family.name].fit_model is None]
+        wanted = {one.family.name: one for one in (standings[0], *(networks[:1] if self.blend else ()))}
+        return self.deadline.left - sum(self._needed(self.final(one)) for one in wanted.values())
+
+    def _needed(self, final: FinalModel) -> float:
+        """Seconds of training a final model."""
         is_there = final.is_the_cells or (final.networks == 1 and final.kept is not None)
-        return self.deadline.left - (0.0 if is_there else final.networks * final.pace)
+        return 0.0 if is_there else final.networks * final.pace
 
     def _count(self) -> int:
         """How many folds a trial goes through."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nas_fusion.data import EncodedDataset, prepare
@@ -17,6 +18,8 @@ from nas_fusion.training import Predictions, predict_logits
 from nas_fusion.training.quality import auc
 
 pytestmark = pytest.mark.slow
+
+GENERAL = ("lightgbm", "logistic-regression")
 
 SETTINGS = ComparisonSettings(
     source="synthetic:3000",
@@ -38,7 +41,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
 
 @pytest.fixture(scope="module")
 def fitted(dataset: EncodedDataset, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
-    return fit(SETTINGS, dataset, tmp_path_factory.mktemp("fit") / "model", command="nasfusion fit")
+    """Without blending: a choice of one."""
+    return fit(SETTINGS, dataset, tmp_path_factory.mktemp("fit") / "model", command="nasfusion fit", blend=False)
 
 
 def test_everything_is_tried_and_the_best_few_get_further_seeds(fitted: Fitted) -> None:
@@ -78,9 +82,37 @@ def test_it_goes_on_where_it_was_and_replaces_its_own_model(
         raise AssertionError("nothing is left to be computed")
 
     monkeypatch.setattr("nas_fusion.studies.queue.cell_loop.run_cell", never)
-    again = fit(SETTINGS, dataset, fitted.model)
+    again = fit(SETTINGS, dataset, fitted.model, blend=False)
     assert again.chosen == fitted.chosen
     assert again.records == fitted.records
+
+
+def test_the_best_network_and_the_trees_are_blended(fitted: Fitted, dataset: EncodedDataset, tmp_path: Path) -> None:
+    """From the same study, whose cells are all there: the mean of the logits of two of them."""
+    said: list[str] = []
+    found = fit(SETTINGS, dataset, tmp_path / "model", study=fitted.study.path, say=said.append)
+    of = {name: [r for r in fitted.records if r.strategy == name] for name in SETTINGS.strategies}
+    means = {name: sum(r.valid_auc for r in rs) / 3 for name, rs in of.items() if len(rs) == 3 and name not in GENERAL}
+    names = {max(means, key=lambda name: means[name]), "lightgbm"}
+    assert set(found.title.split(" + ")) == names
+    assert found.title.split(" + ")[0] == fitted.chosen.strategy
+    model = load(found.model)
+    assert model.manifest.title == f"{found.title}, seed {fitted.chosen.seed}"
+    assert found.chosen.seed == fitted.chosen.seed
+    logits = predict_logits(model.module, dataset.test, SETTINGS.train_config(len(dataset.train)))
+    parts = [load(best_cell(fitted, name) / "model") for name in found.title.split(" + ")]
+    alone = [predict_logits(part.module, dataset.test, part.config) for part in parts]
+    assert logits.tolist() == ((np.asarray(alone[0], np.float64) + alone[1]) / 2).tolist()
+    assert auc(Predictions.of(logits, dataset.test.labels)) == pytest.approx(found.chosen.test_auc, abs=1e-12)
+    assert found.chosen.parameters == sum(part.manifest.size for part in parts)
+    page = (found.model / "report.html").read_text()
+    assert f"the model is {found.title} (" in page
+    assert any(line.startswith(f"blended: {found.title}") for line in said)
+
+
+def best_cell(fitted: Fitted, strategy: str) -> Path:
+    record = max((r for r in fitted.records if r.strategy == strategy), key=lambda r: r.valid_auc)
+    return fitted.study.cell(strategy, record.seed)
 
 
 def test_nothing_else_is_replaced(dataset: EncodedDataset, tmp_path: Path) -> None:
@@ -120,7 +152,7 @@ def test_slow_trees_wait_until_quick_networks_have_had_their_turn(
     found = fit(settings, dataset, tmp_path / "model", time_limit=600, say=said.append)
     waves = [line.partition(": ") for line in said if ": " in line]
     assert waves[0][2] == "logistic-regression"
-    quick, slow, others = (names for title, _, names in waves[1:])
+    quick, slow, others = (names for title, _, names in waves[1:4])
     assert slow == "lightgbm"
     assert len(quick.split(", ")) == 2
     assert {*quick.split(", "), others} == {"fnn", "stacked", "parallel"}

@@ -19,7 +19,7 @@ from nas_fusion.cli.console import for_progress, output, print_plain, print_trie
 from nas_fusion.cli.log_reading import data_line, prepare_log
 from nas_fusion.settings import ComparisonSettings, Panel, RunSettings
 from nas_fusion.settings.dotted_names import settings_from
-from nas_fusion.settings.option import REQUIRED, path, text
+from nas_fusion.settings.option import REQUIRED, flag, path, text
 from nas_fusion.system.cores import take_threads
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class FittedModel:
         panel=Panel.BUDGET, metavar="SEEDS", form=SEEDS_FORM, read=parse_seeds,
         shown=str(len(ComparisonSettings.seeds)), first=True,
     )  # fmt: skip
+    blend: bool = flag(
+        True, "The model may be the mean of the best network and boosted trees; only a network alone can be exported.",
+        panel=Panel.BUDGET,
+    )  # fmt: skip
     preset: str | None = text(None, A_PRESET, panel=Panel.DATA, metavar="PRESET", first=True)
 
 
@@ -51,9 +55,9 @@ def fit(log: OneLog, what: FittedModel, given: GivenSettings, assigned: Assignme
 
     First logistic regression and boosted trees are fitted; then a recipe is chosen, and hand-made models and searches
     are tried, what is quick first. With a time limit the rest of the time goes into tuning what may still win; without
-    one the best few get further seeds. The best by validation is the model, whatever it is; `report.html` beside it
-    says why. `nasfusion predict` scores with it. The same command goes on where it was stopped. With a time limit the
-    result depends on the clock, also with the same seeds.
+    one the best few get further seeds. The best by validation is the model, whatever it is, or the mean of the best
+    network and boosted trees; `report.html` beside it says why. `nasfusion predict` scores with it. The same command
+    goes on where it was stopped. With a time limit the result depends on the clock, also with the same seeds.
     """
     start = time.monotonic()
     with output() as console:
@@ -75,7 +79,7 @@ def fit(log: OneLog, what: FittedModel, given: GivenSettings, assigned: Assignme
             settings, dataset, what.out, study=folder, time_limit=left, processes=where.processes,
             console=for_progress(console), listener=partial(print_cell, console),
             sweep_listener=partial(print_tried, console), say=partial(print_plain, console),
-            command=shown_command(sys.argv[1:]),
+            command=shown_command(sys.argv[1:]), blend=what.blend,
         )  # fmt: skip
         _print_fitted(console, fitted)
 
