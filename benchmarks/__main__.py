@@ -24,6 +24,7 @@ NAMES = {
     "recording": "the share of a comparison that recording for NNI's web UI takes",
     "scoring": "scoring a log by a saved model against encoding it, memory by its length, and single rows",
     "threads": "steps on one thread and on all, spinning and sleeping, alone and beside busy processes",
+    "width": "a training step of the supernet by the number of fields: seconds, parameters, memory",
     "search": "a whole OptFusion search against training the design that it derives",
 }
 

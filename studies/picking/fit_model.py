@@ -448,7 +448,7 @@ class Picking:
         if found is None:
             return None
         self.say(f"blended: {found.title}, validation AUC {found.record.valid_auc:.4f}")
-        return Choice(found.record, found.place, [found.title, *choice.order], found.title)
+        return Choice(found.record, found.place, [found.title, *order], found.title)
 
     def _choice(self, name: str, order: Sequence[str]) -> Choice:
         """The final model of a strategy, or the cell's where that is the same or there is no time for more."""

@@ -28,6 +28,10 @@ logger = logging.getLogger("nas_fusion")
 FREE_WIDTH = 512
 """Embeddings of so many features together are taken as they are, however few rows there are."""
 
+WIDEST = 512
+"""Blocks are made no wider than this by themselves, however many rows there are: the time of a step grows with the
+square of the width."""
+
 WEIGHTS_PER_ROW = 100
 """A wider supernet has at most so many weights, the embedding table aside, for every training row."""
 
@@ -85,21 +89,24 @@ def say_block_width(settings: ComparisonSettings, dataset: EncodedDataset) -> No
 
 @lru_cache(maxsize=256)  # a study is assembled again when its recipe is chosen
 def _warn(width: int, fields: int, emb_dim: int, weights: int, rows: int) -> None:
+    widest, most = fields * emb_dim, WEIGHTS_PER_ROW * rows
+    why = f"{rows:,} training rows can tell about {most:,} apart"
+    if weights <= most:
+        why = f"a step of it takes about {(widest / width) ** 2:.0f} times as long"
     logger.warning(
         "blocks are %s features wide instead of %s (%s fields of %s): a supernet of that width has %s weights besides "
-        "the embeddings, and %s training rows can tell about %s apart; --block-width says another width (0: %s)",
-        *(f"{n:,}" for n in (width, fields * emb_dim, fields, emb_dim, weights)),
-        *(f"{n:,}" for n in (rows, WEIGHTS_PER_ROW * rows, fields * emb_dim)),
-    )
+        "the embeddings, and %s; --block-width says another width (0: %s)",
+        f"{width:,}", f"{widest:,}", f"{fields:,}", emb_dim, f"{weights:,}", why, f"{widest:,}",
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=256)
 def _automatic(model: ModelSettings, emb_dim: int, fields: int, rows: int) -> int:
     most, widest = WEIGHTS_PER_ROW * rows, fields * emb_dim
-    if widest <= FREE_WIDTH or network_weights(model, widest) <= most:
+    if widest <= FREE_WIDTH or network_weights(model, widest) == 0:
         return 0
     # In whole vectors, as `Fields` rounds.
-    low, high = math.ceil(NARROWEST / emb_dim), fields
+    low, high = math.ceil(NARROWEST / emb_dim), min(fields, WIDEST // emb_dim + 1)
     while high - low > 1:
         middle = (low + high) // 2
         fits = network_weights(model, middle * emb_dim) + widest * middle * emb_dim <= most

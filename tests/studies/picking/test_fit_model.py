@@ -110,6 +110,16 @@ def test_the_best_network_and_the_trees_are_blended(fitted: Fitted, dataset: Enc
     assert any(line.startswith(f"blended: {found.title}") for line in said)
 
 
+def test_several_networks_are_blended_as_one_part(fitted: Fitted, dataset: EncodedDataset, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, recipe=replace(SETTINGS.recipe, members=2))
+    found = fit(settings, dataset, tmp_path / "model", study=fitted.study.path)
+    network = next(title for title in found.title.split(" + ") if title != "lightgbm")
+    assert network.endswith(", 2 networks")
+    part = next(part for part in load(found.model).manifest.parts if part.strategy != "lightgbm")
+    assert part.recipe.members == 2
+    assert found.title in (found.model / "report.html").read_text()
+
+
 def best_cell(fitted: Fitted, strategy: str) -> Path:
     record = max((r for r in fitted.records if r.strategy == strategy), key=lambda r: r.valid_auc)
     return fitted.study.cell(strategy, record.seed)

@@ -24,6 +24,7 @@ from nas_fusion.studies.setup.study_space import (
     FREE_WIDTH,
     NARROWEST,
     WEIGHTS_PER_ROW,
+    WIDEST,
     block_width,
     fields_of,
     make_space,
@@ -53,13 +54,16 @@ def test_a_narrow_log_is_as_published_however_few_rows_it_has() -> None:
     assert fields_of(settings(), log_of(51, 10)).width == 510
 
 
-def test_a_long_log_is_as_published() -> None:
-    weights = network_weights(ModelSettings(), 1000)
-    assert block_width(settings(), 100, weights // WEIGHTS_PER_ROW + 1) == 0
-    assert block_width(settings(), 100, weights // WEIGHTS_PER_ROW - 1) > 0
+def test_a_long_and_wide_log_has_blocks_of_which_a_step_takes_a_second() -> None:
+    """However many rows there are: at the full width of 300 fields a step takes more than twenty."""
+    assert WIDEST == FREE_WIDTH, "no log gets narrower blocks than one of fewer fields"
+    assert block_width(settings(), 100, 10**9) == block_width(settings(), 1000, 10**9) == 510
+    assert block_width(settings(emb_dim=16), 33, 10**9) == 512
+    assert block_width(settings(emb_dim=700), 2, 10**9) == 700, "at least one whole vector"
+    assert block_width(settings(block_width="0"), 1000, 10**9) == 0
 
 
-@pytest.mark.parametrize(("fields", "rows"), [(300, 100_000), (300, 20_000), (2000, 1_000_000)])
+@pytest.mark.parametrize(("fields", "rows"), [(300, 10_000), (300, 20_000), (2000, 60_000)])
 def test_a_wide_log_has_as_many_weights_as_its_rows_can_tell(fields: int, rows: int) -> None:
     asked = settings()
     width = block_width(asked, fields, rows)
@@ -67,7 +71,7 @@ def test_a_wide_log_has_as_many_weights_as_its_rows_can_tell(fields: int, rows: 
     def weights(width: int) -> int:
         return network_weights(asked.model, width) + fields * 10 * width
 
-    assert NARROWEST < width < fields * 10
+    assert NARROWEST < width < WIDEST - 10
     assert width % 10 == 0
     assert weights(width) <= WEIGHTS_PER_ROW * rows < weights(width + 10)
 
@@ -106,6 +110,14 @@ def test_a_chosen_width_is_said_once(caplog: pytest.LogCaptureFixture, monkeypat
     (said,) = caplog.messages
     assert said.startswith("blocks are 70 features wide instead of 7,000 (700 fields of 10): a supernet of that width")
     assert "481 training rows can tell about 48,100 apart; --block-width says another width (0: 7,000)" in said
+
+
+def test_a_width_that_saves_time_is_said(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("nas_fusion"), "propagate", True)
+    say_block_width(settings(), log_of(300, 10_000_000))
+    (said,) = caplog.messages
+    assert said.startswith("blocks are 510 features wide instead of 3,000 (300 fields of 10)")
+    assert "a step of it takes about 35 times as long; --block-width says another width (0: 3,000)" in said
 
 
 def test_what_does_not_fit_is_refused_with_a_width_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
