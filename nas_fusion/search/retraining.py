@@ -18,6 +18,7 @@ from nas_fusion.search.strategy_faults import faults_of
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import StrategyEntry
+from nas_fusion.system.deadline import has_time_for
 from nas_fusion.training import (
     EpochRecord,
     FitResult,
@@ -102,8 +103,11 @@ def _ensemble(
     config: TrainConfig,
     on_validation: Callable[[EpochRecord], None] | None,
     first: tuple[nn.Module, FitResult],
-) -> tuple[Ensemble, FitResult]:
-    """The further networks beside the first one, and the validation of their mean, which is the last of all."""
+) -> tuple[nn.Module, FitResult]:
+    """The further networks beside the first one, and the validation of their mean, which is the last of all.
+
+    Where it has to end (`nas_fusion.system.deadline.ending_by`) no network is begun that would come too late.
+    """
     trained = [first]
     history = list(first[1].history)
 
@@ -113,9 +117,13 @@ def _ensemble(
             on_validation(history[-1])
 
     for index in range(1, config.members):
+        if not has_time_for(max(result.seconds for _, result in trained)):
+            break
         alone = replace(config, seed=member_seed(config.seed, index))
         words = f"re-train {index + 1}/{config.members}"
         trained.append(_network(entry, outcome, task, alone, validated, words))
+    if len(trained) == 1:
+        return first
     model = Ensemble(network for network, _ in trained)
     with faults_of(entry):
         start = time.perf_counter()

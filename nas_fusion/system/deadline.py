@@ -98,6 +98,12 @@ def has_to_end() -> bool:
     return deadline is not None and deadline.left <= 0
 
 
+def has_time_for(seconds: float) -> bool:
+    """Whether what can end with what it has may begin something that takes so long."""
+    deadline = _SOFT.get()
+    return deadline is None or deadline.left >= seconds
+
+
 def is_watched() -> bool:
     """Whether there is a deadline that will come."""
     return any(deadline is not None and deadline.is_set for deadline in (_CURRENT.get(), _SOFT.get()))

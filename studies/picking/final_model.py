@@ -10,6 +10,7 @@ from typing import Any
 
 from nas_fusion.design_file import CONTEXT
 from nas_fusion.errors import DamagedFileError
+from nas_fusion.nn import Ensemble
 from nas_fusion.records import CellRecord
 from nas_fusion.search import KeptLimits, Retrained, SearchOutcome
 from nas_fusion.studies.cells.cell import Trained, write_trained
@@ -18,7 +19,7 @@ from nas_fusion.studies.picking.contest import Standing
 from nas_fusion.studies.queue.workplace import Workplace
 from nas_fusion.studies.setup.hyperparameters import TuningResult
 from nas_fusion.studies.setup.jobs import Job, make_job
-from nas_fusion.system.deadline import Deadline, TimeIsUp, until
+from nas_fusion.system.deadline import Deadline, TimeIsUp, ending_by, until
 from nas_fusion.system.told import tell
 
 logger = logging.getLogger("nas_fusion")
@@ -103,7 +104,7 @@ class FinalModel:
             logger.warning("there was time for %d of %d networks", max(1, networks), self.networks)
         if networks > 1 or (networks == 1 and self.kept is None and self.values):
             try:
-                with until(deadline):
+                with until(deadline), ending_by(deadline):
                     return self._write(self._train(networks))
             except TimeIsUp:
                 logger.warning("the time was up before the model was trained for good")
@@ -126,7 +127,13 @@ class FinalModel:
         tell(f"{self.cell.strategy}, {what}: the training for good begins")
         job = of_networks(job_of(self.place, self.cell, self.values, what), networks)
         outcome = outcome_of(job, self.cell)
-        return Kept(0, job, outcome, job.retrain(outcome))
+        retrained = job.retrain(outcome)
+        model = retrained.model
+        trained = len(model.members) if isinstance(model, Ensemble) else 1
+        if trained < networks:
+            logger.warning("there was time for %d of %d networks", trained, networks)
+            job = of_networks(job, trained)
+        return Kept(0, job, outcome, retrained)
 
     def _write(self, kept: Kept) -> CellRecord:
         folder = self.place.folder

@@ -64,7 +64,10 @@ FIRST_NETWORKS = 2
 """So many, the quickest, are tried before slow trees."""
 
 LAST_SHARE, LAST_SECONDS = 0.03, 5.0
-"""Of a time limit, so much is kept for writing the model and its page."""
+"""Of a time limit, so much is kept for blending models, and for writing the model and its page."""
+
+WRITING = 0.4
+"""Of that, for writing."""
 
 logger = logging.getLogger("nas_fusion")
 
@@ -262,7 +265,8 @@ class Picking:
 
     def __post_init__(self) -> None:
         limit = self.deadline.seconds
-        sooner = self.deadline.sooner(min(LAST_SHARE * limit, LAST_SECONDS) if self.deadline.is_set else 0.0)
+        last = min(LAST_SHARE * limit, LAST_SECONDS) if self.deadline.is_set else 0.0
+        sooner, self.writing = self.deadline.sooner(last), self.deadline.sooner(WRITING * last)
         settings = self.place.assembly.settings
         self.schedule = Schedule(foreseen(self.place, self.processes, self.deadline), sooner, self.processes)
         self.bar = TotalBar(self.place.surroundings.console)
@@ -438,7 +442,7 @@ class Picking:
         if order[0] not in (*network, *trees):
             return None
         try:
-            with until(self.schedule.deadline):
+            with until(self.writing):
                 others = [self._choice(name, order) for name in names]
                 with self._spending("blending"):
                     found = blended(self.place, [one.candidate for one in (choice, *others)])

@@ -74,6 +74,28 @@ def test_what_is_validated_is_the_mean_of_their_logits(
     assert found.best_epoch == found.history[-1].epoch
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_no_network_is_begun_that_would_come_too_late(
+    data: SearchData, networks: list[Retrained], monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """There is time for so many: they are those that would have been trained anyway."""
+    asked: list[float] = []
+
+    def has_time_for(seconds: float) -> bool:
+        asked.append(seconds)
+        return len(asked) < count
+
+    monkeypatch.setattr("nas_fusion.search.retraining.has_time_for", has_time_for)
+    model = trained(data, "parallel", MEMBERS)[0].model
+    members = list(model.members) if isinstance(model, Ensemble) else [model]
+    assert isinstance(model, Ensemble) == (count > 1)
+    assert len(members) == len(asked) == count
+    assert min(asked) > 0
+    for member, alone in zip(members, networks, strict=False):
+        for name, weight in alone.model.state_dict().items():
+            assert torch.equal(member.state_dict()[name], weight), name
+
+
 def test_epochs_and_samples_are_counted_on(
     ensemble: tuple[Retrained, list[EpochRecord]], networks: list[Retrained]
 ) -> None:

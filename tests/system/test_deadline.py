@@ -6,7 +6,16 @@ import math
 
 import pytest
 
-from nas_fusion.system.deadline import Deadline, TimeIsUp, check_deadline, ending_by, has_to_end, is_watched, until
+from nas_fusion.system.deadline import (
+    Deadline,
+    TimeIsUp,
+    check_deadline,
+    ending_by,
+    has_time_for,
+    has_to_end,
+    is_watched,
+    until,
+)
 
 
 class Clock:
@@ -59,9 +68,12 @@ def test_what_can_end_with_what_it_has_is_told_to_and_nothing_is_raised() -> Non
     with ending_by(Deadline(10, clock)):
         assert is_watched()
         assert not has_to_end()
+        assert has_time_for(10)
+        assert not has_time_for(10.5)
         clock.now = 110
         assert has_to_end()
         check_deadline()
     assert not has_to_end()
+    assert has_time_for(1e9)
     with ending_by(Deadline(math.inf, clock)):
         assert not is_watched()

@@ -120,6 +120,18 @@ def test_several_networks_are_blended_as_one_part(fitted: Fitted, dataset: Encod
     assert found.title in (found.model / "report.html").read_text()
 
 
+def test_a_model_has_as_many_networks_as_there_was_time_for(
+    fitted: Fitted, dataset: EncodedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there_is = iter([True, False])
+    monkeypatch.setattr("nas_fusion.search.retraining.has_time_for", lambda seconds: next(there_is))
+    settings = replace(SETTINGS, recipe=replace(SETTINGS.recipe, members=4))
+    found = fit(settings, dataset, tmp_path / "model", study=fitted.study.path)
+    part = next(part for part in load(found.model).manifest.parts if part.strategy != "lightgbm")
+    assert part.recipe.members == 2
+    assert ", 2 networks" in found.title
+
+
 def best_cell(fitted: Fitted, strategy: str) -> Path:
     record = max((r for r in fitted.records if r.strategy == strategy), key=lambda r: r.valid_auc)
     return fitted.study.cell(strategy, record.seed)
