@@ -198,6 +198,12 @@ def is_threads(text: object) -> bool:
     return isinstance(text, str) and (text == AUTOMATIC or THREADS.read(text) is not None)
 
 
+DEVICES = Bound(1, 1024)
+"""Of each machine, one process a device."""
+
+NODES = Bound(1, 10_000)
+"""Machines of one training."""
+
 PROCESSES = Bound(0, 1024)
 """Of one comparison on one machine; a machine of few cores takes less (`nas_fusion.studies`)."""
 

@@ -146,6 +146,10 @@ class StorageError(StudyError):
     """A study's storage cannot be reached, and has been waited for in vain; the study can go on later."""
 
 
+class LostRankError(StudyError):
+    """A process of several that trained together is gone, so that the others end, too; the same command goes on."""
+
+
 class NothingFinishedError(StudyError):
     """Not one cell of a comparison could be run, so there is nothing to report.
 
@@ -256,9 +260,9 @@ def words_of(error: BaseException) -> str:
 def is_of_the_machine(error: BaseException) -> bool:
     """Whether an error is the machine's fault, so that whatever else is tried would meet it, too.
 
-    A full disk, a storage that is away, no more file handles. Out of memory is none: a supernet may not fit where a
-    smaller model does.
+    A full disk, a storage that is away, no more file handles, a lost process of several. Out of memory is none: a
+    supernet may not fit where a smaller model does.
     """
     if isinstance(error, OSError):
         return error.errno in _OF_THE_MACHINE
-    return isinstance(error, (WriteError, StorageError, sqlite3.OperationalError))
+    return isinstance(error, (WriteError, StorageError, LostRankError, sqlite3.OperationalError))

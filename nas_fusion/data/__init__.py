@@ -1,6 +1,6 @@
 """From a raw click log to encoded, memory-mapped splits, and from those to whole batches."""
 
-from nas_fusion.data.batch_loader import Batch, BatchLoader
+from nas_fusion.data.batch_loader import ALL_ROWS, Batch, BatchLoader, Share
 from nas_fusion.data.click_model import synthetic_log
 from nas_fusion.data.encoded_dataset import EncodedDataset, EncodedSplit, SearchData
 from nas_fusion.data.log_summary import DataSummary, FieldSummary, describe
@@ -12,6 +12,7 @@ from nas_fusion.log_formats import FORMATS
 from nas_fusion.settings import DataOptions
 
 __all__ = [
+    "ALL_ROWS",
     "FORMATS",
     "MISSING_ID",
     "TEACHERS",
@@ -29,6 +30,7 @@ __all__ = [
     "PlantedLog",
     "Schema",
     "SearchData",
+    "Share",
     "Truth",
     "at_levels",
     "check_log",

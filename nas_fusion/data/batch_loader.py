@@ -25,13 +25,39 @@ class Batch(NamedTuple):
     """Rows of an encoded split; `values` is None if no field is scaled.
 
     `weights` say how much a row counts beside the split's others: their mean over the split is 1. None if all count
-    alike.
+    alike. `whole` is the number of rows of the batch that this one is a share of; None if it is whole itself.
     """
 
     ids: Int[Tensor, "batch column"]
     values: Float[Tensor, "batch value"] | None
     labels: Float[Tensor, " batch"]
     weights: Float[Tensor, " batch"] | None = None
+    whole: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows of the whole batch."""
+        return len(self.labels) if self.whole is None else self.whole
+
+
+class Share(NamedTuple):
+    """Which part of every batch a process gets, of several that train together: neighbouring rows, all of a size.
+
+    Args:
+        number: of the process, from 0.
+        of: how many there are.
+    """
+
+    number: int = 0
+    of: int = 1
+
+    def part(self, rows: int) -> slice:
+        """Which of so many rows."""
+        return slice(rows * self.number // self.of, rows * (self.number + 1) // self.of)
+
+
+ALL_ROWS = Share()
+"""Of a process that trains alone."""
 
 
 class _Rows(NamedTuple):
@@ -41,6 +67,7 @@ class _Rows(NamedTuple):
     values: npt.NDArray[np.float32] | None
     labels: npt.NDArray[np.float32]
     weights: npt.NDArray[np.float32] | None
+    whole: int
 
 
 class BatchLoader:
@@ -58,6 +85,7 @@ class BatchLoader:
         drop_last: leave out a smaller last batch.
         pin_memory: put batches into page-locked memory, for faster copies to a GPU.
         window_rows: rows that are shuffled together; by default as many as fill 256 MiB.
+        share: of every batch; batches have the same rows, whatever share is taken.
 
     Attributes:
         epoch: number of the next iteration, from 0. Set it to resume.
@@ -77,13 +105,14 @@ class BatchLoader:
         drop_last: bool = False,
         pin_memory: bool = False,
         window_rows: int | None = None,
+        share: Share = ALL_ROWS,
     ) -> None:
         if batch_size < 1:
             raise OptionError("batch_size", "a positive integer", batch_size)
         if window_rows is not None and window_rows < 1:
             raise OptionError("window_rows", "a positive integer", window_rows)
         self.split, self.batch_size, self.shuffle, self.seed = split, batch_size, shuffle, seed
-        self.drop_last, self.pin_memory = drop_last, pin_memory
+        self.drop_last, self.pin_memory, self.share = drop_last, pin_memory, share
         self.epoch, self.smallest = 0, 1
         width = 1 + split.ids.shape[1] + (split.values.shape[1] if split.values is not None else 0)
         width += split.weights is not None
@@ -117,7 +146,7 @@ class BatchLoader:
 
     def _in_order(self) -> Iterator[_Rows]:
         for start in range(0, self._pieces * self.batch_size, self.batch_size):
-            yield _copied(self._view(start, start + self.batch_size))
+            yield _copied(self._shared(self._view(start, start + self.batch_size)))
 
     def _shuffled(self, epoch: int) -> Iterator[_Rows]:
         rng = np.random.default_rng([self.seed, epoch])
@@ -125,7 +154,7 @@ class BatchLoader:
         if rows <= self.window_rows:
             order = rng.permutation(rows)
             for start in range(0, self._pieces * self.batch_size, self.batch_size):
-                yield _take(self.split, order[start : start + self.batch_size])
+                yield self._taken(self.split, order[start : start + self.batch_size])
             return
         carried = self._view(0, 0)
         for window in self._windows(rng):
@@ -135,10 +164,17 @@ class BatchLoader:
             order = np.concatenate([np.arange(first), first + rng.permutation(len(pool.labels) - first)])
             whole = len(order) - len(order) % self.batch_size
             for start in range(0, whole, self.batch_size):
-                yield _take(pool, order[start : start + self.batch_size])
+                yield self._taken(pool, order[start : start + self.batch_size])
             carried = _take(pool, order[whole:])
         if len(carried.labels) and not self.drop_last:
-            yield carried
+            yield self._shared(carried)
+
+    def _taken(self, rows: EncodedSplit | _Rows, index: npt.NDArray[np.int64]) -> _Rows:
+        """The share of the batch with these rows."""
+        return _take(rows, index[self.share.part(len(index))])._replace(whole=len(index))
+
+    def _shared(self, batch: _Rows) -> _Rows:
+        return _part(batch, self.share.part(len(batch.labels)))
 
     def _windows(self, rng: np.random.Generator) -> Iterator[list[tuple[int, int]]]:
         """Chunks (first row, last row + 1) in random order, as many at a time as fill a window."""
@@ -151,18 +187,17 @@ class BatchLoader:
 
     def _view(self, start: int, stop: int) -> _Rows:
         """Neighbouring rows where they lie: read-only, in the file."""
-        split = self.split
-        values = None if split.values is None else split.values[start:stop]
-        weights = None if split.weights is None else split.weights[start:stop]
-        return _Rows(split.ids[start:stop], values, split.labels[start:stop], weights)
+        part = _part(self.split, slice(start, stop))
+        return part._replace(whole=len(part.labels))
 
     def _to_batch(self, rows: _Rows) -> Batch:
         ids, labels = self._tensor(rows.ids), self._tensor(rows.labels)
         values = None if rows.values is None else self._tensor(rows.values)
+        whole = None if self.share.of == 1 else rows.whole
         if rows.weights is None:
-            return Batch(ids, values, labels)
+            return Batch(ids, values, labels, whole=whole)
         relative = (rows.weights / self.split.mean_weight).astype(np.float32)
-        return Batch(ids, values, labels, self._tensor(relative))
+        return Batch(ids, values, labels, self._tensor(relative), whole)
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(array)
@@ -181,13 +216,20 @@ def _last_two_joined(pieces: Iterator[_Rows]) -> Iterator[_Rows]:
 def _copied(rows: _Rows) -> _Rows:
     values = None if rows.values is None else np.array(rows.values)
     weights = None if rows.weights is None else np.array(rows.weights)
-    return _Rows(np.array(rows.ids), values, np.array(rows.labels), weights)
+    return _Rows(np.array(rows.ids), values, np.array(rows.labels), weights, rows.whole)
+
+
+def _part(rows: EncodedSplit | _Rows, part: slice) -> _Rows:
+    """Neighbouring rows where they lie."""
+    values = None if rows.values is None else rows.values[part]
+    weights = None if rows.weights is None else rows.weights[part]
+    return _Rows(rows.ids[part], values, rows.labels[part], weights, len(rows.labels))
 
 
 def _take(rows: EncodedSplit | _Rows, index: npt.NDArray[np.int64]) -> _Rows:
     values = None if rows.values is None else np.asarray(rows.values[index])
     weights = None if rows.weights is None else np.asarray(rows.weights[index])
-    return _Rows(np.asarray(rows.ids[index]), values, np.asarray(rows.labels[index]), weights)
+    return _Rows(np.asarray(rows.ids[index]), values, np.asarray(rows.labels[index]), weights, len(index))
 
 
 def _concatenate(parts: list[_Rows]) -> _Rows:
@@ -198,4 +240,5 @@ def _concatenate(parts: list[_Rows]) -> _Rows:
         np.concatenate(values) if values else None,
         np.concatenate([p.labels for p in parts]),
         np.concatenate(weights) if weights else None,
+        sum(p.whole for p in parts),
     )

@@ -26,6 +26,8 @@ from nas_fusion.data.schema import SPLITS, Schema
 from nas_fusion.data.sources import LogForm, usual_form
 from nas_fusion.errors import DataError, listed, shown
 
+_OPTIONAL = ("values", "numbers", "weights", "groups", "rows")
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedSplit:
@@ -59,6 +61,13 @@ class EncodedSplit:
     def unlabelled(cls, rows: EncodedRows) -> EncodedSplit:
         """Rows of which no label is known; it is 0 for all of them, so that models can be asked about them."""
         return cls(rows.ids, rows.values, np.zeros(len(rows.ids), np.float32), 0, rows.numbers)
+
+    def part(self, rows: slice) -> EncodedSplit:
+        """Neighbouring rows, where they lie."""
+        optional = {name: getattr(self, name) for name in _OPTIONAL}
+        parts = {name: None if array is None else array[rows] for name, array in optional.items()}
+        labels = self.labels[rows]
+        return EncodedSplit(ids=self.ids[rows], labels=labels, positives=int(labels.sum()), **parts)
 
     @property
     def label_rate(self) -> float:
@@ -224,7 +233,7 @@ def _open_split(folder: Path, name: str, content: Mapping[str, Any], *, verify: 
         for array, record in content["arrays"].items()
     }
     return EncodedSplit(
-        **{name: arrays.get(name) for name in ("values", "numbers", "weights", "groups", "rows")},
+        **{name: arrays.get(name) for name in _OPTIONAL},
         ids=arrays["ids"],
         labels=arrays["labels"],
         positives=content["positives"],

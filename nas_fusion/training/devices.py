@@ -11,6 +11,8 @@ from lightning_fabric import Fabric
 from nas_fusion.bounds import PRECISIONS
 from nas_fusion.errors import OptionError
 from nas_fusion.settings import TrainConfig
+from nas_fusion.training.ranks import ALONE, RankedTeam, Team
+from nas_fusion.training.ranks.ddp_fabric import ranks_fabric
 
 # What Fabric found on the machine and chose there says nothing that a configuration does not.
 logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
@@ -33,13 +35,23 @@ def torch_device(config: TrainConfig) -> torch.device:
     return device
 
 
-def fabric_for(config: TrainConfig) -> Fabric:
-    """Fabric on the configuration's device and in its precision.
+def fabric_for(config: TrainConfig, team: Team = ALONE) -> Fabric:
+    """Fabric on the configuration's device and in its precision; in a team on this process's device of that kind.
 
     Raises:
-        OptionError: there is no such device.
+        OptionError: there is no such device, or there are not as many as the team has processes here.
     """
-    return _fabric(torch_device(config), config.precision)
+    if not isinstance(team, RankedTeam):
+        return _fabric(torch_device(config), config.precision)
+    if ":" in config.device:
+        raise OptionError("device", "auto, cpu or cuda with several devices", config.device)
+    kind = torch_device(config).type
+    if kind == "cuda" and team.place.kind == "cpu":
+        found = torch.cuda.device_count()
+        raise OptionError(
+            "devices", f"at most {found}, the CUDA devices here, or with --device cpu", team.place.devices
+        )
+    return ranks_fabric(team.place, kind, PRECISIONS[config.precision])
 
 
 @cache

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ from nas_fusion.training.devices import torch_device
 from nas_fusion.training.losses import full_precision
 from nas_fusion.training.metrics import further_metrics, quality_of
 from nas_fusion.training.quality import Predictions, Rank, auc, probabilities
-from nas_fusion.training.threads import by_rule
+from nas_fusion.training.ranks import ALONE, Team, current_team, seed_of_rank
+from nas_fusion.training.threads import by_rule, with_threads
 from nas_fusion.training.training_loop import TrainingLoop
 from nas_fusion.training.watching import (
     AveragedWeights,
@@ -125,6 +126,9 @@ def fit(
 ) -> FitResult:
     """Train `model` on the training rows; it ends with the weights of the best epoch on validation rows.
 
+    In a team (`several_devices`) every process takes its share of each batch. The weights are those of a process alone
+    but for the last digits, and for what dropout draws. A supernet is trained by this process alone.
+
     With `max_samples` or `max_seconds` the number of epochs follows from it, and `max_epochs` is not looked at. Batch
     norm is validated, and left, with statistics of the weights as they are (`FreshStatistics`).
 
@@ -160,9 +164,8 @@ def fit(
     watchers: list[Watcher] = [meter, AveragedWeights(config.averaging), FreshStatistics(), monitor]
     if console is not None:
         watchers.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
-    train, valid = loaders(data, config)
-    spare_single_rows(model, train)
-    TrainingLoop(model, config, watchers).run(train, valid, epochs)
+    team = current_team() if keep_best else ALONE
+    _train(model, data, config, watchers, epochs, team)
     if monitor.best is None:
         raise TrainingError("the training ended without a validation")
     if checkpoint is not None:
@@ -180,12 +183,60 @@ def fit(
     )
 
 
-def loaders(data: SearchData, config: TrainConfig) -> tuple[BatchLoader, BatchLoader]:
-    """Shuffled training batches and validation batches in the order of the rows."""
+def _train(
+    model: nn.Module, data: SearchData, config: TrainConfig, watchers: Sequence[Watcher], epochs: int, team: Team
+) -> None:
+    train, valid = loaders(data, config, team)
+    spare_single_rows(model, train)
+    if team.rank == 0:
+        team.order(_Share(model, data, config, epochs, torch.get_num_threads()))
+    with team.guarding():
+        TrainingLoop(model, config, watchers, team).run(train, valid, epochs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Share:
+    """What the other processes of a team do: the same training on their shares, without anybody who is told of it.
+
+    The first one alone looks at the clock, keeps the best weights and ends the training where they do not all see why.
+    """
+
+    model: nn.Module
+    data: SearchData
+    config: TrainConfig
+    epochs: int
+    threads: int
+
+    def __call__(self) -> None:
+        """Train."""
+        team, config = current_team(), replace(self.config, max_seconds=None)
+        torch.manual_seed(seed_of_rank(config.seed, team.rank))
+        meter = SampleMeter(config.max_samples)
+        monitor = ValidationMonitor(config, meter, self.data.valid, keep_best=False, report=False)
+        watchers: list[Watcher] = [meter, AveragedWeights(config.averaging), FreshStatistics(), monitor]
+        with with_threads(self.threads):
+            _train(self.model, self.data, config, watchers, self.epochs, team)
+
+
+def loaders(data: SearchData, config: TrainConfig, team: Team = ALONE) -> tuple[BatchLoader, BatchLoader]:
+    """Shuffled training batches, a process's share of each, and validation batches in the order of the rows.
+
+    Of the validation rows a process has neighbouring ones. A last batch of fewer rows than there are processes joins
+    the one before it.
+
+    Raises:
+        TrainingError: there are fewer training rows than processes.
+    """
     # A copy to a GPU out of pageable memory waits for the steps before it.
     pin = torch_device(config).type == "cuda"
-    train = BatchLoader(data.train, config.batch_size, shuffle=True, seed=config.seed, pin_memory=pin)
-    return train, BatchLoader(data.valid, config.batch_size, pin_memory=pin)
+    train = BatchLoader(data.train, config.batch_size, shuffle=True, seed=config.seed, pin_memory=pin, share=team.share)
+    train.smallest = team.count
+    if min(len(data.train), config.batch_size) < team.count:
+        raise TrainingError(
+            f"{len(data.train)} training rows in batches of {config.batch_size} for {team.count} devices"
+        )
+    valid = data.valid if team.count == 1 else data.valid.part(team.share.part(len(data.valid)))
+    return train, BatchLoader(valid, config.batch_size, pin_memory=pin)
 
 
 @by_rule

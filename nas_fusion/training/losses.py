@@ -21,8 +21,11 @@ def mean_loss(logits: Tensor, batch: Batch) -> Tensor:
     """Binary cross-entropy of logits ``[batch]`` in nats a row; every row counts by its weight, if there are weights.
 
     Weights have the mean 1 over the split and not over each batch: the mean of all batches' losses is then that of the
-    rows, and a batch of light rows moves the model less.
+    rows, and a batch of light rows moves the model less. Of a share of a batch it is the rows' part of the whole
+    batch's mean: those of all shares add up to it.
     """
     labels = batch.labels.to(logits.dtype)
     weights = None if batch.weights is None else batch.weights.to(logits.dtype)
-    return functional.binary_cross_entropy_with_logits(logits, labels, weights)
+    if batch.whole is None:
+        return functional.binary_cross_entropy_with_logits(logits, labels, weights)
+    return functional.binary_cross_entropy_with_logits(logits, labels, weights, reduction="sum") / batch.whole

@@ -12,9 +12,11 @@ from torch.optim import Optimizer
 
 from nas_fusion.data import Batch, BatchLoader
 from nas_fusion.settings import TrainConfig
+from nas_fusion.training.batch_norm import sharing_norms
 from nas_fusion.training.devices import fabric_for
 from nas_fusion.training.losses import full_precision, mean_loss
 from nas_fusion.training.optimizers import clip_gradient, weights_optimizer
+from nas_fusion.training.ranks import ALONE, Team
 from nas_fusion.training.watching import Watcher, overriding
 
 
@@ -40,16 +42,17 @@ class TrainingLoop:
         model: logits of ids and values; put into training mode as a whole if it is not in that mode.
         config: the recipe.
         watchers: called in this order.
+        team: the processes that train together, every one by a loop like this with its share of the batches.
 
     Raises:
         OptionError: there is no such device.
     """
 
-    def __init__(self, model: nn.Module, config: TrainConfig, watchers: Sequence[Watcher]) -> None:
-        self.model, self._watchers, self._limit = model, watchers, config.gradient_clip
+    def __init__(self, model: nn.Module, config: TrainConfig, watchers: Sequence[Watcher], team: Team = ALONE) -> None:
+        self.model, self.team, self._watchers, self._limit = model, team, watchers, config.gradient_clip
         self.epoch = self.steps_per_epoch = 0
         self._stops = False
-        self._fabric = fabric_for(config)
+        self._fabric = fabric_for(config, team)
         self._home = next((weight.device for weight in model.parameters()), self._fabric.device)
         if not model.training:
             model.train()
@@ -58,8 +61,9 @@ class TrainingLoop:
         strategy = self._fabric.strategy
         module = strategy.precision.convert_module(_LossOrLogits(model))
         strategy.module_to_device(module)
-        self._module = strategy.setup_module(module)
-        self._optimizer = strategy.setup_optimizer(weights_optimizer(model, config))
+        self._optimizer = strategy.setup_optimizer(weights_optimizer(model, config))  # which makes gradients sparse
+        self._tables = [part.weight for part in model.modules() if isinstance(part, nn.Embedding) and part.sparse]
+        self._alone, self._module = module, team.shared_module(module, strategy)
         self.weight_optimizers: Sequence[Optimizer] = [self._optimizer]
         self._is_double, self._moves = config.precision == "64", self._fabric.device.type != "cpu"
 
@@ -78,7 +82,7 @@ class TrainingLoop:
         """
         self.steps_per_epoch = len(train)
         try:
-            with torch.enable_grad():
+            with torch.enable_grad(), sharing_norms(self.model, self.team):
                 self._tell("begin")
                 while not self._stops and self.epoch != max_epochs:
                     self.epoch += 1
@@ -99,8 +103,10 @@ class TrainingLoop:
             for hook in before:
                 hook(self, batch)
             loss = self._step(batch)
-            for hook in after:
-                hook(self, batch, loss)
+            with self.team.trying():
+                for hook in after:
+                    hook(self, batch, loss)
+            self._stops = self.team.settled(self._stops)
             if self._stops:
                 break
 
@@ -110,6 +116,7 @@ class TrainingLoop:
         with self.precision():
             loss: Tensor = self._module(batch)
         strategy.backward(loss, self._module)
+        self.team.share_rows(self._tables)
         if self._limit:
             clip_gradient([p for group in self._optimizer.param_groups for p in group["params"]], self._limit)
         strategy.optimizer_step(self._optimizer)
@@ -119,12 +126,13 @@ class TrainingLoop:
         after = overriding(self._watchers, "after_validation_batch")
         self._optimizer.zero_grad()  # their memory
         self._tell("before_validation")
-        with _evaluating(self._module), torch.inference_mode():
+        with _evaluating(self._alone), torch.inference_mode():
             for batch in map(self._placed, valid):
                 with self.precision():
-                    logits = self._module(batch)
-                for hook in after:
-                    hook(self, logits, batch.labels)
+                    logits = self._alone(batch)
+                with self.team.trying():
+                    for hook in after:
+                        hook(self, logits, batch.labels)
         self._tell("after_validation")
 
     def _placed(self, batch: Batch) -> Batch:

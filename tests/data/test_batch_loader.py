@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from nas_fusion.data import Batch, BatchLoader, DataOptions, EncodedSplit, prepare
+from nas_fusion.data import ALL_ROWS, Batch, BatchLoader, DataOptions, EncodedSplit, Share, prepare
 from nas_fusion.errors import OptionError
 
 WINDOWS = [None, 64, 40, 7]
@@ -139,3 +139,26 @@ def test_sizes_are_checked(split: EncodedSplit) -> None:
         BatchLoader(split, 0)
     with pytest.raises(OptionError, match="window_rows"):
         BatchLoader(split, 1, window_rows=0)
+
+
+@pytest.mark.parametrize("window", [None, 40])
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("size", [7, 12])
+def test_shares_together_are_the_whole_batches(
+    split: EncodedSplit, window: int | None, shuffle: bool, size: int
+) -> None:
+    def loader(share: Share) -> BatchLoader:
+        made = BatchLoader(split, size, shuffle=shuffle, seed=3, window_rows=window, share=share)
+        made.smallest = 3
+        return made
+
+    whole = list(loader(ALL_ROWS))
+    parts = [list(loader(Share(number, 3))) for number in range(3)]
+    assert all(batch.whole is None for batch in whole)
+    for batch, *shares in zip(whole, *parts, strict=True):
+        assert [share.whole for share in shares] == 3 * [len(batch.labels)] == [s.rows for s in shares]
+        together = torch.cat([share.ids for share in shares])
+        assert sorted(together.tolist()) == sorted(batch.ids.tolist())
+        sizes = [len(share.labels) for share in shares]
+        assert max(sizes) - min(sizes) <= (1 if batch is not whole[-1] else 2)
+        assert min(sizes) > 0

@@ -53,9 +53,9 @@ class FreshStatistics(Watcher):
         if not self._needed:
             return
         self._batches.append(batch)
-        self._kept += len(batch.labels)
-        while self._kept - len(self._batches[0].labels) >= self.rows:
-            self._kept -= len(self._batches.popleft().labels)
+        self._kept += batch.rows
+        while self._kept - self._batches[0].rows >= self.rows:
+            self._kept -= self._batches.popleft().rows
 
     def before_validation(self, training: RunningTraining) -> None:
         """Estimate."""
@@ -102,10 +102,10 @@ def estimate_statistics(model: nn.Module, batches: Sequence[Batch] | deque[Batch
     norms, seen = norms_of(model), 0
     with torch.no_grad(), _normalising(model, norms):
         for batch in batches:
-            seen += len(batch.labels)
+            seen += batch.rows
             for norm in norms:
                 # Running statistics become (1 - m) · old + m · the batch's: the mean so far, and none of the start.
-                norm.momentum = len(batch.labels) / seen
+                norm.momentum = batch.rows / seen
             model(batch.ids, batch.values)
 
 

@@ -35,7 +35,7 @@ def spare_single_rows(module: nn.Module, train_dataloaders: Any) -> None:
             raise OptionError("batch_size", f"at least {FEWEST_ROWS} with batch norm", loader.batch_size)
         if len(loader.split) < FEWEST_ROWS:
             raise TrainingError(f"batch norm needs {FEWEST_ROWS} rows to train on, got {len(loader.split)}")
-        loader.smallest = FEWEST_ROWS
+        loader.smallest = max(loader.smallest, FEWEST_ROWS)
 
 
 def _loaders_in(loaders: Any) -> Iterator[BatchLoader]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nas_fusion.nni_bridge import inner_module
+from nas_fusion.training.ranks import ALONE
 from nas_fusion.training.watching import Watcher, overriding
 
 Kind = TypeVar("Kind", bound=Watcher)
@@ -28,6 +29,7 @@ class LightningTraining:
         self._trainer = trainer
         self.model: nn.Module = inner_module(pl_module).model
         self.steps_per_epoch = int(trainer.num_training_batches)
+        self.team = ALONE
 
     @property
     def epoch(self) -> int:

@@ -15,10 +15,10 @@ from nas_fusion.training.watching.watcher import RunningTraining, Watcher
 
 
 def rows_in(batch: Any) -> int:
-    """Rows of a batch; of all parts, where a strategy trains on several (DARTS: ``{"train": …, "val": …}``)."""
+    """Rows of a whole batch; of all parts, where a strategy trains on several (DARTS: ``{"train": …, "val": …}``)."""
     if isinstance(batch, dict):
         return sum(rows_in(part) for part in batch.values() if part is not None)
-    return len(batch.labels)
+    return int(batch.rows)
 
 
 class SampleMeter(Watcher):

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,8 +18,11 @@ from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import nni
 from nas_fusion.settings import TrainConfig
 from nas_fusion.training.quality import Predictions, Rank, auc, grouped_auc, logloss, rank_of
+from nas_fusion.training.ranks import Team
 from nas_fusion.training.watching.sample_meter import SampleMeter
 from nas_fusion.training.watching.watcher import RunningTraining, Watcher
+
+FloatArray = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -119,16 +124,8 @@ class ValidationMonitor(Watcher):
         Raises:
             TrainingError: the loss or a prediction is not finite.
         """
-        record = self._measure(training.epoch)
-        self.validation_seconds = self._clock() - self._validation_start
-        record = replace(record, validation_seconds=self.validation_seconds)
-        self.history.append(record)
-        if self.on_model is not None:
-            self.on_model(training.model, record)
-        if self.on_validation is not None:
-            self.on_validation(record)
-        if self.report and nni.get_current_parameter() is not None:
-            nni.report_intermediate_result(record.valid_auc)
+        losses, logits, labels = self._collected(training.team)
+        record, spent = training.team.first_says(lambda: self._told(training, losses, logits, labels))
         rank = record.rank(self.config.select)
         best = None if self.best is None else self.best.rank(self.config.select)
         clearly_better = best is None or rank.score > best.score + self.config.min_improvement
@@ -141,7 +138,7 @@ class ValidationMonitor(Watcher):
         else:
             self._since_best += 1
             self._drop_learning_rates(training)
-        if self.meter.spent:
+        if spent:
             self.stopped = "budget"
             training.stop()
         elif self.config.patience and self._since_best >= self.config.patience:
@@ -158,13 +155,35 @@ class ValidationMonitor(Watcher):
         if self.report and final is not None and nni.get_current_parameter() is not None:
             nni.report_final_result(final.valid_auc)
 
-    def _measure(self, epoch: int) -> EpochRecord:
-        loss = float(torch.stack(self._losses).double().mean()) if self._losses else math.nan
-        if self._losses and not math.isfinite(loss):
-            raise TrainingError(f"the training loss of epoch {epoch} is {loss}; try a lower learning rate")
-        logits = torch.cat([logits for logits, _ in self._outputs]).cpu().numpy()
-        labels = torch.cat([labels for _, labels in self._outputs]).cpu().numpy()
+    def _told(
+        self, training: RunningTraining, losses: Tensor, logits: FloatArray, labels: FloatArray
+    ) -> tuple[EpochRecord, bool]:
+        """The validation, of which everybody has heard, and whether the budget is spent."""
+        record = self._measured(training.epoch, losses, logits, labels)
+        self.validation_seconds = self._clock() - self._validation_start
+        record = replace(record, validation_seconds=self.validation_seconds)
+        self.history.append(record)
+        if self.on_model is not None:
+            self.on_model(training.model, record)
+        if self.on_validation is not None:
+            self.on_validation(record)
+        if self.report and nni.get_current_parameter() is not None:
+            nni.report_intermediate_result(record.valid_auc)
+        return record, self.meter.spent
+
+    def _collected(self, team: Team) -> tuple[Tensor, FloatArray, FloatArray]:
+        """Losses of the epoch's batches, ``[step]``; logits and labels of the validation rows, ``[rows]``."""
+        losses = team.summed(torch.stack(self._losses).double()) if self._losses else torch.empty(0)
+        none = torch.empty(0)  # a process without validation rows
+        outputs = self._outputs or [(none, none)]
+        logits, labels = (torch.cat(part) for part in zip(*outputs, strict=True))
         self._outputs, self._losses = [], []
+        return losses, team.joined(logits.cpu().numpy()), team.joined(labels.cpu().numpy())
+
+    def _measured(self, epoch: int, losses: Tensor, logits: FloatArray, labels: FloatArray) -> EpochRecord:
+        loss = float(losses.mean())  # NaN without any
+        if len(losses) and not math.isfinite(loss):
+            raise TrainingError(f"the training loss of epoch {epoch} is {loss}; try a lower learning rate")
         found = Predictions.of(logits, labels, self._valid.weights, self._valid.groups)
         seconds = self._clock() - self._start
         return EpochRecord(epoch, self.meter.samples, seconds, auc(found), logloss(found), loss, grouped_auc(found))

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from nas_fusion.training.ranks import Team
+
 
 class RunningTraining(Protocol):
     """A training as those see it who watch it."""
@@ -28,6 +30,10 @@ class RunningTraining(Protocol):
     @property
     def weight_optimizers(self) -> Sequence[Optimizer]:
         """Those of the weights; none of an architecture."""
+
+    @property
+    def team(self) -> Team:
+        """The processes that train together."""
 
     def precision(self) -> AbstractContextManager[Any]:
         """Inside it the model is called as the training calls it."""
