@@ -7,7 +7,7 @@ from nas_fusion.statistics.average_ranks import average_ranks, cliques, critical
 from nas_fusion.statistics.intervals import Interval, bootstrap_interval, interquartile_mean
 from nas_fusion.statistics.paired_comparison import SMALLEST_DIFFERENCE, PairedComparison
 from nas_fusion.statistics.paired_tests import holm, pairs_needed
-from nas_fusion.statistics.strategy_comparison import compare_with_reference
+from nas_fusion.statistics.strategy_comparison import compare_each, compare_with_reference
 
 __all__ = [
     "CHANCE",
@@ -20,6 +20,7 @@ __all__ = [
     "bootstrap_interval",
     "chance_margin",
     "cliques",
+    "compare_each",
     "compare_over_data_sets",
     "compare_with_reference",
     "critical_difference",

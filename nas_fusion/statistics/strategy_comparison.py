@@ -60,6 +60,29 @@ def compare_with_reference(
     return [judge(c, math.nan if c.is_significant else _sd(scores, c), counted) for c in family[: len(rest)]]
 
 
+def compare_each(
+    scores: Mapping[str, tuple[Mapping[Block, float], Mapping[Block, float]]],
+    rival: str,
+    *,
+    level: float = 0.05,
+    smallest_difference: float = SMALLEST_DIFFERENCE,
+) -> list[PairedComparison]:
+    """Compare every strategy with a rival of its own: paired t-tests, corrected by Holm over all of them.
+
+    Args:
+        scores: strategy → its values and its rival's, block → value, higher is better.
+        rival: what the comparisons call the rivals.
+        level, smallest_difference: as of `compare_with_reference`.
+
+    Returns:
+        One comparison per strategy, in the order of `scores`; how many pairs are needed is not told.
+    """
+    pairs = {name: {name: own, rival: other} for name, (own, other) in scores.items()}
+    found = correct([_compare(pair, name, rival, level, smallest_difference) for name, pair in pairs.items()])
+    counted = sum(one.p_value is not None for one in found)
+    return [judge(one, math.nan, counted) for one in found]
+
+
 def unshown_pairs(rest: Sequence[str], chosen_from: Collection[str] | None) -> list[tuple[str, str]]:
     """The comparisons that would have been shown, had the choice of the reference fallen on another strategy."""
     return [(a, b) for a, b in combinations(rest, 2) if chosen_from and (a in chosen_from or b in chosen_from)]

@@ -14,6 +14,7 @@ from nas_fusion.report.number_words import flat
 from nas_fusion.report.numbers import agreement, curves, search_gap, sentences, table_columns
 from nas_fusion.report.numbers.advice.advice_words import Advice, advice
 from nas_fusion.report.numbers.advice.recommendation import Recommendation, recommend
+from nas_fusion.report.numbers.advice.worth import Worth, worth, worth_table, worth_words
 from nas_fusion.report.numbers.agreement import Agreement, Shares
 from nas_fusion.report.numbers.curves import CurveSet, ReliabilityCurves, SeedAucs
 from nas_fusion.report.numbers.decision import Absent, Decision, Row, decide, lines_of
@@ -160,6 +161,21 @@ class ReportModel:
         """The recipes that were tried; None where none were."""
         recipe = self.info.recipe
         return None if recipe is None or not recipe.tried else table_columns.recipe_table(recipe)
+
+    @cached_property
+    def worth(self) -> list[Worth]:
+        """Every search against hand-made models in the same time."""
+        return worth(self.groups, self.decision.select)
+
+    @cached_property
+    def worth_words(self) -> str:
+        """Which searches are worth their seconds."""
+        return worth_words(self.worth)
+
+    @cached_property
+    def worth_table(self) -> TextTable:
+        """The same, search by search."""
+        return worth_table(self.worth)
 
     @cached_property
     def gap_table(self) -> TextTable:

@@ -77,6 +77,9 @@ def markdown_report(model: ReportModel, drawing: Drawing = lambda cell: None) ->
         parts += map(markdown_item, model.headline)
     if model.recipe_note:
         parts.append(_recipe(model))
+    if model.worth:
+        words = markdown_text(model.worth_words)
+        parts.append(f"## Is a search worth its seconds?\n\n{words}\n\n{_table(model.worth_table)}")
     if model.stages:
         parts.append(f"## Discretisation gap\n\nMean validation AUC over the seeds.\n\n{_table(model.gap_table)}")
     if model.agreements:
