@@ -27,8 +27,8 @@ class Blend(WholeModel):
     """
 
     carried_by = (
-        "one of a network and boosted trees is served by nasfusion predict; for other services take the network alone "
-        "(nasfusion fit --no-blend, or its folder in the study)"
+        "a blend is served by nasfusion predict; for other services take its network alone, whose folder nasfusion fit "
+        "names at its end, or nasfusion fit --no-blend"
     )
 
     def __init__(self, parts: Sequence[nn.Module], configs: Sequence[TrainConfig]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from nas_fusion.design_file import CONTEXT, design_text
-from nas_fusion.records import CellRecord
+from nas_fusion.records import GENERAL, CellRecord
 from nas_fusion.serving import BLEND, ModelParts, blend_of, keep_encoding, load, save_model
 from nas_fusion.statistics import difference_error, paired_error
 from nas_fusion.studies.cells.cell_files import MODEL, PREDICTIONS, write_cell
@@ -55,11 +55,13 @@ class Blended:
         record: of it.
         place: its folder, like a cell's.
         title: its parts.
+        network: the folder of the model of the network among them; None where there is none.
     """
 
     record: CellRecord
     place: Path
     title: str
+    network: Path | None = None
 
 
 def blended(place: Workplace, candidates: Sequence[Candidate]) -> Blended | None:
@@ -97,7 +99,8 @@ def blended(place: Workplace, candidates: Sequence[Candidate]) -> Blended | None
         if place.assembly.settings.predictions:
             write_predictions(new / PREDICTIONS, predictions, dataset.test.rows)
         write_cell(new, record)
-    return Blended(record, folder, " + ".join(part.title for part in parts))
+    network = next((part.place / MODEL for part in parts if GENERAL not in part.record.details), None)
+    return Blended(record, folder, " + ".join(part.title for part in parts), network)
 
 
 def best_blend(valid: Sequence[Predictions], select: str) -> tuple[int, ...]:

@@ -86,7 +86,8 @@ class Fitted:
         seconds: that it took.
         tuned: what was tuned in the time that was left, the best first.
         spent: seconds by what they were spent on.
-        title: what the model is, in a few words: a strategy, and whether it is tuned or several networks.
+        title: what the model is, in a few words: a strategy, and whether it is tuned or several networks; or several.
+        network: where the model is a blend: the folder of its network alone, which can be exported and updated.
     """
 
     model: Path
@@ -99,6 +100,7 @@ class Fitted:
     tuned: tuple[TunedFamily, ...] = ()
     spent: Mapping[str, float] = field(default_factory=dict)
     title: str = ""
+    network: Path | None = None
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what was chosen, and how the others are, best first."""
@@ -197,7 +199,9 @@ def fit(
         put_model(choice.place, target, chosen_html(page))
     title = choice.title or choice.record.strategy
     seconds = deadline.elapsed
-    return Fitted(target, folder, choice.record, records, left_out, failures, seconds, tuned, spent, title)
+    return Fitted(
+        target, folder, choice.record, records, left_out, failures, seconds, tuned, spent, title, choice.network
+    )
 
 
 def study_of(out: str | Path) -> Path:
@@ -214,12 +218,14 @@ class Choice:
         place: the folder of its cell.
         order: strategies that were compared in the end, the best first, by the names that the page has for them.
         title: what the page calls it, if it is another one than the cell's.
+        network: of a blend, the folder of its network.
     """
 
     record: CellRecord
     place: Path
     order: Sequence[str]
     title: str = ""
+    network: Path | None = None
 
     @property
     def candidate(self) -> Candidate:
@@ -452,7 +458,7 @@ class Picking:
         if found is None:
             return None
         self.say(f"blended: {found.title}, validation AUC {found.record.valid_auc:.4f}")
-        return Choice(found.record, found.place, [found.title, *order], found.title)
+        return Choice(found.record, found.place, [found.title, *order], found.title, found.network)
 
     def _choice(self, name: str, order: Sequence[str]) -> Choice:
         """The final model of a strategy, or the cell's where that is the same or there is no time for more."""

@@ -58,7 +58,7 @@ def test_its_format_is_newer_and_that_of_others_is_not(tmp_path: Path, parts: li
 
 def test_it_is_no_network(tmp_path: Path, parts: list[SavedModel]) -> None:
     model = load(save_blend(tmp_path / "blend", parts))
-    with pytest.raises(OptionError, match="a network; one of a network and boosted trees is served by nasfusion"):
+    with pytest.raises(OptionError, match="a network; a blend is served by nasfusion predict"):
         export_model(model, "onnx", tmp_path / "exported")
     with pytest.raises(TrainingError, match="stacked \\+ parallel, seed 0 is no network that goes on"):
         update(model, ROWS.assign(click=[0, 1, 0, 1]), tmp_path / "updated")

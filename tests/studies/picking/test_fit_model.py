@@ -105,6 +105,7 @@ def test_the_best_network_and_the_trees_are_blended(fitted: Fitted, dataset: Enc
     assert logits.tolist() == ((np.asarray(alone[0], np.float64) + alone[1]) / 2).tolist()
     assert auc(Predictions.of(logits, dataset.test.labels)) == pytest.approx(found.chosen.test_auc, abs=1e-12)
     assert found.chosen.parameters == sum(part.manifest.size for part in parts)
+    assert found.network == best_cell(fitted, next(name for name in names if name != "lightgbm")) / "model"
     page = (found.model / "report.html").read_text()
     assert f"the model is {found.title} (" in page
     assert any(line.startswith(f"blended: {found.title}") for line in said)

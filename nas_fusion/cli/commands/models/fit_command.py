@@ -112,6 +112,8 @@ def _print_fitted(console: Console, fitted: Fitted) -> None:
         f"{chosen.test_auc:.4f}",
     )
     print_plain(console, f"written: {fitted.model} ({fitted.model / 'report.html'} says why)")
+    if fitted.network is not None:
+        print_plain(console, f"its network alone, which can be exported and updated: {fitted.network}")
     print_plain(console, f"score with it: nasfusion predict {fitted.model} rows.parquet --out scores.parquet")
 
 
