@@ -5,6 +5,7 @@ arXiv 2411.15731.
 """
 
 from nas_fusion.nni_bridge import nni
+from nas_fusion.optfusion.gate_learning import GateLearning
 from nas_fusion.optfusion.gates import binary_gate
 from nas_fusion.optfusion.optfusion_node import OptFusionNode, SupernetOptions
 from nas_fusion.optfusion.optfusion_strategy import OptFusion
@@ -14,4 +15,4 @@ from nas_fusion.optfusion.proposals import propose
 nni.nas.strategy.OptFusion = OptFusion
 nni.nas.strategy.oneshot.OptFusion = OptFusion
 
-__all__ = ["OptFusion", "OptFusionNode", "SupernetOptions", "binary_gate", "propose"]
+__all__ = ["GateLearning", "OptFusion", "OptFusionNode", "SupernetOptions", "binary_gate", "propose"]

@@ -57,9 +57,9 @@ class CostPenalty:
 
     def __call__(self) -> Float[Tensor, ""]:
         """The penalty, one number, to be added to the loss; its gradient reaches α and β alone."""
-        gates = self._gates()
+        gates = gates_of(self.nodes)
         terms = [
-            torch.relu(self._expected(limit.table, gates) * (limit.factor / limit.most) - 1)
+            torch.relu(expected_cost(self.nodes, limit.table, gates) * (limit.factor / limit.most) - 1)
             for limit in self.limits.limits
         ]
         return self.weight * torch.stack(terms).sum()
@@ -67,29 +67,40 @@ class CostPenalty:
     def expected_costs(self) -> dict[str, float]:
         """What the supernet is expected to cost now, by the option of the limit."""
         with torch.no_grad():
-            gates = self._gates()
-            return {li.option: float(self._expected(li.table, gates)) * li.factor for li in self.limits.limits}
+            gates = gates_of(self.nodes)
+            return {
+                li.option: float(expected_cost(self.nodes, li.table, gates)) * li.factor for li in self.limits.limits
+            }
 
-    def _gates(self) -> Gates:
-        return {
-            block: dict(zip(node.sources, binary_gate(node.alpha).unbind(), strict=True))
-            for block, node in self.nodes.items()
-        }
 
-    def _expected(self, table: CostTable, gates: Gates) -> Tensor:
-        live = _liveness(list(self.nodes), gates)
-        # A tensor from the start, on the gates' device; the output always lives.
-        total: Tensor = live[OUTPUT] * table.fixed
-        for block, node in self.nodes.items():
-            open_inputs = torch.stack(list(gates[block].values())).sum()
-            # cross0: a gate and nothing to merge.
-            if node.beta is None:
-                cost = _between(table.of_block(block, None), open_inputs)
-            else:
-                costs = torch.stack([_between(table.of_block(block, name), open_inputs) for name in node.operations])
-                cost = (torch.softmax(node.beta, dim=0) * costs).sum()
-            total = total + live[block] * cost
-        return total
+def gates_of(nodes: Mapping[str, OptFusionNode]) -> Gates:
+    """The binary gates of a supernet, by block; their gradients reach α."""
+    return {
+        block: dict(zip(node.sources, binary_gate(node.alpha).unbind(), strict=True)) for block, node in nodes.items()
+    }
+
+
+def expected_cost(nodes: Mapping[str, OptFusionNode], table: CostTable, gates: Gates) -> Float[Tensor, ""]:
+    """What a supernet is expected to cost; see this module.
+
+    Args:
+        nodes: of the supernet, by block.
+        table: what the parts of its space cost.
+        gates: its gates (`gates_of`).
+    """
+    live = _liveness(list(nodes), gates)
+    # A tensor from the start, on the gates' device; the output always lives.
+    total: Tensor = live[OUTPUT] * table.fixed
+    for block, node in nodes.items():
+        open_inputs = torch.stack(list(gates[block].values())).sum()
+        # cross0: a gate and nothing to merge.
+        if node.beta is None:
+            cost = _between(table.of_block(block, None), open_inputs)
+        else:
+            costs = torch.stack([_between(table.of_block(block, name), open_inputs) for name in node.operations])
+            cost = (torch.softmax(node.beta, dim=0) * costs).sum()
+        total = total + live[block] * cost
+    return total
 
 
 def _liveness(blocks: Sequence[str], gates: Gates) -> dict[str, Tensor]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from nas_fusion.bounds import LEARNING_RATE, MEASURED, SHARE, Bound
+from nas_fusion.optfusion.gate_learning import BOUNDS, GateLearning
 from nas_fusion.optfusion.optfusion_node import Searched
 from nas_fusion.optfusion.optfusion_strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion, soft_model
 from nas_fusion.strategy import BuildContext, StrategyEntry
@@ -99,13 +101,43 @@ def _refined(
     )
 
 
+LEARNING = GateLearning()
+"""Of the recommended entry."""
+
+
+def _learnt_rate(context: BuildContext, learning: GateLearning, arch_learning_rate: float, gate_start: float) -> float:
+    """The rate of α and β that `GateLearning.gate_travel` asks for; as given without it, or by a budget in seconds."""
+    if not learning.gate_travel or context.samples is None:
+        return arch_learning_rate
+    return learning.gate_travel * gate_start * context.config.batch_size / context.samples
+
+
+def _recommended(
+    context: BuildContext, arch_learning_rate: float, gate_start: float, measured_designs: int, **learning: Any
+) -> OptFusion:
+    rules = GateLearning(**learning)
+    return OptFusion(
+        arch_learning_rate=_learnt_rate(context, rules, arch_learning_rate, gate_start),
+        gate_start=gate_start,
+        measured_designs=measured_designs,
+        learning=rules,
+        **_from_context(context),
+    )
+
+
 RECOMMENDED, HARD, SOFT = "optfusion", "optfusion-hard", "optfusion-soft"
 
 ENTRIES = (
-    _entry(
-        RECOMMENDED,
-        "OptFusion with a residual product, whose design is chosen among its neighbours by measurement",
-        measured=MEASURED_DESIGNS,
+    StrategyEntry(
+        name=RECOMMENDED,
+        kind="one-shot",
+        summary="OptFusion with a residual product, whose design is chosen among its neighbours by measurement",
+        build=_recommended,
+        parameters={**_PARAMETERS, "measured_designs": MEASURED_DESIGNS, **asdict(LEARNING)},
+        bounds={**_BOUNDS, "measured_designs": MEASURED, **BOUNDS},
+        distributions=lambda: {**_distributions(), "measured_designs": _measured(MEASURED_DESIGNS)},
+        keep_best_epoch=True,
+        patience=PUBLISHED_PATIENCE,
         operations=OPERATIONS,
     ),
     _entry(HARD, "OptFusion; the design with the best operation per block, re-trained from scratch"),

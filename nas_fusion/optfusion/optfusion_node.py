@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from nas_fusion.errors import OptionError
 from nas_fusion.nn import Product, ProductRule
@@ -31,6 +32,7 @@ class SupernetOptions:
         product: what a product does with a closed input (`nas_fusion.nn.Product`); None: as the space says.
         mixture_start: initial β: ``"xavier"`` (published: normal with standard deviation .63, so that a short search
             may end with the operations it was born with), or ``"uniform"``: all alike.
+        gate_noise: standard deviation of what is added to α before it is held against 0, in training mode.
 
     Raises:
         OptionError: an option is out of its range.
@@ -41,6 +43,7 @@ class SupernetOptions:
     operation: str = "add"
     product: ProductRule | None = None
     mixture_start: MixtureStart = "xavier"
+    gate_noise: float = 0.0
 
     def __post_init__(self) -> None:
         if self.search not in ("both", "connections", "operations"):
@@ -74,6 +77,7 @@ class OptFusionNode(SupernetNode):
         for operation in self.operations.all().values():
             if isinstance(operation, Product) and options.product is not None:
                 operation.rule = options.product
+        self.gate_noise = options.gate_noise
         self.only = options.operation if options.search == "connections" else None
         # All gates start alike and open: α is the distance that a gate has to go before it closes.
         self.alpha = nn.Parameter(torch.full((len(self.sources),), options.gate_start))
@@ -107,13 +111,19 @@ class OptFusionNode(SupernetNode):
         Returns:
             ``[batch, width]``.
         """
-        gates = binary_gate(self.alpha)
+        gates = binary_gate(self._shaken_alpha())
         if self.beta is None:
             return self.mix(inputs, gates, None)
         if self.only is not None:
             # A mixture would compute the others too, and one that is not finite would pass its weight of zero.
             return self.operations[self.only](gated(inputs, gates), gates)
         return self.mix(inputs, gates, torch.softmax(self.beta, dim=0))
+
+    def _shaken_alpha(self) -> Float[Tensor, " input"]:
+        """α, with the noise of the options while training; nothing is drawn without any."""
+        if not (self.training and self.gate_noise):
+            return self.alpha
+        return self.alpha + self.gate_noise * torch.randn_like(self.alpha)
 
     def connection_scores(self) -> list[float]:
         """The gates' α."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
-from nas_fusion.design import FusionDesign
+from nas_fusion.design import Connection, FusionDesign
 from nas_fusion.errors import OptionError
-from nas_fusion.measures import DEFAULT_COST_PENALTY
+from nas_fusion.measures import DEFAULT_COST_PENALTY, CostTable
 from nas_fusion.nn import ProductRule
 from nas_fusion.nni_bridge import LightningModule, MendedStrategy, OneShotStrategy, nni, no_default_hook
+from nas_fusion.optfusion.gate_learning import GateLearning
+from nas_fusion.optfusion.held_out_rows import TwoLevelLoader
 from nas_fusion.optfusion.optfusion_node import MixtureStart, OptFusionNode, Searched, SupernetOptions
 from nas_fusion.optfusion.proposals import propose
 from nas_fusion.optfusion.training_step import OptFusionModule
-from nas_fusion.search_spaces import DesignSet, FusionNode, FusionSpace
+from nas_fusion.search_spaces import DesignSet, FusionNode, FusionSpace, multiply_add_table
 from nas_fusion.strategy.abilities import SoftStart
 
 DEFAULT_ARCH_LEARNING_RATE = 0.03
@@ -73,6 +76,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         mixture_start: MixtureStart = "xavier",
         cost_penalty: float = DEFAULT_COST_PENALTY,
         measured_designs: int = 0,
+        learning: GateLearning | None = None,
     ) -> None:
         super().__init__()
         if not cost_penalty >= 0:
@@ -92,7 +96,11 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         if not 0 < training_share <= 1:
             raise OptionError("training_share", "above 0, at most 1", training_share)
         self.arch_learning_rate, self.gradient_clip, self.warm_up = arch_learning_rate, gradient_clip, warm_up
-        self.options = SupernetOptions(gate_start, search, operation, product, mixture_start)
+        self.learning = learning = learning or GateLearning()
+        self.options = SupernetOptions(gate_start, search, operation, product, mixture_start, learning.gate_noise)
+        self.prefers_small, self.measured_closings = learning.sparsest_epoch, learning.measured_closings
+        self._turned: set[Connection] = set()
+        self._costs: CostTable | None = None
         self.refinement, self.proposed_share = refinement, proposed_share
         self.measured_designs = measured_designs
         # Deriving itself reads α and β alone: no pass over the validation rows has to be paid for.
@@ -118,8 +126,48 @@ class OptFusion(MendedStrategy, OneShotStrategy):
     def configure_oneshot_module(self, training_module: LightningModule) -> OptFusionModule:
         """Wrap the evaluator's Lightning module."""
         return OptFusionModule(
-            training_module, self.arch_learning_rate, self.gradient_clip, self.warm_up, self.cost_penalty
+            training_module,
+            self.arch_learning_rate,
+            self.gradient_clip,
+            self.warm_up,
+            self.cost_penalty,
+            self.learning,
+            self._costs,
         )
+
+    def mutate_model(self, model: Any) -> Any:
+        """Make the supernet; where connections are priced by their cost, the space's own parts are counted before."""
+        if self.learning.pressure and self.learning.priced_by == "cost" and isinstance(model, FusionSpace):
+            self._costs = multiply_add_table(model)
+        return super().mutate_model(model)
+
+    def train_dataloader(self, train_dataloader_fn: Callable[[], Any], val_dataloader_fn: Callable[[], Any]) -> Any:
+        """The training rows; where gates are learnt on rows of their own, batches of both."""
+        loader = train_dataloader_fn()
+        return TwoLevelLoader.of(loader, self.learning.held_out) if self.learning.held_out else loader
+
+    def size(self) -> float:
+        """The number of open connections."""
+        return float(sum(a > 0 for node in self._nodes() for a in node.connection_scores()))
+
+    def open_connections(self) -> dict[Connection, float]:
+        """α of every open gate."""
+        return {
+            (s, n.block): a
+            for n in self._nodes()
+            for s, a in zip(n.sources, n.connection_scores(), strict=True)
+            if a > 0
+        }
+
+    def close_alone(self, connections: Collection[Connection]) -> None:
+        """Turn the signs of these gates; those that were turned before and are not among them are turned back."""
+        turned = set(connections)
+        with torch.no_grad():
+            for node in self._nodes():
+                for place, source in enumerate(node.sources):
+                    if ((source, node.block) in turned) != ((source, node.block) in self._turned):
+                        node.alpha[place] *= -1
+        self._turned = turned
 
     def soft_start(self) -> SoftStart:
         """The supernet's weights and its mixture of operations; see `soft_model`."""

@@ -20,14 +20,14 @@ What the modules of a supernet and the choices of a space may be able to do stan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
 
-from nas_fusion.design import FusionDesign
+from nas_fusion.design import Connection, FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.search_spaces import DesignSet
 
@@ -87,6 +87,36 @@ class CountsDeriving(Protocol):
 
 
 @runtime_checkable
+class PrefersSmall(Protocol):
+    """A strategy that derives from the smallest supernet of all epochs that are as good as the best but for the noise.
+
+    Its entry keeps the best epoch (`StrategyEntry.keep_best_epoch`); without this ability that is the one with the best
+    validation AUC.
+    """
+
+    prefers_small: bool
+    """Whether it does."""
+
+    def size(self) -> float:
+        """Of the supernet's design as it is now: its open connections, say. Asked after every validation."""
+
+
+@runtime_checkable
+class ClosesByMeasure(Protocol):
+    """A strategy whose supernet loses the connections that validation rows do not miss, before a design is derived."""
+
+    measured_closings: int
+    """How many passes over the validation rows that may take; below 2 nothing is closed. They count in seconds and not in
+    samples."""
+
+    def open_connections(self) -> Mapping[Connection, float]:
+        """The supernet's open connections, each with its score: larger is rather open."""
+
+    def close_alone(self, connections: Collection[Connection]) -> None:
+        """Close some of those that were open at first; the others of them are open."""
+
+
+@runtime_checkable
 class MeasuresChoices(Protocol):
     """A strategy whose derived design is held against its neighbours before it is taken.
 
@@ -140,6 +170,8 @@ ABILITIES: tuple[type, ...] = (
     SharesBudget,
     RanksDesigns,
     CountsDeriving,
+    PrefersSmall,
+    ClosesByMeasure,
     MeasuresChoices,
     LeavesSoftStart,
     RefinesDesigns,

@@ -26,6 +26,7 @@ from nas_fusion.training.watching import (
     ProgressBar,
     RunningTraining,
     SampleMeter,
+    SizeRule,
     ValidationMonitor,
     Watcher,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "Rank",
     "RunningTraining",
     "SampleMeter",
+    "SizeRule",
     "TouchedRowsAdam",
     "TrainConfig",
     "TrainingLoop",

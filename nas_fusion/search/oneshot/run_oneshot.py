@@ -18,16 +18,20 @@ from nas_fusion.records import TracePoint
 from nas_fusion.search.oneshot.choices_over_epochs import ChoiceRecorder
 from nas_fusion.search.oneshot.discretisation_gap import measure_derived
 from nas_fusion.search.oneshot.measured_choice import MeasuredChoice
+from nas_fusion.search.oneshot.measured_closing import MeasuredClosing
 from nas_fusion.search.oneshot.refinement import refine
 from nas_fusion.search.outcome import SearchOutcome, trace_of
 from nas_fusion.search.strategy_faults import warn_of_end
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace, Scores, SupernetNode, scores_of
+from nas_fusion.statistics import difference_error
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.strategy.abilities import (
+    ClosesByMeasure,
     CountsDeriving,
     LeavesSoftStart,
     MeasuresChoices,
+    PrefersSmall,
     RankedDesign,
     RanksDesigns,
     RefinesDesigns,
@@ -36,7 +40,7 @@ from nas_fusion.strategy.abilities import (
     check_abilities,
 )
 from nas_fusion.system.allowance import current_allowance
-from nas_fusion.training import EpochRecord, OneShotRun, TrainConfig, oneshot_evaluator, seeded
+from nas_fusion.training import EpochRecord, OneShotRun, SizeRule, TrainConfig, oneshot_evaluator, seeded
 from nas_fusion.training.threads import threads_of
 from nas_fusion.training_log import Training
 
@@ -69,14 +73,17 @@ def _run_oneshot(entry: StrategyEntry, strategy: Strategy, task: SearchTask, tra
     with threads_of(space, task.config):
         ended = current_allowance().run(lambda: strategy(supernet, SequentialExecutionEngine()))
     warn_of_end(task, ended)
+    final = run.monitor.final
+    closing = None if final is None else _measured_closing(strategy, final, task)
     sample = _derived(entry, strategy)
-    if not run.monitor.history:
+    if final is None:
         raise StrategyError(entry.name, "it trained no supernet to a validation")
     ranked: Sequence[RankedDesign] = strategy.ranking if isinstance(strategy, RanksDesigns) else ()
     trace = _ranking_trace(ranked, run.meter.samples, task) if ranked else trace_of(run.monitor.history)
     own = strategy.derive_samples if isinstance(strategy, CountsDeriving) else None
     derive_samples = len(ranked) * len(task.data.valid) if own is None else own
-    final = run.monitor.best if entry.keep_best_epoch else run.monitor.history[-1]
+    if closing is not None:
+        final = replace(final, valid_auc=closing.auc)
     derived, scores = FusionDesign.from_sample(sample).check(), _scores(strategy)
     choice = _measured_choice(strategy, scores, final, task)
     outcome = SearchOutcome(
@@ -87,12 +94,17 @@ def _run_oneshot(entry: StrategyEntry, strategy: Strategy, task: SearchTask, tra
         seconds=task.watch.elapsed,
         candidates=len(ranked),
         soft=_soft_start(entry, strategy),
-        details=choices.details() | ({"ended": ended} if ended else {}),
+        details=choices.details()
+        | ({"ended": ended} if ended else {})
+        | {"chosen_epoch": final.epoch}
+        | ({} if closing is None else {"closed": closing.told()}),
         derive_samples=derive_samples,
         derive_seconds=0.0 if run.monitor.ended is None else task.watch.now() - run.monitor.ended,
         alternatives=_by_rank(ranked)[1:],
         scores=scores,
     )
+    if closing is not None:
+        outcome = replace(outcome, measure_samples=closing.passes * len(task.data.valid))
     if choice is not None:
         outcome = _with_choice(outcome, choice, derived)
     _keep_ranked(strategy, ranked, trace, task)
@@ -110,6 +122,15 @@ def _derived(entry: StrategyEntry, strategy: Strategy) -> Any:
     if not derived or derived[0].sample is None:
         raise StrategyError(entry.name, "it derived no design")
     return derived[0].sample
+
+
+def _measured_closing(strategy: Strategy, final: EpochRecord, task: SearchTask) -> MeasuredClosing | None:
+    """Close what validation rows do not miss; None where the strategy does not ask for it."""
+    if not isinstance(strategy, ClosesByMeasure) or strategy.measured_closings < 2:
+        return None
+    closing = MeasuredClosing(strategy, strategy.supernet, final.valid_auc, task)
+    closing.close()
+    return closing
 
 
 def _measured_choice(
@@ -130,7 +151,7 @@ def _with_choice(outcome: SearchOutcome, choice: MeasuredChoice, derived: Fusion
         outcome,
         alternatives=tuple(design for design in choice.by_auc if design != outcome.design),
         details={**outcome.details, "derived": str(derived), "measured": told},
-        measure_samples=choice.samples,
+        measure_samples=outcome.measure_samples + choice.samples,
     )
 
 
@@ -180,8 +201,18 @@ def _evaluator(
         on_validation=lambda record: training.validated(record.valid_auc),
         # Where designs are ranked, they are the models that count, not the supernet.
         on_model=None if isinstance(strategy, RanksDesigns) else partial(_keep_supernet, task),
-        clock=task.watch.now, reserve=_reserve(strategy, config),
+        clock=task.watch.now, reserve=_reserve(strategy, config), size_rule=_size_rule(strategy, task),
     )  # fmt: skip
+
+
+def _size_rule(strategy: Strategy, task: SearchTask) -> SizeRule[EpochRecord] | None:
+    """When a smaller supernet than the best is kept; None where the strategy does not ask for it."""
+    if not isinstance(strategy, PrefersSmall) or not strategy.prefers_small:
+        return None
+    valid = task.data.valid
+    return SizeRule(
+        strategy.size, lambda best: difference_error(best.valid_auc, valid.positives, len(valid) - valid.positives)
+    )
 
 
 def _keep_supernet(task: SearchTask, supernet: nn.Module, record: EpochRecord) -> None:
@@ -191,6 +222,7 @@ def _keep_supernet(task: SearchTask, supernet: nn.Module, record: EpochRecord) -
 def _reserve(strategy: Strategy, config: TrainConfig) -> Callable[[float | None], float]:
     passes, seconds = strategy.derive_passes if isinstance(strategy, SharesBudget) else 0, config.max_seconds
     passes += strategy.measured_designs if isinstance(strategy, MeasuresChoices) else 0
+    passes += strategy.measured_closings if isinstance(strategy, ClosesByMeasure) else 0
     if not passes or seconds is None:
         return lambda validation_seconds: 0.0
     most = RESERVED_SHARE * seconds

@@ -19,7 +19,7 @@ from nas_fusion.training.fit import epochs_for, loaders
 from nas_fusion.training.oneshot.ctr_module import CTRModule
 from nas_fusion.training.oneshot.lightning_watching import LightningWatching
 from nas_fusion.training.oneshot.trainer import make_trainer
-from nas_fusion.training.watching import EpochRecord, ProgressBar, SampleMeter, ValidationMonitor, Watcher
+from nas_fusion.training.watching import EpochRecord, ProgressBar, SampleMeter, SizeRule, ValidationMonitor, Watcher
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def oneshot_evaluator(
     on_model: Callable[[torch.nn.Module, EpochRecord], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
     reserve: Callable[[float | None], float] = lambda validation_seconds: 0.0,
+    size_rule: SizeRule[EpochRecord] | None = None,
 ) -> OneShotRun:
     """Make an evaluator with the same recipe as `fit`.
 
@@ -64,12 +65,14 @@ def oneshot_evaluator(
         clock: seconds since some moment or other.
         reserve: seconds out of `max_seconds` that deriving will take, given what the last validation took (None before
             the first); the training stops so much earlier.
+        size_rule: with `keep_best`, when a smaller supernet than the best is kept; None: never.
     """
     torch.manual_seed(config.seed)
     meter = SampleMeter(config.max_samples, config.max_seconds, clock, lambda: reserve(monitor.validation_seconds))
     monitor = ValidationMonitor(
-        config, meter, data.valid, keep_best=keep_best, on_validation=on_validation, on_model=on_model, clock=clock
-    )
+        config, meter, data.valid, keep_best=keep_best, on_validation=on_validation, on_model=on_model, clock=clock,
+        size_rule=size_rule,
+    )  # fmt: skip
     epochs = epochs_for(config, len(data.train))
     watchers: list[Watcher] = [meter, FirstBatchesCount(), monitor]
     if console is not None:

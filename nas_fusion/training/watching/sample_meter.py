@@ -56,6 +56,11 @@ class SampleMeter(Watcher):
         return max(samples, (self._clock() - self._start + self._reserve()) / self.max_seconds)
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether there is a budget."""
+        return self.max_samples is not None or self.max_seconds is not None
+
+    @property
     def spent(self) -> bool:
         """Whether the budget is reached."""
         return self.share >= 1

@@ -19,6 +19,7 @@ from nas_fusion.nni_bridge import nni
 from nas_fusion.settings import TrainConfig
 from nas_fusion.training.quality import Predictions, Rank, auc, grouped_auc, logloss, rank_of
 from nas_fusion.training.ranks import Team
+from nas_fusion.training.watching.epoch_choice import EpochChoice, SizeRule
 from nas_fusion.training.watching.sample_meter import SampleMeter
 from nas_fusion.training.watching.watcher import RunningTraining, Watcher
 
@@ -69,6 +70,7 @@ class ValidationMonitor(Watcher):
         on_validation: called with every validation.
         on_model: called with the model as it was validated, and the validation.
         clock: seconds since some moment or other.
+        size_rule: when a smaller model than the best is kept; None: never.
 
     Attributes:
         validation_seconds: how long the last validation took; None before the first.
@@ -86,6 +88,7 @@ class ValidationMonitor(Watcher):
         on_validation: Callable[[EpochRecord], None] | None = None,
         on_model: Callable[[torch.nn.Module, EpochRecord], None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        size_rule: SizeRule[EpochRecord] | None = None,
     ) -> None:
         self.config, self.meter, self.keep_best, self.report = config, meter, keep_best, report
         self._valid = valid
@@ -95,7 +98,7 @@ class ValidationMonitor(Watcher):
         self.history: list[EpochRecord] = []
         self.best: EpochRecord | None = None
         self.stopped = "epochs"
-        self._best_state: dict[str, Tensor] = {}
+        self._choice: EpochChoice[EpochRecord, dict[str, Tensor]] = EpochChoice(config.select, size_rule)
         self._since_best = 0
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._losses: list[Tensor] = []
@@ -131,8 +134,8 @@ class ValidationMonitor(Watcher):
         clearly_better = best is None or rank.score > best.score + self.config.min_improvement
         if best is None or rank > best:
             self.best = record
-            if self.keep_best:
-                self._best_state = {k: v.detach().cpu().clone() for k, v in training.model.state_dict().items()}
+        if self.keep_best:
+            self._choice.offer(record, lambda: _state_of(training.model))
         if clearly_better:
             self._since_best = 0
         else:
@@ -147,13 +150,20 @@ class ValidationMonitor(Watcher):
 
     def end(self, training: RunningTraining) -> None:
         """Restore the best weights and report the AUC of the weights that the model has now."""
-        if self._best_state:
-            training.model.load_state_dict(self._best_state)
-            self._best_state = {}
+        final = self.final
+        if (kept := self._choice.kept) is not None:
+            training.model.load_state_dict(kept)
+            self._choice.drop_states()
         self.ended = self._clock()
-        final = self.best if self.keep_best or not self.history else self.history[-1]
         if self.report and final is not None and nni.get_current_parameter() is not None:
             nni.report_final_result(final.valid_auc)
+
+    @property
+    def final(self) -> EpochRecord | None:
+        """The validation of the weights that the model ends with; None before the first."""
+        if not self.keep_best:
+            return self.history[-1] if self.history else None
+        return self._choice.record
 
     def _told(
         self, training: RunningTraining, losses: Tensor, logits: FloatArray, labels: FloatArray
@@ -192,3 +202,7 @@ class ValidationMonitor(Watcher):
         for optimizer in training.weight_optimizers:
             for group in optimizer.param_groups:
                 group["lr"] *= self.config.lr_drop
+
+
+def _state_of(model: torch.nn.Module) -> dict[str, Tensor]:
+    return {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
