@@ -152,12 +152,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
 
     def open_connections(self) -> dict[Connection, float]:
         """α of every open gate."""
-        return {
-            (s, n.block): a
-            for n in self._nodes()
-            for s, a in zip(n.sources, n.connection_scores(), strict=True)
-            if a > 0
-        }
+        return {connection: alpha for connection, alpha in self._alphas().items() if alpha > 0}
 
     def close_alone(self, connections: Collection[Connection]) -> None:
         """Turn the signs of these gates; those that were turned before and are not among them are turned back."""
@@ -189,8 +184,10 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         """The derived design, then others near it, without end (see `propose`)."""
         # As NNI exports it, so legal and within the limits.
         derived = FusionDesign.from_sample(next(iter(self.list_models())).sample)
-        gates = {(s, n.block): a for n in self._nodes() for s, a in zip(n.sources, n.connection_scores(), strict=True)}
-        return propose(derived, gates, self.mixture(), self.options.gate_start, designs, rng)
+        return propose(derived, self._alphas(), self.mixture(), self.options.gate_start, designs, rng)
+
+    def _alphas(self) -> dict[Connection, float]:
+        return {(s, n.block): a for n in self._nodes() for s, a in zip(n.sources, n.connection_scores(), strict=True)}
 
     def _nodes(self) -> list[OptFusionNode]:
         return [m for m in self.supernet.modules() if isinstance(m, OptFusionNode)]

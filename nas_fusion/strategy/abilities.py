@@ -106,8 +106,8 @@ class ClosesByMeasure(Protocol):
     """A strategy whose supernet loses the connections that validation rows do not miss, before a design is derived."""
 
     measured_closings: int
-    """How many passes over the validation rows that may take; below 2 nothing is closed. They count in seconds and not in
-    samples."""
+    """How many passes over the validation rows that may take; below 2 nothing is closed. They count in seconds and not
+    in samples."""
 
     def open_connections(self) -> Mapping[Connection, float]:
         """The supernet's open connections, each with its score: larger is rather open."""

@@ -1,4 +1,4 @@
-"""The published entries search as published, bit for bit: an obvious loop, written here, ends with the same supernet."""
+"""The published entries search as published, bit for bit: an obvious loop ends with the same supernet."""
 
 from __future__ import annotations
 
