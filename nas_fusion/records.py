@@ -27,6 +27,14 @@ GENERAL = "general_model"
 """Of a record's details: true where the model is no network, but what one would pick instead of one."""
 
 
+CONNECTIONS = "connections"
+"""Of a record's details: some of `CONNECTION_SHARES`, by name."""
+
+CONNECTION_SHARES = ("closed", "closed_rightly", "kept_rightly")
+"""Of all connections those that a search closed; of those that a planted log's teacher has not, those that it closed;
+of the teacher's own, those that it left open."""
+
+
 @dataclass(frozen=True)
 class TracePoint:
     """One validation, measured while searching or re-training; "best so far" is computed by the report.
@@ -106,6 +114,7 @@ class CellRecord:
             derived, and the derived design with the supernet's weights, before re-training;
             ``far_below_supernet``, only where the second is far below the first: by more than this; ``importance``:
             validation AUC lost when one connection of the re-trained model is closed, by ``"source -> target"``;
+            ``connections``: how many were closed, and of a planted log how many rightly (`connection_shares`);
             ``context``: what the file of its design says besides the design (`nas_fusion.design_file`).
         derive_seconds, derive_samples: between the end of a supernet's training and a design, measuring the derived
             design for the report included.

@@ -4,6 +4,7 @@ Everything here takes plain parts (a module, a design, a table of numbers), neve
 """
 
 from nas_fusion.bounds import LATENCY_BATCHES
+from nas_fusion.measures.connection_shares import connection_shares
 from nas_fusion.measures.cost_table import CostTable, LatencyTable, Mode
 from nas_fusion.measures.counting import MakeInputs, count_module, inputs_for, multiply_adds, parameters
 from nas_fusion.measures.importance import (
@@ -28,6 +29,7 @@ __all__ = [
     "MakeInputs",
     "Mode",
     "connection_importance",
+    "connection_shares",
     "count_module",
     "has_connections",
     "inputs_for",

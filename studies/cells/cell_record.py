@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from nas_fusion.architecture import Found
+from nas_fusion.data import PlantedLog
+from nas_fusion.design import FusionDesign
 from nas_fusion.design_file import CONTEXT
-from nas_fusion.measures import connection_importance, has_connections, measure
-from nas_fusion.records import GENERAL, CellRecord
+from nas_fusion.measures import connection_importance, connection_shares, has_connections, measure
+from nas_fusion.records import CONNECTIONS, GENERAL, CellRecord
 from nas_fusion.search import LATENCY, KeptLimits, Retrained
+from nas_fusion.settings import is_planted
 from nas_fusion.studies.cells.anytime import TestFigures, with_test_figures
 from nas_fusion.studies.cells.shared_searches import is_shared
 from nas_fusion.studies.setup.assembly import Assembly
@@ -54,6 +58,7 @@ def cell_record(
         **outcome.details,
         **({GENERAL: True} if entry.fit_model is not None else {}),
         CONTEXT: design_context(assembly, job).to_dict(),
+        **_shares(assembly, outcome.design),
         **_importance(assembly, job, retrained),
         **({} if tuned is None else {"tuning": asdict(tuned)}),
         **({"limits": limited} if limited else {}),
@@ -90,6 +95,15 @@ def cell_record(
         reliability=test.reliability,
         valid_gauc=retrained.fit.best_valid_gauc,
     )
+
+
+def _shares(assembly: Assembly, found: Found) -> dict[str, Any]:
+    """How many connections were closed, and rightly; nothing of what is no point of the fusion space."""
+    if not isinstance(found, FusionDesign):
+        return {}
+    source = assembly.settings.source
+    teacher = PlantedLog.named(source).teacher_at(found.levels) if is_planted(source) else None
+    return {CONNECTIONS: connection_shares(found, teacher)}
 
 
 def _importance(assembly: Assembly, job: Job, retrained: Retrained) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from nas_fusion import bounds
 from nas_fusion.data.planted.planting import draw_ids, plant, zipf
 from nas_fusion.data.planted.teacher_network import FloatArray, IntArray, TeacherNetwork
-from nas_fusion.data.planted.teachers import TEACHERS, Teacher
+from nas_fusion.data.planted.teachers import TEACHERS, Teacher, levels_of
 from nas_fusion.design import Connection, FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.settings import PLANTED
@@ -95,6 +95,10 @@ class PlantedLog:
     def design(self) -> FusionDesign:
         """The teacher's design."""
         return self.plan.design
+
+    def teacher_at(self, levels: int) -> FusionDesign | None:
+        """The teacher's design in a space of so many levels; None where it has a block that is not there."""
+        return self.plan.at_levels(levels) if levels >= levels_of(self.design) else None
 
     @property
     def network(self) -> TeacherNetwork:

@@ -52,12 +52,16 @@ def at_levels(design: FusionDesign, levels: int) -> FusionDesign:
     Raises:
         OptionError: a block that can reach the output is not in that space.
     """
-    pruned = design.pruned()
-    needed = max([1, *(int(b[-1]) for b in pruned.live_blocks() if b not in (EMBEDDING, OUTPUT))])
+    pruned, needed = design.pruned(), levels_of(design)
     if levels < needed:
         raise OptionError("levels", f"at least {needed}, the blocks of this design", levels)
     operations = {b: o for b, o in pruned.operations if b in fused_blocks(levels)}
     return FusionDesign.build(levels, pruned.connections, {**dict.fromkeys(fused_blocks(levels), "add"), **operations})
+
+
+def levels_of(design: FusionDesign) -> int:
+    """The fewest levels of a space that has all blocks of a design that can reach its output."""
+    return max([1, *(int(b[-1]) for b in design.pruned().live_blocks() if b not in (EMBEDDING, OUTPUT))])
 
 
 def _design(text: str) -> FusionDesign:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from nas_fusion.records import CellRecord
+from nas_fusion.records import CONNECTION_SHARES, CONNECTIONS, CellRecord
 from nas_fusion.report.numbers.summaries import Groups
 
 DERIVED = "derived_valid_auc"
@@ -20,7 +21,8 @@ class Stages(NamedTuple):
     """Mean validation AUC over the seeds; None where a seed has none.
 
     `search`: the best while searching (a supernet's, or the best candidate's); `derived`: of the design with the
-    supernet's weights; `retrained`: of the design trained from scratch.
+    supernet's weights; `retrained`: of the design trained from scratch. `closed`, `closed_rightly`, `kept_rightly`:
+    mean shares of connections (`nas_fusion.measures.connection_shares`).
     """
 
     strategy: str
@@ -28,6 +30,9 @@ class Stages(NamedTuple):
     search: float | None
     derived: float | None
     retrained: float
+    closed: float | None = None
+    closed_rightly: float | None = None
+    kept_rightly: float | None = None
 
     @property
     def measured(self) -> tuple[float, ...]:
@@ -57,10 +62,16 @@ def stages(groups: Groups) -> list[Stages]:
             _mean(group, lambda r: r.search_valid_auc),
             _mean(group, lambda r: r.details.get(DERIVED)),
             sum(r.valid_auc for r in group) / len(group),
+            *(_mean(group, partial(_share, name)) for name in CONNECTION_SHARES),
         )
         for strategy, group in groups.items()
         if group[0].search_valid_auc is not None
     ]
+
+
+def _share(name: str, record: CellRecord) -> float | None:
+    found: float | None = record.details.get(CONNECTIONS, {}).get(name)
+    return found
 
 
 def _mean(group: Sequence[CellRecord], value: Callable[[CellRecord], float | None]) -> float | None:

@@ -134,17 +134,20 @@ def _share(value: float | None) -> str:
 
 
 def gap_table(found: Sequence[Stages]) -> TextTable:
-    """The discretisation gap."""
+    """The discretisation gap, and how many connections were closed where the records say it."""
     heads = ("strategy", "while searching", "derived", "re-trained", "re-trained − searching")
+    shares = {"closed": "connections closed", "closed_rightly": "rightly closed", "kept_rightly": "rightly kept"}
+    known = {name: head for name, head in shares.items() if any(getattr(s, name) is not None for s in found)}
     rows = (
         (
             s.strategy,
             *(MISSING if v is None else f"{v:.4f}" for v in (s.search, s.derived, s.retrained)),
             MISSING if s.gap is None else signed(s.gap),
+            *(_share(getattr(s, name)) for name in known),
         )
         for s in found
     )
-    return TextTable(heads, tuple(rows))
+    return TextTable((*heads, *known.values()), tuple(rows))
 
 
 def calls(rows: Sequence[Row], reference: str) -> Mapping[str, str]:

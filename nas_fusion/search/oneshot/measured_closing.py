@@ -16,9 +16,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas_fusion.design import Connection
+from nas_fusion.design import Connection, FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.search.task import SearchTask
+from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.statistics import difference_error
 from nas_fusion.strategy.abilities import ClosesByMeasure
 from nas_fusion.training import evaluate_auc
@@ -30,6 +31,7 @@ class MeasuredClosing:
 
     Args:
         strategy: whose supernet was trained.
+        supernet: that one.
         supernet_auc: of the supernet on the validation rows.
         task: of the search.
 
@@ -39,19 +41,21 @@ class MeasuredClosing:
     """
 
     strategy: ClosesByMeasure
-    supernet: Any
+    supernet: FusionSpace
     supernet_auc: float
     task: SearchTask
     auc: float = math.nan
     passes: int = 0
     closed: int = 0
     lost: dict[Connection, float] = field(default_factory=dict)
+    _open: tuple[Connection, ...] = ()
     _slowest: float = 0.0
 
     def close(self) -> list[Connection]:
         """Close what is not missed; the connections that were."""
         self.auc = self.supernet_auc
         scores = self.strategy.open_connections()
+        self._open = tuple(scores)
         # Halving takes so many passes at most; what is left is for single connections.
         alone = self.strategy.measured_closings - math.ceil(math.log2(len(scores) + 1))
         for connection in sorted(scores, key=lambda c: scores[c])[: max(alone, 0)]:
@@ -84,7 +88,9 @@ class MeasuredClosing:
         return lost <= difference_error(self.supernet_auc, valid.positives, len(valid) - valid.positives)
 
     def _auc_without(self, closed: Collection[Connection]) -> float:
-        """The supernet's validation AUC without some connections; -inf where it is not finite."""
+        """The supernet's validation AUC without some connections; -inf where it is not finite, or no design is left."""
+        if not self._leaves_a_design(closed):
+            return -math.inf
         start = self.task.watch.now()
         self.strategy.close_alone(closed)
         try:
@@ -94,6 +100,11 @@ class MeasuredClosing:
         finally:
             self.passes += 1
             self._slowest = max(self._slowest, self.task.watch.now() - start)
+
+    def _leaves_a_design(self, closed: Collection[Connection]) -> bool:
+        left = [connection for connection in self._open if connection not in closed]
+        # By sums, since whether a design is legal does not depend on its operations.
+        return FusionDesign.build(self.supernet.levels, left, "add").is_legal
 
     def _has_room(self) -> bool:
         watch = self.task.watch

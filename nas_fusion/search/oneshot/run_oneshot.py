@@ -126,7 +126,9 @@ def _derived(entry: StrategyEntry, strategy: Strategy) -> Any:
 
 def _measured_closing(strategy: Strategy, final: EpochRecord, task: SearchTask) -> MeasuredClosing | None:
     """Close what validation rows do not miss; None where the strategy does not ask for it."""
-    if not isinstance(strategy, ClosesByMeasure) or strategy.measured_closings < 2:
+    if not isinstance(strategy, ClosesByMeasure) or not isinstance(strategy.supernet, FusionSpace):
+        return None
+    if strategy.measured_closings < 2:
         return None
     closing = MeasuredClosing(strategy, strategy.supernet, final.valid_auc, task)
     closing.close()

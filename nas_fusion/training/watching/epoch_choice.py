@@ -62,6 +62,11 @@ class EpochChoice(Generic[Record, State]):
         """The validation of that epoch; None before the first."""
         return None if self._first is None else self._first.record
 
+    @property
+    def held(self) -> int:
+        """How many epochs may still be kept; each one's state is in memory."""
+        return len(self._offered)
+
     def drop_states(self) -> None:
         """Give up the memory of all states."""
         self._offered = [one._replace(state=None) for one in self._offered]

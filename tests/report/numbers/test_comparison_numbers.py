@@ -24,6 +24,7 @@ from nas_fusion.report.numbers.rank_diagram import rank_diagram
 from nas_fusion.report.numbers.search_gap import stages
 from nas_fusion.report.numbers.suite_model import SuiteModel
 from nas_fusion.report.numbers.summaries import by_strategy
+from nas_fusion.report.numbers.table_columns import gap_table
 from tests.report.report_fakes import cell, comparison_model
 
 PLAIN = FusionDesign.build(1, [("embedding", "deep1"), ("deep1", "output")], "add")
@@ -97,6 +98,19 @@ def test_shares_count_the_seeds() -> None:
     assert operations is not None
     assert dict(zip(operations.labels, operations.values, strict=True))["output: add"] == (1.0,)
     assert open_shares(by_strategy([cell("own", 0, design=Architecture.build("own", {}))])) is None
+
+
+def test_shares_of_connections_are_means_over_the_seeds() -> None:
+    shares = [{"closed": 0.2, "closed_rightly": 0.5, "kept_rightly": 1.0}, {"closed": 0.4, "closed_rightly": 0.7}]
+    records = [cell("tpe", s, details={"connections": one}) for s, one in enumerate(shares)]
+    (found,) = stages(by_strategy(records))
+    assert found.closed == pytest.approx(0.3)
+    assert found.closed_rightly == pytest.approx(0.6)
+    assert found.kept_rightly is None, "one seed does not say"
+    table = gap_table([found])
+    assert table.heads[-2:] == ("connections closed", "rightly closed")
+    assert table.rows[0][-2:] == ("30%", "60%")
+    assert "connections closed" not in gap_table(stages(by_strategy([cell("tpe", 0)]))).heads
 
 
 def test_stages_need_every_seed() -> None:
