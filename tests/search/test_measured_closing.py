@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nas_fusion.design import Connection
+from nas_fusion.design import Connection, FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.search import SearchTask, run_search
 from nas_fusion.search.oneshot.measured_closing import MeasuredClosing
@@ -115,6 +115,8 @@ def test_a_search_says_what_it_closed_and_takes_no_samples_for_it(tmp_path: Path
     plain = run_search(entry, task, off)
     found = run_search(entry, task, {**off, "measured_closings": 30})
     closed, valid = found.details["closed"], task.data.valid
+    assert isinstance(found.design, FusionDesign)
+    assert isinstance(plain.design, FusionDesign)
     noise = difference_error(closed["before"], valid.positives, len(valid) - valid.positives)
     assert closed["after"] >= closed["before"] - noise
     assert closed["connections"] == len(plain.design.connections) - len(found.design.connections) > 0

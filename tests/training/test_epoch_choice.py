@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from nas_fusion.training import EpochRecord, SizeRule
 from nas_fusion.training.watching import EpochChoice
 
@@ -16,7 +18,7 @@ def kept(aucs: list[float], sizes: list[float], noise: float) -> tuple[int, int]
     choice: EpochChoice[EpochRecord, int] = EpochChoice("auc", SizeRule(lambda: next(size), lambda best: noise))
     most = 0
     for epoch, auc in enumerate(aucs, start=1):
-        choice.offer(record(epoch, auc), lambda epoch=epoch: epoch)
+        choice.offer(record(epoch, auc), partial(int, epoch))
         most = max(most, choice.held)
     assert choice.record is not None
     assert choice.record.epoch == choice.kept
@@ -26,7 +28,7 @@ def kept(aucs: list[float], sizes: list[float], noise: float) -> tuple[int, int]
 def test_without_a_rule_the_best_epoch_is_kept_and_of_equals_the_first() -> None:
     choice: EpochChoice[EpochRecord, int] = EpochChoice("auc")
     for epoch, auc in enumerate([0.6, 0.8, 0.7, 0.8], start=1):
-        choice.offer(record(epoch, auc), lambda epoch=epoch: epoch)
+        choice.offer(record(epoch, auc), partial(int, epoch))
     assert choice.kept == 2
     choice.offer(record(5, 0.8, logloss=0.4), lambda: 5)
     assert choice.kept == 5, "of equal AUCs the better logloss"

@@ -126,11 +126,13 @@ def _derived(entry: StrategyEntry, strategy: Strategy) -> Any:
 
 def _measured_closing(strategy: Strategy, final: EpochRecord, task: SearchTask) -> MeasuredClosing | None:
     """Close what validation rows do not miss; None where the strategy does not ask for it."""
-    if not isinstance(strategy, ClosesByMeasure) or not isinstance(strategy.supernet, FusionSpace):
+    supernet = strategy.supernet
+    if not isinstance(strategy, ClosesByMeasure) or strategy.measured_closings < 2:
         return None
-    if strategy.measured_closings < 2:
+    # A supernet of another kind is no set of connections.
+    if not isinstance(supernet, FusionSpace):
         return None
-    closing = MeasuredClosing(strategy, strategy.supernet, final.valid_auc, task)
+    closing = MeasuredClosing(strategy, supernet, final.valid_auc, task)
     closing.close()
     return closing
 
