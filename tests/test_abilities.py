@@ -17,9 +17,11 @@ from nas_fusion.search import SearchTask, run_search
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
 from nas_fusion.strategy.abilities import (
     ABILITIES,
+    ClosesByMeasure,
     CountsDeriving,
     LeavesSoftStart,
     MeasuresChoices,
+    PrefersSmall,
     RanksDesigns,
     RefinesDesigns,
     SharesBudget,
@@ -36,7 +38,10 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> SearchTask:
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [
-        (OptFusion(), {SharesBudget, MeasuresChoices, LeavesSoftStart, RefinesDesigns}),
+        (
+            OptFusion(),
+            {SharesBudget, PrefersSmall, ClosesByMeasure, MeasuresChoices, LeavesSoftStart, RefinesDesigns},
+        ),
         (FusionRandomOneShot(2, 0), {SharesBudget, RanksDesigns}),
         (FusionDARTS(0.1), {MeasuresChoices}),
     ],

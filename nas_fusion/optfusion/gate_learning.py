@@ -41,7 +41,7 @@ class GateLearning:
         gate_noise: standard deviation of what is added to α before it is held against the threshold, while training.
         gate_travel: how far a gate whose gradient never changes its sign comes while the supernet is trained, in units
             of its start: the rate then follows from the number of steps; 0: `arch_learning_rate` is what it is.
-        late_start: share of the training in which weights alone are learnt.
+        late_start: share of the training in which gates stay open; weights and operations are learnt from the start.
         sparsest_epoch: derive from the epoch with the fewest open connections of all whose validation AUC is that of
             the best but for the noise; else from the best.
         measured_closings: after the training, close as many connections at once as validation rows do not miss, in so

@@ -14,6 +14,7 @@ from nas_fusion.nni_bridge import BaseOneShotLightningModule, LightningModule, M
 from nas_fusion.optfusion.cost_penalty import CostPenalty
 from nas_fusion.optfusion.gate_learning import GateLearning
 from nas_fusion.optfusion.gate_pressure import GatePressure, share_of_training
+from nas_fusion.optfusion.optfusion_node import OptFusionNode
 
 
 class OptFusionModule(MendedModule, BaseOneShotLightningModule):
@@ -63,6 +64,10 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
     def _pressure(self) -> GatePressure | None:
         return GatePressure.of(self, self.learning, self._costs)
 
+    @cached_property
+    def _nodes(self) -> list[OptFusionNode]:
+        return [module for module in self.modules() if isinstance(module, OptFusionNode)]
+
     def training_step(self, batch: Any, batch_idx: int) -> Float[Tensor, ""]:
         """Step weights and architecture, on the same batch or, with held-out rows, on one each.
 
@@ -81,13 +86,12 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         loss: Tensor = self._loss(train, batch_idx)
         # One backward for both; it clips and steps the weights, and leaves α's and β's gradients for the step below.
         self.advance_optimization(loss, batch_idx, self.gradient_clip)
-        if self._is_time():
+        if self._seen >= self.warm_up:
             if held_out is not None:
                 # The weights' gradients that come with it are cleared at the next step.
                 architecture.zero_grad()
                 self.manual_backward(self._loss(held_out, batch_idx))
-            if self._pressure is not None:
-                self._pressure.add(share_of_training(self.trainer))
+            self._press()
             architecture.step()
         self._seen += len(train.labels)
         return loss
@@ -96,8 +100,14 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         loss: Tensor = self.training_module.training_step(batch, batch_idx)
         return loss if self._penalty is None else loss + self._penalty()
 
-    def _is_time(self) -> bool:
-        """Whether the architecture moves already."""
-        if self._seen < self.warm_up:
-            return False
-        return not self.learning.late_start or share_of_training(self.trainer) >= self.learning.late_start
+    def _press(self) -> None:
+        """Add the pressure to the gates' gradients; drop these as long as gates do not move."""
+        if not self.learning.late_start and self._pressure is None:
+            return
+        share = share_of_training(self.trainer)
+        if share < self.learning.late_start:
+            for node in self._nodes:
+                # Without a gradient Adam leaves α, and its own memory of it, as they are.
+                node.alpha.grad = None
+        elif self._pressure is not None:
+            self._pressure.add(share)
