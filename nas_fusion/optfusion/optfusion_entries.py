@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from nas_fusion.bounds import LEARNING_RATE, MEASURED, SHARE, Bound
-from nas_fusion.optfusion.gate_learning import BOUNDS, GateLearning
+from nas_fusion.optfusion.gate_learning import BOUNDS, PRICED_BY, GateLearning
 from nas_fusion.optfusion.optfusion_node import Searched
 from nas_fusion.optfusion.optfusion_strategy import DEFAULT_ARCH_LEARNING_RATE, OptFusion, soft_model
 from nas_fusion.strategy import BuildContext, StrategyEntry
@@ -105,6 +105,20 @@ LEARNING = GateLearning()
 """Of the recommended entry."""
 
 
+def _learning_distributions() -> Mapping[str, BaseDistribution]:
+    return {
+        "pressure": FloatDistribution(0.0, 0.005),
+        "pressure_rise": FloatDistribution(1.0, 1000.0, log=True),
+        "priced_by": CategoricalDistribution(PRICED_BY),
+        "held_out": FloatDistribution(0.0, 0.5),
+        "gate_noise": FloatDistribution(0.0, 1.0),
+        "gate_travel": FloatDistribution(0.0, 30.0),
+        "late_start": FloatDistribution(0.0, 0.8),
+        "sparsest_epoch": CategoricalDistribution((False, True)),
+        "measured_closings": IntDistribution(0, 80),
+    }
+
+
 def _learnt_rate(context: BuildContext, learning: GateLearning, arch_learning_rate: float, gate_start: float) -> float:
     """The rate of α and β that `GateLearning.gate_travel` asks for; as given without it, or by a budget in seconds."""
     if not learning.gate_travel or context.samples is None:
@@ -135,7 +149,11 @@ ENTRIES = (
         build=_recommended,
         parameters={**_PARAMETERS, "measured_designs": MEASURED_DESIGNS, **asdict(LEARNING)},
         bounds={**_BOUNDS, "measured_designs": MEASURED, **BOUNDS},
-        distributions=lambda: {**_distributions(), "measured_designs": _measured(MEASURED_DESIGNS)},
+        distributions=lambda: {
+            **_distributions(),
+            **_learning_distributions(),
+            "measured_designs": _measured(MEASURED_DESIGNS),
+        },
         keep_best_epoch=True,
         patience=PUBLISHED_PATIENCE,
         operations=OPERATIONS,
