@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas_fusion import bounds
 from nas_fusion.errors import OptionError
-from nas_fusion.settings import SYNTHETIC, ComparisonSettings, Panel, TrainConfig
+from nas_fusion.settings import SYNTHETIC, ComparisonSettings, DeviceSettings, Panel, RunSettings, TrainConfig
 from nas_fusion.settings.dotted_names import QUICK, QUICK_SEEDS
 from nas_fusion.settings.option import flag, number, path, text
+from nas_fusion.system.cores import take_threads
+
+TORCHRUN = "TORCHELASTIC_RUN_ID"
+"""A process with this environment variable was started by torchrun."""
 
 A_LOG = (
     "The log: a file; a folder, a quoted pattern ('logs/*.csv'), or paths with commas between, for a log in parts; on "
@@ -42,6 +49,29 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         raise OptionError("seeds", SEEDS_FORM, text)
     found = tuple(int(number) for number in numbers if number is not None)
     return found if "," in text else tuple(range(found[0]))
+
+
+@contextmanager
+def on_devices(ranks: DeviceSettings, where: RunSettings | None = None) -> Iterator[None]:
+    """Train on several devices inside the block; of the processes that do so, only the first one comes inside.
+
+    Args:
+        ranks: how many devices.
+        where: how many threads a process takes, and how many processes compute side by side.
+
+    Raises:
+        OptionError: more threads than cores, or other numbers of devices than torchrun or Slurm say.
+        LostRankError: a process did not start.
+    """
+    if where is not None:
+        take_threads(where.threads, where.processes * ranks.devices)
+    if ranks == DeviceSettings() and TORCHRUN not in os.environ:  # torch need not be loaded for it
+        yield
+        return
+    from nas_fusion.training.ranks import several_devices
+
+    with several_devices(ranks.devices, ranks.nodes):
+        yield
 
 
 @dataclass(frozen=True)

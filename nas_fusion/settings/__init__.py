@@ -21,7 +21,7 @@ from nas_fusion.settings.model_settings import BUILT_IN_EMB_DIM, DEFAULT_EMB_DIM
 from nas_fusion.settings.option import Option, Panel, check_fields, default_of, has_default, option_of, options_of
 from nas_fusion.settings.output_settings import OutputSettings
 from nas_fusion.settings.recipe_settings import RecipeSettings, UpdateSettings, automatic_batch_size
-from nas_fusion.settings.run_settings import EngineName, RunSettings
+from nas_fusion.settings.run_settings import DeviceSettings, EngineName, RunSettings
 from nas_fusion.settings.split_rule import SplitKind, SplitRule
 from nas_fusion.settings.train_config import TrainConfig
 
@@ -35,6 +35,7 @@ __all__ = [
     "ColumnKind",
     "ComparisonSettings",
     "DataOptions",
+    "DeviceSettings",
     "EngineName",
     "LimitSettings",
     "ModelSettings",

@@ -91,3 +91,33 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """On how many devices one model is trained; the last digits of a result depend on it, and what dropout draws.
+
+    Args:
+        devices: of each machine, by one process for each.
+        nodes: machines; more than one under torchrun or Slurm.
+
+    Raises:
+        OptionError: a value is out of its range.
+    """
+
+    devices: int = number(
+        1,
+        bounds.DEVICES,
+        "Train each model on so many devices at once, by a process for each: GPUs, or else cores. Under torchrun: as "
+        "many as it has started.",
+        panel=Panel.RUN,
+    )
+    nodes: int = number(
+        1,
+        bounds.NODES,
+        "Machines with so many devices each; torchrun or srun starts the same command on all of them.",
+        panel=Panel.RUN,
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -26,7 +26,7 @@ from nas_fusion.training.devices import torch_device
 from nas_fusion.training.losses import full_precision
 from nas_fusion.training.metrics import further_metrics, quality_of
 from nas_fusion.training.quality import Predictions, Rank, auc, probabilities
-from nas_fusion.training.ranks import ALONE, Team, current_team, seed_of_rank
+from nas_fusion.training.ranks import ALONE, Team, current_team, seed_of_rank, tell_of_supernet
 from nas_fusion.training.threads import by_rule, with_threads
 from nas_fusion.training.training_loop import TrainingLoop
 from nas_fusion.training.watching import (
@@ -164,6 +164,8 @@ def fit(
     watchers: list[Watcher] = [meter, AveragedWeights(config.averaging), FreshStatistics(), monitor]
     if console is not None:
         watchers.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
+    if not keep_best:
+        tell_of_supernet()
     team = current_team() if keep_best else ALONE
     _train(model, data, config, watchers, epochs, team)
     if monitor.best is None:

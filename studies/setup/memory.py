@@ -16,6 +16,7 @@ from nas_fusion.settings import ComparisonSettings, ModelSettings, RunSettings
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.studies.setup.study_space import fields_of, make_space
 from nas_fusion.training import seeded, torch_device
+from nas_fusion.training.ranks import current_team
 
 TRAINED = 5
 """Numbers per weight while training: itself, its gradient, Adam's two moments, and the best epoch's."""
@@ -54,11 +55,12 @@ def check_memory(
         settings: of the comparison.
         dataset: the encoded log.
         entries: the strategies that are to run.
-        processes: how many of them train at once.
+        processes: how many of them train at once; each by as many processes as a team has here.
 
     Raises:
         OptionError: they cannot; says what is needed, what there is, and what would fit.
     """
+    processes *= current_team().here
     is_searched = any(entry.kind == "one-shot" and not entry.has_own_space for entry in entries)
 
     def need(model: ModelSettings) -> Need:

@@ -22,6 +22,7 @@ from nas_fusion.system.cores import usable_cores
 from nas_fusion.system.places import check_file_place, check_folder_place
 from nas_fusion.tracking import check_trackers
 from nas_fusion.training import TrainConfig, torch_device
+from nas_fusion.training.ranks import current_team
 
 PROCESSES_PER_CORE, FEW_PROCESSES = 4, 8
 """More processes per core, but never fewer than a few in all, would only wait for each other."""
@@ -65,6 +66,8 @@ def check_comparison(
         raise OptionError("engine", "'in-process', or 'nni' (with or without an NNI configuration)", engine)
     if engine == "nni" and processes != 1:
         raise OptionError("processes", "1 with the engine nni, whose trials are processes (concurrency)", processes)
+    if engine == "nni" and current_team().count > 1:
+        raise OptionError("engine", "in-process with several devices: NNI's trials are processes of their own", engine)
     processes_for(processes)
     check_reference(reference, settings.strategies)
     if latex is not None:
@@ -78,11 +81,13 @@ def processes_for(asked: int) -> int:
     """How many processes: as asked, 0 for one per core.
 
     Raises:
-        OptionError: a negative number, or more than the cores can serve.
+        OptionError: a negative number, more than the cores can serve, or several where a model has several devices.
     """
     cores = usable_cores()
     bound = Bound(0, max(FEW_PROCESSES, PROCESSES_PER_CORE * cores), note=f"0: one per core, and there are {cores}")
     bound.check("processes", asked)
+    if asked != 1 and current_team().count > 1:
+        raise OptionError("processes", "1 with several devices, which one model has at once", asked)
     return asked or cores
 
 

@@ -14,11 +14,19 @@ from nas_fusion import settings as room
 from nas_fusion.cli import COMMANDS, Command, CommandOption
 from nas_fusion.cli.application import application, default_words, help_words
 from nas_fusion.cli.command import GivenSettings
-from nas_fusion.settings import ComparisonSettings, Option, OutputSettings, Panel, RunSettings, option_of
+from nas_fusion.settings import (
+    ComparisonSettings,
+    DeviceSettings,
+    Option,
+    OutputSettings,
+    Panel,
+    RunSettings,
+    option_of,
+)
 from nas_fusion.settings.dotted_names import SECTIONS, dotted_options, setting_names
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = (*SECTIONS.values(), ComparisonSettings, RunSettings, OutputSettings)
+SETTINGS = (*SECTIONS.values(), ComparisonSettings, RunSettings, DeviceSettings, OutputSettings)
 
 MADE_BY_COMMANDS = {
     "source": "--data", "strategies": "--strategies, --strategy", "seeds": "--seeds, --seed", "parameters": "--set",

@@ -13,14 +13,13 @@ from rich.console import Console
 
 from nas_fusion.cli.asked_settings import strategy_parameters, with_choice_of, with_preset
 from nas_fusion.cli.command import Command, GivenSettings
-from nas_fusion.cli.common_options import Assignments, SeveralLogs
+from nas_fusion.cli.common_options import Assignments, SeveralLogs, on_devices
 from nas_fusion.cli.comparison_output import CellLines, exit_if_incomplete, print_cell, print_result, print_suite
 from nas_fusion.cli.console import for_progress, output, print_plain, print_tried, print_tuning, shown_command
 from nas_fusion.cli.log_reading import DEFAULT_STUDIES, data_line, default_study, prepare_log
 from nas_fusion.errors import OptionError
-from nas_fusion.settings import ComparisonSettings, EngineName, OutputSettings, RunSettings
+from nas_fusion.settings import ComparisonSettings, DeviceSettings, EngineName, OutputSettings, RunSettings
 from nas_fusion.settings.dotted_names import QUICK, settings_from
-from nas_fusion.system.cores import take_threads
 
 if TYPE_CHECKING:
     from nas_fusion.records import CellRecord, TriedRecipe
@@ -118,15 +117,19 @@ class _Asked:
 
 
 def compare(
-    logs: SeveralLogs, given: GivenSettings, assigned: Assignments, where: RunSettings, written: OutputSettings
+    logs: SeveralLogs,
+    given: GivenSettings,
+    assigned: Assignments,
+    where: RunSettings,
+    ranks: DeviceSettings,
+    written: OutputSettings,
 ) -> None:
     """Compare strategies on a log, under one budget, over several seeds.
 
     Every strategy searches a design on the training and validation rows; every design is re-trained alike and then
     tested once. The study folder keeps everything: the same command goes on where it was stopped.
     """
-    with output() as console:
-        take_threads(where.threads, where.processes)
+    with output() as console, on_devices(ranks, where):
         asked = _Asked(logs, given, assigned, where, written)
         if len(logs.data) == 1:
             _compare_one(console, asked)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nas_fusion.cli.command import Command, GivenSettings
+from nas_fusion.cli.common_options import on_devices
 from nas_fusion.cli.console import for_progress, output, print_plain
 from nas_fusion.cli.design_contexts import RetrainOptions, check_log, retrain_settings, warn_of_context
 from nas_fusion.cli.log_reading import prepare_log
 from nas_fusion.errors import OptionError
+from nas_fusion.settings import DeviceSettings
 from nas_fusion.system.places import check_file_place, check_folder_place, is_folder
 
 if TYPE_CHECKING:
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
     from nas_fusion.training import Metrics
 
 
-def retrain(asked: RetrainOptions, given: GivenSettings) -> None:
+def retrain(asked: RetrainOptions, given: GivenSettings, ranks: DeviceSettings) -> None:
     """Train a design from scratch, choose the epoch on the validation rows, report AUC and logloss on the test rows.
 
     Given a saved model, or a study for its best one, instead of a design in JSON: train the same on another log
     (`--data`), with strategy, design, recipe, space and options of the log as they were, and write the new model to the
     folder `--out`.
     """
-    with output() as console:
+    with output() as console, on_devices(ranks):
         if is_folder("design", asked.design) or asked.design.suffix == ".zip":
             _retrain_model(console, asked, given)
             return

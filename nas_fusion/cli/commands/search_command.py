@@ -7,11 +7,11 @@ from pathlib import Path
 
 from nas_fusion.cli.asked_settings import search_settings
 from nas_fusion.cli.command import Command, GivenSettings
-from nas_fusion.cli.common_options import Assignments, OneLog, OneSearch
+from nas_fusion.cli.common_options import Assignments, OneLog, OneSearch, on_devices
 from nas_fusion.cli.console import for_progress, output, print_plain
 from nas_fusion.cli.log_reading import prepare_log
 from nas_fusion.errors import OptionError
-from nas_fusion.settings import Panel
+from nas_fusion.settings import DeviceSettings, Panel
 from nas_fusion.settings.option import path
 from nas_fusion.system.places import check_file_place
 
@@ -29,9 +29,16 @@ class DesignFile:
     )  # fmt: skip
 
 
-def search(log: OneLog, what: OneSearch, given: GivenSettings, assigned: Assignments, written: DesignFile) -> None:
+def search(
+    log: OneLog,
+    what: OneSearch,
+    given: GivenSettings,
+    assigned: Assignments,
+    ranks: DeviceSettings,
+    written: DesignFile,
+) -> None:
     """Search one design with one strategy and write it as JSON, as a drawing and as a graph for Graphviz."""
-    with output() as console:
+    with output() as console, on_devices(ranks):
         from nas_fusion.design import FusionDesign
         from nas_fusion.design_file import write_design
         from nas_fusion.report import design_dot, design_text, draw_design

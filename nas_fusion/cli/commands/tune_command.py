@@ -11,12 +11,11 @@ from nas_fusion import bounds
 from nas_fusion.bounds import Bound
 from nas_fusion.cli.asked_settings import search_settings
 from nas_fusion.cli.command import Command, GivenSettings
-from nas_fusion.cli.common_options import Assignments, OneLog, OneSearch
+from nas_fusion.cli.common_options import Assignments, OneLog, OneSearch, on_devices
 from nas_fusion.cli.console import for_progress, output, print_plain, print_tuning
 from nas_fusion.cli.log_reading import data_line, default_study, prepare_log
-from nas_fusion.settings import ComparisonSettings, Panel, RunSettings
+from nas_fusion.settings import ComparisonSettings, DeviceSettings, Panel, RunSettings
 from nas_fusion.settings.option import number, path
-from nas_fusion.system.cores import take_threads
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +38,13 @@ class Tuning:
 
 
 def tune(
-    log: OneLog, what: OneSearch, tuning: Tuning, given: GivenSettings, assigned: Assignments, where: RunSettings
+    log: OneLog,
+    what: OneSearch,
+    tuning: Tuning,
+    given: GivenSettings,
+    assigned: Assignments,
+    where: RunSettings,
+    ranks: DeviceSettings,
 ) -> None:
     """Tune a strategy's hyperparameters, and the recipe's, with Optuna.
 
@@ -47,8 +52,7 @@ def tune(
     The options of the recipe are where tuning starts from. The same command goes on where it was stopped; with
     `--storage`, any number of `nasfusion worker` processes take part.
     """
-    with output() as console:
-        take_threads(where.threads)
+    with output() as console, on_devices(ranks, where):
         from nas_fusion.strategy import STRATEGIES
         from nas_fusion.studies import check_study
         from nas_fusion.studies import tune as tune_strategy

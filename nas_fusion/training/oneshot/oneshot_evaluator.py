@@ -19,6 +19,7 @@ from nas_fusion.training.fit import epochs_for, loaders
 from nas_fusion.training.oneshot.ctr_module import CTRModule
 from nas_fusion.training.oneshot.lightning_watching import LightningWatching
 from nas_fusion.training.oneshot.trainer import make_trainer
+from nas_fusion.training.ranks import tell_of_supernet
 from nas_fusion.training.watching import EpochRecord, ProgressBar, SampleMeter, SizeRule, ValidationMonitor, Watcher
 
 
@@ -67,6 +68,7 @@ def oneshot_evaluator(
             the first); the training stops so much earlier.
         size_rule: with `keep_best`, when a smaller supernet than the best is kept; None: never.
     """
+    tell_of_supernet()
     torch.manual_seed(config.seed)
     meter = SampleMeter(config.max_samples, config.max_seconds, clock, lambda: reserve(monitor.validation_seconds))
     monitor = ValidationMonitor(

@@ -9,6 +9,17 @@ from nas_fusion.training.ranks.rank_team import (
     being_in,
     current_team,
     seed_of_rank,
+    tell_of_supernet,
 )
 
-__all__ = ["ALONE", "Abandoned", "RankedTeam", "Team", "being_in", "current_team", "seed_of_rank", "several_devices"]
+__all__ = [
+    "ALONE",
+    "Abandoned",
+    "RankedTeam",
+    "Team",
+    "being_in",
+    "current_team",
+    "seed_of_rank",
+    "several_devices",
+    "tell_of_supernet",
+]

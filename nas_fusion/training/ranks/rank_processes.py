@@ -14,8 +14,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from torch._C._distributed_c10d import TCPStore
 
 from nas_fusion.bounds import DEVICES, NODES
 from nas_fusion.errors import LostRankError, OptionError
+from nas_fusion.settings import DeviceSettings
 from nas_fusion.system.cores import THREADS, is_said_by_user, usable_cores
 from nas_fusion.system.interrupts import PARENT
 from nas_fusion.training.ranks.ddp_fabric import RanksPlace
@@ -42,7 +44,7 @@ LOCAL = "127.0.0.1"
 
 
 @contextmanager
-def several_devices(devices: int = 1, nodes: int = 1) -> Iterator[Team]:
+def several_devices(devices: int = DeviceSettings.devices, nodes: int = DeviceSettings.nodes) -> Iterator[Team]:
     """Train on several devices inside the block.
 
     Under torchrun, and under Slurm if several devices are asked for, processes that are not the first one stay here and
@@ -68,19 +70,12 @@ def several_devices(devices: int = 1, nodes: int = 1) -> Iterator[Team]:
     if environment is None and devices == 1:
         yield around
         return
-    with ExitStack() as stack:
-        if environment is None:
-            helpers = stack.enter_context(_started(devices))
-            team = stack.enter_context(_connected(RanksPlace.of(TorchElasticEnvironment(), devices, 1), helpers))
-        else:
-            here = _processes_here(environment, nodes)
-            team = stack.enter_context(
-                _connected(RanksPlace.of(environment, here, environment.world_size() // here), Helpers({}))
-            )
+    with _started(devices) if environment is None else _joined(environment, nodes) as team:
         if team.rank:
             serve(team)
             raise SystemExit(0)
-        yield stack.enter_context(being_in(team))
+        with being_in(team):
+            yield team
 
 
 def given_processes(devices: int, nodes: int) -> ClusterEnvironment | None:
@@ -158,8 +153,11 @@ class Helpers:
 
 
 @contextmanager
-def _started(devices: int) -> Iterator[Helpers]:
-    """This process and others on this machine, told by environment variables as torchrun tells them."""
+def _started(devices: int) -> Iterator[RankedTeam]:
+    """This process and others on this machine, told by environment variables as torchrun tells them.
+
+    They load their libraries while this one reads its log; it waits for them before the first training.
+    """
     before, threads = dict(os.environ), torch.get_num_threads()
     each = threads if is_said_by_user() else max(1, usable_cores() // devices)
     # The system gives the port, and nobody else can take it in between.
@@ -176,8 +174,17 @@ def _started(devices: int) -> Iterator[Helpers]:
             processes[rank] = _start({**common, **own})
         os.environ.update(common, RANK="0", LOCAL_RANK="0")
         torch.set_num_threads(each)
-        _wait_for_all(store, helpers, devices)
-        yield helpers
+        place = RanksPlace.of(TorchElasticEnvironment(), devices, 1)
+
+        def connect() -> LifeSigns:
+            _wait_for_all(store, helpers, devices)
+            return _connect(place, 0, devices, helpers)
+
+        team = RankedTeam(place, 0, devices, connect)
+        with _leaving(team):
+            yield team
+        if not team.is_connected:
+            helpers.ask_to_end()
     except BaseException:
         helpers.ask_to_end()
         raise
@@ -225,27 +232,38 @@ def say_here() -> None:
     store.set(here(int(os.environ["RANK"])), "")
 
 
-@contextmanager
-def _connected(place: RanksPlace, helpers: Helpers) -> Iterator[RankedTeam]:
+def _connect(place: RanksPlace, rank: int, count: int, helpers: Helpers) -> LifeSigns:
     place.connect()
-    rank, count = dist.get_rank(), dist.get_world_size()
-    signs = LifeSigns(rank, count, os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), helpers.how_ended)
-    team = RankedTeam(place, rank, count, signs)
+    return LifeSigns(rank, count, os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), helpers.how_ended)
+
+
+@contextmanager
+def _leaving(team: RankedTeam) -> Iterator[None]:
+    """Behind the block the others end, and so does the connection to them."""
     try:
-        yield team
-        if rank == 0 and not team.is_broken:
+        yield
+        if team.rank == 0 and team.is_connected and not team.is_broken:
             team.order(_end)
     finally:
-        signs.close()
-        dist.destroy_process_group()
+        if team.is_connected:
+            team.signs.close()
+            dist.destroy_process_group()
 
 
 @contextmanager
-def joined_team() -> Iterator[RankedTeam]:
-    """The team of a process that `several_devices` has started."""
-    place = RanksPlace.of(TorchElasticEnvironment(), int(os.environ["LOCAL_WORLD_SIZE"]), 1)
-    with _connected(place, Helpers({})) as team:
+def _joined(environment: ClusterEnvironment, nodes: int) -> Iterator[RankedTeam]:
+    """This process and others, which somebody has started; all come here at once, so that none waits for ever."""
+    count, here = environment.world_size(), _processes_here(environment, nodes)
+    place, rank = RanksPlace.of(environment, here, count // here), environment.global_rank()
+    team = RankedTeam(place, rank, count, partial(_connect, place, rank, count, Helpers({})))
+    team.connect()
+    with _leaving(team):
         yield team
+
+
+def joined_team() -> AbstractContextManager[RankedTeam]:
+    """The team of a process that `several_devices` has started."""
+    return _joined(TorchElasticEnvironment(), 1)
 
 
 class _Ended(Exception):

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from nas_fusion.data import Share
 from nas_fusion.errors import LostRankError
+from nas_fusion.system.told import tell
 from nas_fusion.training.optimizers import summed_rows
 from nas_fusion.training.ranks.ddp_fabric import RanksPlace
 from nas_fusion.training.ranks.life_signs import LifeSigns
@@ -50,6 +51,11 @@ class Team:
 
     rank = 0
     count = 1
+
+    @property
+    def here(self) -> int:
+        """How many of them share this machine's memory."""
+        return 1
 
     @property
     def share(self) -> Share:
@@ -109,24 +115,57 @@ class Team:
 ALONE = Team()
 
 
+def tell_of_supernet() -> None:
+    """Say that a supernet is trained by this process alone, where that is not what somebody may expect."""
+    count = current_team().count
+    if count > 1:
+        tell(f"a supernet is trained on one of the {count} devices; candidates and re-trainings on all of them")
+
+
 class RankedTeam(Team):
     """This process and others, connected by torch's process group.
 
     Args:
         place: where all of them are.
         rank, count: as of `Team`.
-        signs: tell who is alive.
+        connect: meets the others, and gives what tells who is alive; called once, before the first exchange.
 
     Attributes:
         sent: bytes of gradients that this process has put into exchanges.
     """
 
-    def __init__(self, place: RanksPlace, rank: int, count: int, signs: LifeSigns) -> None:
-        self.place, self.rank, self.count, self.signs = place, rank, count, signs
+    def __init__(self, place: RanksPlace, rank: int, count: int, connect: Callable[[], LifeSigns]) -> None:
+        self.place, self.rank, self.count, self._connect = place, rank, count, connect
+        self._signs: LifeSigns | None = None
         self.sent = 0
         self._failed: BaseException | None = None
         self._known: BaseException | None = None
         self._broken: LostRankError | None = None
+
+    @property
+    def signs(self) -> LifeSigns:
+        """Tell who is alive."""
+        assert self._signs is not None
+        return self._signs
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it has met the others."""
+        return self._signs is not None
+
+    def connect(self) -> None:
+        """Meet the others, if that was not done yet.
+
+        Raises:
+            LostRankError: one did not start.
+        """
+        if self._signs is None:
+            self._signs = self._connect()
+
+    @property
+    def here(self) -> int:
+        """See `Team.here`: GPUs have a memory each."""
+        return self.place.devices if self.place.kind == "cpu" else 1
 
     @property
     def is_broken(self) -> bool:
@@ -137,6 +176,7 @@ class RankedTeam(Team):
         """Send something that all others then do; a model's tensors go one by one."""
         if self._broken is not None:
             raise self._broken
+        self.connect()
         with self.guarding():
             packed, tensors = pack(order)
             dist.broadcast_object_list([packed], 0, device=_CPU)

@@ -13,14 +13,13 @@ from rich.console import Console
 
 from nas_fusion.cli.asked_settings import strategy_parameters, with_choice_of, with_preset
 from nas_fusion.cli.command import Command, GivenSettings
-from nas_fusion.cli.common_options import A_PRESET, SEEDS_FORM, Assignments, OneLog, parse_seeds
+from nas_fusion.cli.common_options import A_PRESET, SEEDS_FORM, Assignments, OneLog, on_devices, parse_seeds
 from nas_fusion.cli.comparison_output import print_cell
 from nas_fusion.cli.console import for_progress, output, print_plain, print_tried, shown_command
 from nas_fusion.cli.log_reading import data_line, prepare_log
-from nas_fusion.settings import ComparisonSettings, Panel, RunSettings
+from nas_fusion.settings import ComparisonSettings, DeviceSettings, Panel, RunSettings
 from nas_fusion.settings.dotted_names import settings_from
 from nas_fusion.settings.option import REQUIRED, flag, path, text
-from nas_fusion.system.cores import take_threads
 
 if TYPE_CHECKING:
     from nas_fusion.studies import Fitted
@@ -50,7 +49,14 @@ class FittedModel:
     preset: str | None = text(None, A_PRESET, panel=Panel.DATA, metavar="PRESET", first=True)
 
 
-def fit(log: OneLog, what: FittedModel, given: GivenSettings, assigned: Assignments, where: RunSettings) -> None:
+def fit(
+    log: OneLog,
+    what: FittedModel,
+    given: GivenSettings,
+    assigned: Assignments,
+    where: RunSettings,
+    ranks: DeviceSettings,
+) -> None:
     """Find the best model for a log within a time limit, and put it into a folder that needs nothing else.
 
     First logistic regression and boosted trees are fitted; then a recipe is chosen, and hand-made models and searches
@@ -60,8 +66,7 @@ def fit(log: OneLog, what: FittedModel, given: GivenSettings, assigned: Assignme
     goes on where it was stopped. With a time limit the result depends on the clock, also with the same seeds.
     """
     start = time.monotonic()
-    with output() as console:
-        take_threads(where.threads, where.processes)
+    with output() as console, on_devices(ranks, where):
         from nas_fusion.data import check_log
         from nas_fusion.studies import check_out, check_study, study_of
         from nas_fusion.studies import fit as fit_model
