@@ -21,6 +21,7 @@ NAMES = {
     "kernels": "a training step of FNN and DCNv2 with torch's embedding gradient and dropout, and with ours",
     "loader": "batches alone, and how long a training waits for them",
     "loop": "fit and a supernet's training over plain loops of the same steps",
+    "ranks": "a training by one process and by two: seconds, bytes of gradients that are sent a step",
     "recording": "the share of a comparison that recording for NNI's web UI takes",
     "scoring": "scoring a log by a saved model against encoding it, memory by its length, and single rows",
     "threads": "steps on one thread and on all, spinning and sleeping, alone and beside busy processes",

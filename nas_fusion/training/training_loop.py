@@ -19,6 +19,8 @@ from nas_fusion.training.optimizers import clip_gradient, weights_optimizer
 from nas_fusion.training.ranks import ALONE, Team
 from nas_fusion.training.watching import Watcher, overriding
 
+_FEW_ROWS = 2
+
 
 class _LossOrLogits(nn.Module):
     """A model as a strategy sets it up: the loss of a batch while training, else its logits ``[batch]``."""
@@ -63,7 +65,7 @@ class TrainingLoop:
         strategy.module_to_device(module)
         self._optimizer = strategy.setup_optimizer(weights_optimizer(model, config))  # which makes gradients sparse
         self._tables = [part.weight for part in model.modules() if isinstance(part, nn.Embedding) and part.sparse]
-        self._alone, self._module = module, team.shared_module(module, strategy)
+        self._alone = self._module = module
         self.weight_optimizers: Sequence[Optimizer] = [self._optimizer]
         self._is_double, self._moves = config.precision == "64", self._fabric.device.type != "cpu"
 
@@ -82,6 +84,7 @@ class TrainingLoop:
         """
         self.steps_per_epoch = len(train)
         try:
+            self._module = self.team.shared_module(self._alone, self._fabric.strategy, lambda: self._logits_of(train))
             with torch.enable_grad(), sharing_norms(self.model, self.team):
                 self._tell("begin")
                 while not self._stops and self.epoch != max_epochs:
@@ -94,6 +97,13 @@ class TrainingLoop:
                 close()
             self.model.to(self._home)
             self._fabric.strategy.teardown()
+
+    def _logits_of(self, loader: BatchLoader) -> Tensor:
+        """Of the first rows, as those of a validation, but with a gradient."""
+        few = BatchLoader(loader.split.part(slice(0, _FEW_ROWS)), _FEW_ROWS)
+        with _evaluating(self._alone), torch.enable_grad(), self.precision():
+            logits: Tensor = self._alone(self._placed(next(iter(few))))
+        return logits
 
     def _train(self, train: BatchLoader) -> None:
         before, after = overriding(self._watchers, "before_step"), overriding(self._watchers, "after_step")

@@ -55,7 +55,6 @@ def ranks_fabric(place: RanksPlace, kind: str, precision: str) -> Fabric:
         cluster_environment=place.environment,
         process_group_backend="cpu:gloo,cuda:nccl" if place.kind == "cuda" else "gloo",
         timeout=PATIENCE,
-        find_unused_parameters=True,  # a design may have weights that no output depends on
     )
     fabric = Fabric(
         accelerator=kind, devices=place.devices, num_nodes=place.nodes, strategy=strategy, precision=precision

@@ -103,8 +103,14 @@ class Team:
         """The sum over all processes; no gradient passes."""
         return numbers
 
-    def shared_module(self, module: nn.Module, strategy: Any) -> nn.Module:
-        """A module as a Fabric strategy sets it up: its gradients are the sum over all processes behind `backward`."""
+    def shared_module(self, module: nn.Module, strategy: Any, output: Callable[[], Tensor]) -> nn.Module:
+        """A module as a Fabric strategy sets it up: its gradients are the sum over all processes behind `backward`.
+
+        Args:
+            module: on its device.
+            strategy: Fabric's.
+            output: the module's, for some rows; weights that it does not depend on get no gradient.
+        """
         set_up: nn.Module = strategy.setup_module(module)
         return set_up
 
@@ -257,18 +263,18 @@ class RankedTeam(Team):
         dist.all_reduce(total)
         return total
 
-    def shared_module(self, module: nn.Module, strategy: Any) -> nn.Module:
+    def shared_module(self, module: nn.Module, strategy: Any, output: Callable[[], Tensor]) -> nn.Module:
         """See `Team.shared_module`: torch's DistributedDataParallel, but for tables with sparse gradients."""
-        sparse = {
-            f"{name}.weight" for name, part in module.named_modules() if isinstance(part, nn.Embedding) and part.sparse
-        }
-        dense = [p for name, p in module.named_parameters() if p.requires_grad and name not in sparse]
+        sparse = {id(p.weight) for p in module.modules() if isinstance(p, nn.Embedding) and p.sparse}
+        dense = _reached(output()) - sparse
         if not dense:
             return module
+        # A design may have weights that nothing depends on. Found once, they cost no look at every step.
+        others = {name for name, weight in module.named_parameters() if id(weight) not in dense}
         parallel = nn.parallel.DistributedDataParallel
         # Buffers are the same everywhere, and need not be sent before every step.
         buffers = {name for name, _ in module.named_buffers()}
-        parallel._set_params_and_buffers_to_ignore_for_model(module, sparse | buffers)
+        parallel._set_params_and_buffers_to_ignore_for_model(module, others | buffers)
         wrapped: nn.Module = strategy.setup_module(module)
         # torch looks at what a hook's parameters are called and annotated with.
         hook = lambda team, bucket: _sum_of_bucket(team, bucket)  # noqa: E731, PLW0108
@@ -302,6 +308,22 @@ class RankedTeam(Team):
         every = [torch.empty_like(padded) for _ in range(self.count)]
         dist.all_gather(every, padded)
         return torch.cat([part[:count] for part, count in zip(every, counts, strict=True)])
+
+
+def _reached(output: Tensor) -> set[int]:
+    """Identities of the weights that an output depends on."""
+    found: set[int] = set()
+    seen: set[Any] = set()
+    to_see: list[Any] = [output.grad_fn]
+    while to_see:
+        function = to_see.pop()
+        if function is None or function in seen:
+            continue
+        seen.add(function)
+        if hasattr(function, "variable"):
+            found.add(id(function.variable))
+        to_see.extend(earlier for earlier, _ in function.next_functions)
+    return found
 
 
 _CPU = torch.device("cpu")
