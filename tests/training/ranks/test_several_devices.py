@@ -91,6 +91,7 @@ def test_four_processes_and_one_that_is_killed(data: SearchData) -> None:
     wanted = trained(design(data), data, odd)
 
     def kill(record: EpochRecord) -> None:
+        assert isinstance(four, RankedTeam)
         os.kill(int(four.signs.who(2).split()[1]), signal.SIGKILL)
 
     lost = r"^rank 2 of 4 \(process \d+ on .*\) has ended: signal SIGKILL"
