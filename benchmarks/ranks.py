@@ -63,7 +63,7 @@ def run(options: Options) -> Iterator[Row]:
         details = {"alone ms a step": in_ms(alone[name]), f"{DEVICES} processes ms a step": in_ms(together[name])}
         yield Row(f"one process over {DEVICES}, {name}", alone[name] / together[name], "×", None, details)
     dense, touched = (sent[name] for name in optimizers)
-    details = {"dense bytes a step": dense, "touched rows bytes a step": touched}
+    details = {"dense bytes a step": f"{dense:,}", "touched rows bytes a step": f"{touched:,}"}
     yield Row(
         f"bytes a step, dense over touched rows, {FIELDS * features:,} × {EMB_DIM}", dense / touched, "×", 5.0, details
     )
