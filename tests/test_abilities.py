@@ -19,6 +19,7 @@ from nas_fusion.strategy.abilities import (
     ABILITIES,
     ClosesByMeasure,
     CountsDeriving,
+    HearsValidations,
     LeavesSoftStart,
     MeasuresChoices,
     PrefersSmall,
@@ -40,7 +41,15 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> SearchTask:
     [
         (
             OptFusion(),
-            {SharesBudget, PrefersSmall, ClosesByMeasure, MeasuresChoices, LeavesSoftStart, RefinesDesigns},
+            {
+                SharesBudget,
+                HearsValidations,
+                PrefersSmall,
+                ClosesByMeasure,
+                MeasuresChoices,
+                LeavesSoftStart,
+                RefinesDesigns,
+            },
         ),
         (FusionRandomOneShot(2, 0), {SharesBudget, RanksDesigns}),
         (FusionDARTS(0.1), {MeasuresChoices}),

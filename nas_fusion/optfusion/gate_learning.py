@@ -42,6 +42,9 @@ class GateLearning:
         gate_travel: how far a gate whose gradient never changes its sign comes while the supernet is trained, in units
             of its start: the rate then follows from the number of steps; 0: `arch_learning_rate` is what it is.
         late_start: share of the training in which gates stay open; weights and operations are learnt from the start.
+        waits: whether gates also stay open until an epoch brings the supernet no more validation AUC than what counts as
+            lost (`nas_fusion.statistics.loss_margin`): what a connection is worth does not show before its weights are
+            learnt. A search says it (`nas_fusion.strategy.abilities.HearsValidations`).
         sparsest_epoch: derive from the epoch with the fewest open connections of all whose validation AUC is that of
             the best but for the noise; else from the best.
         measured_closings: after the training, close as many connections at once as validation rows do not miss, in so
@@ -58,6 +61,7 @@ class GateLearning:
     gate_noise: float = 0.0
     gate_travel: float = 0.0
     late_start: float = 0.0
+    waits: bool = False
     sparsest_epoch: bool = False
     measured_closings: int = 0
 

@@ -114,6 +114,7 @@ def _learning_distributions() -> Mapping[str, BaseDistribution]:
         "gate_noise": FloatDistribution(0.0, 1.0),
         "gate_travel": FloatDistribution(0.0, 30.0),
         "late_start": FloatDistribution(0.0, 0.8),
+        "waits": CategoricalDistribution((False, True)),
         "sparsest_epoch": CategoricalDistribution((False, True)),
         "measured_closings": IntDistribution(0, 80),
     }

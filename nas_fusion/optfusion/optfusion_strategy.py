@@ -100,6 +100,8 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         self.options = SupernetOptions(gate_start, search, operation, product, mixture_start, learning.gate_noise)
         self.prefers_small, self.measured_closings = learning.sparsest_epoch, learning.measured_closings
         self._turned: set[Connection] = set()
+        self._module: OptFusionModule | None = None
+        self._heard: float | None = None
         self._costs: CostTable | None = None
         self.refinement, self.proposed_share = refinement, proposed_share
         self.measured_designs = measured_designs
@@ -125,7 +127,7 @@ class OptFusion(MendedStrategy, OneShotStrategy):
 
     def configure_oneshot_module(self, training_module: LightningModule) -> OptFusionModule:
         """Wrap the evaluator's Lightning module."""
-        return OptFusionModule(
+        self._module = OptFusionModule(
             training_module,
             self.arch_learning_rate,
             self.gradient_clip,
@@ -134,6 +136,13 @@ class OptFusion(MendedStrategy, OneShotStrategy):
             self.learning,
             self._costs,
         )
+        return self._module
+
+    def heard_validation(self, valid_auc: float, margin: float) -> None:
+        """Let gates move once an epoch brings less than the margin (`GateLearning.waits`)."""
+        if self._heard is not None and self._module is not None and valid_auc - self._heard < margin:
+            self._module.has_levelled = True
+        self._heard = valid_auc
 
     def mutate_model(self, model: Any) -> Any:
         """Make the supernet; where connections are priced by their cost, the space's own parts are counted before."""

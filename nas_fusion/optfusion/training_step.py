@@ -31,6 +31,9 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         cost_penalty: weight of the penalty above a limit of the space (`CostPenalty`).
         learning: how gates are learnt; as published if not given.
         costs: multiply-adds of the space's parts, where connections are priced by them.
+
+    Attributes:
+        has_levelled: whether gates need not wait any more for the supernet to learn (`GateLearning.waits`).
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
         self.arch_learning_rate, self.gradient_clip = arch_learning_rate, gradient_clip
         self.cost_penalty = cost_penalty
         self.learning, self._costs = learning or GateLearning(), costs
+        self.has_levelled = not self.learning.waits
 
     def configure_architecture_optimizers(self) -> torch.optim.Optimizer:
         """Adam without decay on α and β."""
@@ -102,10 +106,10 @@ class OptFusionModule(MendedModule, BaseOneShotLightningModule):
 
     def _press(self) -> None:
         """Add the pressure to the gates' gradients; drop these as long as gates do not move."""
-        if not self.learning.late_start and self._pressure is None:
+        if self.has_levelled and not self.learning.late_start and self._pressure is None:
             return
         share = share_of_training(self.trainer)
-        if share < self.learning.late_start:
+        if not self.has_levelled or share < self.learning.late_start:
             for node in self._nodes:
                 # Without a gradient Adam leaves α, and its own memory of it, as they are.
                 node.alpha.grad = None

@@ -87,6 +87,22 @@ class CountsDeriving(Protocol):
 
 
 @runtime_checkable
+class HearsValidations(Protocol):
+    """A strategy that is told, while its supernet is trained, how good it is on the validation rows.
+
+    Only to see how far the weights have come: no choice may be learnt from these rows.
+    """
+
+    def heard_validation(self, valid_auc: float, margin: float) -> None:
+        """Told after every epoch.
+
+        Args:
+            valid_auc: of the supernet.
+            margin: by more than this must another AUC be below it to count as lost (`loss_margin`).
+        """
+
+
+@runtime_checkable
 class PrefersSmall(Protocol):
     """A strategy that derives from the smallest supernet of all epochs that are as good as the best but for the noise.
 
@@ -170,6 +186,7 @@ ABILITIES: tuple[type, ...] = (
     SharesBudget,
     RanksDesigns,
     CountsDeriving,
+    HearsValidations,
     PrefersSmall,
     ClosesByMeasure,
     MeasuresChoices,

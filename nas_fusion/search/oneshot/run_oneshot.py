@@ -24,11 +24,12 @@ from nas_fusion.search.outcome import SearchOutcome, trace_of
 from nas_fusion.search.strategy_faults import warn_of_end
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace, Scores, SupernetNode, scores_of
-from nas_fusion.statistics import difference_error
+from nas_fusion.statistics import difference_error, loss_margin
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.strategy.abilities import (
     ClosesByMeasure,
     CountsDeriving,
+    HearsValidations,
     LeavesSoftStart,
     MeasuresChoices,
     PrefersSmall,
@@ -202,7 +203,7 @@ def _evaluator(
     return oneshot_evaluator(
         task.data, config, description=task.label, console=task.console,
         keep_best=entry.keep_best_epoch, callbacks=(choices,),
-        on_validation=lambda record: training.validated(record.valid_auc),
+        on_validation=partial(_tell, strategy, task, training),
         # Where designs are ranked, they are the models that count, not the supernet.
         on_model=None if isinstance(strategy, RanksDesigns) else partial(_keep_supernet, task),
         clock=task.watch.now, reserve=_reserve(strategy, config), size_rule=_size_rule(strategy, task),
@@ -217,6 +218,14 @@ def _size_rule(strategy: Strategy, task: SearchTask) -> SizeRule[EpochRecord] | 
     return SizeRule(
         strategy.size, lambda best: difference_error(best.valid_auc, valid.positives, len(valid) - valid.positives)
     )
+
+
+def _tell(strategy: Strategy, task: SearchTask, training: Training, record: EpochRecord) -> None:
+    training.validated(record.valid_auc)
+    if isinstance(strategy, HearsValidations):
+        valid = task.data.valid
+        margin = loss_margin(record.valid_auc, valid.positives, len(valid) - valid.positives)
+        strategy.heard_validation(record.valid_auc, margin)
 
 
 def _keep_supernet(task: SearchTask, supernet: nn.Module, record: EpochRecord) -> None:
