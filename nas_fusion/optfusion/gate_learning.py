@@ -42,8 +42,8 @@ class GateLearning:
         gate_travel: how far a gate whose gradient never changes its sign comes while the supernet is trained, in units
             of its start: the rate then follows from the number of steps; 0: `arch_learning_rate` is what it is.
         late_start: share of the training in which gates stay open; weights and operations are learnt from the start.
-        waits: whether gates also stay open until an epoch brings the supernet no more validation AUC than what counts as
-            lost (`nas_fusion.statistics.loss_margin`): what a connection is worth does not show before its weights are
+        waits: whether gates also stay open until an epoch brings the supernet less validation AUC than what counts as a
+            loss (`nas_fusion.statistics.loss_margin`): what a connection is worth does not show before its weights are
             learnt. A search says it (`nas_fusion.strategy.abilities.HearsValidations`).
         sparsest_epoch: derive from the epoch with the fewest open connections of all whose validation AUC is that of
             the best but for the noise; else from the best.
