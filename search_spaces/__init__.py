@@ -7,12 +7,13 @@ A third party adds a space by an entry point of the group ``nas_fusion.search_sp
 if __name__ != "nas_fusion.search_spaces":
     raise ImportError("import this package as nas_fusion.search_spaces, not as `search_spaces`")
 
+from nas_fusion.nn.mixture import gated
 from nas_fusion.search_spaces.fusion.counted_costs import multiply_add_table, parameter_table
 from nas_fusion.search_spaces.fusion.dcnv2 import DCNv2LowRankSpace, DCNv2Space
 from nas_fusion.search_spaces.fusion.design_repair import Scores, make_affordable, make_legal
 from nas_fusion.search_spaces.fusion.design_set import DesignSet
 from nas_fusion.search_spaces.fusion.different_designs import canonical, coded_design, design_code, different_designs
-from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode, gated, scores_of
+from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode, scores_of
 from nas_fusion.search_spaces.fusion.fusion_space import DEFAULT_LEVELS, FusionSpace, LegalChoices
 from nas_fusion.search_spaces.fusion.timed_costs import measure_latency_table, timing_designs
 from nas_fusion.search_spaces.known_spaces import SPACES, can_offer, space_of
