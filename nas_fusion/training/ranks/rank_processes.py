@@ -247,7 +247,8 @@ def _leaving(team: RankedTeam) -> Iterator[None]:
     finally:
         if team.is_connected:
             team.signs.close()
-            dist.destroy_process_group()
+            if not team.is_broken or team.place.kind == "cpu":  # NCCL would wait for the dead
+                dist.destroy_process_group()
 
 
 @contextmanager
