@@ -46,7 +46,7 @@ def test_fit_makes_a_model_and_goes_on_where_it_was(tmp_path: Path) -> None:
     assert again.wait() == 0, again.stderr
     assert "begins" not in again.stdout
 
-    limited = CommandProcess([*asked, "--time-limit", "12s"], tmp_path)  # which is for tuning, now
+    limited = CommandProcess([*asked, "--time-limit", "12s", "--no-blend"], tmp_path)  # which is for tuning, now
     assert limited.wait() == 0, limited.stderr
     assert "logistic-regression, seed 0 begins" not in limited.stdout
     assert "The time went into: " in limited.stdout

@@ -42,8 +42,8 @@ class FittedModel:
         panel=Panel.BUDGET, metavar="SEEDS", form=SEEDS_FORM, read=parse_seeds,
         shown=str(len(ComparisonSettings.seeds)), first=True,
     )  # fmt: skip
-    blend: bool = flag(
-        True, "The model may be the mean of the best network and boosted trees; only a network alone can be exported.",
+    no_blend: bool = flag(
+        False, "Take the best model alone, not its mean with boosted trees or a network; a network can be exported.",
         panel=Panel.BUDGET,
     )  # fmt: skip
     preset: str | None = text(None, A_PRESET, panel=Panel.DATA, metavar="PRESET", first=True)
@@ -84,7 +84,7 @@ def fit(
             settings, dataset, what.out, study=folder, time_limit=left, processes=where.processes,
             console=for_progress(console), listener=partial(print_cell, console),
             sweep_listener=partial(print_tried, console), say=partial(print_plain, console),
-            command=shown_command(sys.argv[1:]), blend=what.blend,
+            command=shown_command(sys.argv[1:]), blend=not what.no_blend,
         )  # fmt: skip
         _print_fitted(console, fitted)
 
