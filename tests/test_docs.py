@@ -34,10 +34,11 @@ SITE.loader.exec_module(site_pages)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 OF_OTHER_PROGRAMS = re.compile(
     r"`(?:make|python|pip|docker|tensorboard|mlflow) [^`]*`"
-    r"|^ {4}(?:pip|docker|python -m benchmarks[.\w]*) .*$",
+    r"|^ {4}(?:pip|docker|python -m benchmarks[.\w]*) .*$"
+    r"|^ {4}(?:torchrun|srun) .*\\$",
     re.MULTILINE,
 )
-"""Command lines of other programs, in a text or in a line of their own."""
+"""Command lines of other programs, in a text or in a line of their own; what starts others ends in the next line."""
 LINK = re.compile(r"\]\(([^)#]+)\)")
 BLOCKS = [
     pytest.param(document, block, id=f"{document.stem}-{number}")
