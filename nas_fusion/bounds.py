@@ -289,6 +289,9 @@ EMBEDDING_OPTIMIZERS = ("adam", "touched-rows-adam")
 SELECTIONS = {"auc": "validation AUC", "logloss": "validation logloss", "gauc": "validation AUC within groups"}
 """By what validation chooses, and what that is called."""
 
+PREFERENCES = {"cheap": "the cheapest that validation rows cannot tell from the best", "best": "the best"}
+"""Which of its candidates a search hands on, and what that is."""
+
 TABLE_PART = Bound(0, 1_000_000)
 """Designs of a table; 0 for all of the space."""
 

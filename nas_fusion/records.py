@@ -115,6 +115,8 @@ class CellRecord:
             ``far_below_supernet``, only where the second is far below the first: by more than this; ``importance``:
             validation AUC lost when one connection of the re-trained model is closed, by ``"source -> target"``;
             ``connections``: how many were closed, and of a planted log how many rightly (`connection_shares`);
+            ``front``: the designs measured than which no other of the search is at least as good and as cheap;
+            ``prefer``: by which preference one of these was handed on, where the search chose among them;
             ``context``: what the file of its design says besides the design (`nas_fusion.design_file`).
         derive_seconds, derive_samples: between the end of a supernet's training and a design, measuring the derived
             design for the report included.

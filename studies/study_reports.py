@@ -19,6 +19,7 @@ from nas_fusion.report import (
     draw_design,
     latex_table,
     report_model,
+    write_fronts_csv,
     write_markdown_report,
     write_report,
     write_results_csv,
@@ -64,6 +65,7 @@ def write_reports(
     write_best_model(study, model.decision)
     write_results_csv(model.records, model.info, study.results)
     write_summary_csv(model, study.summary)
+    write_fronts_csv(model.records, study.fronts)
     write_report(model, study.report, figures)
     write_markdown_report(model, study.report_markdown, lambda cell: _drawing(study, cell))
     if latex is not None:

@@ -15,9 +15,12 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, TrainingError
 from nas_fusion.lab.design_table import DesignTable, Figures
 from nas_fusion.search import SearchTask, run_search
+from nas_fusion.search.front.candidate_front import CandidateFront
+from nas_fusion.search.front.design_costs import costs_of_designs
 from nas_fusion.search_spaces import FusionSpace
+from nas_fusion.settings import LimitSettings
 from nas_fusion.strategy import StrategyEntry
-from nas_fusion.training import EpochRecord, TrainConfig
+from nas_fusion.training import EpochRecord, Rank, TrainConfig
 
 UNKNOWN_LOGLOSS = 0.0
 """Tables have no logloss: of two equal AUCs the first one counts."""
@@ -65,6 +68,11 @@ class TableTrainings:
             for epoch, auc in enumerate(aucs, start=1)
         ]
 
+    def costs(self, design: FusionDesign) -> tuple[float, float]:
+        """Multiply-adds per row, and weights."""
+        place = self.table.place(design)
+        return float(self.table.multiply_adds[place]), float(self.table.weights[place])
+
 
 @dataclass(frozen=True, eq=False)
 class Replayed:
@@ -73,8 +81,8 @@ class Replayed:
     Args:
         strategy: its name.
         seeds: of the searches.
-        regret: of the best candidate so far by validation rows, after each candidate ``[search, candidate]``: by how
-            much its quality (`DesignTable.quality`) is below the best there is.
+        regret: of what would be handed on, after each candidate ``[search, candidate]``: by how much its quality
+            (`DesignTable.quality`) is below the best there is.
         multiply_adds: of the design that each search ended with ``[search]``.
     """
 
@@ -96,6 +104,7 @@ def replay(
     *,
     candidates: int,
     epochs: int,
+    prefer: str = LimitSettings.prefer,
     on_search: Callable[[], None] = lambda: None,
 ) -> Replayed:
     """Run a strategy once for each seed, by the same contract as a search that trains.
@@ -106,6 +115,8 @@ def replay(
         seeds: of the searches.
         candidates: that a search may try.
         epochs: of each one's training.
+        prefer: which candidate a search hands on, one of `nas_fusion.bounds.PREFERENCES`. A table has no predictions,
+            so that ``cheap`` takes for equal what no verdict would call a difference, and no more.
         on_search: called after every search.
 
     Raises:
@@ -115,7 +126,7 @@ def replay(
     check_replayable(entry, table, epochs)
     found = []
     for seed in seeds:
-        found.append(_searched(entry, table, seed, candidates, epochs))
+        found.append(_searched(entry, table, seed, candidates, epochs, prefer))
         on_search()
     chosen = np.stack(found)
     # Without figures it is no better than a constant.
@@ -143,9 +154,9 @@ def check_replayable(entry: StrategyEntry, table: DesignTable, epochs: int) -> N
 
 
 def _searched(
-    entry: StrategyEntry, table: DesignTable, seed: int, candidates: int, epochs: int
+    entry: StrategyEntry, table: DesignTable, seed: int, candidates: int, epochs: int, prefer: str
 ) -> npt.NDArray[np.int64]:
-    """Place of the best candidate so far after each one ``[candidate]``; the last one's where a search ended early."""
+    """Place of what would be handed on after each candidate ``[candidate]``; of a search that ended early the last."""
     rows = int(table.facts["rows"][0])
     engine = TableTrainings(table, rows)
     task = SearchTask(
@@ -154,12 +165,14 @@ def _searched(
         config=TrainConfig(batch_size=1, seed=seed, device="cpu"),
         budget=Budget(samples=candidates * epochs * rows, candidates=candidates),
         engine=engine,
+        prefer=prefer,
     )
     run_search(entry, task)
-    chosen, best = [], engine.tried[0]
-    for one in engine.tried:
-        best = one if one[1] > best[1] else best  # of equals the first one, as a search has it
-        chosen.append(best[0])
+    front, chosen = CandidateFront(costs_of_designs(task), task.config.select, task.data.valid), []
+    for place, valid_auc in engine.tried:
+        front.add(table.design(place), valid_auc, Rank(valid_auc, UNKNOWN_LOGLOSS))
+        # Before one could be trained it is the first one.
+        chosen.append(table.place(front.handed_on(prefer).design) if front.candidates else engine.tried[0][0])
     return np.array(chosen + chosen[-1:] * (candidates - len(chosen)))
 
 

@@ -11,6 +11,7 @@ from nas_fusion.report.figures.design_dot import design_dot
 from nas_fusion.report.figures.design_drawing import draw_design
 from nas_fusion.report.figures.reliability_drawing import draw_reliability
 from nas_fusion.report.number_words import duration
+from nas_fusion.report.numbers.costs.search_fronts import handed_on_words, read_front
 from nas_fusion.report.numbers.decision import Decision, Row, decide
 from nas_fusion.report.numbers.report_model import ReportModel, report_model
 from nas_fusion.report.numbers.sentences import decision_in_words, headline, left_out_words
@@ -20,8 +21,10 @@ from nas_fusion.report.pages.chosen_page import ChosenPage, chosen_html, chosen_
 from nas_fusion.report.pages.csv_files import (
     CLOCK,
     COLUMNS,
+    fronts_frame,
     results_frame,
     summary_frame,
+    write_fronts_csv,
     write_results_csv,
     write_summary_csv,
 )
@@ -60,11 +63,14 @@ __all__ = [
     "draw_design",
     "draw_reliability",
     "duration",
+    "fronts_frame",
+    "handed_on_words",
     "headline",
     "html_text",
     "latex_suite_table",
     "latex_table",
     "left_out_words",
+    "read_front",
     "report_model",
     "results_frame",
     "spent_words",
@@ -73,6 +79,7 @@ __all__ = [
     "table_view",
     "terminal_text",
     "tuned_words",
+    "write_fronts_csv",
     "write_markdown_report",
     "write_report",
     "write_results_csv",

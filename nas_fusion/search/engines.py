@@ -140,6 +140,10 @@ class KnownTrainings(Protocol):
         """
         ...
 
+    def costs(self, design: FusionDesign) -> tuple[float, float]:
+        """Multiply-adds per row and weights of a candidate's model."""
+        ...
+
 
 Engine = InProcess | TrainingService | KnownTrainings
 

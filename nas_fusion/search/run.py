@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 from nas_fusion.architecture import Architecture
 from nas_fusion.errors import StrategyError
 from nas_fusion.search.engines import TrainingService
+from nas_fusion.search.front.candidate_front import FRONT, FrontPoint, front_details
+from nas_fusion.search.front.design_costs import costs_of_architectures, costs_of_designs
 from nas_fusion.search.multitrial.run_multitrial import run_multitrial
+from nas_fusion.search.oneshot.discretisation_gap import DERIVED
 from nas_fusion.search.oneshot.run_oneshot import run_oneshot
 from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.service.oneshot_as_trial import run_oneshot_as_trial
@@ -46,7 +49,19 @@ def run_search(entry: StrategyEntry, task: SearchTask, parameters: Mapping[str, 
     allowance = Allowance(task.budget.samples, task.config.batch_size, task.candidates, task.watch)
     with allowing(allowance), faults_of(entry), seeded(task.seed):
         outcome = _found(entry, task, chosen)
-    return replace(outcome, details={"parameters": chosen, **outcome.details})
+        details = {**_front_of_one(entry, task, outcome), **outcome.details}
+    return replace(outcome, details={"parameters": chosen, **details})
+
+
+def _front_of_one(entry: StrategyEntry, task: SearchTask, outcome: SearchOutcome) -> dict[str, Any]:
+    """The front of a search with a single design, for its details; nothing of one that has told of its candidates."""
+    if entry.kind == "reference" or FRONT in outcome.details:
+        return {}
+    own = entry.make_model
+    costs_of = costs_of_designs(task) if own is None else costs_of_architectures(task, own)
+    # A supernet's AUC is not that of the design which was derived from it.
+    valid_auc = outcome.details.get(DERIVED) if own is None else outcome.valid_auc
+    return front_details([FrontPoint.alone(outcome.design, valid_auc, costs_of(outcome.design))])
 
 
 def _found(entry: StrategyEntry, task: SearchTask, chosen: Mapping[str, Any]) -> SearchOutcome:

@@ -21,7 +21,7 @@ from nas_fusion.nni_bridge import TrialChannel, model_context
 from nas_fusion.search.multitrial.candidates import fit_candidate
 from nas_fusion.search.run import run_search
 from nas_fusion.search.saved_search import save_search
-from nas_fusion.search.service.orders import make_space, read_task, write_failure
+from nas_fusion.search.service.orders import leave_logits, make_space, read_task, write_failure
 from nas_fusion.search.task import SearchTask
 from nas_fusion.strategy import STRATEGIES
 from nas_fusion.training.threads import ThreadRule, following
@@ -101,6 +101,8 @@ def _train_candidate(order: Mapping[str, Any], task: SearchTask, channel: TrialC
         make_model, task.data, task.config,
         lambda record: channel.intermediate({"default": record.rank(task.config.select).score, **asdict(record)}),
     )  # fmt: skip
+    if result.valid_logits is not None:
+        leave_logits(order, result.valid_logits)  # before the result, upon which the search looks for them
     rank = result.best_rank
     channel.final(
         {"default": rank.score, "tie": rank.tie, "valid_auc": result.best_valid_auc, "samples": result.samples}

@@ -10,12 +10,13 @@ from typing import Protocol, runtime_checkable
 from rich.console import Console
 from torch import nn
 
+from nas_fusion.bounds import PREFERENCES, one_of
 from nas_fusion.budget import Budget
 from nas_fusion.data import SearchData
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import Engine, InProcess
 from nas_fusion.search_spaces import FusionSpace
-from nas_fusion.settings import ComparisonSettings
+from nas_fusion.settings import ComparisonSettings, LimitSettings
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.training import TrainConfig
 from nas_fusion.training_log import SilentLog, TrainingLog
@@ -67,6 +68,10 @@ class SearchTask:
         engine: where the trainings run.
         incumbents: told of every model that is the best so far (see `keep`).
         watch: of the search; `run_search` restarts it.
+        prefer: which of its candidates a search hands on, one of `nas_fusion.bounds.PREFERENCES`.
+
+    Raises:
+        OptionError: `prefer` is none of them.
     """
 
     data: SearchData
@@ -80,8 +85,10 @@ class SearchTask:
     engine: Engine = field(default_factory=InProcess)
     incumbents: Incumbents = field(default_factory=NoIncumbents)
     watch: Stopwatch = field(default_factory=Stopwatch)
+    prefer: str = LimitSettings.prefer
 
     def __post_init__(self) -> None:
+        one_of("prefer", self.prefer, PREFERENCES)
         if self.budget.candidates is not None:
             object.__setattr__(self, "candidates", self.budget.candidates)
 

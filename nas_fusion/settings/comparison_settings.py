@@ -214,7 +214,7 @@ class ComparisonSettings:
                 # What was written before there was a choice had none.
                 "model": ModelSettings(**{"block_width": "0", **content["model"]}),
                 "recipe": RecipeSettings(**{"choice": "defaults", "averaging": 0.0, "members": 1, **content["recipe"]}),
-                "limits": LimitSettings(**content.get("limits", {})),
+                "limits": LimitSettings(**{"prefer": "best", **content.get("limits", {})}),
             }
         )
 

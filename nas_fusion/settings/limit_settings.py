@@ -1,4 +1,4 @@
-"""`LimitSettings`: what a searched design may cost."""
+"""`LimitSettings`: what a searched design may cost, and what is taken of designs that are equally good."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ class LimitSettings:
         cost_penalty: weight of OptFusion's penalty while searching above a limit; with .1, a design at twice its limit
             costs as much as .1 nats of logloss. None by default: deriving alone leaves the better designs
             (docs/how-to/cost.md has the figures).
+        prefer: which of its candidates a search hands on: ``cheap``, the one with the fewest multiply-adds of those
+            that validation rows cannot tell from the best, or ``best``. A one-shot search that measures no choices
+            derives as published.
 
     Raises:
         OptionError: a value is out of its range.
@@ -56,6 +59,12 @@ class LimitSettings:
         0.0,
         bounds.COST_PENALTY,
         "How hard OptFusion is pushed below a limit while it searches; 0: only its derived design is made to fit.",
+        panel=Panel.LIMITS,
+    )
+    prefer: str = word(
+        "cheap",
+        bounds.PREFERENCES,
+        "Which candidate a search hands on: cheap, the cheapest that validation cannot tell from the best, or best.",
         panel=Panel.LIMITS,
     )
 

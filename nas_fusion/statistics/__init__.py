@@ -6,6 +6,7 @@ from nas_fusion.statistics.auc_differences import auc_standard_error, difference
 from nas_fusion.statistics.average_ranks import average_ranks, cliques, critical_difference, friedman
 from nas_fusion.statistics.intervals import Interval, bootstrap_interval, interquartile_mean
 from nas_fusion.statistics.paired_comparison import SMALLEST_DIFFERENCE, PairedComparison
+from nas_fusion.statistics.paired_rows import Sample, auc_samples, rows_error
 from nas_fusion.statistics.paired_tests import holm, pairs_needed
 from nas_fusion.statistics.strategy_comparison import compare_each, compare_with_reference
 
@@ -14,7 +15,9 @@ __all__ = [
     "SMALLEST_DIFFERENCE",
     "Interval",
     "PairedComparison",
+    "Sample",
     "auc_error",
+    "auc_samples",
     "auc_standard_error",
     "average_ranks",
     "bootstrap_interval",
@@ -31,4 +34,5 @@ __all__ = [
     "loss_margin",
     "paired_error",
     "pairs_needed",
+    "rows_error",
 ]

@@ -25,7 +25,7 @@ from nas_fusion.training.batch_norm import FreshStatistics, spare_single_rows
 from nas_fusion.training.devices import torch_device
 from nas_fusion.training.losses import full_precision
 from nas_fusion.training.metrics import further_metrics, quality_of
-from nas_fusion.training.quality import Predictions, Rank, auc, probabilities
+from nas_fusion.training.quality import FloatArray, Predictions, Rank, auc, probabilities
 from nas_fusion.training.ranks import ALONE, Team, current_team, seed_of_rank, tell_of_supernet
 from nas_fusion.training.threads import by_rule, with_threads
 from nas_fusion.training.training_loop import TrainingLoop
@@ -52,6 +52,7 @@ class FitResult:
         stopped: ``"patience"``, ``"budget"`` or ``"epochs"``; of a model that is fitted as a whole, its own word.
         best_valid_gauc: of the same epoch; None without groups.
         rank: of the same epoch, by what was selected by (`TrainConfig.select`); by AUC if not given.
+        valid_logits: of the same epoch on the validation rows ``[rows]``; None where they were not kept.
     """
 
     best_valid_auc: float
@@ -63,6 +64,7 @@ class FitResult:
     stopped: str
     best_valid_gauc: float | None = None
     rank: Rank | None = None
+    valid_logits: FloatArray | None = field(default=None, repr=False, compare=False)
 
     @property
     def best_rank(self) -> Rank:
@@ -182,6 +184,7 @@ def fit(
         stopped=monitor.stopped,
         best_valid_gauc=monitor.best.valid_gauc,
         rank=monitor.best.rank(config.select),
+        valid_logits=monitor.best_logits,
     )
 
 

@@ -157,6 +157,7 @@ def make_job(
         console=around.console,
         training_log=around.training_log,
         engine=around.engine or InProcess(settings.concurrency),
+        prefer=settings.limits.prefer,
     )
     return Job(entry, settings, task, parameters, assembly.limits)
 

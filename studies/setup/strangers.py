@@ -21,8 +21,8 @@ OPEN_FOLDERS = ("nni-service", "wandb")
 
 FILES = (
     "study.toml", "optuna.db", "comparison.json", "tuned.json", "recipe.json", "latency.json", "threads.json",
-    "results.csv", "summary.csv", "report.html", "report.md", "best_design.json", "best_design.svg", "best_design.dot",
-    "best_model.json", "best_model.svg", "best_model.dot", "suite.json", "tracked.json", ".lock",
+    "results.csv", "summary.csv", "fronts.csv", "report.html", "report.md", "best_design.json", "best_design.svg",
+    "best_design.dot", "best_model.json", "best_model.svg", "best_model.dot", "suite.json", "tracked.json", ".lock",
     ".latency.json.lock", ".encoding.lock",
 )  # fmt: skip
 _PREFIXES = ("worker-", "optuna.db", ".incumbents")

@@ -37,9 +37,9 @@ class StudyFolder:
     ``best/``: a copy of the best model; ``encoding/``: how rows become ids, which the models share;
     ``failures/<strategy>-<seed>.log``: where the error of a failed cell came from;
     ``searches/<strategy>-<seed>/``: a finished search that several cells share; ``comparison.json``: what the reports
-    say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``report.html``, ``report.md``,
-    ``best_model.*`` (whatever made it) and ``best_design.*`` (the best that a search found): the outcome;
-    ``log.txt``: what was told and warned of while it ran; ``recipe.json``: the recipe that a sweep has chosen;
+    say about the comparison as a whole; ``results.csv``, ``summary.csv``, ``fronts.csv``, ``report.html``,
+    ``report.md``, ``best_model.*`` (whatever made it) and ``best_design.*`` (the best that a search found): the
+    outcome; ``log.txt``: what was told and warned of while it ran; ``recipe.json``: the recipe that a sweep has chosen;
     ``latency.json``: what was measured for a limit on latency; ``threads.json``: from how much work on a training takes
     several threads; ``nni/`` and ``artifacts/``: what NNI's web UI and
     Optuna's dashboard show; ``tracked.json``: what trackers know.
@@ -54,6 +54,7 @@ class StudyFolder:
         self.database = self.path / "optuna.db"
         self.results = self.path / "results.csv"
         self.summary = self.path / "summary.csv"
+        self.fronts = self.path / "fronts.csv"
         self.comparison = self.path / "comparison.json"
         self.report = self.path / "report.html"
         self.report_markdown = self.path / "report.md"

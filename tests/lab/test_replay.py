@@ -54,6 +54,7 @@ def test_a_replayed_search_is_the_search(name: str, dataset: EncodedDataset, tmp
         make_space=partial(FusionSpace.for_schema, dataset.schema, levels=1, emb_dim=2),
         config=config,
         budget=Budget(CANDIDATES * EPOCHS * ROWS, candidates=CANDIDATES),
+        prefer="best",  # a table has no predictions, so what is tied is not the same
     )
     trained = run_search(STRATEGIES.get(name), task)
     # The table of the designs that it tried, which a strategy that meets the same figures tries again.
@@ -85,6 +86,17 @@ def test_regret_is_that_of_the_best_candidate_so_far(name: str, table: DesignTab
     assert (found.final >= -1e-12).all()
     again = replay(STRATEGIES.get(name), table, [1], candidates=6, epochs=EPOCHS)
     np.testing.assert_array_equal(found.regret[1], again.regret[0])
+
+
+def test_the_cheapest_of_equals_is_handed_on(table: DesignTable) -> None:
+    """Figures that differ by less than any verdict would tell: only the costs do."""
+    level = replace(table, valid_auc=0.7 + 1e-3 * (table.valid_auc - table.valid_auc.min()))
+    cheap, best = (
+        replay(STRATEGIES.get("random"), level, range(4), candidates=8, epochs=EPOCHS, prefer=prefer)
+        for prefer in ("cheap", "best")
+    )
+    assert (cheap.multiply_adds <= best.multiply_adds).all()
+    assert cheap.multiply_adds.mean() < best.multiply_adds.mean()
 
 
 def test_trainings_are_counted_by_epochs_and_seeds(table: DesignTable) -> None:

@@ -30,6 +30,7 @@ from nas_fusion.report import (
     latex_table,
     report_model,
     terminal_text,
+    write_fronts_csv,
     write_report,
     write_results_csv,
     write_suite_markdown,
@@ -89,6 +90,14 @@ def hostile() -> ReportModel:
     details = {**architecture_details(1, 0), "note": HOSTILE[0]}
     details["gates"] = [{f"{t}/x": 0.1 for t in HOSTILE}]
     details["operations"] = [{t: {t: 1.0} for t in HOSTILE}]
+    details["front"] = [
+        {
+            "design": t, "valid_auc": 0.7, "multiply_adds": 9.0, "parameters": 9.0 + at, "chosen": not at,
+            "content": {t: t},
+        }
+        for at, t in enumerate(HOSTILE)
+    ]  # fmt: skip
+    details["prefer"] = HOSTILE[1]
     records.append(cell("gates", 0, "one-shot", design=design(HOSTILE[0]), details=details, provenance={"device": "a"}))
     records[0] = cell(HOSTILE[0], 0, design=design(HOSTILE[1]), provenance={"device": HOSTILE[2], "threads": 1})
     everything = " ".join(HOSTILE)
@@ -300,7 +309,9 @@ def test_drawings_are_well_formed_and_show_the_text() -> None:
 def test_spreadsheets_run_nothing_and_every_row_stays_one(model: ReportModel, tmp_path: Path) -> None:
     write_results_csv(model.records, model.info, tmp_path / "results.csv")
     write_summary_csv(model, tmp_path / "summary.csv")
-    for name, rows in (("results", len(model.records)), ("summary", len(model.rows) + len(model.absent))):
+    write_fronts_csv(model.records, tmp_path / "fronts.csv")
+    summaries = len(model.rows) + len(model.absent)
+    for name, rows in (("results", len(model.records)), ("summary", summaries), ("fronts", len(HOSTILE))):
         frame = pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False)
         assert len(frame) == rows
         for value in (v for row in frame.to_numpy().tolist() for v in row if isinstance(v, str)):

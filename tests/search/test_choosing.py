@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def search(name: str, data: SearchData, monkeypatch: pytest.MonkeyPatch, *, by_l
     for module in (candidates, architecture_trainer, refinement):
         monkeypatch.setattr(module, "train_candidate", result)
     task = tiny_task(data, seed=1, budget="4x", candidates=len(RESULTS))
-    return run_search(STRATEGIES.get(name), task)
+    return run_search(STRATEGIES.get(name), replace(task, prefer="best"))
 
 
 @pytest.mark.parametrize("name", ["random", "autoctr"])

@@ -18,7 +18,7 @@ from nas_fusion.nni_bridge import nni
 from nas_fusion.optfusion import OptFusion, OptFusionNode
 from nas_fusion.search import Budget, SearchOutcome, SearchTask, run_search
 from nas_fusion.search.oneshot import measured_choice
-from nas_fusion.search.oneshot.discretisation_gap import is_far_below
+from nas_fusion.search.oneshot.discretisation_gap import DerivedFigures, is_far_below
 from nas_fusion.search.oneshot.measured_choice import MeasuredChoice
 from nas_fusion.search_spaces import FusionSpace, Scores
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
@@ -145,7 +145,12 @@ def chosen(
     start: FusionDesign = EVERYTHING,
 ) -> tuple[FusionDesign, MeasuredChoice]:
     """What is chosen where designs have made-up AUCs."""
-    monkeypatch.setattr(measured_choice, "derived_valid_auc", lambda supernet, design, task: auc_of(design))
+
+    def figures(supernet: nn.Module, design: FusionDesign, task: SearchTask) -> DerivedFigures | None:
+        auc = auc_of(design)
+        return None if auc is None else DerivedFigures(auc)
+
+    monkeypatch.setattr(measured_choice, "derived_figures", figures)
     choice = MeasuredChoice(task.make_space(), SCORES, supernet, task, most)
     return choice.choose(start), choice
 

@@ -41,7 +41,7 @@ def search(
     with output() as console, on_devices(ranks):
         from nas_fusion.design import FusionDesign
         from nas_fusion.design_file import write_design
-        from nas_fusion.report import design_dot, design_text, draw_design
+        from nas_fusion.report import design_dot, design_text, draw_design, handed_on_words, read_front
         from nas_fusion.studies import (
             Surroundings,
             assemble,
@@ -76,6 +76,9 @@ def search(
         console.print(design_text(outcome.design), highlight=False, markup=False)
         found = "" if outcome.valid_auc is None else f"; validation AUC while searching {outcome.valid_auc:.4f}"
         console.print(f"{outcome.samples:,} samples in {outcome.seconds:.1f} s{found}", highlight=False)
+        chosen = handed_on_words(read_front(name, what.seed, outcome.details))
+        if chosen:
+            console.print(chosen, highlight=False, markup=False)
         if kept.measured_ms is not None:
             limits = settings.limits
             line = f"{kept.measured_ms:.3f} ms per batch of {limits.latency_batch:,} rows, measured; at most"

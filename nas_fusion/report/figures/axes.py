@@ -110,15 +110,16 @@ def cost_ticks(low: float, high: float) -> list[float]:
     return ticks
 
 
-def set_cost_axis(figure: go.Figure, title: str, costs: Sequence[float]) -> None:
+def set_cost_axis(figure: go.Figure, title: str, costs: Sequence[float], *, log: bool = False) -> None:
     """Make the x axis one of costs: logarithmic where they lie far apart, else from 0.
 
     Args:
         figure: changed.
         title: of the axis.
         costs: what is drawn.
+        log: logarithmic however near they lie; for costs above 0.
     """
-    if not costs or min(costs) <= 0 or max(costs) < _WIDE * min(costs):
+    if not costs or min(costs) <= 0 or (max(costs) < _WIDE * min(costs) and not log):
         figure.update_xaxes(title_text=title, nticks=6, rangemode="tozero")
         return
     low, high = min(costs) / _ROOM, max(costs) * _ROOM

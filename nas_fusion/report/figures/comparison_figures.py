@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from nas_fusion.report.figures.design_figures import gates_figure, importance_figure, operations_figure, shares_figure
+from nas_fusion.report.figures.fronts_figure import fronts_figure
 from nas_fusion.report.figures.reliability_figure import reliability_figure
 from nas_fusion.report.figures.series_styles import SeriesStyle, styles
 from nas_fusion.report.figures.strategy_figures import (
@@ -15,7 +16,7 @@ from nas_fusion.report.figures.strategy_figures import (
     search_figure,
     stages_figure,
 )
-from nas_fusion.report.numbers.pareto import QualityAgainstCost
+from nas_fusion.report.numbers.costs.pareto import QualityAgainstCost
 from nas_fusion.report.numbers.report_model import ReportModel
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def comparison_figures(model: ReportModel) -> dict[str, go.Figure]:
 
     ``test-auc`` (every seed's), ``ranks`` (critical-difference diagram), ``search-samples`` and ``search-seconds``
     (best validation AUC so far), ``test-samples`` and ``test-seconds`` (test AUC of that model), ``pareto-<cost>``
-    (dashes for underscores), ``reliability`` (predicted against observed), ``stages`` (discretisation gap),
-    ``agreement-connections``, ``agreement-operations``, and ``further-<name>`` (`FURTHER_FIGURES`).
+    (dashes for underscores), ``fronts`` (what each search measured, good and cheap), ``reliability`` (predicted against
+    observed), ``stages`` (discretisation gap), ``agreement-connections``, ``agreement-operations``, and
+    ``further-<name>`` (`FURTHER_FIGURES`).
     """
     if not model.records:
         return {}
@@ -60,6 +62,8 @@ def comparison_figures(model: ReportModel) -> dict[str, go.Figure]:
             figures[f"test-{curves.by}"] = search_figure(curves, style, "test")
     for quality in model.quality_by_cost:
         figures[figure_name(quality)] = pareto_figure(quality, style)
+    if model.front_picture is not None:
+        figures["fronts"] = fronts_figure(model.front_picture, style)
     if model.reliability is not None:
         figures["reliability"] = reliability_figure(model.reliability, style)
     if model.stages:

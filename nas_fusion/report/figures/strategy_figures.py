@@ -9,9 +9,9 @@ from nas_fusion.report.escapes import figure_text
 from nas_fusion.report.figures.axes import ROW, losses, new_figure, rows_axis, set_auc_axis, set_cost_axis
 from nas_fusion.report.figures.series_styles import INK, MUTED, SeriesStyle, marker
 from nas_fusion.report.number_words import count
+from nas_fusion.report.numbers.costs.pareto import QualityAgainstCost
 from nas_fusion.report.numbers.curves import CurveSet, Endpoint, Measure, SeedAucs, SeedDots, View
 from nas_fusion.report.numbers.decision import NOT_LEARNED
-from nas_fusion.report.numbers.pareto import QualityAgainstCost
 from nas_fusion.report.numbers.rank_diagram import RankDiagram
 from nas_fusion.report.numbers.search_gap import Stages
 

@@ -16,10 +16,13 @@ from nas_fusion.report.numbers.advice.advice_words import Advice, advice
 from nas_fusion.report.numbers.advice.recommendation import Recommendation, recommend
 from nas_fusion.report.numbers.advice.worth import Worth, worth, worth_table, worth_words
 from nas_fusion.report.numbers.agreement import Agreement, Shares
+from nas_fusion.report.numbers.costs import cheap_equals, search_fronts
+from nas_fusion.report.numbers.costs.cheap_equals import CheapEqual
+from nas_fusion.report.numbers.costs.pareto import QualityAgainstCost, quality_by_cost
+from nas_fusion.report.numbers.costs.search_fronts import FrontPicture, SearchFront
 from nas_fusion.report.numbers.curves import CurveSet, ReliabilityCurves, SeedAucs
 from nas_fusion.report.numbers.decision import Absent, Decision, Row, decide, lines_of
 from nas_fusion.report.numbers.found_designs import FoundDesign, found_designs, most_lost
-from nas_fusion.report.numbers.pareto import QualityAgainstCost, quality_by_cost
 from nas_fusion.report.numbers.rank_diagram import RankDiagram, rank_diagram
 from nas_fusion.report.numbers.search_gap import Stages
 from nas_fusion.report.numbers.summaries import Family, Groups, by_strategy, family
@@ -100,8 +103,14 @@ class ReportModel:
 
     @cached_property
     def headline(self) -> list[str]:
-        """The verdict in statistics: a few paragraphs."""
-        return sentences.headline(self.decision)
+        """The verdict in statistics, and who is as good for less: a few paragraphs."""
+        cheap = " ".join(one.words for one in self.cheap_equals)
+        return [*sentences.headline(self.decision), *([cheap] if cheap else [])]
+
+    @cached_property
+    def cheap_equals(self) -> list[CheapEqual]:
+        """Who is as good as the best model, or the best found by search, for fewer multiply-adds."""
+        return cheap_equals.cheap_equals(self.decision, self.groups)
 
     @cached_property
     def reference_note(self) -> list[str]:
@@ -143,7 +152,11 @@ class ReportModel:
     @cached_property
     def columns(self) -> Columns:
         """The columns of the tables, with their cells."""
-        return table_columns.table_columns(self.rows, self.absent, self.info, self.reference, self.decision.select)
+        best = self.decision.best
+        equals = {} if best is None else cheap_equals.equal_ratios(best, self.decision, self.groups)
+        return table_columns.table_columns(
+            self.rows, self.absent, self.info, self.reference, self.decision.select, equals
+        )
 
     @cached_property
     def told(self) -> tuple[Column, ...]:
@@ -181,6 +194,21 @@ class ReportModel:
     def gap_table(self) -> TextTable:
         """The discretisation gap."""
         return table_columns.gap_table(self.stages)
+
+    @cached_property
+    def fronts(self) -> list[SearchFront]:
+        """The front of each strategy's best seed: good and cheap among what its search measured."""
+        return search_fronts.search_fronts(self.rows)
+
+    @cached_property
+    def front_table(self) -> TextTable:
+        """The best of each front, what was handed on, and what either costs."""
+        return search_fronts.front_table(self.fronts)
+
+    @cached_property
+    def front_note(self) -> str:
+        """How the searches chose among their candidates."""
+        return search_fronts.preference_words(self.fronts)
 
     @cached_property
     def agreement_table(self) -> TextTable:
@@ -231,6 +259,11 @@ class ReportModel:
     def quality_by_cost(self) -> list[QualityAgainstCost]:
         """Test AUC against each cost of the model that is known."""
         return quality_by_cost(self.decision.summaries)
+
+    @cached_property
+    def front_picture(self) -> FrontPicture | None:
+        """The fronts beside the models that were trained to their end; None without any."""
+        return search_fronts.front_picture(self.rows)
 
     @cached_property
     def stages(self) -> list[Stages]:

@@ -70,7 +70,12 @@ class _Cells(NamedTuple):
 
 
 def table_columns(
-    rows: Sequence[Row], absent: Sequence[Absent], info: ComparisonInfo, reference: str, select: str = "auc"
+    rows: Sequence[Row],
+    absent: Sequence[Absent],
+    info: ComparisonInfo,
+    reference: str,
+    select: str = "auc",
+    equals: Mapping[str, float] | None = None,
 ) -> Columns:
     """Write the cells of a comparison's tables.
 
@@ -79,8 +84,9 @@ def table_columns(
         info: what was compared.
         reference: the strategy with which the others are compared.
         select: by what validation chose.
+        equals: who is as good as the best model, and at how much of its multiply-adds.
     """
-    groups = (_quality(info, reference, select), _model(), _spent())
+    groups = (_quality(info, reference, select), _model(equals or {}), _spent())
     return Columns(*(_filled(group, rows, absent) for group in groups))
 
 
@@ -247,14 +253,19 @@ def _cost(row: Row, name: str, text: Callable[[float], str]) -> str:
     return MISSING if spread is None else text(spread.mean)
 
 
-def _model() -> list[_Cells]:
+def _model(equals: Mapping[str, float]) -> list[_Cells]:
     return [
         _Cells("parameters", "para-\nmeters", lambda r: count(r.summary.parameters.mean)),
         _Cells("multiply-adds per row", "mult-\nadds", lambda r: _cost(r, "multiply_adds", count)),
+        _Cells("as good as the best, at so much of its multiply-adds", "as good\nat", lambda r: _equal(r, equals)),
         _Cells("ms per batch of 1", "ms at\n1", lambda r: _cost(r, "latency_ms_1", milliseconds)),
         _Cells("ms per batch of 4096", "ms at\n4096", lambda r: _cost(r, "latency_ms_4096", milliseconds)),
         _Cells("rows trained per second", "rows/s\ntrained", lambda r: _cost(r, "training_rows_per_second", count)),
     ]
+
+
+def _equal(row: Row, equals: Mapping[str, float]) -> str:
+    return f"{equals[row.summary.strategy]:.0%}" if row.summary.strategy in equals else MISSING
 
 
 def _searched(text: Callable[[StrategySummary], str]) -> Callable[[Row], str]:

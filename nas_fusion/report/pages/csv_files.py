@@ -1,4 +1,6 @@
-"""``results.csv``, one row per cell, and ``summary.csv``, one per strategy: as data frames and as files."""
+"""``results.csv``, one row per cell, ``summary.csv``, one per strategy, and ``fronts.csv``, one per design on a
+search's
+front: as data frames and as files."""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_fusion.records import TEST_METRICS, CellRecord, ComparisonInfo
 from nas_fusion.report.escapes import clean, csv_text
+from nas_fusion.report.numbers.costs.search_fronts import front_of
 from nas_fusion.report.numbers.decision import Absent, Row
 from nas_fusion.report.numbers.report_model import ReportModel
 from nas_fusion.report.numbers.summaries import COSTS, Spread, by_strategy, not_learned, told_metrics
@@ -189,6 +192,41 @@ def write_summary_csv(model: ReportModel, path: str | Path) -> None:
         StudyError: the file cannot be written.
     """
     _write(summary_frame(model), path)
+
+
+def fronts_frame(records: Sequence[CellRecord]) -> pd.DataFrame:
+    """One row per design on a search's front, cheapest first, cell after cell; empty where no record has one.
+
+    `chosen`: whether it was handed on, by `prefer` (empty where the search derives its design); `behind`: the best of
+    the front, in what validation chooses by, with `error`, the standard error of that difference by pairs of rows, and
+    NaN where either is not known; `json`: the design, so that it can be made again.
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "strategy": clean(front.strategy), "seed": front.seed, "prefer": clean(front.preferred),
+            "chosen": point.is_chosen, "valid_auc": point.valid_auc, "behind": point.behind, "error": point.error,
+            "multiply_adds": point.multiply_adds, "parameters": point.parameters, "design": clean(point.design),
+            "json": clean(point.content),
+        }
+        for front in map(front_of, records)
+        for point in front.points
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def write_fronts_csv(records: Sequence[CellRecord], path: str | Path) -> None:
+    """Write `fronts_frame` as CSV, atomically; without any front there is no file.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
+    frame = fronts_frame(records)
+    if frame.empty:
+        Path(path).unlink(missing_ok=True)
+    else:
+        _write(frame, path)
 
 
 def _write(frame: pd.DataFrame, path: str | Path) -> None:

@@ -17,6 +17,10 @@ from nas_fusion.report.numbers.suite_model import SuiteModel
 from nas_fusion.report.numbers.table_columns import Column, TextTable
 from nas_fusion.system.files import write_text
 
+_AS_MEASURED = (
+    "as measured while searching: the designs than which no other of the search is at least as good and as cheap"
+)
+
 Drawing = Callable[[CellRecord], str | None]
 """Where the drawing of a cell's design lies, relative to the file; None for nowhere."""
 
@@ -80,6 +84,9 @@ def markdown_report(model: ReportModel, drawing: Drawing = lambda cell: None) ->
     if model.worth:
         words = markdown_text(model.worth_words)
         parts.append(f"## Is a search worth its seconds?\n\n{words}\n\n{_table(model.worth_table)}")
+    if model.fronts:
+        words = f"Of every strategy's best seed, {_AS_MEASURED}. {markdown_text(model.front_note)}"
+        parts.append(f"## Good and cheap\n\n{words}\n\n{_table(model.front_table)}")
     if model.stages:
         parts.append(f"## Discretisation gap\n\nMean validation AUC over the seeds.\n\n{_table(model.gap_table)}")
     if model.agreements:

@@ -12,6 +12,8 @@ from nas_fusion.architecture import Architecture
 from nas_fusion.errors import TrainingError
 from nas_fusion.nn import Fields
 from nas_fusion.records import TracePoint
+from nas_fusion.search.front.candidate_front import CandidateFront, front_details
+from nas_fusion.search.front.design_costs import costs_of_architectures
 from nas_fusion.search.multitrial.budget_shares import TimeShares
 from nas_fusion.search.multitrial.candidates import TrainedCandidate, train_candidate
 from nas_fusion.search.multitrial.run_multitrial import candidate_recipe
@@ -43,6 +45,8 @@ class ArchitectureTrainer:
         self._config, self._shares = candidate_recipe(self.task), TimeShares(self.task.watch, self.task.candidates)
         self._fields = self.task.make_space().fields
         self._trained: list[tuple[Architecture, TrainedCandidate]] = []
+        costs_of = costs_of_architectures(self.task, self.make_model)
+        self._front = CandidateFront(costs_of, self._config.select, self.task.data.valid)
 
     def share_left(self) -> bool:
         """Whether the budget pays for another candidate."""
@@ -61,11 +65,13 @@ class ArchitectureTrainer:
             self.tried.append((architecture, None))
             return None
         self.tried.append((architecture, result.valid_auc))
-        self._trained.append((architecture, result))
+        with self.task.watch.paused():
+            self._front.add(architecture, result.valid_auc, result.best_rank, result.valid_logits)
+        self._trained.append((architecture, result._replace(valid_logits=None)))
         return result.best_rank.score
 
     def outcome(self, details: dict[str, Any] | None = None) -> SearchOutcome:
-        """The best of them, and what all of them cost.
+        """The one of them that the task prefers (`SearchTask.prefer`), and what all of them cost.
 
         Args:
             details: facts besides the list of candidates.
@@ -76,16 +82,18 @@ class ArchitectureTrainer:
         if not self._trained:
             problem = f"none of {len(self.tried)} candidates could be trained; lower the learning rate?"
             raise TrainingError(f"{problem} The last one: {self.problem}" if self.problem else problem)
-        best, result = max(self._trained, key=lambda one: one[1].best_rank)
+        _, best = max(self._trained, key=lambda one: one[1].best_rank)
+        with self.task.watch.paused():
+            chosen, points = self._front.choose(self.task.prefer)
         candidates = [{"design": str(architecture), "valid_auc": auc} for architecture, auc in self.tried]
         return SearchOutcome(
-            design=best,
-            valid_auc=result.valid_auc,
+            design=chosen,
+            valid_auc=best.valid_auc,
             trace=tuple(self.trace),
             samples=self.samples,
             seconds=self.task.watch.elapsed,
             candidates=len(self.tried),
-            details={"candidates": candidates, **(details or {})},
+            details={"candidates": candidates, **front_details(points, self.task.prefer), **(details or {})},
         )
 
     def _train(self, architecture: Architecture) -> TrainedCandidate:

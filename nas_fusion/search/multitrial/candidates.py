@@ -20,22 +20,25 @@ from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import KnownTrainings, TrainingService
 from nas_fusion.search.multitrial.budget_shares import TimeShares
 from nas_fusion.search.outcome import trace_of
-from nas_fusion.search.service.orders import failure_of, task_order, trial_parameters
+from nas_fusion.search.service.orders import failure_of, taken_logits, task_order, trial_parameters
 from nas_fusion.search.task import SearchTask
 from nas_fusion.training import EpochRecord, FitResult, Rank, TrainConfig, fit, seeded
+from nas_fusion.training.quality import FloatArray
 from nas_fusion.training_log import Training
 
 
 class TrainedCandidate(NamedTuple):
     """What a candidate's training gave; the trace counts seconds of the search and samples of the candidate.
 
-    `rank`: by what validation chooses; by the AUC if not given.
+    `rank`: by what validation chooses; by the AUC if not given. `valid_logits`: of the validation rows ``[rows]``,
+    where they are at hand.
     """
 
     valid_auc: float
     samples: int
     trace: tuple[TracePoint, ...]
     rank: Rank | None = None
+    valid_logits: FloatArray | None = None
 
     @property
     def best_rank(self) -> Rank:
@@ -112,7 +115,7 @@ def train_candidate(
             label=label, console=task.console, on_model=keep, clock=task.watch.now,
         )  # fmt: skip
     trace = trace_of(result.history, seconds=seconds)
-    return TrainedCandidate(result.best_valid_auc, result.samples, trace, result.best_rank)
+    return TrainedCandidate(result.best_valid_auc, result.samples, trace, result.best_rank, result.valid_logits)
 
 
 @dataclass
@@ -238,7 +241,8 @@ class TrainingAsTrials:
             if not all(math.isfinite(auc) for auc in (*rank, valid_auc, *(point.valid_auc for point in sent.trace))):
                 raise TrainingError(f"trial {sent.end.name} reported a validation AUC of {valid_auc}")
             sent.training.result(valid_auc)
-        return TrainedCandidate(valid_auc, int(final["samples"]), tuple(sent.trace), rank)
+        logits = taken_logits(sent.outcome)
+        return TrainedCandidate(valid_auc, int(final["samples"]), tuple(sent.trace), rank, logits)
 
     def _sent(self, design: FusionDesign) -> _Sent:
         told = self.until.enter_context(ExitStack())

@@ -21,6 +21,8 @@ from nas_fusion.nni_bridge import (
 )
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import InProcess, KnownTrainings
+from nas_fusion.search.front.candidate_front import CandidateFront, front_details
+from nas_fusion.search.front.design_costs import costs_of_designs
 from nas_fusion.search.multitrial.budget_shares import OutOfTimeError, TimeShares, samples_per_candidate
 from nas_fusion.search.multitrial.candidates import (
     CandidateTraining,
@@ -48,12 +50,14 @@ class CandidateTrainer:
         config: the recipe of one candidate, with its share of the budget.
         training: how and where a candidate is trained.
         shares: of the seconds, if there is a limit.
+        front: told of every candidate that could be trained.
     """
 
     task: SearchTask
     config: TrainConfig
     training: CandidateTraining
     shares: TimeShares
+    front: CandidateFront
     samples: int = 0
     tried: list[Any] = field(default_factory=list)
     trace: list[TracePoint] = field(default_factory=list)
@@ -76,7 +80,10 @@ class CandidateTrainer:
             raise
         self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]
         self.samples += result.samples
-        self.results[len(self.tried) - 1] = result
+        design = FusionDesign.from_sample(candidate.sample)
+        with self.task.watch.paused():
+            self.front.add(design, result.valid_auc, result.best_rank, result.valid_logits)
+        self.results[len(self.tried) - 1] = result._replace(valid_logits=None)
         # NNI's functional evaluator takes a candidate's result from here.
         nni.report_final_result(result.best_rank.score)
 
@@ -100,8 +107,9 @@ class CandidateTrainer:
 
 
 def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
-    """Let the strategy propose candidates until the budget is spent; return the best on validation data.
+    """Let the strategy propose candidates until the budget is spent; return the one that the task prefers.
 
+    That is the cheapest of those that validation rows cannot tell from the best, or the best (`SearchTask.prefer`).
     Candidates get equal shares of the budget; of a budget in seconds see `TimeShares`.
 
     Raises:
@@ -111,7 +119,8 @@ def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
     config = candidate_recipe(task)
     shares = time_shares(task)
     with _training(task, config, shares) as training:
-        trainer = CandidateTrainer(task, config, training, shares)
+        front = CandidateFront(costs_of_designs(task), config.select, task.data.valid)
+        trainer = CandidateTrainer(task, config, training, shares, front)
         engine = BudgetedEngine(trainer.share_left, task.candidates, task.engine.concurrency, training.start)
         space = CandidateSpace.from_model(task.make_space(), FunctionalEvaluator(trainer))
         ended = current_allowance().run(lambda: strategy(space, engine))
@@ -121,20 +130,26 @@ def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
     if not ranked:
         problem = f"none of {len(trainer.tried)} candidates could be trained; lower the learning rate?"
         raise TrainingError(f"{problem} The last one: {trainer.problem}" if trainer.problem else problem)
-    (best, result), *others = ranked
+    with task.watch.paused():
+        chosen, points = front.choose(task.prefer)
+    by_rank = [FusionDesign.from_sample(model.sample).check() for model, _ in ranked]
     models = [
         {"design": str(FusionDesign.from_sample(model.sample)), "valid_auc": trainer.valid_auc(place)}
         for place, model in enumerate(trainer.tried)
     ]
     return SearchOutcome(
-        design=FusionDesign.from_sample(best.sample).check(),
-        valid_auc=result.valid_auc,
+        design=chosen,
+        valid_auc=ranked[0][1].valid_auc,
         trace=tuple(trainer.trace),
         samples=trainer.samples,
         seconds=task.watch.elapsed,
         candidates=len(trainer.tried),
-        details={"candidates": models, **({"ended": ended} if ended else {})},
-        alternatives=tuple(FusionDesign.from_sample(model.sample) for model, _ in others),
+        details={
+            "candidates": models,
+            **front_details(points, task.prefer),
+            **({"ended": ended} if ended else {}),
+        },
+        alternatives=tuple(design for design in by_rank if design != chosen),
     )
 
 

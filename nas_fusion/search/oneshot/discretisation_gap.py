@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import NamedTuple
 
 from torch import nn
 
@@ -15,10 +16,14 @@ from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.statistics import loss_margin
 from nas_fusion.strategy.abilities import RanksDesigns
-from nas_fusion.training import EpochRecord, evaluate_auc, seeded
+from nas_fusion.training import EpochRecord, Predictions, predict_logits, seeded
+from nas_fusion.training.quality import FloatArray, auc
 
 FAR_BELOW = "far_below_supernet"
 """In a search's details, where its derived design is far below its supernet: by more than this."""
+
+DERIVED = "derived_valid_auc"
+"""There, too: the validation AUC of the derived design with the supernet's weights, where it was measured."""
 
 logger = logging.getLogger("nas_fusion")
 
@@ -56,12 +61,13 @@ def measure_derived(
     ranking = strategy.ranking if isinstance(strategy, RanksDesigns) else ()
     ranked = [r.valid_auc for r in ranking if r.design == outcome.design]
     if ranked:
-        return replace(outcome, details={**outcome.details, "derived_valid_auc": ranked[0]})
+        return replace(outcome, details={**outcome.details, DERIVED: ranked[0]})
     if known is None:
         start = task.watch.now()
-        known = derived_valid_auc(strategy.supernet, outcome.design, task)
-        if known is None:
+        figures = derived_figures(strategy.supernet, outcome.design, task)
+        if figures is None:
             return outcome
+        known = figures.valid_auc
         outcome = replace(
             outcome,
             measure_samples=outcome.measure_samples + len(task.data.valid),
@@ -69,7 +75,7 @@ def measure_derived(
         )
     supernet = {} if final is None else {"supernet_valid_auc": final.valid_auc}
     word = {} if final is None else _word(final.valid_auc, known, task)
-    return replace(outcome, details={**outcome.details, **supernet, "derived_valid_auc": known, **word})
+    return replace(outcome, details={**outcome.details, **supernet, DERIVED: known, **word})
 
 
 def _word(supernet_auc: float, derived_auc: float, task: SearchTask) -> dict[str, float]:
@@ -85,8 +91,15 @@ def _word(supernet_auc: float, derived_auc: float, task: SearchTask) -> dict[str
     return {FAR_BELOW: margin}
 
 
-def derived_valid_auc(supernet: nn.Module, design: Found, task: SearchTask) -> float | None:
-    """Validation AUC of a design with a supernet's weights.
+class DerivedFigures(NamedTuple):
+    """A design with a supernet's weights on the validation rows: its AUC, and its logits ``[rows]``, if at hand."""
+
+    valid_auc: float
+    valid_logits: FloatArray | None = None
+
+
+def derived_figures(supernet: nn.Module, design: Found, task: SearchTask) -> DerivedFigures | None:
+    """What a design is worth with a supernet's weights.
 
     None where the supernet has no weights for single designs, or where these give predictions that are not finite.
     """
@@ -94,7 +107,9 @@ def derived_valid_auc(supernet: nn.Module, design: Found, task: SearchTask) -> f
         return None
     with seeded(task.seed):
         model = supernet.derive(design, weights=True)
+    logits = predict_logits(model, task.data.valid, task.config)
+    valid = task.data.valid
     try:
-        return evaluate_auc(model, task.data.valid, task.config)
+        return DerivedFigures(auc(Predictions.of(logits, valid.labels, valid.weights, valid.groups)), logits)
     except TrainingError:
         return None

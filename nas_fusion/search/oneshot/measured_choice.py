@@ -6,6 +6,9 @@ remedy first: the next best operation of one block; then one of the connections 
 other way round; and, where the design is still far below the supernet, any other operation of one block. The best of a
 ring is taken where it is better by more than the noise, and the search goes on from there.
 
+Where the task prefers the cheap, the cheapest of all that were measured and cannot be told from the best is taken in
+the end.
+
 Only validation rows are looked at, and nothing is trained.
 """
 
@@ -16,10 +19,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from nas_fusion.design import Connection, FusionDesign
-from nas_fusion.search.oneshot.discretisation_gap import derived_valid_auc, is_far_below
+from nas_fusion.search.front.candidate_front import CandidateFront, FrontPoint, marked
+from nas_fusion.search.front.design_costs import costs_of_designs
+from nas_fusion.search.oneshot.discretisation_gap import derived_figures, is_far_below
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace, Scores
 from nas_fusion.statistics import difference_error
+from nas_fusion.training import Rank
 
 UNSURE_CONNECTIONS = 8
 """So many connections are turned round, those whose scores are nearest to the threshold."""
@@ -38,6 +44,7 @@ class MeasuredChoice:
 
     Attributes:
         measured: validation AUC by design, in the order in which they were measured; -inf where it is not finite.
+        front: of these; a supernet's weights rank by AUC, whatever validation chooses by.
     """
 
     supernet: FusionSpace
@@ -46,8 +53,12 @@ class MeasuredChoice:
     task: SearchTask
     most: int
     measured: dict[FusionDesign, float] = field(default_factory=dict)
+    front: CandidateFront = field(init=False)
     _seen: set[FusionDesign] = field(default_factory=set)
     _slowest: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.front = CandidateFront(costs_of_designs(self.task), "auc", self.task.data.valid)
 
     def choose(self, derived: FusionDesign) -> FusionDesign:
         """The best design near a derived one; itself where no neighbour is better by more than the noise."""
@@ -59,6 +70,21 @@ class MeasuredChoice:
                 return best
             best = better
         return derived
+
+    def choose_preferred(self, derived: FusionDesign) -> tuple[FusionDesign, list[FrontPoint]]:
+        """What the task prefers of all that were measured near a derived design (`SearchTask.prefer`), and their front.
+
+        ``best``: what `choose` finds; ``cheap``: the cheapest that validation rows cannot tell from the best of all.
+        """
+        found = self.choose(derived)
+        if not self.front.candidates:
+            return found, []
+        with self.task.watch.paused():
+            preferred, points = self.front.choose(self.task.prefer)
+        if self.task.prefer == "best":  # of the front it is the first; by what was measured, perhaps by luck
+            return found, marked(points, found)
+        assert isinstance(preferred, FusionDesign), "nothing else is measured"
+        return preferred, points
 
     def auc_of(self, design: FusionDesign) -> float | None:
         """Of a design; None where it was not measured, or is not finite."""
@@ -99,10 +125,12 @@ class MeasuredChoice:
             if not self._has_room():
                 break
             start = self.task.watch.now()
-            auc = derived_valid_auc(self.supernet, design, self.task)
+            found = derived_figures(self.supernet, design, self.task)
             self._slowest = max(self._slowest, self.task.watch.now() - start)
             self._seen.add(design.pruned())
-            self.measured[design] = -math.inf if auc is None else auc
+            self.measured[design] = -math.inf if found is None else found.valid_auc
+            if found is not None:
+                self.front.add(design, found.valid_auc, Rank(found.valid_auc, 0.0), found.valid_logits)
             fresh.append(design)
         return fresh
 

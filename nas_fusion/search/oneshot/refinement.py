@@ -12,6 +12,8 @@ import numpy as np
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import TrainingError
 from nas_fusion.records import TracePoint
+from nas_fusion.search.front.candidate_front import CandidateFront
+from nas_fusion.search.front.design_costs import costs_of_designs
 from nas_fusion.search.multitrial.budget_shares import TimeShares, samples_per_candidate
 from nas_fusion.search.multitrial.candidates import TrainedCandidate, train_candidate
 from nas_fusion.search.task import SearchTask
@@ -24,6 +26,7 @@ class Refined:
     """What the refinement spent and found.
 
     Args:
+        front: of the candidates that could be trained.
         samples, seconds: what candidates took; samples are the rows that they were trained on.
         trace: their validations, after the supernet's.
         designs: every candidate and its validation AUC (None: it could not be trained).
@@ -31,6 +34,7 @@ class Refined:
         trained: the candidates that could be trained.
     """
 
+    front: CandidateFront
     samples: int = 0
     seconds: float = 0.0
     trace: list[TracePoint] = field(default_factory=list)
@@ -69,7 +73,8 @@ def refine(strategy: RefinesDesigns, task: SearchTask, spent: int, place: int) -
         spent: samples that the supernet has seen.
         place: how many points the search's trace has before the candidates'.
     """
-    refined, start = Refined(before=place), task.watch.elapsed
+    front = CandidateFront(costs_of_designs(task), task.config.select, task.data.valid)
+    refined, start = Refined(front, before=place), task.watch.elapsed
     count = _affordable(strategy, task, spent)
     if count < 1:
         return refined
@@ -135,4 +140,6 @@ def _try(design: FusionDesign, task: SearchTask, config: TrainConfig, refined: R
     refined.trace += [replace(point, samples=before + point.samples) for point in result.trace]
     refined.samples += result.samples
     refined.designs.append((design, result.valid_auc))
-    refined.trained.append((design, result))
+    with task.watch.paused():
+        refined.front.add(design, result.valid_auc, result.best_rank, result.valid_logits)
+    refined.trained.append((design, result._replace(valid_logits=None)))

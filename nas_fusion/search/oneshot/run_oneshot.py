@@ -15,6 +15,8 @@ from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError, StrategyError
 from nas_fusion.nni_bridge import ModelSpace, RawFormatModelSpace, SequentialExecutionEngine, Strategy, learners
 from nas_fusion.records import TracePoint
+from nas_fusion.search.front.candidate_front import CandidateFront, FrontPoint, front_details, marked
+from nas_fusion.search.front.design_costs import costs_of_designs
 from nas_fusion.search.oneshot.choices_over_epochs import ChoiceRecorder
 from nas_fusion.search.oneshot.discretisation_gap import measure_derived
 from nas_fusion.search.oneshot.measured_choice import MeasuredChoice
@@ -41,7 +43,7 @@ from nas_fusion.strategy.abilities import (
     check_abilities,
 )
 from nas_fusion.system.allowance import current_allowance
-from nas_fusion.training import EpochRecord, OneShotRun, SizeRule, TrainConfig, oneshot_evaluator, seeded
+from nas_fusion.training import EpochRecord, OneShotRun, Rank, SizeRule, TrainConfig, oneshot_evaluator, seeded
 from nas_fusion.training.threads import threads_of
 from nas_fusion.training_log import Training
 
@@ -87,18 +89,24 @@ def _run_oneshot(entry: StrategyEntry, strategy: Strategy, task: SearchTask, tra
         final = replace(final, valid_auc=closing.auc)
     derived, scores = FusionDesign.from_sample(sample).check(), _scores(strategy)
     choice = _measured_choice(strategy, scores, final, task)
+    design, points = (
+        (derived, _ranked_front(ranked, derived, task)) if choice is None else choice.choose_preferred(derived)
+    )
     outcome = SearchOutcome(
-        design=derived if choice is None else choice.choose(derived),
+        design=design,
         valid_auc=max((p.valid_auc for p in trace), default=None),
         trace=trace,
         samples=run.meter.samples + derive_samples,
         seconds=task.watch.elapsed,
         candidates=len(ranked),
         soft=_soft_start(entry, strategy),
-        details=choices.details()
-        | ({"ended": ended} if ended else {})
-        | {"chosen_epoch": final.epoch}
-        | ({} if closing is None else {"closed": closing.told()}),
+        details={
+            **choices.details(),
+            **({"ended": ended} if ended else {}),
+            "chosen_epoch": final.epoch,
+            **({} if closing is None else {"closed": closing.told()}),
+            **(front_details(points, None if choice is None else task.prefer) if points else {}),
+        },
         derive_samples=derive_samples,
         derive_seconds=0.0 if run.monitor.ended is None else task.watch.now() - run.monitor.ended,
         alternatives=_by_rank(ranked)[1:],
@@ -149,6 +157,17 @@ def _measured_choice(
     return MeasuredChoice(strategy.supernet, scores, None if final is None else final.valid_auc, task, most)
 
 
+def _ranked_front(ranked: Sequence[RankedDesign], derived: FusionDesign, task: SearchTask) -> list[FrontPoint]:
+    """The front of designs that a strategy has ranked itself; their predictions are not known, and it has chosen."""
+    if not ranked:
+        return []
+    front = CandidateFront(costs_of_designs(task), "auc", task.data.valid)
+    with task.watch.paused():
+        for one in ranked:
+            front.add(one.design, one.valid_auc, Rank(one.valid_auc, 0.0))
+        return marked(front.choose("best")[1], derived) if front.candidates else []
+
+
 def _with_choice(outcome: SearchOutcome, choice: MeasuredChoice, derived: FusionDesign) -> SearchOutcome:
     """The outcome of a search whose design was chosen by measurement: passes count in its seconds, not its samples."""
     told = [{"design": str(design), "valid_auc": auc} for design, auc in choice.measured.items() if math.isfinite(auc)]
@@ -163,19 +182,24 @@ def _with_choice(outcome: SearchOutcome, choice: MeasuredChoice, derived: Fusion
 def _refined(outcome: SearchOutcome, strategy: RefinesDesigns, task: SearchTask) -> SearchOutcome:
     refined = refine(strategy, task, outcome.samples, len(outcome.trace))
     trace = (*outcome.trace, *refined.trace)
+    design, front = outcome.design, {}
+    if refined.trained:
+        with task.watch.paused():
+            design, points = refined.front.choose(task.prefer)
+        front = front_details(points, task.prefer)
     return replace(
         outcome,
-        design=outcome.design if refined.best is None else refined.best[0],
+        design=design,
         valid_auc=max((p.valid_auc for p in trace), default=None),
         trace=trace,
         samples=outcome.samples + refined.samples,
         seconds=task.watch.elapsed,
         candidates=len(refined.designs),
         soft=None,
-        details={**outcome.details, "derived": str(outcome.design), "candidates": refined.details},
+        details={**outcome.details, **front, "derived": str(outcome.design), "candidates": refined.details},
         derive_samples=outcome.derive_samples + refined.samples,
         derive_seconds=outcome.derive_seconds + refined.seconds,
-        alternatives=refined.by_rank[1:],
+        alternatives=tuple(known for known in refined.by_rank if known != design),
     )
 
 

@@ -26,11 +26,12 @@ from nas_fusion.search.space_permits import permit, permitted_class
 from nas_fusion.search.task import SearchTask
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
-from nas_fusion.system.files import write_text
+from nas_fusion.system.files import load_tensors, save_tensors, write_text
 from nas_fusion.training import TrainConfig
+from nas_fusion.training.quality import FloatArray
 from nas_fusion.training.threads import current_rule
 
-_FAILURE = "failure.json"
+_FAILURE, _LOGITS = "failure.json", "valid_logits.pt"
 
 
 def task_order(task: SearchTask, config: TrainConfig, space: Any, service: TrainingService) -> dict[str, Any]:
@@ -55,6 +56,7 @@ def task_order(task: SearchTask, config: TrainConfig, space: Any, service: Train
         "config": asdict(config),
         "budget": asdict(task.budget),
         "candidates": task.candidates,
+        "prefer": task.prefer,
         "label": task.label,
         "threads": service.threads or torch.get_num_threads(),
         "thread_rule": None if rule is None else rule.to_dict(),
@@ -102,6 +104,7 @@ def read_task(order: Mapping[str, Any]) -> SearchTask:
         config=TrainConfig(**order["config"]),
         budget=Budget(**order["budget"]),
         candidates=order["candidates"],
+        prefer=order["prefer"],
         label=order["label"],
     )
 
@@ -125,6 +128,30 @@ def check_registered(entry: StrategyEntry) -> None:
         UnknownNameError: it is not registered.
     """
     STRATEGIES.get(entry.name)
+
+
+def leave_logits(order: Mapping[str, Any], logits: FloatArray) -> None:
+    """Leave a candidate's logits of the validation rows ``[rows]`` where its search looks for them.
+
+    Raises:
+        StudyError: the folder cannot be written.
+    """
+    folder = Path(order["outcome"])
+    folder.mkdir(parents=True, exist_ok=True)
+    save_tensors(folder / _LOGITS, {"logits": torch.from_numpy(logits)})
+
+
+def taken_logits(outcome: Path) -> FloatArray | None:
+    """What `leave_logits` left, which is deleted; None where there is nothing.
+
+    Raises:
+        DamagedFileError: the file cannot be read.
+    """
+    if not (outcome / _LOGITS).is_file():
+        return None
+    logits: FloatArray = load_tensors(outcome / _LOGITS)["logits"].numpy()
+    shutil.rmtree(outcome)
+    return logits
 
 
 def write_failure(order: Mapping[str, Any], error: BaseException) -> None:

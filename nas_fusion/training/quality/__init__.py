@@ -12,7 +12,7 @@ from nas_fusion.training.quality.calibration import (
 )
 from nas_fusion.training.quality.predictions import FloatArray, IntArray, Predictions, probabilities
 from nas_fusion.training.quality.ranking import auc, grouped_auc, pr_auc
-from nas_fusion.training.quality.selection import Rank, rank_of
+from nas_fusion.training.quality.selection import Rank, rank_of, samples_of
 
 __all__ = [
     "BINS",
@@ -32,4 +32,5 @@ __all__ = [
     "probabilities",
     "rank_of",
     "reliability",
+    "samples_of",
 ]

@@ -19,16 +19,17 @@ def logloss(found: Predictions) -> float:
 
     Exact for any finite logit, where clipped probabilities are not.
     """
-    return found.mean(_losses(found))
+    return found.mean(row_losses(found))
 
 
 def logloss_error(found: Predictions) -> float:
     """The standard error of `logloss` over the rows that might have been drawn: ``√(Σ w² (l - mean)²) / Σ w``."""
-    losses, weights = _losses(found), found.row_weights
+    losses, weights = row_losses(found), found.row_weights
     return math.sqrt(float(np.sum((weights * (losses - found.mean(losses))) ** 2))) / float(weights.sum())
 
 
-def _losses(found: Predictions) -> npt.NDArray[np.float64]:
+def row_losses(found: Predictions) -> npt.NDArray[np.float64]:
+    """Each row's negative log-likelihood in nats ``[row]``."""
     return np.asarray(np.logaddexp(0.0, found.logits) - found.labels * found.logits)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from nas_fusion.statistics import Sample
 from nas_fusion.training.quality.predictions import Predictions
 
 
@@ -29,6 +30,15 @@ def grouped_auc(found: Predictions) -> float | None:
     Groups in which every row that counts is of one class have no AUC and do not count. None: there are no groups, or
     none has an AUC.
     """
+    groups = group_aucs(found)
+    return None if groups is None else groups.mean
+
+
+def group_aucs(found: Predictions) -> Sample | None:
+    """The AUCs of the groups that have one, with the weights of their rows ``[group]``, in the order of their codes.
+
+    None: there are no groups, or none has an AUC.
+    """
     if found.groups is None:
         return None
     groups = np.unique(found.groups, return_inverse=True)[1]
@@ -44,7 +54,7 @@ def grouped_auc(found: Predictions) -> float | None:
     both = (clicks > 0) & (rest > 0)
     if not both.any():
         return None
-    return float(np.average(won[both] / (clicks * rest)[both], weights=(clicks + rest)[both]))
+    return Sample(won[both] / (clicks * rest)[both], (clicks + rest)[both])
 
 
 def _starts(ends: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -17,13 +15,11 @@ from nas_fusion.data import EncodedSplit
 from nas_fusion.errors import TrainingError
 from nas_fusion.nni_bridge import nni
 from nas_fusion.settings import TrainConfig
-from nas_fusion.training.quality import Predictions, Rank, auc, grouped_auc, logloss, rank_of
+from nas_fusion.training.quality import FloatArray, Predictions, Rank, auc, grouped_auc, logloss, rank_of
 from nas_fusion.training.ranks import Team
 from nas_fusion.training.watching.epoch_choice import EpochChoice, SizeRule
 from nas_fusion.training.watching.sample_meter import SampleMeter
 from nas_fusion.training.watching.watcher import RunningTraining, Watcher
-
-FloatArray = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -75,6 +71,7 @@ class ValidationMonitor(Watcher):
     Attributes:
         validation_seconds: how long the last validation took; None before the first.
         ended: when the training had ended, by the clock; None before.
+        best_logits: of the validation rows after the best epoch ``[rows]``; None before the first.
     """
 
     def __init__(
@@ -99,6 +96,7 @@ class ValidationMonitor(Watcher):
         self.best: EpochRecord | None = None
         self.stopped = "epochs"
         self._choice: EpochChoice[EpochRecord, dict[str, Tensor]] = EpochChoice(config.select, size_rule)
+        self.best_logits: FloatArray | None = None
         self._since_best = 0
         self._outputs: list[tuple[Tensor, Tensor]] = []
         self._losses: list[Tensor] = []
@@ -133,7 +131,7 @@ class ValidationMonitor(Watcher):
         best = None if self.best is None else self.best.rank(self.config.select)
         clearly_better = best is None or rank.score > best.score + self.config.min_improvement
         if best is None or rank > best:
-            self.best = record
+            self.best, self.best_logits = record, logits
         if self.keep_best:
             self._choice.offer(record, lambda: _state_of(training.model))
         if clearly_better:

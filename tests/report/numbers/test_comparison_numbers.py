@@ -18,8 +18,8 @@ from nas_fusion.report.numbers.agreement import (
     open_shares,
     operation_shares,
 )
+from nas_fusion.report.numbers.costs.pareto import cost_points, front
 from nas_fusion.report.numbers.found_designs import Bar, bars, importance, widths
-from nas_fusion.report.numbers.pareto import cost_points, front
 from nas_fusion.report.numbers.rank_diagram import rank_diagram
 from nas_fusion.report.numbers.search_gap import stages
 from nas_fusion.report.numbers.suite_model import SuiteModel

@@ -88,8 +88,9 @@ def everything(dataset: EncodedDataset, study: StudyFolder) -> Iterator[Callable
     "name",
     [
         "study.toml", "optuna.db", "optuna.db-journal", "optuna.db.lock", "comparison.json", "results.csv",
-        "summary.csv", "report.html", "report.md", "best_model.json", "best_model.svg", "best_model.dot", ".lock",
-        "worker-1.log", "latency.json", "tuned.json", "cells/stacked-0/cell.json", "cells/stacked-0/.cell.json.1.tmp",
+        "summary.csv", "fronts.csv", "report.html", "report.md", "best_model.json", "best_model.svg", "best_model.dot",
+        ".lock", "worker-1.log", "latency.json", "tuned.json", "cells/stacked-0/cell.json",
+        "cells/stacked-0/.cell.json.1.tmp",
     ],
 )  # fmt: skip
 def test_files_are_not_written_through_links(

@@ -64,9 +64,12 @@ def replay(what: KnownTable, how: ReplaySettings) -> None:
                 progress(next(counter), every)
 
             found = [
-                replay_searches(entry, table, what.seeds, candidates=how.candidates, epochs=epochs, on_search=searched)
+                replay_searches(
+                    entry, table, what.seeds, candidates=how.candidates, epochs=epochs, prefer=how.prefer,
+                    on_search=searched,
+                )
                 for entry in entries
-            ]
+            ]  # fmt: skip
         curves = best_first([regret_curve(one, table) for one in found])
         print_plain(
             console,

@@ -120,15 +120,22 @@ def _because(found: Recommendation, decision: Decision) -> str:
 
 
 def cost_words(take: StrategySummary, rival: StrategySummary) -> str:
-    """The one's cost by the other's: ``half the weights, a third of the time``.
+    """The one's cost by the other's: ``a third of the multiply-adds, half the weights, a third of the time``.
 
-    Weights are not told of a tree and a network, whose weights are different things.
+    Multiply-adds are told of where both are known. Weights are not told of a tree and a network, whose weights are
+    different things.
     """
-    weights, time = CostRatio.of(take, rival)
-    if _is_about_one(time) and (weights is None or _is_about_one(weights)):
+    weights, time, adds = CostRatio.of(take, rival)
+    if _is_about_one(time) and all(ratio is None or _is_about_one(ratio) for ratio in (weights, adds)):
         return "in about the same time" if weights is None else "at about the same cost"
-    parts = [] if weights is None else [_times(weights, "the weights", "about as many weights")]
+    parts = [] if adds is None else [_times(adds, "the multiply-adds", "about as many multiply-adds")]
+    parts += [] if weights is None else [_times(weights, "the weights", "about as many weights")]
     return ", ".join([*parts, _times(time, "the time", "about the same time")])
+
+
+def ratio_words(ratio: float, what: str) -> str:
+    """``half its multiply-adds``, ``a third of its multiply-adds``, ``twice its multiply-adds``."""
+    return _times(ratio, what, f"about {what}")
 
 
 def _is_about_one(ratio: float) -> bool:

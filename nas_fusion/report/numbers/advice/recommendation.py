@@ -25,27 +25,34 @@ validation and another one is better on test rows."""
 ABOUT_EQUAL = 1.25
 """Costs that differ by no more than this factor are called about the same: clocks are no steadier."""
 
+_MULTIPLY_ADDS = "multiply_adds"
+
 
 class CostRatio(NamedTuple):
-    """One model's cost by another's: of its trained weights, and of the seconds of one seed, tuning included.
+    """One model's cost by another's: of its trained weights, of the seconds of one seed, tuning included, and of its
+    multiply-adds.
 
-    `weights`: None for a tree against a network, whose weights are different things. Each is 1 where it is not known.
+    `weights`: None for a tree against a network, whose weights are different things; `multiply_adds`: None where one of
+    them is not known. Each is else 1 where it is not known.
     """
 
     weights: float | None
     seconds: float
+    multiply_adds: float | None = None
 
     @classmethod
     def of(cls, one: StrategySummary, other: StrategySummary) -> CostRatio:
         """Of the means over the seeds."""
         alike = (one.family == GENERAL_MODEL) == (other.family == GENERAL_MODEL)
         weights = _ratio(one.parameters.mean, other.parameters.mean) if alike else None
-        return cls(weights, _ratio(seconds_of(one), seconds_of(other)))
+        adds = [summary.cost.get(_MULTIPLY_ADDS) for summary in (one, other)]
+        both = [spread.mean for spread in adds if spread is not None]
+        return cls(weights, _ratio(seconds_of(one), seconds_of(other)), _ratio(*both) if len(both) == 2 else None)
 
     @property
     def product(self) -> float:
-        """How many times as dear, both costs together."""
-        return self.seconds * (1.0 if self.weights is None else self.weights)
+        """How many times as dear, all costs together."""
+        return self.seconds * math.prod(ratio for ratio in (self.weights, self.multiply_adds) if ratio is not None)
 
 
 def seconds_of(summary: StrategySummary) -> float:
@@ -136,17 +143,17 @@ def _cheapest_of_equals(
 ) -> tuple[StrategySummary, Mapping[str, PairedComparison]]:
     """The one to take, and all others against it: the cheapest as good as the best, if that saves anything."""
     best = able[0]
-    equals = [s for s in able[1:] if _keeps_up(s, best, decision, groups)]
+    equals = [s for s in able[1:] if keeps_up(s, best, decision, groups)]
     for summary in sorted(equals, key=lambda s: CostRatio.of(s, best).product):
         if CostRatio.of(best, summary).product <= ABOUT_EQUAL:
             break
-        against = _all_against(summary, decision)
+        against = against_all(summary, decision)
         if not any(found.verdict == "better" for found in against.values()):
             return summary, against
-    return best, _all_against(best, decision)
+    return best, against_all(best, decision)
 
 
-def _keeps_up(summary: StrategySummary, best: StrategySummary, decision: Decision, groups: Groups) -> bool:
+def keeps_up(summary: StrategySummary, best: StrategySummary, decision: Decision, groups: Groups) -> bool:
     """Whether every seed learned, and validation shows less than one standard error between it and the best.
 
     By pairs of seeds; a difference of AUC that no verdict would call is none.
@@ -165,7 +172,7 @@ def _validation(group: Sequence[CellRecord], select: str) -> dict[int, float]:
     return {record.seed: values[select](record) for record in group}
 
 
-def _all_against(take: StrategySummary, decision: Decision) -> Mapping[str, PairedComparison]:
+def against_all(take: StrategySummary, decision: Decision) -> Mapping[str, PairedComparison]:
     """Every other strategy against one; where the table has that comparison, it is the table's."""
     found, name = decision.standings, take.strategy
     assert found is not None, "asked for with records"
