@@ -244,7 +244,7 @@ def test_a_report_in_markdown_has_its_own_structure_alone(model: ReportModel, tm
     found = kinds(text)
     assert not {"html_block", "html_inline", "link_open", "code_inline", "code_block", "blockquote_open"} & set(found)
     headings = [b.content for a, b in pairwise(MARKDOWN.parse(text)) if a.type == "heading_open"]
-    assert len(headings) == 7 + len(model.rows)
+    assert len(headings) == 8 + len(model.rows)
     assert found.count("table_open") == 3
     assert not ESCAPES.search(text)
     write_suite_markdown([model, model], tmp_path / "suite.md")

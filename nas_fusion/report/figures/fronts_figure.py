@@ -53,8 +53,7 @@ def _front_traces(front: SearchFront, style: SeriesStyle) -> Sequence[go.Scatter
         mode="lines+markers",
         line={"color": style.colour, "width": 1.2, "dash": "dot"},
         marker=marker(style, _CANDIDATE),
-        customdata=[figure_text(point.design) for point in front.known],
-        hovertemplate=f"{name}, while searching: %{{y:.4f}} at %{{x:.4~s}}<br>%{{customdata}}<extra></extra>",
+        hovertemplate=f"{name}, while searching: %{{y:.4f}} at %{{x:.4~s}}<extra></extra>",
     )
     chosen = [point for point in front.known if point.is_chosen]
     ring = go.Scatter(
