@@ -47,7 +47,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_whoever_submits_without_asking_is_ended_behind_its_last_candidate(
     entry: StrategyEntry, task: SearchTask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outcome = run_search(entry, task)
+    outcome = run_search(entry, replace(task, prefer="best"))
     assert outcome.candidates == 2
     assert outcome.samples <= len(task.data.train) + task.config.batch_size
     best = max(outcome.details["candidates"], key=lambda c: c["valid_auc"])

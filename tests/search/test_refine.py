@@ -31,7 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> SearchData:
 
 
 def search(data: SearchData, budget: str = "9x", **parameters: Any) -> SearchOutcome:
-    task = tiny_task(data, seed=5, budget=budget, candidates=CANDIDATES)
+    task = replace(tiny_task(data, seed=5, budget=budget, candidates=CANDIDATES), prefer="best")
     return run_search(STRATEGIES.get("optfusion-refined"), task, {"candidates": CANDIDATES, **parameters})
 
 
