@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from nas_fusion.architecture import Found
 from nas_fusion.budget import Budget
 from nas_fusion.data import EncodedSplit, Schema, SearchData
 from nas_fusion.design import FusionDesign
@@ -168,12 +169,18 @@ def _searched(
         prefer=prefer,
     )
     run_search(entry, task)
-    front, chosen = CandidateFront(costs_of_designs(task), task.config.select, task.data.valid), []
+    front = CandidateFront(costs_of_designs(task), task.config.select, task.data.valid)
+    chosen: list[int] = []
     for place, valid_auc in engine.tried:
         front.add(table.design(place), valid_auc, Rank(valid_auc, UNKNOWN_LOGLOSS))
         # Before one could be trained it is the first one.
-        chosen.append(table.place(front.handed_on(prefer).design) if front.candidates else engine.tried[0][0])
+        chosen.append(_place_of(front.handed_on(prefer).design, table) if front.candidates else engine.tried[0][0])
     return np.array(chosen + chosen[-1:] * (candidates - len(chosen)))
+
+
+def _place_of(design: Found, table: DesignTable) -> int:
+    assert isinstance(design, FusionDesign), "of the table"
+    return table.place(design)
 
 
 def _rows_without_content(table: DesignTable) -> SearchData:

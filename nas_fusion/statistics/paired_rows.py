@@ -74,7 +74,8 @@ def _share_below(scores: Values, others: Values, weights: Values) -> Values:
     """By weight the share of `others` below each score ``[score]``, ties half."""
     order = np.argsort(others)
     ranked, sums = others[order], np.concatenate([np.zeros(1), np.cumsum(weights[order])])
-    below, not_above = (sums[np.searchsorted(ranked, scores, side)] for side in ("left", "right"))
+    below = sums[np.searchsorted(ranked, scores, "left")]
+    not_above = sums[np.searchsorted(ranked, scores, "right")]
     return np.asarray((below + not_above) / (2 * sums[-1]))
 
 

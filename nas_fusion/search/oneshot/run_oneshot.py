@@ -182,7 +182,7 @@ def _with_choice(outcome: SearchOutcome, choice: MeasuredChoice, derived: Fusion
 def _refined(outcome: SearchOutcome, strategy: RefinesDesigns, task: SearchTask) -> SearchOutcome:
     refined = refine(strategy, task, outcome.samples, len(outcome.trace))
     trace = (*outcome.trace, *refined.trace)
-    design, front = outcome.design, {}
+    design, front = outcome.design, dict[str, Any]()
     if refined.trained:
         with task.watch.paused():
             design, points = refined.front.choose(task.prefer)

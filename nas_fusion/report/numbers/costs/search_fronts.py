@@ -93,9 +93,11 @@ def _point(told: Mapping[str, Any]) -> FrontDesign:
         value = told.get(name)
         return float(value) if isinstance(value, int | float) and math.isfinite(value) else math.nan
 
-    figures = map(number, ("valid_auc", "multiply_adds", "parameters", "behind", "error"))
     content = json.dumps(told["content"]) if isinstance(told.get("content"), dict) else ""
-    return FrontDesign(str(told.get("design", "")), *figures, told.get("chosen") is True, content)
+    return FrontDesign(
+        str(told.get("design", "")), number("valid_auc"), number("multiply_adds"), number("parameters"),
+        number("behind"), number("error"), told.get("chosen") is True, content,
+    )  # fmt: skip
 
 
 def search_fronts(rows: Sequence[Row]) -> list[SearchFront]:
