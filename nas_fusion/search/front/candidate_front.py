@@ -89,6 +89,7 @@ class CandidateFront:
     def __init__(self, costs_of: CostsOf, select: str, valid: EncodedSplit) -> None:
         self._costs_of, self._select, self._valid = costs_of, select, valid
         self.candidates: list[Candidate] = []
+        self._first_best: Candidate | None = None
 
     def add(self, design: Found, valid_auc: float, rank: Rank, valid_logits: FloatArray | None = None) -> None:
         """Look at a candidate; of candidates that are equally good and cheap the first one stays.
@@ -102,6 +103,8 @@ class CandidateFront:
         if not math.isfinite(rank.score):
             return
         new = Candidate(design, valid_auc, rank, self._costs_of(design), valid_logits)
+        if self._first_best is None or rank > self._first_best.rank:
+            self._first_best = new._replace(valid_logits=None)
         if not any(one.leaves_nothing_to(new) for one in self.candidates):
             self.candidates = [one for one in self.candidates if not new.leaves_nothing_to(one)] + [new]
 
@@ -119,7 +122,7 @@ class CandidateFront:
                 FrontPoint.alone(one.design, one.valid_auc, one.costs),
                 behind=self._behind(best, one),
                 error=error,
-                chosen=one is chosen,
+                chosen=one.design == chosen.design,
             )
             for one, error in zip(self.candidates, errors, strict=True)
         ]
@@ -134,8 +137,8 @@ class CandidateFront:
         return max(self.candidates, key=lambda one: one.rank)
 
     def _handed_on(self, best: Candidate, errors: Sequence[float | None], prefer: str) -> Candidate:
-        if prefer == "best":
-            return best
+        if prefer == "best":  # of equals the first, whatever it costs
+            return self._first_best or best
         pairs = zip(self.candidates, errors, strict=True)
         return cheapest([one for one, error in pairs if is_tied(self._behind(best, one), error, self._select)])
 

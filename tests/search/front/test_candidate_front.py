@@ -84,6 +84,12 @@ def test_a_single_design_is_a_front_of_one() -> None:
     assert (point.multiply_adds, point.parameters) == COSTS["middle"]
 
 
+def test_of_equally_good_ones_the_first_is_the_best_and_the_cheaper_one_is_handed_on() -> None:
+    front = front_of(("dear", 0.8), ("cheap", 0.8))
+    assert front.choose("best")[0] == front.handed_on("best").design == named("dear")
+    assert front.choose("cheap")[0] == named("cheap")
+
+
 @pytest.mark.parametrize(
     ("cheap", "handed_on"),
     [(0.8, "cheap"), (0.79951, "cheap"), (0.79949, "dear")],
