@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shlex
 import time
 import warnings
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from nas_fusion.errors import harmless
+from nas_fusion.system.passwords import without_password
 from nas_fusion.system.told import STAGES, keep
 
 if TYPE_CHECKING:
@@ -136,5 +136,4 @@ def shown_command(arguments: Sequence[str]) -> str:
     Args:
         arguments: what was typed after ``nasfusion``.
     """
-    text = shlex.join(["nasfusion", *arguments])
-    return re.sub(r"(://[^\s:@/]*):[^\s@/]*@", r"\1:***@", text)
+    return without_password(shlex.join(["nasfusion", *arguments]))

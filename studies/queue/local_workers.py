@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from nas_fusion.studies.storage.database_urls import apart
 from nas_fusion.system.cores import THREADS, is_said_by_user, usable_cores
 from nas_fusion.system.files import open_new
 from nas_fusion.system.interrupts import PARENT
@@ -69,14 +70,15 @@ class _Worker:
 
     def __init__(self, number: int, threads: int, storage: str, study: str, folder: Path) -> None:
         self.log = folder / f"worker-{number}.log"
-        asked = ["worker", "--storage", storage, "--study", study, "--folder", str(folder)]
+        url, password = apart(storage)
+        asked = ["worker", "--storage", url, "--study", study, "--folder", str(folder)]
         with open_new(self.log) as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", "nas_fusion", *asked],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, THREADS: str(threads), PARENT: str(os.getpid())},
+                env={**os.environ, **password, THREADS: str(threads), PARENT: str(os.getpid())},
                 start_new_session=True,  # Ctrl-C in a terminal is for this process, which ends the workers then
             )
 

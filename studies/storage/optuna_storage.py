@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 
 from nas_fusion.errors import OptionError, StudyError
 from nas_fusion.studies.storage.database import check_database, check_readable
+from nas_fusion.studies.storage.database_urls import as_connected, missing_driver
 from nas_fusion.studies.storage.journal import WholeJournal
 from nas_fusion.studies.storage.patience import patience
 from nas_fusion.studies.storage.patient_storage import PatientStorage
+from nas_fusion.studies.storage.proxy import DEFAULT_PORT, LivelyProxy
+from nas_fusion.system.passwords import without_password
 
 METRIC = "validation AUC"
 FORMS = "sqlite:///FILE, journal:///FILE, postgresql://…, mysql://… or grpc://HOST:PORT"
 STUDY_ANEW = "the command that made the study puts it there again, and computes no finished cell a second time"
-_GRPC_PORT = 13000
 _LIBPQ = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -29,6 +31,15 @@ _LIBPQ = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+_PYMYSQL = {"connect_timeout": 10, "read_timeout": 60, "write_timeout": 60}
+_NOTICE_ABSENCE = {"psycopg": _LIBPQ, "psycopg2": _LIBPQ, "pymysql": _PYMYSQL}
+"""Driver → options with which a machine that does not answer is not waited for without end."""
+
+
+def no_storage(url: str) -> OptionError:
+    """What is raised of a text that names no storage."""
+    shown = without_password(url if "://" in url else f"://{url}").removeprefix("://")
+    return OptionError("storage", FORMS, shown)
 
 
 def open_storage(url: str, seconds: float | None = None) -> PatientStorage:
@@ -49,7 +60,7 @@ def open_storage(url: str, seconds: float | None = None) -> PatientStorage:
     """
     parts = urlsplit(url)
     if not parts.scheme or "://" not in url:
-        raise OptionError("storage", FORMS, url)
+        raise no_storage(url)
     if parts.scheme == "sqlite" and parts.path and not Path(parts.path.removeprefix("/")).parent.is_dir():
         raise OptionError("storage", "sqlite:///FILE in a folder that exists", url)
     return PatientStorage(lambda: _connect(url), url, without_password(url), patience() if seconds is None else seconds)
@@ -63,23 +74,21 @@ def _connect(url: str) -> BaseStorage:
         if parts.scheme == "sqlite" and parts.path:
             return _sqlite(Path(parts.path.removeprefix("/")), url)
         if parts.scheme == "grpc":
-            return GrpcStorageProxy(host=parts.hostname or "localhost", port=parts.port or _GRPC_PORT)
-        return RDBStorage(url, engine_kwargs=_engine_options(parts))
+            return LivelyProxy(host=parts.hostname or "localhost", port=parts.port or DEFAULT_PORT)
+        return _database(as_connected(url))
     except (ImportError, ModuleNotFoundError) as error:
-        raise OptionError("storage", f"a storage whose driver is installed ({error})", without_password(url)) from error
+        raise OptionError("storage", missing_driver(url, error), without_password(url)) from error
     except (ArgumentError, ValueError) as error:
-        raise OptionError("storage", FORMS, without_password(url)) from error
+        raise no_storage(url) from error
 
 
-def _engine_options(parts: SplitResult) -> dict[str, Any] | None:
+def _database(url: URL) -> RDBStorage:
     """Connections that were cut are noticed, and a machine that does not answer is not waited for without end."""
-    if parts.scheme == "sqlite":
-        return None
-    options: dict[str, Any] = {"pool_pre_ping": True}
-    if parts.scheme in ("postgresql", "postgresql+psycopg", "postgresql+psycopg2"):
-        given = parse_qs(parts.query)
-        options["connect_args"] = {name: value for name, value in _LIBPQ.items() if name not in given}
-    return options
+    text = url.render_as_string(hide_password=False)
+    if url.get_backend_name() == "sqlite":
+        return RDBStorage(text)
+    timeouts = {n: v for n, v in _NOTICE_ABSENCE.get(url.get_driver_name(), {}).items() if n not in url.query}
+    return RDBStorage(text, engine_kwargs={"pool_pre_ping": True, "connect_args": timeouts})
 
 
 def _sqlite(path: Path, url: str) -> RDBStorage:
@@ -115,11 +124,3 @@ def open_study(storage: BaseStorage, name: str, *, create: bool = True) -> optun
         warnings.simplefilter("ignore", ExperimentalWarning)
         study.set_metric_names([METRIC])
     return study
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage, get_storage
+from optuna.storages import BaseStorage, GrpcStorageProxy, get_storage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nas_fusion.errors import StorageError
@@ -205,11 +205,15 @@ class PatientStorage(BaseStorage):
             self._inner.remove_session()
 
     def close(self) -> None:
-        """End the connections to a database; the next call opens new ones."""
+        """End the connections to a database or a proxy; the next call opens new ones."""
         self.remove_session()
         engine = getattr(getattr(self._inner, "_backend", None), "engine", None)
         if engine is not None:
             engine.dispose()
+        if isinstance(self._inner, GrpcStorageProxy):
+            with self._lock:
+                self._inner.close()
+                self._inner = None
 
 
 def _span(seconds: float) -> str:

@@ -12,6 +12,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import DataError, NotSupportedError, ProgrammingError, SQLAlchemyError
 
 from nas_fusion.errors import StorageError, WriteError
+from nas_fusion.studies.storage.database_urls import PASSWORD_VARIABLE
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FREE_BYTES = 64 << 10
@@ -20,9 +21,13 @@ _FREE_BYTES = 64 << 10
 _FOR_GOOD = (
     "no such table", "no such column", "not a database", "malformed", "readonly database", "authentication failed",
     "no password supplied", "no pg_hba.conf entry", "does not exist", "Access denied", "Unknown database",
-    "Name or service", "could not translate host name", "failed to resolve host",
+    "Name or service", "could not translate host name", "failed to resolve host", "Domain name not found",
 )  # fmt: skip
 """Words of errors that waiting does not mend."""
+
+_OF_PASSWORDS = ("authentication failed", "no password supplied", "Access denied for user")
+_RPC_FOR_GOOD = ("UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED")
+"""gRPC's codes of answers that stay as they are: there is something else than Optuna's proxy, for instance."""
 
 
 def why_away(error: Exception, url: str, name: str) -> str | None:
@@ -44,7 +49,7 @@ def why_away(error: Exception, url: str, name: str) -> str | None:
     if _is_full(cause, reason, url):
         raise WriteError(_file_of(url) or name, "the disk is full") from error
     if _is_for_good(error, cause, reason):
-        raise StorageError(f"{name}: the storage cannot be used: {reason}") from error
+        raise StorageError(f"{name}: the storage cannot be used: {reason}{_hint(reason)}") from error
     return reason
 
 
@@ -71,7 +76,17 @@ def _is_for_good(error: BaseException, cause: BaseException | None, reason: str)
     if "already exists" in reason:  # several processes make the tables of a new database
         return False
     wrong = isinstance(error, ValueError) or isinstance(cause, DataError | NotSupportedError | ProgrammingError)
-    return wrong or any(words in reason for words in _FOR_GOOD)
+    return wrong or _rpc_code(cause) in _RPC_FOR_GOOD or any(words in reason for words in _FOR_GOOD)
+
+
+def _hint(reason: str) -> str:
+    of_password = any(words in reason for words in _OF_PASSWORDS)
+    return f"; the user's password belongs in the environment variable {PASSWORD_VARIABLE}" if of_password else ""
+
+
+def _rpc_code(error: BaseException | None) -> str:
+    code = getattr(error, "code", None)
+    return str(getattr(code(), "name", "")) if _is_rpc(error) and callable(code) else ""
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -10,10 +10,18 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from nas_fusion.errors import OptionError
-from nas_fusion.studies.storage.optuna_storage import FORMS, without_password
+from nas_fusion.studies.storage.database_urls import (
+    as_connected,
+    missing_driver,
+    warn_of_shown_password,
+)
+from nas_fusion.studies.storage.optuna_storage import no_storage
+from nas_fusion.system.passwords import without_password
 from nas_fusion.system.places import check_file_place
 
 SQLITE_MAGIC = b"SQLite format 3\0"
+GRPC = "grpc://HOST:PORT, with the package grpcio installed (pip install '.[grpc]' in nas-fusion's folder)"
+QUOTED = "a URL with one @; in a user's name or password, %40 stands for @, %2F for /, %3A for :"
 _LOCAL = ("sqlite", "journal")
 
 
@@ -31,11 +39,12 @@ def check_storage(url: str, *, is_there: bool = False) -> None:
     kind = parts.scheme.partition("+")[0]
     if kind == "grpc":
         if not parts.hostname or find_spec("grpc") is None:
-            raise OptionError("storage", "grpc://HOST:PORT, with the package grpcio installed", without_password(url))
+            raise OptionError("storage", GRPC, without_password(url))
     elif kind in _LOCAL:
         _check_file(_file(kind, parts, url), kind, url, is_there)
     else:
         _check_driver(url)
+        warn_of_shown_password(url)
 
 
 def _split(url: str) -> SplitResult:
@@ -43,9 +52,9 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port  # a port that is none
     except ValueError as error:
-        raise OptionError("storage", FORMS, url) from error
+        raise no_storage(url) from error
     if not parts.scheme or "://" not in url:
-        raise OptionError("storage", FORMS, url)
+        raise no_storage(url)
     return parts
 
 
@@ -72,9 +81,11 @@ def _check_file(file: Path, kind: str, url: str, is_there: bool) -> None:
 
 
 def _check_driver(url: str) -> None:
+    if url.partition("?")[0].count("@") > 1:  # what is before the last one would be taken for a host, and be shown
+        raise OptionError("storage", QUOTED, without_password(url))
     try:
-        make_url(url).get_dialect().import_dbapi()
+        as_connected(url).get_dialect().import_dbapi()
     except ImportError as error:
-        raise OptionError("storage", f"a storage whose driver is installed ({error})", without_password(url)) from error
+        raise OptionError("storage", missing_driver(url, error), without_password(url)) from error
     except (ArgumentError, ValueError) as error:  # no such database, or no URL
-        raise OptionError("storage", FORMS, without_password(url)) from error
+        raise no_storage(url) from error

@@ -33,6 +33,10 @@ const option = (name) => {
     return i < 0 ? '' : process.argv[i].split('=')[1] ?? process.argv[i + 1] ?? '';
 };
 
+// The server of NNI's remote service on another machine, which is for that machine's trials alone. It ends when it loses its
+// manager, and not with the process that started it.
+const isKeeper = take('NASFUSION_KEEPER') !== undefined;
+
 // Where it listens ---------------------------------------------------------------------------------------------------
 
 const LOOPBACK = '127.0.0.1';
@@ -42,7 +46,7 @@ const listen = net.Server.prototype.listen;
 net.Server.prototype.listen = function (...args) {
     const isPort = typeof args[0] === 'number' || (typeof args[0] === 'string' && /^\d+$/.test(args[0]));
     const port = isPort ? args[0] : args[0]?.port;
-    if (String(port) === option('port')) {
+    if (isKeeper || String(port) === option('port')) {
         managers.add(this);
     }
     if (isPort && typeof args[1] !== 'string') {
@@ -237,4 +241,4 @@ ChildProcess.prototype.spawn = function (options) {
 };
 process.on('exit', () => children.forEach((child) => child.kill()));
 const parent = process.ppid;
-setInterval(() => { if (process.ppid !== parent) { process.exit(9); } }, 1000).unref();
+setInterval(() => { if (process.ppid !== parent && !isKeeper) { process.exit(9); } }, 1000).unref();

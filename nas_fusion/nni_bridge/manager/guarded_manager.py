@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,12 +62,20 @@ class Manager:
         """
         return ask_manager(self.address, path, content, method=method, secret=self.secret)
 
+    @property
+    def why(self) -> Path:
+        """The file in which it says why it has ended, if it knows."""
+        return self.log.with_name("why")
+
     def check(self) -> None:
         """Look whether it still runs.
 
         Raises:
-            StudyError: it has ended.
+            StudyError: it has ended, or is about to and has said why.
         """
+        if self.why.is_file():
+            reason = self.why.read_text("utf-8", errors="replace")
+            raise StudyError(f"trainingService, machineList: {reason}; NNI's logs are in {self.log.parent}")
         if self.process.poll() is not None:
             raise StudyError(f"NNI's manager ended with {self.process.returncode}; its logs are in {self.log.parent}")
 
@@ -113,6 +121,7 @@ def running_manager(
     log: Path,
     host: str = HOST,
     environment: Mapping[str, str] | None = None,
+    scripts: Sequence[Path] = (),
     **options: str,
 ) -> Iterator[Manager]:
     """Start the manager of an experiment, and end it after the block.
@@ -127,6 +136,7 @@ def running_manager(
         log: the file that gets its output.
         host: the address that it listens on.
         environment: more variables for it and its trials.
+        scripts: loaded into it behind the guard.
         options: of NNI's ``main.js``; ``_`` stands for ``-``.
 
     Raises:
@@ -139,7 +149,7 @@ def running_manager(
     variables = {"NASFUSION_UI_HOST": host, "NASFUSION_LIST_HOME": str(home.resolve()), "NASFUSION_SECRET": secret}
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            _command(folder.resolve(), experiment, port, options),
+            _command([GUARD, *scripts], folder.resolve(), experiment, port, options),
             cwd=node_folder(),
             env={**os.environ, **(environment or {}), **variables},
             stdin=subprocess.DEVNULL,
@@ -181,7 +191,9 @@ def node_folder() -> Path:
     return Path(nni_node.__path__[0])
 
 
-def _command(folder: Path, experiment: str, port: int, options: Mapping[str, str]) -> list[str]:
+def _command(
+    scripts: Sequence[Path], folder: Path, experiment: str, port: int, options: Mapping[str, str]
+) -> list[str]:
     node = node_folder() / ("node.exe" if sys.platform == "win32" else "node")
     every = {
         "port": port,
@@ -191,7 +203,8 @@ def _command(folder: Path, experiment: str, port: int, options: Mapping[str, str
         **{name.replace("_", "-"): value for name, value in options.items()},
     }
     arguments = [part for name, value in every.items() for part in (f"--{name}", str(value))]
-    return [str(node), "--require", str(GUARD), "main.js", *arguments]
+    loaded = [part for script in scripts for part in ("--require", str(script))]
+    return [str(node), *loaded, "main.js", *arguments]
 
 
 def _list_experiment(home: Path, folder: Path, experiment: str, port: int, options: Mapping[str, str]) -> None:

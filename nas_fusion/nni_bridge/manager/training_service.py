@@ -39,6 +39,7 @@ from nas_fusion.nni_bridge.manager.guarded_manager import (
     running_manager,
 )
 from nas_fusion.nni_bridge.manager.plain_json import check_plain
+from nas_fusion.nni_bridge.manager.remote_machines import SCRIPT, are_remote, refuse_passwords, take_machines
 from nas_fusion.nni_bridge.ui_axes import Axes, search_space
 
 ENDED_WELL = "SUCCEEDED"
@@ -142,9 +143,10 @@ class ServiceSettings:
             config.search_space = None
 
     def _code_folder(self) -> Path:
-        # NNI copies the trials' code to other machines. Ours is installed there.
+        # NNI copies the trials' code to other machines. Ours is installed there; but NNI cannot copy nothing.
         folder = self.folder.resolve() / "code"
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "README").write_text("nas-fusion is installed where trials run\n", "utf-8")
         return folder
 
 
@@ -188,6 +190,7 @@ class TrainingServiceRun:
                 self._channel.submit(number, text)
             self._wait(ends, on_metric)
         except (ConnectionError, URLError) as error:
+            self._manager.check()
             raise StudyError(f"NNI's manager is gone ({error}); its logs are in {self.folder}/log") from error
         except BaseException:
             self._cancel({number for number, end in ends.items() if not end.status})
@@ -268,16 +271,27 @@ def training_service(settings: ServiceSettings) -> Iterator[TrainingServiceRun]:
         "tuner_command_channel": channel_address,
     }
     log = folder / name / "log" / "manager.log"
+    more, scripts = _of_machines(experiment, log.with_name("why"), settings)
     host = EVERY_INTERFACE if settings.open_to_network else HOST
     started = running_manager(
-        folder, name, port, log=log, host=host, environment=settings.environment, **options
-    )  # fmt: skip
+        folder, name, port, log=log, host=host, environment={**settings.environment, **more}, scripts=scripts, **options
+    )
     with started as manager, ExitStack() as channels:
         _create(manager, experiment)
         channel = ManagerChannel(channel_address, manager.secret)
         channels.callback(channel.close)
         logger.info("NNI's web UI of the trials: %s (files: %s)", manager.address, folder / name)
         yield TrainingServiceRun(name, folder / name, manager, channel)
+
+
+def _of_machines(
+    experiment: dict[str, Any], why: Path, settings: ServiceSettings
+) -> tuple[dict[str, str], tuple[Path, ...]]:
+    """What a manager needs of other machines: variables, and what is loaded into it."""
+    if not are_remote(experiment):
+        refuse_passwords(experiment)
+        return {}, ()
+    return take_machines(experiment, why, forward=not settings.open_to_network), (SCRIPT,)
 
 
 def python_command(module: str) -> str:

@@ -21,7 +21,7 @@ from nas_fusion.studies.queue.cell_book import MAX_DEATHS, Cell, CellBook
 from nas_fusion.studies.setup.announcements import announce, find_announced
 from nas_fusion.studies.storage.holds import at_work
 from nas_fusion.studies.storage.leases import BEAT, Watch, declare_dead, held, storage_id, take
-from nas_fusion.studies.storage.optuna_storage import open_study, without_password
+from nas_fusion.studies.storage.optuna_storage import open_study
 from nas_fusion.studies.storage.patient_storage import OWNER
 from nas_fusion.system.processes import this_process
 from tests.command_process import PATIENCE_SECONDS, forks
@@ -413,7 +413,6 @@ def test_a_storage_out_of_reach_is_named_without_its_password(monkeypatch: pytes
     with pytest.raises(StudyError, match=r"me:\*\*\*@127\.0\.0\.1.*cannot be reached") as caught:
         open_storage("postgresql://me:secret@127.0.0.1:1/db")
     assert "secret" not in str(caught.value)
-    assert without_password("postgresql://h/db") == "postgresql://h/db"
 
 
 def test_a_worker_finds_settings_and_data_in_the_storage(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import optuna
 import pandas as pd
@@ -18,7 +18,10 @@ from optuna.storages import BaseStorage
 
 from nas_fusion.report import CLOCK
 from nas_fusion.studies import open_storage
+from nas_fusion.studies.storage.database_urls import PASSWORD_VARIABLE
 from tests.command_process import CommandProcess
+from tests.studies.storage.grpc_proxy import GrpcProxy
+from tests.studies.storage.mariadb import PASSWORD, MariaDB
 from tests.studies.storage.postgresql import PostgreSQL
 
 COMMAND = (
@@ -39,13 +42,50 @@ def results(folder: Path) -> pd.DataFrame:
     return frame.drop(columns=list(CLOCK))
 
 
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[PostgreSQL]:
+class Server(Protocol):
+    """A server of a storage that other machines could reach, too."""
+
+    def database(self, name: str) -> str:
+        """The URL of something empty in it."""
+        ...
+
+    def start(self) -> None:
+        """Start it again."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it; its connections are cut."""
+        ...
+
+
+def a_postgresql(folder: Path) -> AbstractContextManager[Server]:
     pytest.importorskip("psycopg")
     if PostgreSQL.missing():
         pytest.skip("no PostgreSQL server on this machine")
-    with PostgreSQL.running() as server:
-        yield server
+    return PostgreSQL.running()
+
+
+def a_mariadb(folder: Path) -> AbstractContextManager[Server]:
+    pytest.importorskip("pymysql")
+    if MariaDB.missing():
+        pytest.skip("no MariaDB server on this machine")
+    return MariaDB.running()
+
+
+def a_grpc_proxy(folder: Path) -> AbstractContextManager[Server]:
+    pytest.importorskip("grpc")
+    return GrpcProxy.running(folder)
+
+
+SERVERS = {"postgresql": a_postgresql, "mariadb": a_mariadb, "grpc-proxy": a_grpc_proxy}
+
+
+@pytest.fixture(scope="module", params=list(SERVERS))
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with SERVERS[request.param](tmp_path_factory.mktemp("server")) as found, pytest.MonkeyPatch.context() as patch:
+        if request.param == "mariadb":  # the others let everybody in
+            patch.setenv(PASSWORD_VARIABLE, PASSWORD)
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -178,20 +218,26 @@ def a_worker_is_killed(tmp_path: Path, url: str, alone: Path) -> None:
         assert len(died) == 1, "the killed worker's cell, and no other, was begun twice"
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_workers_share_a_comparison_through_postgresql(tmp_path: Path, postgresql: PostgreSQL, alone: Path) -> None:
-    a_worker_is_killed(tmp_path, postgresql.database("killed"), alone)
+def nothing_shows_the_password(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        assert not file.is_file() or PASSWORD.encode() not in file.read_bytes(), file
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_database_that_is_away_for_a_while_is_waited_for(tmp_path: Path, postgresql: PostgreSQL, alone: Path) -> None:
-    url = postgresql.database("away")
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_workers_share_a_comparison_through_a_server(tmp_path: Path, server: Server, alone: Path) -> None:
+    a_worker_is_killed(tmp_path, server.database("killed"), alone)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_server_that_is_away_for_a_while_is_waited_for(tmp_path: Path, server: Server, alone: Path) -> None:
+    url = server.database("away")
     with shared(tmp_path, url, alone) as comparison:
         comparison.start(2)
         comparison.wait_for(lambda: comparison.busy_worker() is not None, "no worker took a cell")
-        postgresql.stop()
+        server.stop()
         comparison.processes["late"] = start(
             tmp_path / "late", alone / "cache", f"worker --storage {url} --study study --folder cells"
         )
@@ -199,12 +245,13 @@ def test_a_database_that_is_away_for_a_while_is_waited_for(tmp_path: Path, postg
         comparison.wait_for(
             lambda: all(away in comparison.said()[n] for n in ("late", "coordinator")), "nobody noticed"
         )
-        postgresql.start()
+        server.start()
         comparison.finish()
         every_cell_once(comparison, alone)
         for name, output in comparison.said().items():
             assert "Traceback" not in output, name
             assert output.count(away) == output.count("the storage is back") <= 1, name
+    nothing_shows_the_password(tmp_path)
 
 
 @pytest.mark.slow
