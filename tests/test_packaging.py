@@ -20,7 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 OUTSIDE = ("baselines", "search_spaces", "studies")
 """Folders at the top that install below nas_fusion."""
-OPTIONAL = {"serving": ("export",), "testing": ("dev",), "tracking": ("mlflow", "tensorboard", "wandb")}
+OPTIONAL = {
+    "serving": ("export",),
+    "studies": ("grpc",),
+    "testing": ("dev",),
+    "tracking": ("mlflow", "tensorboard", "wandb"),
+}
 """Folders that may import what an extra brings."""
 COPIED = ROOT / "nas_fusion" / "serving" / "export" / "reference"
 """Its files are copied beside each other, where no package is, and name each other so."""
@@ -121,7 +126,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     info = f"nas_fusion-{PROJECT['project']['version']}.dist-info"
     assert {name for name in names if not name.startswith(f"{info}/")} == modules | {
         "nas_fusion/py.typed",
-        "nas_fusion/nni_bridge/manager/guard.js",
+        *(f"nas_fusion/nni_bridge/manager/{name}.js" for name in ("guard", "remote_machines")),
         *(f"nas_fusion/report/pages/templates/{file.name}" for file in TEMPLATES.iterdir()),
         *(f"nas_fusion/studies/presets/{file.name}" for file in (ROOT / "studies" / "presets").iterdir()),
     }

@@ -99,9 +99,9 @@ class TrainingService:
         """Look at the configuration file without starting anything.
 
         Raises:
-            OptionError: NNI refuses it; names the file and the problem.
+            OptionError: NNI refuses it, or a machine in it is not known; names file or machine, and the problem.
         """
-        self.settings.experiment()
+        self.settings.check()
 
     @contextmanager
     def running(self) -> Iterator[TrainingServiceRun]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import GrpcStorageProxy
@@ -37,11 +39,13 @@ class LivelyProxy(GrpcStorageProxy):
 
     def _setup(self) -> None:
         import grpc
+        from optuna.storages._grpc.auto_generated import api_pb2_grpc
 
         name = f"[{self._host}]" if ":" in self._host else self._host
         options = list(_OPTIONS)
         if self._host in _ON_THIS_MACHINE:  # a proxy of the environment's does not reach it
             options.append(("grpc.enable_http_proxy", 0))
         self._channel = grpc.insecure_channel(f"{name}:{self._port}", options=options)
-        self._stub = client.api_pb2_grpc.StorageServiceStub(self._channel)
+        make_stub: Callable[[grpc.Channel], Any] = api_pb2_grpc.StorageServiceStub  # which has no types
+        self._stub = make_stub(self._channel)
         self._cache = client.GrpcClientCache(self._stub)

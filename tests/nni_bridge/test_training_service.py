@@ -452,7 +452,8 @@ def test_without_a_file_it_is_the_local_service(tmp_path: Path) -> None:
     found = ServiceSettings(tmp_path, "ours", 2).experiment()
     assert (found["trainingService"]["platform"], found["trialConcurrency"]) == ("local", 2)
     assert found["trialCommand"] == "ours"
-    assert not list(Path(found["trialCodeDirectory"]).iterdir()), "NNI copies this folder to other machines"
+    copied = [path.name for path in Path(found["trialCodeDirectory"]).iterdir()]
+    assert copied == ["README"], "NNI copies this folder to other machines, and fails if it is empty"
 
 
 @pytest.mark.parametrize(

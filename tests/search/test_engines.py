@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData, prepare
@@ -38,6 +39,7 @@ from nas_fusion.strategy import STRATEGIES
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.testing import tiny_data, tiny_task
 from nas_fusion.training_log import Training
+from tests.nni_bridge.ssh_server import ssh_server
 from tests.trial_process import TrialCommands, trial_commands
 
 pytestmark = pytest.mark.slow
@@ -96,8 +98,11 @@ def numbers(outcome: SearchOutcome) -> dict[str, Any]:
     }
 
 
-def service_of(folder: Path, command: str, concurrency: int) -> TrainingService:
-    (folder / "nni.yml").write_text(f"trialCommand: {json.dumps(command)}\n")
+def service_of(folder: Path, command: str, concurrency: int, *machines: dict[str, object]) -> TrainingService:
+    content: dict[str, Any] = {"trialCommand": command}
+    if machines:
+        content["trainingService"] = {"platform": "remote", "machineList": list(machines)}
+    (folder / "nni.yml").write_text(yaml.safe_dump(content))
     return TrainingService(folder / "nni", concurrency=concurrency, config_file=folder / "nni.yml")
 
 
@@ -110,7 +115,18 @@ def trials() -> Iterator[TrialCommands]:
 def test_nnis_local_service_finds_the_same_as_this_process(
     data: SearchData, trials: TrialCommands, tmp_path: Path
 ) -> None:
-    service = service_of(tmp_path, trials.module(TRIAL_MODULE), concurrency=2)
+    finds_the_same_as_this_process(data, service_of(tmp_path, trials.module(TRIAL_MODULE), concurrency=2))
+
+
+def test_nnis_remote_service_finds_the_same_as_this_process(
+    data: SearchData, trials: TrialCommands, tmp_path: Path
+) -> None:
+    with ssh_server() as server:
+        machines = [server.machine(), server.machine()]  # two of them, as far as NNI knows
+        finds_the_same_as_this_process(data, service_of(tmp_path, trials.module(TRIAL_MODULE), 2, *machines))
+
+
+def finds_the_same_as_this_process(data: SearchData, service: TrainingService) -> None:
     with service.running() as run:
         for name, candidates in (("evolution", 4), ("optfusion-hard", 1)):
             here, there = Notes(), Notes()
@@ -295,7 +311,9 @@ def test_a_failure_is_handed_over(tmp_path: Path) -> None:
         assert not (tmp_path / "1").exists()
     silent = failure_of(end, tmp_path / "2", tmp_path)
     assert isinstance(silent, TrainingError)
-    assert "trial abc ended as FAILED" in str(silent)
+    assert "trial abc ended as FAILED without giving a reason; what it printed" in str(silent)
+    last_words = failure_of(replace(end, last_words="No module named x"), tmp_path / "2", tmp_path)
+    assert "without giving a reason; its last line was No module named x" in str(last_words)
 
 
 def test_a_strategy_that_a_trial_cannot_find_is_refused_before_anything_starts(

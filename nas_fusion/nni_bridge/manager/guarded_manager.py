@@ -34,6 +34,9 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0  # NNI kills a trial that does not end in 5
 _ANSWER_SECONDS = 20.0
 
+_NOTHING_PRINTED = ("stderr is empty.", "NNI internal error.")
+"""What the manager says instead of a trial's standard error."""
+
 # A proxy from the environment must neither be asked for this machine nor see a secret.
 directly = build_opener(ProxyHandler({}))
 
@@ -61,6 +64,15 @@ class Manager:
             URLError: it does not answer, or refuses.
         """
         return ask_manager(self.address, path, content, method=method, secret=self.secret)
+
+    def printed_by(self, trial: str) -> str:
+        """What a trial has printed to standard error, on whichever machine.
+
+        Raises:
+            URLError: it does not answer, or cannot get it.
+        """
+        text = _answer(self.address, f"trial-file/{trial}/stderr", self.secret).decode(errors="replace")
+        return "" if text.startswith(_NOTHING_PRINTED) else text
 
     @property
     def why(self) -> Path:
@@ -179,11 +191,15 @@ def ask_manager(
         URLError: it does not answer, or refuses.
     """
     data = None if content is None else json.dumps(content).encode()
+    body = _answer(address, path, secret, data, method)
+    return json.loads(body) if body else None
+
+
+def _answer(address: str, path: str, secret: str | None, data: bytes | None = None, method: str | None = None) -> bytes:
     headers = {"Content-Type": "application/json", **({} if secret is None else authorization(secret))}
     request = Request(f"{address}/api/v1/nni/{path}", data, headers, method=method)
     with directly.open(request, timeout=_ANSWER_SECONDS) as answer:
-        body = answer.read()
-    return json.loads(body) if body else None
+        return bytes(answer.read())
 
 
 def node_folder() -> Path:

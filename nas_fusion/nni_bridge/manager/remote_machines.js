@@ -65,23 +65,26 @@ const connect = async function () {
 
 // A machine: NNI as it is there, its server behind our guard -------------------------------------------------------------
 
-const ASK_VERSION = quoted("import importlib.metadata as m; print(m.version('nni'))");
+// NNI's scripts are run as files: as modules they would first import all of NNI, which takes seconds.
+const ASK = quoted("import importlib.metadata as m, importlib.util as u; print(m.version('nni'), u.find_spec('nni').origin)");
 const start = async function () {
     await this.ssh.connect();
     this.python = await this.findPython();
-    const { code, stdout, stderr } = await this.ssh.exec(`${this.python} -c ${ASK_VERSION}`);
-    if (code !== 0 || stdout.trim() !== version) {
-        const found = code === 0 ? stdout.trim() : stderr.trim().split('\n').pop();
-        throw new Error(`its ${this.python} must have NNI ${version}, and has: ${found} (pythonPath says where it lies)`);
+    const { code, stdout, stderr } = await this.ssh.exec(`${this.python} -c ${ASK}`);
+    const [, found, origin] = /^(\S+) (.+)$/.exec(code === 0 ? stdout.trim() : '') || [];
+    if (found !== version) {
+        const instead = found || stderr.trim().split('\n').pop() || 'none';
+        throw new Error(`its ${this.python} must have NNI ${version}, and has: ${instead} (pythonPath says where it lies)`);
     }
+    this.scripts = path.posix.join(path.posix.dirname(origin), 'tools', 'nni_manager_scripts');
     await this.launchTrialKeeperDaemon();
     this.env = { ...(await this.trialKeeper.start()), host: this.config.host };
 };
 
 const launch = (globals) => async function () {
-    const script = `${this.python} -m nni.tools.nni_manager_scripts`;
+    const script = (name) => `${this.python} ${quoted(path.posix.join(this.scripts, `${name}.py`))}`;
     const { experimentId, logLevel } = globals.args;
-    const folder = await this.ssh.run(`${script}.create_trial_keeper_dir ${experimentId} ${this.envId}`);
+    const folder = await this.ssh.run(`${script('create_trial_keeper_dir')} ${experimentId} ${this.envId}`);
     await this.ssh.run(`chmod 700 ${quoted(folder)}`); // the channel's key is for this user alone
     const channel = new URL(this.channelUrl);
     if (this.ssh.wayBack) {
@@ -95,7 +98,8 @@ const launch = (globals) => async function () {
     await this.ssh.upload(GUARD, guard);
     const node = `"$NODE_OPTIONS"${quoted(` --require ${JSON.stringify(guard)}`)}`;
     const environment = `NASFUSION_KEEPER=1 NASFUSION_NODE_OPTIONS="$NODE_OPTIONS" NODE_OPTIONS=${node}`;
-    const result = JSON.parse(await this.ssh.run(`${environment} ${script}.launch_trial_keeper ${quoted(folder)}`));
+    const launched = await this.ssh.run(`${environment} ${script('launch_trial_keeper')} ${quoted(folder)}`);
+    const result = JSON.parse(launched);
     if (!result.success) {
         throw new Error(`NNI could not be started there: ${result.stderr.trim()}`);
     }

@@ -59,12 +59,14 @@ class TrialEnd:
         status: NNI's word for it; only ``SUCCEEDED`` is good.
         intermediates: what it reported on the way.
         final: its final metric, if any.
+        last_words: the last line that it printed to standard error, if it did not succeed.
     """
 
     name: str = ""
     status: str = ""
     intermediates: tuple[Any, ...] = ()
     final: Any = None
+    last_words: str = ""
 
     @property
     def succeeded(self) -> bool:
@@ -120,6 +122,14 @@ class ServiceSettings:
         finally:
             unset_base_path()  # NNI leaves it set when a file is wrong, and then refuses the next file
         return settings
+
+    def check(self) -> None:
+        """Look at the file, and whether its machines are known, without starting anything.
+
+        Raises:
+            OptionError: NNI refuses the file, or a machine is not known.
+        """
+        _of_machines(self.experiment(), self.folder / "why", self)
 
     def _complete(self, config: Any, given: set[str]) -> None:
         ours = {
@@ -195,7 +205,17 @@ class TrainingServiceRun:
         except BaseException:
             self._cancel({number for number, end in ends.items() if not end.status})
             raise
+        for end in ends.values():
+            if not end.succeeded:
+                end.last_words = self._last_words(end.name)
         return list(ends.values())
+
+    def _last_words(self, trial: str) -> str:
+        # A trial on another machine, for instance where nas-fusion is not installed, has no other way to say it.
+        with suppress(URLError, ConnectionError, TimeoutError):
+            lines = [line.strip() for line in self._manager.printed_by(trial).splitlines() if line.strip()]
+            return lines[-1] if lines else ""
+        return ""
 
     def _wait(self, ends: Mapping[int, TrialEnd], on_metric: Callable[[int, Any], None]) -> None:
         positions = {number: i for i, number in enumerate(ends)}

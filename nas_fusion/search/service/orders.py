@@ -186,7 +186,10 @@ def failure_of(end: TrialEnd, outcome: Path, folder: Path) -> TrainingError | St
         content = json.loads((outcome / _FAILURE).read_text("utf-8"))
     except FileNotFoundError:
         how = "without a final metric" if end.status == "SUCCEEDED" else f"as {end.status} without giving a reason"
-        return TrainingError(f"trial {end.name} ended {how}; what it printed is in NNI's web UI, or below {folder}")
+        words = f"; its last line was {end.last_words}" if end.last_words else ""
+        return TrainingError(
+            f"trial {end.name} ended {how}{words}; what it printed is in NNI's web UI, or below {folder}"
+        )
     shutil.rmtree(outcome)
     error = _failure(end, content)
     error.add_note(f"In the process of trial {end.name}:\n{content['traceback']}")

@@ -18,6 +18,7 @@ from nas_fusion.errors import OptionError
 from nas_fusion.studies import compare
 from nas_fusion.studies.queue.local_workers import local_workers
 from nas_fusion.studies.setup.study_checks import processes_for
+from nas_fusion.studies.storage.database_urls import PASSWORD_VARIABLE
 from tests.studies.test_compare import SETTINGS, without_times
 
 pytestmark = pytest.mark.slow
@@ -105,6 +106,10 @@ def test_threads_are_shared_and_given_back(tmp_path: Path, monkeypatch: pytest.M
     assert [a["env"]["OMP_NUM_THREADS"] for a in asked] == ["2"] * 3
     command = ["worker", "--storage", "sqlite:///x", "--study", "clicks", "--folder", str(tmp_path)]
     assert all(a["command"][-len(command) :] == command for a in asked), json.dumps(asked[0]["command"])
+    asked.clear()
+    with local_workers(1, "mysql://me:secret@host/db", "clicks", tmp_path):
+        assert "secret" not in json.dumps(asked[0]["command"]), "others see the list of processes"
+        assert asked[0]["env"][PASSWORD_VARIABLE] == "secret"
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     with local_workers(1, "sqlite:///x", "clicks", tmp_path):
         assert torch.get_num_threads() == before, "the user has chosen"

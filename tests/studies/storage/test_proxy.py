@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import optuna
 import pytest
@@ -45,16 +45,13 @@ def test_a_proxy_that_comes_back_has_lost_nothing(monkeypatch: pytest.MonkeyPatc
         storage = open_storage(f"grpc://127.0.0.1:{port}")
         study = open_study(storage, "study")
         study.enqueue_trial({"x": 1})
-    monkeypatch.setattr(storage, "_sleep", lambda seconds: again.start())
-    again = make_server(behind, "127.0.0.1", port, ThreadPoolExecutor(1))
-    try:
+    with ExitStack() as again:
+        monkeypatch.setattr(storage, "_sleep", lambda seconds: again.enter_context(serving(behind, port)))
         study.enqueue_trial({"x": 2})
         assert [t.system_attrs["fixed_params"] for t in study.trials] == [{"x": 1}, {"x": 2}]
         storage.close()
         assert len(study.trials) == 2, "the next call opens a new connection"
         storage.close()
-    finally:
-        again.stop(grace=None).wait()
 
 
 def test_a_proxy_out_of_reach_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
