@@ -59,8 +59,8 @@ class TrainingService:
         axes: the parameters of trials that the web UI's graph draws, with their possible values.
         name: of the experiment.
         port: of the web UI; 0 for any free one.
-        open_to_network: let the manager listen on every interface, which trials on other machines need. They have a
-            key, but nothing is encrypted: use it in a network that you trust.
+        open_to_network: let the manager listen on every interface, which trials in clusters need; machines that are
+            reached by ssh do not. They have a key, but nothing is encrypted: use it in a network that you trust.
 
     Raises:
         OptionError: `concurrency` or `threads` is less than 1.

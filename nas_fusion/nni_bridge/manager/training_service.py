@@ -86,7 +86,7 @@ class ServiceSettings:
         axes: the parameters that the web UI draws.
         name: of the experiment.
         port: of the manager and its web UI; 0 for any free one.
-        open_to_network: the manager listens on every interface, not on loopback only, for trials on other machines.
+        open_to_network: the manager listens on every interface, not on loopback only, for trials in clusters.
             Its pages stay for this machine; the trials' channel has a key, but is not encrypted.
         environment: more variables for the manager and its trials on this machine.
     """
