@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -96,12 +96,25 @@ class SshServer:
             assert time.monotonic() < deadline, "sshd does not answer"
             time.sleep(0.1)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nobody listens."""
+        return self._process is None
+
+    def cut(self) -> None:
+        """Cut the connections; new ones are let in."""
+        assert self._process is not None
+        for process in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def stop(self) -> None:
         """Stop it; its connections are cut."""
         if self._process is not None:
-            whole = [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children(recursive=True)]
-            for process in whole:
-                process.kill()
+            server = psutil.Process(self._process.pid)
+            server.suspend()  # no new connection in between
+            self.cut()
+            server.kill()
             self._process.wait()
             self._process = None
 

@@ -146,25 +146,42 @@ def test_a_killed_search_takes_its_trials_on_other_machines_with_it(server: SshS
     assert not trial.is_running() or trial.status() == psutil.STATUS_ZOMBIE
 
 
+WAITING_TRIAL = """
+import nni, time
+x = nni.get_next_parameter()["x"]
+nni.report_intermediate_result(x)
+time.sleep(600 if x == 1 else 0)
+nni.report_final_result(x)
+"""
+
+
 @pytest.mark.slow
-def test_a_machine_that_is_lost_ends_the_search_if_it_was_the_only_one(server: SshServer, tmp_path: Path) -> None:
-    stopped: list[float] = []
+def test_a_connection_that_is_cut_costs_its_trials_and_a_machine_that_is_lost_the_search(
+    server: SshServer, trials: TrialCommands, tmp_path: Path
+) -> None:
+    told: list[float] = []
+
+    def cut(position: int, value: Any) -> None:
+        told.append(value)
+        server.cut()
 
     def stop(position: int, value: Any) -> None:
         server.stop()
-        stopped.append(value)
 
-    report = "import nni, time; nni.get_next_parameter(); nni.report_intermediate_result(.5); time.sleep(600)"
-    with trial_commands() as trials:
-        service = settings(tmp_path, trials.command(report), server.machine())
-        try:
-            with training_service(service) as run, pytest.raises(StudyError) as caught:
-                run.run([{}], stop)
-        finally:
+    service = settings(tmp_path, trials.command(WAITING_TRIAL), server.machine())
+    try:
+        with training_service(service) as run:
+            (lost,) = run.run([{"x": 1}], cut)
+            (found,) = run.run([{"x": 2}])
+            assert (lost.final, found.final) == (None, 2)
+            with pytest.raises(StudyError) as caught:
+                run.run([{"x": 1}], stop)
+    finally:
+        if server.is_stopped:
             server.start()
-        assert stopped == [0.5]
-        assert f"machineList: {server.user}@{HOST}:{server.port}: the connection was lost" in str(caught.value)
-        assert gone(server)
+    assert told == [1]
+    assert f"machineList: {server.user}@{HOST}:{server.port}: the connection was lost" in str(caught.value)
+    assert gone(server)
 
 
 # Machines that cannot be used ----------------------------------------------------------------------------------------
