@@ -77,7 +77,7 @@ class Manager:
     @property
     def why(self) -> Path:
         """The file in which it says why it has ended, if it knows."""
-        return self.log.with_name("why")
+        return self.log.parent / "why"
 
     def check(self) -> None:
         """Look whether it still runs.
