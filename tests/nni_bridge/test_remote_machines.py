@@ -27,7 +27,8 @@ from tests.trial_process import TrialCommands, trial_commands
 TRIAL = """
 import os, sys
 if os.environ["NNI_TRIAL_SEQ_ID"] in sys.argv[1:]:
-    sys.exit("the reason of a trial")
+    print("the reason of a trial", file=sys.stderr)
+    sys.exit(3)
 import nni
 x = nni.get_next_parameter()["x"]
 nni.report_intermediate_result(x / 2)
