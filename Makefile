@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-c
 # configuration where the build for this machine lies. The last pip decides: it installs what is missing (all, if uv cannot
 # be had), and says what is wrong.
 HEAD_STARTS := head-start-torch head-start-others
-UV_ASKS = UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}"
+UV_ASKS = UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index_url 2>/dev/null)}"
 
 COMPARED_WITH := nas_fusion.cli, nas_fusion.studies, nas_fusion.report, nas_fusion.optfusion, nas_fusion.baselines, \
 	alembic.context, jinja2, plotly.graph_objects, sqlalchemy.orm

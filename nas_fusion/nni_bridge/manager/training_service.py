@@ -200,7 +200,8 @@ class TrainingServiceRun:
                 self._channel.submit(number, text)
             self._wait(ends, on_metric)
         except (ConnectionError, URLError) as error:
-            self._manager.check()
+            if self._manager.why.is_file():
+                self._manager.check()
             raise StudyError(f"NNI's manager is gone ({error}); its logs are in {self.folder}/log") from error
         except BaseException:
             self._cancel({number for number, end in ends.items() if not end.status})
