@@ -22,7 +22,7 @@ COMPARED_WITH := nas_fusion.cli, nas_fusion.studies, nas_fusion.report, nas_fusi
 	alembic.context, jinja2, plotly.graph_objects, sqlalchemy.orm
 COMPILE := $(BIN)/python -W ignore -c "import $(COMPARED_WITH)"
 
-.PHONY: $(HEAD_STARTS) compare check test lint types fast-tests all-tests bench docs format setup clean
+.PHONY: $(HEAD_STARTS) compare check test lint types fast-tests all-tests bench fuxictr docs format setup clean
 
 # Compiled files are kept, whatever the environment says: without them each of the tests' many processes compiles the
 # package, and each worker every test, anew.
@@ -85,6 +85,10 @@ all-tests: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
+# FuxiCTR's own environment, for `python -m benchmarks fuxictr`.
+fuxictr: $(STAMP)
+	$(BIN)/python -m benchmarks.peers.fuxictr_environment
+
 docs: $(STAMP) $(DOCS_STAMP)
 	$(BIN)/python docs/site_pages.py build/site
 	$(BIN)/zensical build --strict --config-file build/site/mkdocs.yml
@@ -99,4 +103,4 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-fuxictr build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,6 +22,10 @@ from nas_fusion.system.files import write_text
 Action = Callable[[], object]
 
 
+class Skipped(Exception):
+    """A benchmark cannot be run here; the message says why."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What a run of the benchmarks was asked for.
@@ -109,6 +113,12 @@ def in_ms(seconds: Sequence[float]) -> str:
     return f"{median:.{digits}f} ({least:.{digits}f} … {most:.{digits}f})"
 
 
+def quartiles_ms(seconds: Sequence[float]) -> str:
+    """``median (lower quartile … upper quartile)`` in milliseconds."""
+    low, middle, high = (1e3 * value for value in statistics.quantiles(seconds, n=4))
+    return f"{middle:.3g} ({low:.3g} … {high:.3g})"
+
+
 def _synchronise() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
@@ -138,6 +148,7 @@ def _processor() -> str:
 def show(name: str, rows: Iterable[Row], results: Path) -> bool:
     """Print a benchmark's table as its lines come, write it to ``<results>/<name>.json``; whether all aims are met."""
     console = Console()
+    before = os.getloadavg()[0]
     found: list[Row] = []
     table = Table(title=name, title_justify="left", box=None)
     for heading, justify in (("case", "left"), ("figure", "right"), ("aim", "right"), ("details", "left")):
@@ -149,9 +160,15 @@ def show(name: str, rows: Iterable[Row], results: Path) -> bool:
         style = {True: "green", False: "red", None: "default"}[row.reached]
         details = ", ".join(f"{key} {value}" for key, value in row.details.items())
         table.add_row(row.case, f"[{style}]{_figure(row.figure, row.unit)}[/]", aim, details)
+    told = {**machine(), "load before": before}
+    table.caption = (
+        f"{told['processor']}, {told['cores']} cores, {told['threads']} threads; load {before:.1f} before and "
+        f"{told['load']:.1f} after; torch {told['torch']}"
+    )
+    table.caption_justify = "left"
     console.print(table)
     results.mkdir(parents=True, exist_ok=True)
-    document = {"benchmark": name, "machine": machine(), "rows": [{**asdict(r), "reached": r.reached} for r in found]}
+    document = {"benchmark": name, "machine": told, "rows": [{**asdict(r), "reached": r.reached} for r in found]}
     write_text(results / f"{name}.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return all(row.reached is not False for row in found)
 

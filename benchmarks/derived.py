@@ -1,4 +1,4 @@
-"""A derived model against two forms that keep every block, and against the supernet it comes from."""
+"""Random derived designs against a form that keeps every block, and against the supernet they come from."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks._harness import Options, Row, take_turns
-from benchmarks.plain import plain_hard, plain_supernet
-from benchmarks.supernet import FEATURES_PER_FIELD, FIELDS, random_batch, training_step
+from benchmarks._steps import FEATURES_PER_FIELD, FIELDS, random_batch, training_step
+from benchmarks.peers.open_inputs import open_hard
 from nas_fusion.design import FusionDesign
 from nas_fusion.optfusion import OptFusion
 from nas_fusion.search_spaces import FusionSpace
@@ -35,15 +35,14 @@ def run(options: Options) -> Iterator[Row]:
     yield from _training_steps(space, designs, ids, labels, options)
     supernet = FusionSpace(field_sizes=[FEATURES_PER_FIELD] * FIELDS, levels=LEVELS, emb_dim=width // FIELDS)
     OptFusion().mutate_model(supernet)
-    plain, ours = plain_supernet(supernet).to(options.device), supernet.to(options.device)
+    ours = supernet.to(options.device)
     for rows in (batch, 1):
         times = []
         for design in designs:
             derived = space.derive(design).to(options.device)
-            sides = [inference(model, ids[:rows]) for model in (plain, ours, derived)]
+            sides = [inference(model, ids[:rows]) for model in (ours, derived)]
             times.append(medians(take_turns(sides, max(3, options.repeats))))
-        yield _geometric_mean(f"inference, batch {rows}, against the plain supernet", times, 0, None)
-        yield _geometric_mean(f"inference, batch {rows}, against our supernet", times, 1, 5.0)
+        yield _geometric_mean(f"inference, batch {rows}, against our supernet", times, 5.0)
 
 
 def _training_steps(
@@ -51,19 +50,13 @@ def _training_steps(
 ) -> Iterator[Row]:
     times = []
     for design in designs:
-        models = [
-            plain_hard(space, design, only_open=False).to(ids.device),
-            plain_hard(space, design, only_open=True).to(ids.device),
-            space.derive(design).to(ids.device),
-        ]
+        models = [open_hard(space, design).to(ids.device), space.derive(design).to(ids.device)]
         with torch.inference_mode():
-            for plain in models[:2]:
-                torch.testing.assert_close(plain(ids), models[2](ids), rtol=1e-3, atol=1e-4)  # the same numbers
-        sides = [training_step(model, ids, labels, fused=True) for model in models]
+            torch.testing.assert_close(models[0](ids), models[1](ids), rtol=1e-3, atol=1e-4)  # the same numbers
+        sides = [training_step(model, ids, labels) for model in models]
         times.append(medians(take_turns(sides, max(3, options.repeats // 2))))
     case = f"training step, width {space.network.embedding.width}, {len(designs)} designs"
-    yield _geometric_mean(f"{case}, against all blocks, open inputs alone", times, 1, STEP_AIM)
-    yield _geometric_mean(f"{case}, against all blocks, closed inputs masked", times, 0, None)
+    yield _geometric_mean(f"{case}, against all blocks, open inputs alone", times, STEP_AIM)
 
 
 def inference(model: nn.Module, ids: Tensor) -> Callable[[], None]:
@@ -82,13 +75,13 @@ def medians(times: Sequence[Sequence[float]]) -> tuple[float, ...]:
     return tuple(map(statistics.median, times))
 
 
-def _geometric_mean(case: str, times: Sequence[Sequence[float]], other: int, aim: float | None) -> Row:
-    """The ratio of a side to the last one, over the designs."""
-    ratios = [seconds[other] / seconds[-1] for seconds in times]
+def _geometric_mean(case: str, times: Sequence[Sequence[float]], aim: float | None) -> Row:
+    """The ratio of the first side to the second, over the designs."""
+    ratios = [seconds[0] / seconds[1] for seconds in times]
     details = {
         "least": f"{min(ratios):.2f}",
         "most": f"{max(ratios):.2f}",
-        "theirs ms": f"{1e3 * statistics.geometric_mean(s[other] for s in times):.3g}",
-        "ours ms": f"{1e3 * statistics.geometric_mean(s[-1] for s in times):.3g}",
+        "theirs ms": f"{1e3 * statistics.geometric_mean(s[0] for s in times):.3g}",
+        "ours ms": f"{1e3 * statistics.geometric_mean(s[1] for s in times):.3g}",
     }
     return Row(case, statistics.geometric_mean(ratios), "×", aim, details)

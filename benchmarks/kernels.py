@@ -1,74 +1,140 @@
-"""A training step of two hand-made networks with torch's own embedding gradient and dropout, and with ours."""
+"""Training steps of supernets and hard designs against the published code (`benchmarks.peers.published`).
+
+The sides run in turns, from the same weights, with the same batch and the same optimiser. Threads are torch's own
+choice; `OMP_NUM_THREADS` says otherwise.
+"""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from benchmarks._harness import Options, Row, compare_times
-from benchmarks.supernet import FEATURES_PER_FIELD, FIELDS, random_batch, training_step
-from nas_fusion.baselines.models.dcn import DCNv2Parallel
-from nas_fusion.baselines.models.fnn import FNN
-from nas_fusion.baselines.models.model_shape import ModelShape
-from nas_fusion.nn import Fields
-from nas_fusion.nn.kernels import ByteDropout, EmbeddingTable
+from benchmarks._harness import Options, Row, quartiles_ms, take_turns
+from benchmarks._steps import (
+    FEATURES_PER_FIELD,
+    FIELDS,
+    has_fast_bfloat16,
+    random_batch,
+    supernet,
+    training_step,
+)
+from benchmarks.peers.published import PublishedModel
+from nas_fusion.design import OPERATIONS, FusionDesign, candidate_sources, fused_blocks
+from nas_fusion.search_spaces import FusionSpace
 
-EMB_DIM = 10
-DROPOUT = {"FNN": 0.2, "DCNv2": 0.4}
-"""As BARS has them on frappe."""
+Batch = tuple[Tensor, Tensor]
+"""Ids and labels."""
 
-STEP_AIM = 1.25
-"""Of the whole step, both kernels against torch's."""
+LEVELS, WIDTHS = 3, (100, 160)
+HARD_WIDTH = 100
+CLOSED = (0.0, 0.3, 0.5)
+"""Shares of the gates."""
+
+SUPERNET_AIMS = {0.0: 1.4, 0.3: 2.0, 0.5: 2.6}
+HARD_AIMS = {0.0: 1.5, 0.3: 2.4, 0.5: 3.5}
+BFLOAT16_AIM = 4.0
+"""At 30 % closed, against the published code in float32."""
 
 
 def run(options: Options) -> Iterator[Row]:
-    """Step by step: both kernels against torch's, then each alone; one thread."""
-    batch, hidden = (256, (32, 32)) if options.quick else (4096, (400, 400, 400))
-    makers: dict[str, Callable[[ModelShape], nn.Module]] = {"FNN": FNN, "DCNv2": DCNv2Parallel}
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for name, make in makers.items():
-            fields = Fields.of([FEATURES_PER_FIELD] * FIELDS, EMB_DIM)
-            ours = make(ModelShape(fields, hidden, dropout=DROPOUT[name]))
-            for plain, what in (
-                (_plain(ours), "both"),
-                (_plain_dropout(ours), "dropout"),
-                (_plain_tables(ours), "table"),
-            ):
-                aim = STEP_AIM if what == "both" else None
-                yield _compare(f"{name}, batch {batch}, torch's own: {what}", plain, ours, batch, aim, options)
-    finally:
-        torch.set_num_threads(before)
+    """Supernets of two widths, then hard designs; batch 4096, three levels."""
+    rows, widths, hard = (256, (20,), 20) if options.quick else (4096, WIDTHS, HARD_WIDTH)
+    batch = random_batch(rows, options.device)
+    for width in widths:
+        for closed in CLOSED:
+            yield from _supernet_steps(width, closed, batch, options)
+    for closed in CLOSED:
+        yield _hard_steps(hard, closed, batch, options)
+    for operation in OPERATIONS:
+        case = f"hard, width {hard}, 0% closed, {operation} in every block"
+        yield _hard_row(case, hard, [closed_design(0.0, operation)], batch, options, None)
 
 
-def _compare(case: str, plain: nn.Module, ours: nn.Module, batch: int, aim: float | None, options: Options) -> Row:
-    ids, labels = random_batch(batch, "cpu")
-    sides = [training_step(model, ids, labels, fused=True) for model in (plain, ours)]
-    return compare_times(case, sides[0], sides[1], options, aim=aim)
+def _supernet_steps(width: int, closed: float, batch: Batch, options: Options) -> Iterator[Row]:
+    space = supernet(width, closed, LEVELS)
+    weights = space.state_dict()
+    theirs, theirs_low = (_published(width, None).take_weights(weights).to(options.device) for _ in range(2))
+    ours, ours_low = space.to(options.device), supernet(width, closed, LEVELS).to(options.device)
+    case = f"supernet, width {width}, {closed:.0%} closed"
+    on_cpu = options.device == "cpu"
+    sides = [training_step(model, *batch) for model in (theirs, ours)]
+    times = take_turns(sides, options.repeats)
+    yield _row(f"{case}, float32", times[0], times[1], SUPERNET_AIMS[closed] if on_cpu else None)
+    # Without instructions for it bfloat16 says nothing of anybody's code.
+    if not has_fast_bfloat16(options.device):
+        return
+    low = [training_step(model, *batch, precision="bf16") for model in (theirs_low, ours_low)]
+    full, theirs_s, ours_s = take_turns([sides[0], *low], options.repeats)
+    aim = BFLOAT16_AIM if on_cpu and closed == 0.3 else None
+    yield _row(f"{case}, ours in bfloat16, theirs in float32", full, ours_s, aim)
+    yield _row(f"{case}, both in bfloat16", theirs_s, ours_s, None)
 
 
-def _plain(model: nn.Module) -> nn.Module:
-    return _plain_tables(_plain_dropout(model))
+def _hard_steps(width: int, closed: float, batch: Batch, options: Options) -> Row:
+    designs = [closed_design(closed, operations, seed) for seed, operations in enumerate(balanced_operations())]
+    case = f"hard, width {width}, {closed:.0%} closed, {len(designs)} designs of all operations"
+    return _hard_row(case, width, designs, batch, options, HARD_AIMS[closed] if options.device == "cpu" else None)
 
 
-def _plain_dropout(model: nn.Module) -> nn.Module:
-    """A copy that drops by torch's own numbers."""
-    return _as(model, ByteDropout, nn.Dropout)
+def _hard_row(
+    case: str, width: int, designs: Sequence[FusionDesign], batch: Batch, options: Options, aim: float | None
+) -> Row:
+    times: list[tuple[list[float], list[float]]] = []
+    space = _space(width)
+    for design in designs:
+        theirs = _published(width, design).take_weights(space.state_dict()).to(options.device)
+        ours = space.derive(design).to(options.device)
+        with torch.inference_mode():
+            torch.testing.assert_close(theirs(batch[0]), ours(batch[0]), rtol=1e-3, atol=1e-4)  # the same numbers
+        sides = [training_step(model, *batch) for model in (theirs, ours)]
+        first, second = take_turns(sides, options.repeats)
+        times.append((first, second))
+    if len(times) == 1:
+        return _row(case, *times[0], aim)
+    ratios = [statistics.median(first) / statistics.median(second) for first, second in times]
+    details = {"least": f"{min(ratios):.2f}", "most": f"{max(ratios):.2f}"}
+    for side, name in enumerate(("theirs ms", "ours ms")):
+        details[name] = "; ".join(quartiles_ms(pair[side]) for pair in times)
+    return Row(case, statistics.geometric_mean(ratios), "×", aim, details)
 
 
-def _plain_tables(model: nn.Module) -> nn.Module:
-    """A copy whose tables have torch's own gradient."""
-    return _as(model, EmbeddingTable, nn.Embedding)
+def _row(case: str, theirs: Sequence[float], ours: Sequence[float], aim: float | None) -> Row:
+    details: dict[str, Any] = {"theirs ms": quartiles_ms(theirs), "ours ms": quartiles_ms(ours)}
+    return Row(case, statistics.median(theirs) / statistics.median(ours), "×", aim, details)
 
 
-def _as(model: nn.Module, ours: type[nn.Module], torchs: type[nn.Module]) -> nn.Module:
-    # Ours are subclasses without attributes of their own.
-    copied = copy.deepcopy(model)
-    for module in copied.modules():
-        if type(module) is ours:
-            module.__class__ = torchs
-    return copied
+def _published(width: int, design: FusionDesign | None) -> PublishedModel:
+    return PublishedModel([FEATURES_PER_FIELD] * FIELDS, width // FIELDS, LEVELS, design)
+
+
+def _space(width: int) -> FusionSpace:
+    torch.manual_seed(0)
+    space = FusionSpace(field_sizes=[FEATURES_PER_FIELD] * FIELDS, levels=LEVELS, emb_dim=width // FIELDS)
+    for name, parameter in space.named_parameters():
+        # A cross without input is its bias, and the published product drops what is zero throughout.
+        if name.endswith(".bias"):
+            nn.init.normal_(parameter, std=0.1)
+    return space
+
+
+def balanced_operations() -> list[dict[str, str]]:
+    """For as many designs as there are operations, one for each block: every block has every operation once."""
+    generator = np.random.default_rng(0)
+    orders = {block: generator.permutation(len(OPERATIONS)) for block in fused_blocks(LEVELS)}
+    return [{block: OPERATIONS[order[i]] for block, order in orders.items()} for i in range(len(OPERATIONS))]
+
+
+def closed_design(closed: float, operations: dict[str, str] | str, seed: int = 0) -> FusionDesign:
+    """A design with a share of every fused block's inputs closed, by chance, but the same ones every time."""
+    generator = np.random.default_rng(seed)
+    connections = [("embedding", "cross0")]
+    for block in fused_blocks(LEVELS):
+        sources = candidate_sources(block, LEVELS)
+        dropped = set(generator.permutation(len(sources))[: round(closed * len(sources))].tolist())
+        connections += [(source, block) for j, source in enumerate(sources) if j not in dropped]
+    return FusionDesign.build(LEVELS, connections, operations)

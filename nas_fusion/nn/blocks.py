@@ -37,6 +37,20 @@ def for_no_input(block: nn.Module) -> nn.Module:
     return block.without_input() if isinstance(block, HasConstantForm) else block
 
 
+@runtime_checkable
+class BeginsWithMap(Protocol):
+    """What a block may bring that first maps its fused input linearly, and looks at nothing else.
+
+    Its map and the one that merged the inputs may then be one.
+    """
+
+    linear: nn.Linear
+
+    def after(self, mapped: Features) -> Features:
+        """What the block makes of the mapped input."""
+        ...
+
+
 class ConstantBlock(nn.Module):
     """``b``, or ``b ⊙ e``: what is left of a cross without input.
 
@@ -170,7 +184,11 @@ class DeepBlock(nn.Module):
 
     def forward(self, fused: Features, embedding: Features) -> Features:
         """Transform the fused input ``[batch, width]``; the embedding is not looked at."""
-        hidden = self.linear(fused)
+        return self.after(self.linear(fused))
+
+    def after(self, mapped: Features) -> Features:
+        """What follows the linear map, ``[batch, width]``."""
+        hidden = mapped
         if self.norm is not None:
             hidden = self.norm(hidden)
         hidden = torch.relu(hidden)

@@ -9,7 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nas_fusion.design import EMBEDDING, OUTPUT
-from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.blocks import BeginsWithMap, Features
+from nas_fusion.nn.derived_nodes import HardFusion
 from nas_fusion.nn.embedding import FieldEmbedding
 
 
@@ -75,6 +76,16 @@ class FusionNetwork(nn.Module):
         outputs: dict[str, Features] = {EMBEDDING: embedding}
         for block, node in self.nodes.items():
             # The embedding goes along: crosses multiply by it, and a node without inputs needs its shape.
-            fused = node([outputs[source] for source in self.sources[block]], embedding)
-            outputs[block] = fused if block == OUTPUT else self.blocks[block](fused, embedding)
-        return self.head(outputs[OUTPUT]).squeeze(-1)
+            inputs = [outputs[source] for source in self.sources[block]]
+            if block == OUTPUT:
+                outputs[block] = _mapped(node, inputs, embedding, self.head)
+            elif isinstance(next_ := self.blocks[block], BeginsWithMap):
+                outputs[block] = next_.after(_mapped(node, inputs, embedding, next_.linear))
+            else:
+                outputs[block] = next_(node(inputs, embedding), embedding)
+        return outputs[OUTPUT].squeeze(-1)
+
+
+def _mapped(node: nn.Module, inputs: Sequence[Features], embedding: Features, linear: nn.Linear) -> Tensor:
+    """What a node merges, mapped; a hard node may know a shorter way."""
+    return node.mapped(inputs, embedding, linear) if isinstance(node, HardFusion) else linear(node(inputs, embedding))

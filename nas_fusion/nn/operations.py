@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from nas_fusion.errors import OptionError
 from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.kernels import AttentionWeights, added, attention_sum, has_own_way, linear_sum
 from nas_fusion.settings import ModelSettings, ProductRule
 
 Gates = Float[Tensor, "input"]
@@ -121,7 +122,7 @@ class Add(FusionOperation):
 
     def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
         """Sum the inputs, ``[batch, width]`` each."""
-        return reduce(torch.add, inputs)
+        return added(inputs) if len(inputs) > 1 and has_own_way(inputs[0]) else reduce(torch.add, inputs)
 
 
 class Product(FusionOperation):
@@ -188,11 +189,40 @@ class Concat(FusionOperation):
 
     def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
         """Concatenate the inputs to ``[batch, input · width]`` and map them to ``[batch, width]``."""
+        if has_own_way(inputs[0]):
+            return linear_sum(inputs, self.linear.weight, self.linear.bias)
         return self.linear(torch.cat(list(inputs), dim=1))
+
+    def mapped(self, inputs: Sequence[Features], linear: nn.Linear) -> Float[Tensor, "batch mapped"]:
+        """``linear(self(inputs))``, by one product of the two matrices where that is less work.
+
+        ``V (W z + b) + c = (V W) z + (V b + c)``. To one number, as a model's head does, the concat's own matrix
+        product falls away; to as many features as an input has, that of `linear`.
+
+        Args:
+            inputs: ``[batch, width]`` each, at least one.
+            linear: maps ``[batch, width]``.
+
+        Returns:
+            ``[batch, mapped]``.
+        """
+        if not self._is_less_work(inputs, linear):
+            return linear(self(inputs))
+        weight = linear.weight @ self.linear.weight
+        return linear_sum(inputs, weight, torch.addmv(linear.bias, linear.weight, self.linear.bias))
+
+    def _is_less_work(self, inputs: Sequence[Features], linear: nn.Linear) -> bool:
+        if linear.bias is None or not has_own_way(inputs[0]):
+            return False
+        rows, wide, to = len(inputs[0]), self.linear.weight.shape[1], linear.out_features
+        # Multiply-adds: of the product of the matrices and of the rows by it, against those of both maps by themselves.
+        return to * wide * (self.width + rows) < rows * self.width * (wide + to)
 
     def on(self, inputs: Sequence[Features], kept: Sequence[int]) -> Features:
         """Concatenate the inputs `kept` and map them by their columns of W, to ``[batch, width]``."""
         # The columns of the closed inputs are not read: zeros times weights would cost as much as an input.
+        if has_own_way(inputs[0]):
+            return linear_sum([inputs[j] for j in kept], self.linear.weight, self.linear.bias, kept)
         return functional.linear(torch.cat([inputs[j] for j in kept], dim=1), self._columns(kept), self.linear.bias)
 
     def _columns(self, kept: Sequence[int]) -> Float[Tensor, "width kept_width"]:
@@ -233,6 +263,8 @@ class Attention(FusionOperation):
 
     def forward(self, inputs: Sequence[Features], gates: Gates | None = None) -> Features:
         """Weigh every input's features by its own attention and sum; ``[batch, width]`` each, and the result."""
+        if has_own_way(inputs[0]):
+            return attention_sum(inputs, self._weights)
         # On a CPU the copy that stacking takes costs more than the larger products save.
         if inputs[0].is_cuda and len(inputs) > 1:
             return self.together(torch.stack(list(inputs), dim=1))
@@ -247,7 +279,13 @@ class Attention(FusionOperation):
 
     def on(self, inputs: Sequence[Features], kept: Sequence[int]) -> Features:
         """Attend to some inputs by their own weights."""
+        if has_own_way(inputs[0]):
+            return attention_sum([inputs[j] for j in kept], self._weights, kept)
         return reduce(torch.add, [self._attended(j, inputs[j]) for j in kept])
+
+    @property
+    def _weights(self) -> AttentionWeights:
+        return AttentionWeights(self.hidden_weight, self.hidden_bias, self.score_weight)
 
     def _attended(self, j: int, z: Features) -> Features:
         hidden = torch.relu(functional.linear(z, self.hidden_weight[j], self.hidden_bias[j]))

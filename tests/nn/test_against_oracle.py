@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nas_fusion.design import FusionDesign, candidate_connections, candidate_sources, fused_blocks
 from nas_fusion.nn import FusionNetwork
+from nas_fusion.nn.kernels import merged_inputs
 from nas_fusion.nn.mixture import Way, mixing_by
 from nas_fusion.optfusion import OptFusion, OptFusionNode
 from nas_fusion.search_spaces import DesignSet, FusionSpace
@@ -190,9 +191,9 @@ def masks(design: FusionDesign) -> dict[str, Tensor]:
 
 
 def compare_derived(
-    model: FusionNetwork, space: FusionSpace, mixtures: Any, design: FusionDesign, product: str
+    model: FusionNetwork, space: FusionSpace, mixtures: Any, design: FusionDesign, product: str, rows: int = 17
 ) -> None:
-    ids, labels = batch()
+    ids, labels = batch(rows)
     leaves = oracle_leaves(space)
     expected = Formulas(leaves, design.levels, FIELDS, product).logits(ids, masks(design), mixtures)
     loss_of(expected, labels).backward()
@@ -208,17 +209,86 @@ def compare_derived(
             assert parameter.grad is not None
             assert theirs is not None
             torch.testing.assert_close(parameter.grad, theirs, atol=TOLERANCE, rtol=TOLERANCE)
+        elif name.startswith("nodes.") and ".operation." in name:
+            theirs = leaves[name_in_space(name, design)].grad
+            assert parameter.grad is not None, f"{name} has no gradient, which an optimiser does not take for zero"
+            torch.testing.assert_close(parameter.grad, of_open(theirs, name, design), atol=TOLERANCE, rtol=TOLERANCE)
     left = {name: leaf.grad for name, leaf in leaves.items() if name.startswith("network.blocks.")}
     assert all(gradient is None or not gradient.any() for gradient in left.values()), "a weight that matters is gone"
 
 
+def name_in_space(name: str, design: FusionDesign) -> str:
+    """Of an operation's weight in a hard model, that in the space: ``concat.bias`` is a concat's without inputs."""
+    _, block, _, weight = name.split(".", 3)
+    operation = design.operation(block)
+    if operation == "concat":
+        weight = f"linear.{weight.removeprefix('linear.')}"
+    return f"network.nodes.{block}.operations.{operation}.{weight}"
+
+
+def of_open(gradient: Tensor | None, name: str, design: FusionDesign) -> Tensor:
+    """The part of a weight's gradient that belongs to the open inputs."""
+    assert gradient is not None
+    block = name.split(".")[1]
+    candidates = candidate_sources(block, design.levels)
+    kept = [j for j, source in enumerate(candidates) if source in design.sources(block)]
+    if name.endswith("linear.weight"):
+        return gradient.unflatten(1, (len(candidates), -1))[:, kept].flatten(1)
+    return gradient if design.operation(block) == "concat" else gradient[kept]
+
+
+@pytest.fixture(params=["torch's sums", "own sums"])
+def sums(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Concats, attentions and adds as for few rows, and as for many."""
+    monkeypatch.setattr(merged_inputs, "FEW", 0 if request.param == "own sums" else 1 << 30)
+
+
+def hard_mixtures(design: FusionDesign) -> dict[str, dict[str, Tensor]]:
+    one = torch.ones((), dtype=torch.float64)
+    return {b: {"product_of_open" if op == "product" else op: one} for b, op in design.operations}
+
+
+@pytest.mark.usefixtures("sums")
+@pytest.mark.parametrize("rows", [17, 150])
 @pytest.mark.parametrize(("levels", "operations"), DERIVED)
-def test_hard_models_agree_with_the_masked_formulas(levels: int, operations: tuple[str, ...]) -> None:
+def test_hard_models_agree_with_the_masked_formulas(levels: int, operations: tuple[str, ...], rows: int) -> None:
+    """With the more rows, a concat's map and the one after it are one."""
     space, _ = supernet(levels, all_open, "zero", operations)
     for design in designs_for(levels, 12, operations):
-        one = torch.ones((), dtype=torch.float64)
-        mixtures = {b: {"product_of_open" if op == "product" else op: one} for b, op in design.operations}
-        compare_derived(space.derive(design), space, mixtures, design, "zero")
+        compare_derived(space.derive(design), space, hard_mixtures(design), design, "zero", rows)
+
+
+@pytest.mark.usefixtures("sums")
+@pytest.mark.parametrize("operation", ["add", "concat", "attention", "product"])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_hard_models_agree_after_many_steps(operation: str, share: float) -> None:
+    levels, steps = 2, 25
+    space, _ = supernet(levels, all_open, "zero")
+    connections = candidate_connections(levels)
+    chosen = np.random.default_rng(3).permutation(len(connections))[: round(share * len(connections))]
+    design = FusionDesign.build(levels, [*(connections[i] for i in chosen), ("deep2", "output")], operation)
+    model = space.derive(design)
+    ids, labels = batch(150)
+    leaves = oracle_leaves(space)
+    ours = torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=1e-2)
+    theirs = torch.optim.Adam(leaves.values(), lr=0.01, weight_decay=1e-2)
+    for _ in range(steps):
+        ours.zero_grad()
+        theirs.zero_grad()
+        loss_of(model(ids), labels).backward()
+        masked = Formulas(leaves, levels, FIELDS, "zero").logits(ids, masks(design), hard_mixtures(design))
+        loss_of(masked, labels).backward()
+        ours.step()
+        theirs.step()
+    moved = 0
+    for name, parameter in model.named_parameters():
+        in_operation = name.startswith("nodes.") and ".operation." in name
+        known = name_in_space(name, design) if in_operation else f"network.{name}"
+        if known in leaves:
+            wanted = of_open(leaves[known].detach(), name, design) if in_operation else leaves[known]
+            torch.testing.assert_close(parameter, wanted, atol=1e-8, rtol=0, msg=name)
+            moved += 1
+    assert moved > 3
 
 
 @pytest.mark.parametrize("product", ["zero", "open"])

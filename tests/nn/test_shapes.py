@@ -98,6 +98,11 @@ def cases() -> dict[str, Case]:
         "MatrixCrossBlock.forward": Case(MatrixCrossBlock(WIDTH), block),
         "LowRankCrossBlock.forward": Case(LowRankCrossBlock(WIDTH, 2), block),
         "DeepBlock.forward": Case(DeepBlock(WIDTH), block),
+        "DeepBlock.after": Case(DeepBlock(WIDTH).after, (features(),)),
+        "Concat.mapped": Case(lambda x: Concat(2, WIDTH).mapped(x, torch.nn.Linear(WIDTH, 1)), (two,)),
+        "HardFusion.mapped": Case(
+            lambda x, e: HardFusion(Concat(2, WIDTH)).mapped(x, e, torch.nn.Linear(WIDTH, 1)), node
+        ),
         "EmbeddingTable.forward": Case(EmbeddingTable(5, 2), (ids(),)),  # of any number of dimensions
         "FieldEmbedding.forward": Case(embedding(), (ids(), values)),
         "FieldTerms.forward": Case(lambda i, v: terms(i, v, torch.ones(1)), (ids(), values)),
@@ -173,7 +178,7 @@ def test_every_public_function_of_tensors_is_here() -> None:
             if getattr(value, "__module__", None) == module.name and not name.startswith("_"):
                 members = {f"{name}.{n}": m for n, m in vars(value).items()} if isclass(value) else {name: value}
                 found |= {n for n, member in members.items() if takes_tensors(n, member)}
-    abstract = {"FusionOperation.forward", "FusionOperation.on", "FusionOperation.constant"}
+    abstract = {"FusionOperation.forward", "FusionOperation.on", "FusionOperation.constant", "BeginsWithMap.after"}
     assert found - abstract <= set(CASES)
 
 

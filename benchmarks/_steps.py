@@ -1,43 +1,18 @@
-"""A training step of the supernet: forward, backward, two optimisers."""
+"""Training steps: models, batches, and forward, backward and optimisers as one call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks._harness import Options, Row, compare_times
-from benchmarks.plain import plain_supernet
 from nas_fusion.optfusion import OptFusion, OptFusionNode
 from nas_fusion.search_spaces import FusionSpace
 
 FIELDS, FEATURES_PER_FIELD = 10, 500
-AIMS = {(0.0, "32"): 1.4, (0.3, "32"): 2.0, (0.5, "32"): 2.6, (0.3, "bf16"): 4.0}
-
-
-def run(options: Options) -> Iterator[Row]:
-    """Widths 100 and 160, three levels, batch 4096; all gates open, 30 % and 50 % closed."""
-    batch, widths = (256, [20]) if options.quick else (4096, [100, 160])
-    precisions = ["32", "bf16"] if has_fast_bfloat16(options.device) else ["32"]
-    for width in widths:
-        for precision in precisions:
-            for closed in (0.0, 0.3, 0.5):
-                space = supernet(width, closed)
-                plain = plain_supernet(space).to(options.device)
-                ours = space.to(options.device)
-                ids, labels = random_batch(batch, options.device)
-                case = f"width {width}, {closed:.0%} closed, {'float32' if precision == '32' else 'bfloat16'}"
-                yield compare_times(
-                    case,
-                    # Plain is always float32: what one has before one looks for speed.
-                    training_step(plain, ids, labels, fused=False),
-                    training_step(ours, ids, labels, fused=True, precision=precision),
-                    options,
-                    aim=AIMS.get((closed, precision)) if options.device == "cpu" else None,
-                )
 
 
 def has_fast_bfloat16(device: str) -> bool:
@@ -69,16 +44,21 @@ def random_batch(rows: int, device: str) -> tuple[Tensor, Tensor]:
     return ids.to(device), labels.to(device)
 
 
-def training_step(
-    model: nn.Module, ids: Tensor, labels: Tensor, *, fused: bool, precision: str = "32"
-) -> Callable[[], None]:
-    """One joint step of the weights (Adam) and, where the model has them, of gates and mixtures (Adam, apart)."""
+def training_step(model: nn.Module, ids: Tensor, labels: Tensor, *, precision: str = "32") -> Callable[[], None]:
+    """One joint step of the weights and, where the model has them, of gates and mixtures, both by fused Adam.
+
+    Args:
+        model: gives logits ``[batch]``.
+        ids: ``[batch, field]``.
+        labels: ``[batch]``.
+        precision: "32", or "bf16" for autocast.
+    """
     named = dict(model.named_parameters())
-    architecture = [p for name, p in named.items() if name.endswith((".alpha", ".beta"))]
+    architecture = [p for name, p in named.items() if name.rpartition(".")[2] in ("alpha", "beta")]
     # A rate of zero, so that gates stay where the case wants them; the work is the same.
-    optimisers: list[Any] = [torch.optim.Adam([p for p in named.values() if not _is_in(p, architecture)], fused=fused)]
+    optimisers: list[Any] = [torch.optim.Adam([p for p in named.values() if not _is_in(p, architecture)], fused=True)]
     if architecture:
-        optimisers.append(torch.optim.Adam(architecture, lr=0.0, fused=fused))
+        optimisers.append(torch.optim.Adam(architecture, lr=0.0, fused=True))
 
     def step() -> None:
         context: AbstractContextManager[Any] = (
