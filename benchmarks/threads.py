@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from benchmarks._harness import Options, Row, in_ms
-from benchmarks.supernet import FEATURES_PER_FIELD, FIELDS, random_batch, supernet, training_step
+from benchmarks._steps import FEATURES_PER_FIELD, FIELDS, random_batch, supernet, training_step
 from nas_fusion.baselines.models.fnn import FNN
 from nas_fusion.baselines.models.model_shape import ModelShape
 from nas_fusion.nn import Fields
@@ -88,7 +88,7 @@ def main() -> None:
     torch.manual_seed(0)
     model, rows = _model(name)
     ids, labels = random_batch(256 if quick else rows, "cpu")
-    step = training_step(model, ids, labels, fused=True)
+    step = training_step(model, ids, labels)
     seconds = []
     for turn in range(WARM_UP + (2 if quick else STEPS[name])):
         start = time.perf_counter()

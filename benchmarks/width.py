@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks._harness import Options, Row
-from benchmarks.supernet import training_step
+from benchmarks._steps import training_step
 from nas_fusion.data import DataOptions
 from nas_fusion.nn import Fields
 from nas_fusion.optfusion import OptFusion
@@ -87,7 +87,7 @@ def _alone(fields: int, width: int, turns: int, *, quick: bool) -> Step:
     space = FusionSpace(field_sizes=list(shapes.shapes), levels=3, emb_dim=EMB_DIM, block_width=width)
     OptFusion().mutate_model(space)
     ids = torch.randint(FEATURES, (256 if quick else BATCH, fields)).int()
-    step = training_step(space, ids, torch.randint(2, (len(ids),)).float(), fused=True)
+    step = training_step(space, ids, torch.randint(2, (len(ids),)).float())
     step()
     times = []
     for _ in range(turns):

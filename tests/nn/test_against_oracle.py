@@ -234,6 +234,9 @@ def of_open(gradient: Tensor | None, name: str, design: FusionDesign) -> Tensor:
     kept = [j for j, source in enumerate(candidates) if source in design.sources(block)]
     if name.endswith("linear.weight"):
         return gradient.unflatten(1, (len(candidates), -1))[:, kept].flatten(1)
+    if design.operation(block) == "bilinear" and name.endswith(".weight"):
+        # Nothing comes before the first input, so it has no matrix.
+        return gradient[[j - 1 for j in kept[1:]]]
     return gradient if design.operation(block) == "concat" else gradient[kept]
 
 
@@ -266,7 +269,7 @@ def test_hard_models_agree_after_many_steps(operation: str, share: float) -> Non
     space, _ = supernet(levels, all_open, "zero")
     connections = candidate_connections(levels)
     chosen = np.random.default_rng(3).permutation(len(connections))[: round(share * len(connections))]
-    design = FusionDesign.build(levels, [*(connections[i] for i in chosen), ("deep2", "output")], operation)
+    design = FusionDesign.build(levels, {*(connections[i] for i in chosen), ("deep2", "output")}, operation)
     model = space.derive(design)
     ids, labels = batch(150)
     leaves = oracle_leaves(space)
