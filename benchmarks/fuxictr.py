@@ -106,7 +106,7 @@ def _fuxictr(python: Path, folder: Path) -> Iterator[Ask]:
                 # Libraries may print what is not for us.
                 if line.startswith("{"):
                     return dict(json.loads(line))
-            raise Skipped(f"FuxiCTR's process ended with {process.wait()}")
+            raise RuntimeError(f"FuxiCTR's process ended with {process.wait()}; what it printed says why")
 
         def ask(asked: dict[str, Any]) -> dict[str, Any]:
             into.write(json.dumps(asked) + "\n")

@@ -26,6 +26,8 @@ from fuxictr.pytorch.models import BaseModel
 from fuxictr.pytorch.torch_utils import seed_everything
 from torch import nn
 
+DATASET = "benchmark"
+
 
 class Ranked(BaseModel):
     """A FuxiCTR model of one batch dictionary.
@@ -110,7 +112,7 @@ def tower(width: int, work: dict[str, Any], output_dim: int | None) -> MLP_Block
 
 def feature_map_of(work: dict[str, Any]) -> FeatureMap:
     """The fields as FuxiCTR knows them."""
-    made = FeatureMap("benchmark", work["folder"])
+    made = FeatureMap(DATASET, work["folder"])
     made.labels = ["label"]
     for number, size in enumerate(work["field_sizes"]):
         made.features[f"f{number}"] = {"source": "", "type": "categorical", "vocab_size": size}
@@ -167,6 +169,8 @@ def main(folder: str) -> None:
     work = json.loads((Path(folder) / "work.json").read_text("utf-8"))
     work["folder"] = folder
     torch.set_num_threads(work["threads"])
+    # Where FuxiCTR keeps the weights of the best epoch; its own preparation of data would make it.
+    (Path(folder) / DATASET).mkdir(exist_ok=True)
     print(json.dumps({"ready": torch.__version__}), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)

@@ -65,6 +65,7 @@ def pairs_of(levels: int) -> dict[str, str]:
 def test_the_supernet_is_the_formulas(levels: int) -> None:
     space = space_of(levels)
     OptFusion().mutate_model(space)
+    space.double()  # gates and mixtures, too
     nodes = {m.block: m for m in space.modules() if isinstance(m, OptFusionNode)}
     for node in nodes.values():
         torch.nn.init.normal_(node.alpha)

@@ -252,6 +252,7 @@ def hard_mixtures(design: FusionDesign) -> dict[str, dict[str, Tensor]]:
 
 
 @pytest.mark.usefixtures("sums")
+@pytest.mark.parametrize("way", ["fused"], indirect=True)  # a hard model has no mixture
 @pytest.mark.parametrize("rows", [17, 150])
 @pytest.mark.parametrize(("levels", "operations"), DERIVED)
 def test_hard_models_agree_with_the_masked_formulas(levels: int, operations: tuple[str, ...], rows: int) -> None:
@@ -262,10 +263,11 @@ def test_hard_models_agree_with_the_masked_formulas(levels: int, operations: tup
 
 
 @pytest.mark.usefixtures("sums")
+@pytest.mark.parametrize("way", ["fused"], indirect=True)
 @pytest.mark.parametrize("operation", ["add", "concat", "attention", "product"])
 @pytest.mark.parametrize("share", [1.0, 0.5])
 def test_hard_models_agree_after_many_steps(operation: str, share: float) -> None:
-    levels, steps = 2, 25
+    levels, steps = 2, 20
     space, _ = supernet(levels, all_open, "zero")
     connections = candidate_connections(levels)
     chosen = np.random.default_rng(3).permutation(len(connections))[: round(share * len(connections))]
