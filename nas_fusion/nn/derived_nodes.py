@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas_fusion.nn.blocks import Features
+from nas_fusion.nn.kernels import has_own_way
 from nas_fusion.nn.mixture import covered_places, fast_mixture, mixture_of
 from nas_fusion.nn.operations import Concat, FusionOperation, OperationDict, Product, Zero
 
@@ -60,6 +61,10 @@ class HardFusion(nn.Module):
     def forward(self, inputs: Sequence[Features], embedding: Features) -> Features:
         """Merge the open inputs, ``[batch, width]`` each, to one of the same shape."""
         return self.operation(inputs) if inputs else self.operation.constant(embedding)
+
+    def can_map(self, inputs: Sequence[Features]) -> bool:
+        """Whether `mapped` may know a shorter way for these inputs."""
+        return bool(inputs) and isinstance(self.operation, Concat) and has_own_way(inputs[0])
 
     def mapped(
         self, inputs: Sequence[Features], embedding: Features, linear: nn.Linear

@@ -77,15 +77,20 @@ class FusionNetwork(nn.Module):
         for block, node in self.nodes.items():
             # The embedding goes along: crosses multiply by it, and a node without inputs needs its shape.
             inputs = [outputs[source] for source in self.sources[block]]
-            if block == OUTPUT:
-                outputs[block] = _mapped(node, inputs, embedding, self.head)
-            elif isinstance(next_ := self.blocks[block], BeginsWithMap):
-                outputs[block] = next_.after(_mapped(node, inputs, embedding, next_.linear))
-            else:
-                outputs[block] = next_(node(inputs, embedding), embedding)
+            after = self.head if block == OUTPUT else self.blocks[block]
+            if isinstance(node, HardFusion) and node.can_map(inputs) and not _is_watched(node, after):
+                if block == OUTPUT:
+                    outputs[block] = node.mapped(inputs, embedding, self.head)
+                    continue
+                if isinstance(after, BeginsWithMap):
+                    outputs[block] = after.after(node.mapped(inputs, embedding, after.linear))
+                    continue
+            fused = node(inputs, embedding)
+            outputs[block] = after(fused) if block == OUTPUT else after(fused, embedding)
         return outputs[OUTPUT].squeeze(-1)
 
 
-def _mapped(node: nn.Module, inputs: Sequence[Features], embedding: Features, linear: nn.Linear) -> Tensor:
-    """What a node merges, mapped; a hard node may know a shorter way."""
-    return node.mapped(inputs, embedding, linear) if isinstance(node, HardFusion) else linear(node(inputs, embedding))
+def _is_watched(*modules: nn.Module) -> bool:
+    """Whether a forward hook waits for one of the modules, or for a part of one: then each has to be called."""
+    parts = (part for module in modules for part in module.modules())
+    return any(part._forward_hooks or part._forward_pre_hooks for part in parts)

@@ -100,6 +100,7 @@ def cases() -> dict[str, Case]:
         "DeepBlock.forward": Case(DeepBlock(WIDTH), block),
         "DeepBlock.after": Case(DeepBlock(WIDTH).after, (features(),)),
         "Concat.mapped": Case(lambda x: Concat(2, WIDTH).mapped(x, torch.nn.Linear(WIDTH, 1)), (two,)),
+        "HardFusion.can_map": Case(HardFusion(Concat(2, WIDTH)).can_map, (two,)),
         "HardFusion.mapped": Case(
             lambda x, e: HardFusion(Concat(2, WIDTH)).mapped(x, e, torch.nn.Linear(WIDTH, 1)), node
         ),
