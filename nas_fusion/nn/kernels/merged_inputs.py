@@ -54,7 +54,7 @@ def linear_sum(
         kept: which of the weight's inputs they are; None: all.
     """
     place = range(len(inputs)) if kept is None else kept
-    return _LinearSum.apply(tuple(place), weight, bias, *inputs)  # type: ignore[no-untyped-call, no-any-return]
+    return _LinearSum.apply(tuple(place), weight, bias, *inputs)  # type: ignore[no-untyped-call]
 
 
 class AttentionWeights(NamedTuple):
@@ -76,7 +76,7 @@ def attention_sum(
         kept: which of those they are; None: all.
     """
     place = range(len(inputs)) if kept is None else kept
-    return _AttentionSum.apply(tuple(place), *weights, *inputs)  # type: ignore[no-untyped-call, no-any-return]
+    return _AttentionSum.apply(tuple(place), *weights, *inputs)  # type: ignore[no-untyped-call]
 
 
 class _LinearSum(torch.autograd.Function):
