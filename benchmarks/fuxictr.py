@@ -86,7 +86,7 @@ def run(options: Options) -> Iterator[Row]:
 
 def _write_split(split: EncodedSplit, path: Path) -> None:
     columns = {f"f{number}": np.asarray(split.ids[:, number]) for number in range(split.ids.shape[1])}
-    np.savez(path, label=np.asarray(split.labels), **columns)
+    np.savez(path, label=np.asarray(split.labels), **columns)  # type: ignore[arg-type]
 
 
 Ask = Callable[[dict[str, Any]], dict[str, Any]]

@@ -28,7 +28,8 @@ def has_own_way(x: Float[Tensor, "batch width"]) -> bool:
     writes the model down, or under the transforms of ``torch.func``, which know torch's operations only.
     """
     plain = is_traced() or torch._C._are_functorch_transforms_active() or torch.is_autocast_enabled("cpu")
-    return x.device.type == "cpu" and x.numel() >= FEW and not plain
+    # Sizes last: a traced one is no number, and to look at it would fix it in what is written down.
+    return not plain and x.device.type == "cpu" and x.numel() >= FEW
 
 
 def added(inputs: Sequence[Float[Tensor, "batch width"]]) -> Float[Tensor, "batch width"]:
