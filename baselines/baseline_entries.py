@@ -7,6 +7,7 @@ from nas_fusion.baselines.model_entries import MODEL_ENTRIES
 from nas_fusion.baselines.strategies.autoctr import AUTOCTR_ENTRY
 from nas_fusion.baselines.strategies.darts import DARTS_ENTRY, GUMBEL_DARTS_ENTRY
 from nas_fusion.baselines.strategies.grid import GRID_ENTRY
+from nas_fusion.baselines.strategies.halved import ASHA_ENTRY, EVOLUTION_ASHA_ENTRY, TPE_ASHA_ENTRY
 from nas_fusion.baselines.strategies.nasrec_search import NASREC_ENTRY
 from nas_fusion.baselines.strategies.nni_candidates import EVOLUTION_ENTRY, RANDOM_ENTRY
 from nas_fusion.baselines.strategies.random_oneshot import RANDOM_ONESHOT_ENTRY
@@ -17,6 +18,9 @@ ENTRIES = (
     RANDOM_ENTRY,
     EVOLUTION_ENTRY,
     TPE_ENTRY,
+    ASHA_ENTRY,
+    EVOLUTION_ASHA_ENTRY,
+    TPE_ASHA_ENTRY,
     DARTS_ENTRY,
     GUMBEL_DARTS_ENTRY,
     RANDOM_ONESHOT_ENTRY,

@@ -298,6 +298,9 @@ TABLE_PART = Bound(0, 1_000_000)
 STACK = Bound(1, 4096)
 """Designs that are trained side by side."""
 
+REDUCTION_FACTOR, RUNGS = Bound(2, 100), Bound(1, 20)
+"""Of successive halving: one candidate in so many goes on; how often."""
+
 REPLAYED_EPOCHS = Bound(0, 100_000)
 """Of a candidate; 0 for all that the table has."""
 

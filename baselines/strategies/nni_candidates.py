@@ -16,15 +16,22 @@ def _random(context: BuildContext) -> Any:
     return Random(seed=context.seed)
 
 
-def _evolution(context: BuildContext, population: int, tournament: float, mutation_prob: float, crossover: bool) -> Any:
+def evolution_of(
+    context: BuildContext, population: int, tournament: float, mutation_prob: float, crossover: bool
+) -> dict[str, Any]:
+    """Arguments of NNI's `RegularizedEvolution` under a budget."""
     size = max(2, population_for(population, context.candidates))
-    return MendedEvolution(
-        population_size=size,
-        sample_size=max(1, round(tournament * size)),
-        mutation_prob=mutation_prob,
-        crossover=crossover,
-        seed=context.seed,
-    )
+    return {
+        "population_size": size,
+        "sample_size": max(1, round(tournament * size)),
+        "mutation_prob": mutation_prob,
+        "crossover": crossover,
+        "seed": context.seed,
+    }
+
+
+def _evolution(context: BuildContext, **parameters: Any) -> Any:
+    return MendedEvolution(**evolution_of(context, **parameters))
 
 
 RANDOM_ENTRY = StrategyEntry("random", "multi-trial", "random search (NNI's Random)", _random)

@@ -59,9 +59,10 @@ class FusionTPE(Strategy):
                 continue
             in_a_row = 0
             self._try(study, trial)
+            study = self._up_to_date(study)
 
-    def _new_study(self) -> optuna.Study:
-        sampler = optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=self.startup)
+    def _new_study(self, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
+        sampler = sampler or optuna.samplers.TPESampler(seed=self.seed, n_startup_trials=self.startup)
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # it would print that a study was created
         try:
@@ -69,18 +70,30 @@ class FusionTPE(Strategy):
         finally:
             optuna.logging.set_verbosity(verbosity)
 
+    def _up_to_date(self, study: optuna.Study) -> optuna.Study:
+        """The study from which the next candidate is proposed."""
+        return study
+
     def _try(self, study: optuna.Study, trial: optuna.Trial) -> None:
         model: Any = self.model_space.freeze(dict(trial.params))
         self.engine.submit_models(model)
         self.engine.wait_models(model)
+        self._tell(study, trial, model)
+
+    def _tell(self, study: optuna.Study, trial: optuna.Trial, model: Any) -> None:
         if model.status == ModelStatus.Trained and model.metric is not None and math.isfinite(model.metric):
             study.tell(trial, float(model.metric))
         else:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
 
+def startup_for(context: BuildContext, startup_share: float) -> int:
+    """Candidates that are drawn at random, under a budget."""
+    return max(2, round(startup_share * context.candidates))
+
+
 def _tpe(context: BuildContext, startup_share: float) -> FusionTPE:
-    return FusionTPE(seed=context.seed, startup=max(2, round(startup_share * context.candidates)))
+    return FusionTPE(seed=context.seed, startup=startup_for(context, startup_share))
 
 
 TPE_ENTRY = StrategyEntry(

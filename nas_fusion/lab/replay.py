@@ -41,17 +41,19 @@ class TableTrainings:
         rows: training rows of its log.
 
     Attributes:
-        tried: places in the table and validation AUCs of the candidates, in their order.
+        tried: places in the table, validation AUCs, and the samples spent then, of the candidates in their order; of
+            one that is trained in parts, after each of them.
     """
 
     concurrency = 1
 
     def __init__(self, table: DesignTable, rows: int) -> None:
         self.table, self.rows = table, rows
-        self.tried: list[tuple[int, float]] = []
+        self.tried: list[tuple[int, float, int]] = []
+        self.spent = 0
 
-    def history(self, design: FusionDesign, config: TrainConfig) -> Sequence[EpochRecord]:
-        """The validations of a design's training.
+    def history(self, design: FusionDesign, config: TrainConfig, seen: int = 0) -> Sequence[EpochRecord]:
+        """The validations of a design's training, behind the samples that it had seen.
 
         Raises:
             TrainingError: its weights were not finite.
@@ -60,13 +62,15 @@ class TableTrainings:
         epochs = round((config.max_samples or 0) / self.rows)
         aucs = self.table.valid_auc[place, seed, :epochs]
         known = not np.isnan(aucs).any()
-        self.tried.append((place, float(aucs.max()) if known else -np.inf))
+        self.spent += epochs * self.rows - seen
+        self.tried.append((place, float(aucs.max()) if known else -np.inf, self.spent))
         if not known:
             raise TrainingError(f"the training of {design} ended without figures")
         seconds = float(self.table.seconds[place, seed])
         return [
             EpochRecord(epoch, epoch * self.rows, epoch * seconds, float(auc), UNKNOWN_LOGLOSS, UNKNOWN_LOGLOSS)
             for epoch, auc in enumerate(aucs, start=1)
+            if epoch * self.rows > seen
         ]
 
     def costs(self, design: FusionDesign) -> tuple[float, float]:
@@ -82,8 +86,8 @@ class Replayed:
     Args:
         strategy: its name.
         seeds: of the searches.
-        regret: of what would be handed on, after each candidate ``[search, candidate]``: by how much its quality
-            (`DesignTable.quality`) is below the best there is.
+        regret: of what would be handed on, after each candidate's share of the budget ``[search, candidate]``: by how
+            much its quality (`DesignTable.quality`) is below the best there is.
         multiply_adds: of the design that each search ended with ``[search]``.
     """
 
@@ -157,13 +161,14 @@ def check_replayable(entry: StrategyEntry, table: DesignTable, epochs: int) -> N
 def _searched(
     entry: StrategyEntry, table: DesignTable, seed: int, candidates: int, epochs: int, prefer: str
 ) -> npt.NDArray[np.int64]:
-    """Place of what would be handed on after each candidate ``[candidate]``; of a search that ended early the last."""
+    """Place of what would be handed on after each candidate's share of the budget ``[candidate]``."""
     rows = int(table.facts["rows"][0])
     engine = TableTrainings(table, rows)
     task = SearchTask(
         data=_rows_without_content(table),
         make_space=partial(FusionSpace, [2], table.space.levels, 1, table.space.operations),
-        config=TrainConfig(batch_size=1, seed=seed, device="cpu"),
+        # A table knows whole epochs only: an epoch is a batch, and nobody is trained for longer than all of them.
+        config=TrainConfig(batch_size=rows, max_epochs=table.epochs, seed=seed, device="cpu"),
         budget=Budget(samples=candidates * epochs * rows, candidates=candidates),
         engine=engine,
         prefer=prefer,
@@ -171,11 +176,14 @@ def _searched(
     run_search(entry, task)
     front = CandidateFront(costs_of_designs(task), task.config.select, task.data.valid)
     chosen: list[int] = []
-    for place, valid_auc in engine.tried:
-        front.add(table.design(place), valid_auc, Rank(valid_auc, UNKNOWN_LOGLOSS))
+    waiting = list(engine.tried)
+    for share in range(1, candidates + 1):
+        while waiting and waiting[0][2] <= share * epochs * rows:
+            place, valid_auc, _ = waiting.pop(0)
+            front.add(table.design(place), valid_auc, Rank(valid_auc, UNKNOWN_LOGLOSS))
         # Before one could be trained it is the first one.
         chosen.append(_place_of(front.handed_on(prefer).design, table) if front.candidates else engine.tried[0][0])
-    return np.array(chosen + chosen[-1:] * (candidates - len(chosen)))
+    return np.array(chosen)
 
 
 def _place_of(design: Found, table: DesignTable) -> int:

@@ -73,6 +73,9 @@ class BudgetedEngine(SequentialExecutionEngine):
         max_models: the most candidates, however cheap they are.
         concurrency: candidates of a wave.
         start_wave: called with the candidates of a wave before the evaluator is, one after the other.
+        submitted: called with every candidate that the strategy submits.
+        going_on: asked, where there is room in a wave, which candidates that were run are to be run once more, at most
+            so many; the second argument is whether the strategy has ended, so that nobody new comes.
 
     Raises:
         OptionError: `concurrency` is less than 1.
@@ -84,12 +87,15 @@ class BudgetedEngine(SequentialExecutionEngine):
         max_models: int | None = None,
         concurrency: int = 1,
         start_wave: Callable[[Sequence[Any]], None] | None = None,
+        submitted: Callable[[Any], None] = lambda model: None,
+        going_on: Callable[[int, bool], Sequence[Any]] = lambda at_once, ended: (),
     ) -> None:
         super().__init__(max_model_count=max_models)
         if concurrency < 1:
             raise OptionError("concurrency", "a positive integer", concurrency)
         self.concurrency = concurrency
         self._budget_left, self._start_wave = budget_left, start_wave
+        self._submitted, self._going_on = submitted, going_on
         self._wave: list[Any] = []
         self._promised = False
         self.register_model_event_callback(ModelEventType.FinalMetric, refuse_non_finite)
@@ -113,16 +119,39 @@ class BudgetedEngine(SequentialExecutionEngine):
             self._model_count += 1
             self._history.append(model)
             self._wave.append(model)
-            if len(self._wave) == self.concurrency:
+            self._submitted(model)
+            if len(self._wave) >= self.concurrency:
                 self.wait_models()
 
     def wait_models(self, *models: ExecutableModelSpace) -> None:
-        """Run what has been proposed and not been run."""
+        """Run what has been proposed and not been run; then those that go on, as long as they fill a wave.
+
+        If they do not, they wait for proposals that fill it.
+        """
+        self._run_wave()
+        while self._fill(ended=False) >= self.concurrency:
+            self._run_wave()
+
+    def finish(self) -> None:
+        """The strategy has ended: run what has not been run, and all that still goes on."""
+        self._run_wave()
+        while self._fill(ended=True):
+            self._run_wave()
+
+    def _fill(self, *, ended: bool) -> int:
+        """Put those that go on into the wave; how many candidates it has then."""
+        if len(self._wave) < self.concurrency:
+            for model in self._going_on(self.concurrency - len(self._wave), ended):
+                self._wave.append(model)
+        return len(self._wave)
+
+    def _run_wave(self) -> None:
         wave, self._wave = self._wave, []
         with current_allowance().we_run():
             if wave and self._start_wave is not None:
                 self._start_wave(wave)
             for model in wave:
+                model.metrics.clear()  # NNI warns of a second final metric
                 self._run_single_model(model)
 
     def _run_single_model(self, model: ExecutableModelSpace) -> None:

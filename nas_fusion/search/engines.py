@@ -41,7 +41,8 @@ class TrainingService:
 
     A trial is a process of its own, which takes 3 to 7 seconds to start. It gets plain values only: where the encoded
     data set lies, the space's class and arguments, the recipe, the design. On another machine the package has to be
-    installed and the data to lie under the same path; a one-shot search needs a `folder` that both machines see.
+    installed and the data to lie under the same path; a one-shot search, and one whose candidates are trained by rungs,
+    need a `folder` that all machines see.
 
     `run_search` starts the manager for one search. To have one manager, and one web UI, for several::
 
@@ -128,12 +129,13 @@ class KnownTrainings(Protocol):
 
     concurrency: int
 
-    def history(self, design: FusionDesign, config: TrainConfig) -> Sequence[EpochRecord]:
+    def history(self, design: FusionDesign, config: TrainConfig, seen: int = 0) -> Sequence[EpochRecord]:
         """The validations of a candidate's training, at least one.
 
         Args:
             design: the candidate's.
             config: its recipe, with its share of the budget.
+            seen: where its training goes on, the samples that it had before; only the validations after them count.
 
         Raises:
             TrainingError: the candidate could not be trained.

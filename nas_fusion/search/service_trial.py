@@ -97,9 +97,11 @@ def _train_candidate(order: Mapping[str, Any], task: SearchTask, channel: TrialC
         with model_context(design.to_sample()):
             return make_space(order)
 
+    start, leave = (None if order[name] is None else Path(order[name]) for name in ("start", "leave"))
     result = fit_candidate(
         make_model, task.data, task.config,
         lambda record: channel.intermediate({"default": record.rank(task.config.select).score, **asdict(record)}),
+        start=start, leave=leave,
     )  # fmt: skip
     if result.valid_logits is not None:
         leave_logits(order, result.valid_logits)  # before the result, upon which the search looks for them

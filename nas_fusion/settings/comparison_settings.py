@@ -85,8 +85,10 @@ class ComparisonSettings:
         metavar="BUDGET",
         first=True,
     )
+    # On tables of designs, with up to thirty passes: more candidates are trained too shortly to be ranked, fewer are
+    # too few (docs/guide/design-table.md).
     candidates: int = number(
-        10,
+        5,
         bounds.CANDIDATES,
         "Candidates among which a multi-trial strategy divides the budget; one like 12c decides it itself.",
         panel=Panel.BUDGET,

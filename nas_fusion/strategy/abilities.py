@@ -1,8 +1,8 @@
-"""What a one-shot strategy may be able to do beyond deriving a design: optional *abilities*, each a protocol.
+"""What a strategy may be able to do beyond finding a design: optional *abilities*, each a protocol.
 
 A strategy takes up an ability by having everything that its protocol names; nothing is inherited or registered. One
 that has a part of a protocol only is refused before anything is trained (`check_abilities`): a misspelt name would
-otherwise switch off what its author counts on. A search asks in this order:
+otherwise switch off what its author counts on. A one-shot search asks in this order:
 
 1. `StrategyEntry.build` makes the strategy.
 2. `SharesBudget`: how much of the budget is for the supernet.
@@ -13,6 +13,10 @@ otherwise switch off what its author counts on. A search asks in this order:
 6. `LeavesSoftStart`: what a soft re-training starts from. Its model is made later, perhaps in another process, by
    `StrategyEntry.make_soft_model`.
 7. `RefinesDesigns`: designs to train with what is left of the budget.
+
+A multi-trial search asks its strategy before anything is trained:
+
+- `HalvesCandidates`: by which rungs the candidates that it proposes are trained.
 
 What the modules of a supernet and the choices of a space may be able to do stands in `nas_fusion.nni_bridge`
 (`LearnsArchitecture`, `DrawsSamples`), which asks for it.
@@ -27,6 +31,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
+from nas_fusion.bounds import REDUCTION_FACTOR, RUNGS
 from nas_fusion.design import Connection, FusionDesign
 from nas_fusion.errors import OptionError
 from nas_fusion.search_spaces import DesignSet
@@ -182,6 +187,40 @@ class RefinesDesigns(Protocol):
         """Designs as the supernet's choices weigh them, the derived one first; without end, repetitions allowed."""
 
 
+@dataclass(frozen=True)
+class Halving:
+    """Successive halving: all candidates are trained a little, and the best ones on from there.
+
+    Args:
+        reduction_factor: of the candidates that have reached a rung one in so many goes on to the next, which is so
+            many times as long.
+        rungs: how many, where there are candidates enough; with one rung all are trained alike.
+
+    Raises:
+        OptionError: a number is out of its range.
+    """
+
+    reduction_factor: int = 3
+    rungs: int = 2
+
+    def __post_init__(self) -> None:
+        REDUCTION_FACTOR.check("reduction_factor", self.reduction_factor)
+        RUNGS.check("rungs", self.rungs)
+
+
+@runtime_checkable
+class HalvesCandidates(Protocol):
+    """A multi-trial strategy whose candidates are trained by rungs, within the same budget.
+
+    It proposes candidates as ever. Each is trained to the first rung, and its metric is reported. One that goes on is
+    run again by the engine, which reports its metric once more: the best of its training so far. The engine ends the
+    proposals when the budget is spent.
+    """
+
+    halving: Halving
+    """Read once, before the strategy is called."""
+
+
 ABILITIES: tuple[type, ...] = (
     SharesBudget,
     RanksDesigns,
@@ -192,6 +231,7 @@ ABILITIES: tuple[type, ...] = (
     MeasuresChoices,
     LeavesSoftStart,
     RefinesDesigns,
+    HalvesCandidates,
 )
 """Every ability that a search asks for."""
 

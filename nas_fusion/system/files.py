@@ -88,8 +88,8 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
-def save_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a dictionary of tensors in torch's format, whole or not at all.
+def save_tensors(path: str | Path, tensors: Mapping[str, Any]) -> None:
+    """Write a dictionary of tensors, or of others' plain values and tensors, in torch's format, whole or not at all.
 
     Raises:
         WriteError: the file cannot be written.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from nas_fusion.system.deadline import check_deadline
 from nas_fusion.system.files import save_tensors
 from nas_fusion.training.batch_norm import FreshStatistics, spare_single_rows
 from nas_fusion.training.devices import torch_device
+from nas_fusion.training.interrupted import read_training, write_training
 from nas_fusion.training.losses import full_precision
 from nas_fusion.training.metrics import further_metrics, quality_of
 from nas_fusion.training.quality import FloatArray, Predictions, Rank, auc, probabilities
@@ -125,11 +127,14 @@ def fit(
     on_model: Callable[[nn.Module, EpochRecord], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
     keep_best: bool = True,
+    start: Path | None = None,
+    leave: Path | None = None,
 ) -> FitResult:
     """Train `model` on the training rows; it ends with the weights of the best epoch on validation rows.
 
     In a team (`several_devices`) every process takes its share of each batch. The weights are those of a process alone
-    but for the last digits, and for what dropout draws. A supernet is trained by this process alone.
+    but for the last digits, and for what dropout draws. A supernet is trained by this process alone, and so is what
+    goes on later, or went on.
 
     With `max_samples` or `max_seconds` the number of epochs follows from it, and `max_epochs` is not looked at. Batch
     norm is validated, and left, with statistics of the weights as they are (`FreshStatistics`).
@@ -144,13 +149,18 @@ def fit(
         on_model: called with the model as it was validated, and the validation.
         clock: seconds since some moment or other.
         keep_best: False: end with the weights of the last epoch (a supernet, whose validations are of other paths).
+        start: a file that `leave` named in another call, with the same model, data and recipe: the training goes on
+            from there as if it had not been interrupted. `max_samples` and `FitResult.samples` include what it had
+            seen; `max_seconds`, the history and its seconds begin anew.
+        leave: where to write what a later call needs to go on.
 
     Raises:
         TrainingError: the loss or a prediction is not finite.
         StudyError: the checkpoint cannot be written.
+        DamagedFileError: `start` cannot be read.
     """
     torch.manual_seed(config.seed)
-    start = clock()
+    began = clock()
     meter = SampleMeter(config.max_samples, config.max_seconds, clock)
     monitor = ValidationMonitor(
         config,
@@ -168,8 +178,8 @@ def fit(
         watchers.append(ProgressBar(console, description, epochs * len(data.train), meter, monitor))
     if not keep_best:
         tell_of_supernet()
-    team = current_team() if keep_best else ALONE
-    _train(model, data, config, watchers, epochs, team)
+    team = current_team() if keep_best and start is None and leave is None else ALONE
+    _train(model, data, config, watchers, epochs, team, start, leave)
     if monitor.best is None:
         raise TrainingError("the training ended without a validation")
     if checkpoint is not None:
@@ -180,7 +190,7 @@ def fit(
         best_epoch=monitor.best.epoch,
         history=tuple(monitor.history),
         samples=meter.samples,
-        seconds=clock() - start,
+        seconds=clock() - began,
         stopped=monitor.stopped,
         best_valid_gauc=monitor.best.valid_gauc,
         rank=monitor.best.rank(config.select),
@@ -189,14 +199,27 @@ def fit(
 
 
 def _train(
-    model: nn.Module, data: SearchData, config: TrainConfig, watchers: Sequence[Watcher], epochs: int, team: Team
+    model: nn.Module,
+    data: SearchData,
+    config: TrainConfig,
+    watchers: Sequence[Watcher],
+    epochs: int,
+    team: Team,
+    start: Path | None = None,
+    leave: Path | None = None,
 ) -> None:
     train, valid = loaders(data, config, team)
     spare_single_rows(model, train)
     if team.rank == 0:
         team.order(_Share(model, data, config, epochs, torch.get_num_threads()))
     with team.guarding():
-        TrainingLoop(model, config, watchers, team).run(train, valid, epochs)
+        TrainingLoop(model, config, watchers, team).run(
+            train,
+            valid,
+            epochs,
+            start=None if start is None else read_training(start),
+            leave=None if leave is None else partial(write_training, leave),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
 from typing import Any
 
 import torch
@@ -53,6 +54,7 @@ class TrainingLoop:
     def __init__(self, model: nn.Module, config: TrainConfig, watchers: Sequence[Watcher], team: Team = ALONE) -> None:
         self.model, self.team, self._watchers, self._limit = model, team, watchers, config.gradient_clip
         self.epoch = self.steps_per_epoch = 0
+        self._steps = 0  # of an epoch that has begun and not ended
         self._stops = False
         self._fabric = fabric_for(config, team)
         self._home = next((weight.device for weight in model.parameters()), self._fabric.device)
@@ -77,20 +79,40 @@ class TrainingLoop:
         """Validate after this step, or now if that was just done, and end."""
         self._stops = True
 
-    def run(self, train: BatchLoader, valid: BatchLoader, max_epochs: int) -> None:
+    def run(
+        self,
+        train: BatchLoader,
+        valid: BatchLoader,
+        max_epochs: int,
+        *,
+        start: Mapping[str, Any] | None = None,
+        leave: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:
         """Train until somebody stops it, or for so many epochs; without such a limit if it is negative.
 
         Every epoch, a stopped one too, ends with a validation.
+
+        Args:
+            train, valid: batches.
+            max_epochs: those before `start` included.
+            start: what another loop left (`leave`): this one goes on, step for step, as that one would have. A stop in
+                the middle of an epoch costs a validation that would not have been, and changes no step.
+            leave: called with the state of the training when it is stopped, before its watchers end it. The state
+                consists of plain values and of tensors, which are the loop's own.
         """
         self.steps_per_epoch = len(train)
         try:
             self._module = self.team.shared_module(self._alone, self._fabric.strategy, lambda: self._logits_of(train))
             with torch.enable_grad(), sharing_norms(self.model, self.team):
                 self._tell("begin")
-                while not self._stops and self.epoch != max_epochs:
-                    self.epoch += 1
+                if start is not None:
+                    self._go_on(start)
+                while not self._stops and (self._steps or self.epoch != max_epochs):
+                    self.epoch += not self._steps
                     self._train(train)
                     self._validate(valid)
+                if leave is not None:
+                    leave(self._state())
             self._tell("end")
         finally:
             for close in overriding(self._watchers, "close"):
@@ -109,16 +131,19 @@ class TrainingLoop:
         before, after = overriding(self._watchers, "before_step"), overriding(self._watchers, "after_step")
         self._tell("before_epoch")
         train.set_epoch(self.epoch)  # from 1, as Lightning's trainer begins: a supernet sees its rows in the same order
-        for batch in map(self._placed, train):
+        for batch in map(self._placed, islice(train, self._steps, None)):
             for hook in before:
                 hook(self, batch)
             loss = self._step(batch)
+            self._steps += 1
             with self.team.trying():
                 for hook in after:
                     hook(self, batch, loss)
             self._stops = self.team.settled(self._stops)
             if self._stops:
                 break
+        if self._steps >= self.steps_per_epoch:
+            self._steps = 0
 
     def _step(self, batch: Batch) -> Tensor:
         strategy = self._fabric.strategy
@@ -144,6 +169,28 @@ class TrainingLoop:
                     for hook in after:
                         hook(self, logits, batch.labels)
         self._tell("after_validation")
+
+    def _state(self) -> dict[str, Any]:
+        on_gpu = self._fabric.device.type == "cuda"
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "epoch": self.epoch,
+            "steps": self._steps,
+            "random": torch.get_rng_state(),  # of dropout
+            "random_on_gpu": torch.cuda.get_rng_state(self._fabric.device) if on_gpu else None,
+            "watchers": [watcher.state() for watcher in self._watchers],
+        }
+
+    def _go_on(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self._steps = state["epoch"], state["steps"]
+        torch.set_rng_state(state["random"])
+        if state["random_on_gpu"] is not None and self._fabric.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_on_gpu"], self._fabric.device)
+        for watcher, kept in zip(self._watchers, state["watchers"], strict=True):
+            watcher.go_on(self, kept)
 
     def _placed(self, batch: Batch) -> Batch:
         """The batch on the device and in the precision of the model."""

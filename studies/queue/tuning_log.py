@@ -55,7 +55,8 @@ class TuningLog:
         """The end of a candidate."""
         self._candidates += 1
         self._best_candidate = max(self._best_candidate, valid_auc or 0.0)
-        if self._select == AUC:
+        # Candidates that are trained on are told of once more: behind the last step of a search there is none for them.
+        if self._select == AUC and self._candidates <= self._search_steps:
             self._report(self._candidates, self._best_candidate)
 
     def _report(self, step: int, score: float) -> None:

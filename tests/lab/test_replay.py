@@ -46,14 +46,23 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> EncodedDataset:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["random", "evolution", "tpe"])
-def test_a_replayed_search_is_the_search(name: str, dataset: EncodedDataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "candidates", "passes", "epochs"),
+    [
+        *((name, CANDIDATES, CANDIDATES * EPOCHS, EPOCHS) for name in ("random", "evolution", "tpe")),
+        # Three candidates of an epoch, the best of which has two more.
+        *((name, 3, 5, 3) for name in ("asha", "evolution-asha", "tpe-asha")),
+    ],
+)
+def test_a_replayed_search_is_the_search(
+    name: str, candidates: int, passes: int, epochs: int, dataset: EncodedDataset, tmp_path: Path
+) -> None:
     config = TrainConfig(batch_size=64, device="cpu", seed=1, learning_rate=0.02, averaging=1.0)
     task = SearchTask(
         data=dataset.search_view(),
         make_space=partial(FusionSpace.for_schema, dataset.schema, levels=1, emb_dim=2),
         config=config,
-        budget=Budget(CANDIDATES * EPOCHS * ROWS, candidates=CANDIDATES),
+        budget=Budget(passes * ROWS, candidates=candidates),
         prefer="best",  # a table has no predictions, so what is tied is not the same
     )
     trained = run_search(STRATEGIES.get(name), task)
@@ -62,7 +71,7 @@ def test_a_replayed_search_is_the_search(name: str, dataset: EncodedDataset, tmp
     tried = different_designs([trained.design, *trained.alternatives])
     space = task.make_space()
     codes = sorted(design_code(design, space.designs) for design in tried)
-    recipe = replace(config, max_epochs=EPOCHS, patience=0)
+    recipe = replace(config, max_epochs=epochs, patience=0)
     by_code = {design_code(design, space.designs): train_stack(space, [design], dataset, recipe) for design in tried}
     valid, test = (np.stack([by_code[code][place] for code in codes]) for place in (0, 1))
     known = DesignTable.open(write_made_up(tmp_path / "t.parquet", codes, valid, test))
@@ -71,14 +80,14 @@ def test_a_replayed_search_is_the_search(name: str, dataset: EncodedDataset, tmp
     assert looked_up.design == trained.design
     assert looked_up.alternatives == trained.alternatives
     assert looked_up.valid_auc == pytest.approx(trained.valid_auc, abs=1e-4)
-    assert looked_up.samples == trained.samples == CANDIDATES * EPOCHS * ROWS
+    assert looked_up.samples == trained.samples == passes * ROWS
     assert [point.samples for point in looked_up.trace] == [point.samples for point in trained.trace]
     np.testing.assert_allclose(
         [point.valid_auc for point in looked_up.trace], [point.valid_auc for point in trained.trace], atol=1e-4
     )
 
 
-@pytest.mark.parametrize("name", ["random", "evolution", "tpe"])
+@pytest.mark.parametrize("name", ["random", "evolution", "tpe", "asha", "evolution-asha", "tpe-asha"])
 def test_regret_is_that_of_the_best_candidate_so_far(name: str, table: DesignTable) -> None:
     found = replay(STRATEGIES.get(name), table, range(3), candidates=6, epochs=EPOCHS)
     assert found.regret.shape == (3, 6)
@@ -108,7 +117,10 @@ def test_trainings_are_counted_by_epochs_and_seeds(table: DesignTable) -> None:
     assert [record.samples for record in two] == [100, 200]
     assert [record.seconds for record in two] == [1.0, 2.0]
     assert one[0].valid_auc == two[0].valid_auc == pytest.approx(two[1].valid_auc - 0.05, abs=1e-6)
-    assert engine.tried[-1] == (5, two[1].valid_auc)
+    assert engine.tried[-1] == (5, two[1].valid_auc, 300)
+    rest = engine.history(design, TrainConfig(max_samples=200, seed=3), seen=100)
+    assert rest == two[1:]
+    assert engine.tried[-1] == (5, two[1].valid_auc, 400)
 
 
 def test_a_design_without_figures_has_failed_and_is_worth_a_constant(table: DesignTable) -> None:

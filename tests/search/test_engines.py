@@ -25,6 +25,7 @@ from nas_fusion.search import InProcess, SearchOutcome, SearchTask, TrainingServ
 from nas_fusion.search.engines import TRIAL_MODULE
 from nas_fusion.search.multitrial.budget_shares import TimeShares
 from nas_fusion.search.multitrial.candidates import TrainingHere
+from nas_fusion.search.multitrial.rungs import Leg
 from nas_fusion.search.service.orders import (
     failure_of,
     make_space,
@@ -128,7 +129,7 @@ def test_nnis_remote_service_finds_the_same_as_this_process(
 
 def finds_the_same_as_this_process(data: SearchData, service: TrainingService) -> None:
     with service.running() as run:
-        for name, candidates in (("evolution", 4), ("optfusion-hard", 1)):
+        for name, candidates in (("evolution", 4), ("asha", 3), ("optfusion-hard", 1)):
             here, there = Notes(), Notes()
             search = replace(task(data), candidates=candidates)
             expected = run_search(STRATEGIES.get(name), replace(search, engine=InProcess(2), training_log=here))
@@ -142,7 +143,8 @@ def finds_the_same_as_this_process(data: SearchData, service: TrainingService) -
                     assert (found.soft.weights[weight] == value).all()
         jobs = ask_manager(run.address, "trial-jobs")
         assert not list((run.folder / "outcomes").glob("*")), "what trials left is cleared away"
-    assert len(jobs) == 5
+        assert not list(run.folder.glob(".interrupted*")), "and what interrupted trainings left"
+    assert len(jobs) == 9  # of the three by rungs one goes on
     for job in jobs:
         (text,) = job["hyperParameters"]
         assert "bytes:" not in text
@@ -204,10 +206,11 @@ def test_a_candidates_result_does_not_depend_on_what_was_trained_before_it(data:
     space = CandidateSpace.from_model(search.make_space())
     rng = np.random.default_rng(0)
     one, two = (space.freeze(search.make_space().designs.sample(rng).to_sample()) for _ in range(2))
-    training = TrainingHere(search, replace(search.config, max_samples=1024, patience=0), TimeShares(Stopwatch(), 1))
-    first = training.train(two, "", 0).valid_auc
-    training.train(one, "", 0)
-    assert training.train(two, "", 0).valid_auc == first
+    training = TrainingHere(search, replace(search.config, patience=0), TimeShares(Stopwatch(), 1))
+    leg = Leg(samples=1024)
+    first = training.train(two, leg, "", 0).valid_auc
+    training.train(one, leg, "", 0)
+    assert training.train(two, leg, "", 0).valid_auc == first
 
 
 # Orders --------------------------------------------------------------------------------------------------------------

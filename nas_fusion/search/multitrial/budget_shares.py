@@ -33,20 +33,20 @@ class TimeShares:
 
     Args:
         watch: of the search; without a limit everything fits.
-        rounds: how many at most.
+        rounds: how many at most, of a share each.
     """
 
-    def __init__(self, watch: Stopwatch, rounds: int) -> None:
+    def __init__(self, watch: Stopwatch, rounds: float) -> None:
         self._watch, self._begun, self._behind = watch, False, 0.0
         self._share = math.inf if watch.limit is None else watch.left / rounds
 
-    def fits(self) -> bool:
-        """Whether another round may begin; the first always may."""
-        return not self._begun or self._watch.limit is None or self._watch.left >= LEAST_SHARE * self._share
+    def fits(self, shares: float = 1.0) -> bool:
+        """Whether another round, of so many shares, may begin; the first always may."""
+        return not self._begun or self._watch.limit is None or self._watch.left >= LEAST_SHARE * shares * self._share
 
     @contextmanager
-    def round(self) -> Iterator[float | None]:
-        """A round; gives the seconds after which its trainings stop, None for no such limit.
+    def round(self, shares: float = 1.0) -> Iterator[float | None]:
+        """A round of so many shares; gives the seconds after which its trainings stop, None for no such limit.
 
         Raises:
             OutOfTimeError: it does not fit.
@@ -54,11 +54,11 @@ class TimeShares:
         if self._watch.limit is None:
             yield None
             return
-        if not self.fits():
+        if not self.fits(shares):
             raise OutOfTimeError("the seconds of the search are spent")
         self._begun = True
         start = self._watch.elapsed
         # What earlier rounds overran is taken off, so that whole rounds fit.
-        limit = max(min(self._share, self._watch.left) - self._behind, _LEAST_LIMIT * self._share)
+        limit = max(min(shares * self._share, self._watch.left) - self._behind, _LEAST_LIMIT * self._share)
         yield limit
         self._behind = max(self._behind, self._watch.elapsed - start - limit)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -19,6 +20,7 @@ from nas_fusion.nni_bridge import ExecutableModelSpace, TrainingServiceRun, Tria
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import KnownTrainings, TrainingService
 from nas_fusion.search.multitrial.budget_shares import TimeShares
+from nas_fusion.search.multitrial.rungs import Leg
 from nas_fusion.search.outcome import trace_of
 from nas_fusion.search.service.orders import failure_of, taken_logits, task_order, trial_parameters
 from nas_fusion.search.task import SearchTask
@@ -28,7 +30,8 @@ from nas_fusion.training_log import Training
 
 
 class TrainedCandidate(NamedTuple):
-    """What a candidate's training gave; the trace counts seconds of the search and samples of the candidate.
+    """What a candidate's training, or a leg of it, gave; the trace counts seconds of the search and samples of the
+    candidate.
 
     `rank`: by what validation chooses; by the AUC if not given. `valid_logits`: of the validation rows ``[rows]``,
     where they are at hand.
@@ -50,10 +53,10 @@ class TrainedCandidate(NamedTuple):
 class CandidateTraining(Protocol):
     """A way to train candidates: a wave is started, then each of its candidates is asked for, in the same order."""
 
-    def start(self, wave: Sequence[ExecutableModelSpace]) -> None:
-        """Start training these candidates."""
+    def start(self, wave: Sequence[ExecutableModelSpace], legs: Sequence[Leg]) -> None:
+        """Start training these candidates, each a leg."""
 
-    def train(self, candidate: ExecutableModelSpace, label: str, place: int) -> TrainedCandidate:
+    def train(self, candidate: ExecutableModelSpace, leg: Leg, label: str, place: int) -> TrainedCandidate:
         """The next candidate's result; the search's trace has `place` points before it.
 
         Raises:
@@ -76,7 +79,7 @@ def fit_candidate(
     Args:
         make_model: makes it.
         data, config, label, console, on_validation: as for `fit`.
-        watching: `fit`'s `on_model` and `clock`.
+        watching: `fit`'s `on_model`, `clock`, `start` and `leave`.
 
     Raises:
         TrainingError: the loss or a prediction is not finite.
@@ -94,25 +97,28 @@ def train_candidate(
     label: str = "",
     *,
     place: int,
+    leg: Leg | None = None,
 ) -> TrainedCandidate:
     """Train a candidate of a search in this process, by the search's watch; its incumbents are told.
 
     Args:
         task, config, make_model, on_validation, label: the search, and as for `fit_candidate`.
         place: how many points the search's trace has before this candidate's.
+        leg: which part of its training, whose samples and seconds are in `config`; None: all of it.
 
     Raises:
         TrainingError: the loss or a prediction is not finite; then no incumbent came of it.
     """
-    seconds = task.watch.elapsed
+    seconds, places = task.watch.elapsed, count(place)
+    leg = leg or Leg()
 
     def keep(model: nn.Module, record: EpochRecord) -> None:
-        task.keep(model, trace_of([record], seconds=seconds)[0], place + record.epoch - 1)
+        task.keep(model, trace_of([record], seconds=seconds)[0], next(places))
 
     with task.incumbents.attempt():
         result = fit_candidate(
             make_model, task.data, config, on_validation,
-            label=label, console=task.console, on_model=keep, clock=task.watch.now,
+            label=label, console=task.console, on_model=keep, clock=task.watch.now, start=leg.start, leave=leg.leave,
         )  # fmt: skip
     trace = trace_of(result.history, seconds=seconds)
     return TrainedCandidate(result.best_valid_auc, result.samples, trace, result.best_rank, result.valid_logits)
@@ -132,21 +138,21 @@ class TrainingHere:
     config: TrainConfig
     shares: TimeShares
 
-    def start(self, wave: Sequence[ExecutableModelSpace]) -> None:
+    def start(self, wave: Sequence[ExecutableModelSpace], legs: Sequence[Leg]) -> None:
         """Nothing yet."""
 
-    def train(self, candidate: ExecutableModelSpace, label: str, place: int) -> TrainedCandidate:
+    def train(self, candidate: ExecutableModelSpace, leg: Leg, label: str, place: int) -> TrainedCandidate:
         """See `CandidateTraining`.
 
         Raises:
             OutOfTimeError: the seconds were spent before it came to this candidate of a wave.
         """
-        with self.shares.round() as limit:
-            config = replace(self.config, max_seconds=limit)
+        with self.shares.round(leg.shares) as limit:
+            config = replace(self.config, max_samples=leg.samples, max_seconds=limit)
             with self.task.training_log.training("candidate", FusionDesign.from_sample(candidate.sample)) as training:
                 result = train_candidate(
                     self.task, config, candidate.executable_model,
-                    lambda record: training.validated(record.valid_auc), label, place=place,
+                    lambda record: training.validated(record.valid_auc), label, place=place, leg=leg,
                 )  # fmt: skip
                 training.result(result.valid_auc)
         return result
@@ -166,14 +172,14 @@ class LookedUp:
     config: TrainConfig
     engine: KnownTrainings
 
-    def start(self, wave: Sequence[ExecutableModelSpace]) -> None:
+    def start(self, wave: Sequence[ExecutableModelSpace], legs: Sequence[Leg]) -> None:
         """Nothing to be done."""
 
-    def train(self, candidate: ExecutableModelSpace, label: str, place: int) -> TrainedCandidate:
+    def train(self, candidate: ExecutableModelSpace, leg: Leg, label: str, place: int) -> TrainedCandidate:
         """See `CandidateTraining`."""
         design, seconds = FusionDesign.from_sample(candidate.sample), self.task.watch.elapsed
         with self.task.training_log.training("candidate", design) as training:
-            history = self.engine.history(design, self.config)
+            history = self.engine.history(design, replace(self.config, max_samples=leg.samples), leg.seen)
             best = max(history, key=lambda record: record.rank(self.config.select))
             training.result(best.valid_auc)
         trace = trace_of(history, seconds=seconds)
@@ -215,22 +221,22 @@ class TrainingAsTrials:
     until: ExitStack
     _wave: list[_Sent] = field(default_factory=list)
 
-    def start(self, wave: Sequence[ExecutableModelSpace]) -> None:
+    def start(self, wave: Sequence[ExecutableModelSpace], legs: Sequence[Leg]) -> None:
         """Train all of them; returns when the last one has ended."""
         designs = [FusionDesign.from_sample(candidate.sample) for candidate in wave]
-        with self.shares.round() as limit:
+        with self.shares.round(max(leg.shares for leg in legs)) as limit:
             config = replace(self.config, max_seconds=limit)
             order = task_order(self.task, config, wave[0].model, self.service)
             self._wave = [self._sent(design) for design in designs]
             parameters = [
-                trial_parameters("candidate", order, sent.outcome, design)
-                for sent, design in zip(self._wave, designs, strict=True)
+                trial_parameters("candidate", order, sent.outcome, design, **_leg_order(config, leg))
+                for sent, design, leg in zip(self._wave, designs, legs, strict=True)
             ]
             ends = self.run.run(parameters, self._on_metric)
         for sent, end in zip(self._wave, ends, strict=True):
             sent.end = end
 
-    def train(self, candidate: ExecutableModelSpace, label: str, place: int) -> TrainedCandidate:
+    def train(self, candidate: ExecutableModelSpace, leg: Leg, label: str, place: int) -> TrainedCandidate:
         """See `CandidateTraining`."""
         sent = self._wave.pop(0)
         with sent.told:
@@ -254,6 +260,12 @@ class TrainingAsTrials:
         seconds = self.task.watch.elapsed
         sent.trace.append(TracePoint(seconds, int(value["samples"]), valid_auc))
         sent.training.validated(valid_auc)
+
+
+def _leg_order(config: TrainConfig, leg: Leg) -> dict[str, Any]:
+    """The parts of a trial's order that are those of one candidate: to where it is trained, and from where."""
+    files = {name: None if path is None else str(path) for name, path in (("start", leg.start), ("leave", leg.leave))}
+    return {"config": asdict(replace(config, max_samples=leg.samples)), **files}
 
 
 def _auc_in(metric: Mapping[str, Any]) -> float:

@@ -1,21 +1,23 @@
-"""Run a multi-trial strategy: one candidate design after the other, each trained for a share of the budget."""
+"""Run a multi-trial strategy: one candidate design after the other, each trained for its part of the budget."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from nas_fusion.design import FusionDesign
-from nas_fusion.errors import TrainingError
+from nas_fusion.errors import TrainingError, WriteError
 from nas_fusion.nni_bridge import (
     BudgetedEngine,
     CandidateSpace,
     ExecutableModelSpace,
     FunctionalEvaluator,
-    ModelStatus,
     Strategy,
     nni,
 )
@@ -31,68 +33,93 @@ from nas_fusion.search.multitrial.candidates import (
     TrainingAsTrials,
     TrainingHere,
 )
+from nas_fusion.search.multitrial.rungs import RungPlan, Rungs, equal_shares, plan_rungs
 from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.strategy_faults import warn_of_end
 from nas_fusion.search.task import SearchTask
+from nas_fusion.strategy.abilities import HalvesCandidates
 from nas_fusion.system.allowance import current_allowance
+from nas_fusion.system.files import sweep, temporary_folder
 from nas_fusion.training import TrainConfig
 
 
 @dataclass
 class CandidateTrainer:
-    """What NNI calls for every candidate: train it for its share, report how good it was on validation rows.
+    """What NNI calls for every leg of a candidate: train it, report how good it was on validation rows.
 
     NNI's sequential engine with one Lightning evaluator would train the first model only and reuse the finished
     trainer for the others; here every candidate has its own.
 
     Args:
         task: the search that the candidates belong to.
-        config: the recipe of one candidate, with its share of the budget.
         training: how and where a candidate is trained.
-        shares: of the seconds, if there is a limit.
+        rungs: how far.
         front: told of every candidate that could be trained.
     """
 
     task: SearchTask
-    config: TrainConfig
     training: CandidateTraining
-    shares: TimeShares
+    rungs: Rungs
     front: CandidateFront
     samples: int = 0
     tried: list[Any] = field(default_factory=list)
     trace: list[TracePoint] = field(default_factory=list)
     problem: str = ""
-    results: dict[int, TrainedCandidate] = field(default_factory=dict)  # by the place among those tried
+    results: dict[int, TrainedCandidate] = field(default_factory=dict)  # the best legs, by the place among those tried
+    seen: dict[int, int] = field(default_factory=dict)  # samples, by that place
+
+    def start(self, wave: Sequence[ExecutableModelSpace]) -> None:
+        """Start a wave's legs."""
+        self.training.start(wave, [self.rungs.leg(candidate) for candidate in wave])
 
     def __call__(self, candidate: ExecutableModelSpace) -> None:
-        """Train one candidate and report to NNI."""
-        self.tried.append(candidate)
-        label = f"{self.task.label} {len(self.tried)}/{self.task.candidates}"
+        """Train one leg of a candidate and report to NNI."""
+        leg = self.rungs.leg(candidate)
+        if not leg.rung:
+            self.tried.append(candidate)
+        place = next(at for at, model in enumerate(self.tried) if model is candidate)
+        label = f"{self.task.label} {place + 1}/{self.task.candidates}"
+        if leg.rung:
+            label += f", rung {leg.rung + 1}"
         try:
-            result = self.training.train(candidate, label, len(self.trace))
+            result = self.training.train(candidate, leg, label, len(self.trace))
         except OutOfTimeError:
             # It was never trained: the seconds ended before its turn.
-            self.tried.pop()
+            if not leg.rung:
+                self.tried.pop()
+            self.rungs.failed(candidate)
             raise
         except TrainingError as error:
-            self.samples += self.config.max_samples or 0  # a failed candidate has spent its share
+            self.samples += (leg.samples or leg.seen) - leg.seen  # a leg that failed has spent its part
             self.problem = str(error)
+            self.rungs.failed(candidate)
             raise
-        self.trace += [replace(point, samples=self.samples + point.samples) for point in result.trace]
-        self.samples += result.samples
-        design = FusionDesign.from_sample(candidate.sample)
-        with self.task.watch.paused():
-            self.front.add(design, result.valid_auc, result.best_rank, result.valid_logits)
-        self.results[len(self.tried) - 1] = result._replace(valid_logits=None)
+        best = self._kept(place, result)
+        if math.isfinite(best.best_rank.score):
+            self.rungs.reached(candidate, best.best_rank)
         # NNI's functional evaluator takes a candidate's result from here.
-        nni.report_final_result(result.best_rank.score)
+        nni.report_final_result(best.best_rank.score)
+
+    def _kept(self, place: int, result: TrainedCandidate) -> TrainedCandidate:
+        """Count a leg; the best that there is of its candidate now."""
+        before = self.samples - self.seen.get(place, 0)
+        self.seen[place] = result.samples
+        self.trace += [replace(point, samples=before + point.samples) for point in result.trace]
+        self.samples = before + result.samples
+        earlier = self.results.get(place)
+        if earlier is None or result.best_rank > earlier.best_rank:
+            design = FusionDesign.from_sample(self.tried[place].sample)
+            with self.task.watch.paused():
+                self.front.add(design, result.valid_auc, result.best_rank, result.valid_logits)
+            self.results[place] = result._replace(valid_logits=None)
+        return self.results[place]
 
     def by_rank(self) -> list[tuple[Any, TrainedCandidate]]:
         """The candidates whose result counts, best first; of equals the first."""
         trained = [
             (model, self.results[place])
             for place, model in enumerate(self.tried)
-            if place in self.results and model.status == ModelStatus.Trained and math.isfinite(model.metric)
+            if place in self.results and math.isfinite(self.results[place].best_rank.score)
         ]
         return sorted(trained, key=lambda one: one[1].best_rank, reverse=True)
 
@@ -101,30 +128,42 @@ class CandidateTrainer:
         found = self.results.get(place)
         return None if found is None else found.valid_auc
 
-    def share_left(self) -> bool:
-        """Whether the budget pays for another candidate."""
-        return len(self.tried) < self.task.candidates and self.shares.fits()
+    def details(self) -> list[dict[str, Any]]:
+        """What is told of every candidate, in the order in which they were proposed."""
+        several = len(self.rungs.plan.steps) > 1
+        return [
+            {
+                "design": str(FusionDesign.from_sample(model.sample)),
+                "valid_auc": self.valid_auc(place),
+                **({"rung": self.rungs.leg(model).rung + 1} if several else {}),
+            }
+            for place, model in enumerate(self.tried)
+        ]
 
 
 def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
     """Let the strategy propose candidates until the budget is spent; return the one that the task prefers.
 
     That is the cheapest of those that validation rows cannot tell from the best, or the best (`SearchTask.prefer`).
-    Candidates get equal shares of the budget; of a budget in seconds see `TimeShares`.
+    Candidates get equal shares of the budget, unless the strategy says otherwise (`HalvesCandidates`); of a budget in
+    seconds see `TimeShares`.
 
     Raises:
         TrainingError: no candidate could be trained.
         StudyError: NNI's service cannot run trials.
     """
-    config = candidate_recipe(task)
-    shares = time_shares(task)
-    with _training(task, config, shares) as training:
+    config, plan = candidate_recipe(task), _plan(strategy, task)
+    shares = time_shares(task, plan)
+    with _training(task, config, shares) as training, _files(training, plan) as folder:
+        rungs = Rungs(plan, task.candidates, shares.fits, folder)
         front = CandidateFront(costs_of_designs(task), config.select, task.data.valid)
-        trainer = CandidateTrainer(task, config, training, shares, front)
-        engine = BudgetedEngine(trainer.share_left, task.candidates, task.engine.concurrency, training.start)
+        trainer = CandidateTrainer(task, training, rungs, front)
+        engine = BudgetedEngine(
+            rungs.room, task.candidates, task.engine.concurrency, trainer.start, rungs.enter, rungs.going_on
+        )
         space = CandidateSpace.from_model(task.make_space(), FunctionalEvaluator(trainer))
         ended = current_allowance().run(lambda: strategy(space, engine))
-        engine.wait_models()
+        engine.finish()
     warn_of_end(task, ended)
     ranked = trainer.by_rank()
     if not ranked:
@@ -133,10 +172,6 @@ def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
     with task.watch.paused():
         chosen, points = front.choose(task.prefer)
     by_rank = [FusionDesign.from_sample(model.sample).check() for model, _ in ranked]
-    models = [
-        {"design": str(FusionDesign.from_sample(model.sample)), "valid_auc": trainer.valid_auc(place)}
-        for place, model in enumerate(trainer.tried)
-    ]
     return SearchOutcome(
         design=chosen,
         valid_auc=ranked[0][1].valid_auc,
@@ -145,7 +180,7 @@ def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
         seconds=task.watch.elapsed,
         candidates=len(trainer.tried),
         details={
-            "candidates": models,
+            "candidates": trainer.details(),
             **front_details(points, task.prefer),
             **({"ended": ended} if ended else {}),
         },
@@ -160,11 +195,40 @@ def candidate_recipe(task: SearchTask) -> TrainConfig:
     return replace(task.config, max_samples=share, patience=0, lr_drop=1.0)
 
 
-def time_shares(task: SearchTask) -> TimeShares:
+def time_shares(task: SearchTask, plan: RungPlan) -> TimeShares:
     """The shares of a search's candidates, or of its waves where the candidates of a wave are trained side by side."""
     at_once = 1 if isinstance(task.engine, InProcess) else task.engine.concurrency
     # Side by side the candidates of a wave take the time of one.
-    return TimeShares(task.watch, math.ceil(task.candidates / at_once))
+    return TimeShares(task.watch, math.ceil(plan.shares / at_once))
+
+
+def _plan(strategy: Strategy, task: SearchTask) -> RungPlan:
+    samples = task.budget.samples
+    if isinstance(strategy, HalvesCandidates):
+        most = task.config.max_epochs * len(task.data.train)
+        plan = plan_rungs(strategy.halving, task.candidates, samples, task.config.batch_size, most)
+        if plan is not None:
+            return plan
+    return equal_shares(task.candidates, candidate_recipe(task).max_samples)
+
+
+@contextmanager
+def _files(training: CandidateTraining, plan: RungPlan) -> Iterator[Path | None]:
+    """A folder for interrupted trainings, which is gone afterwards; None where there are none."""
+    if len(plan.steps) == 1 or isinstance(training, LookedUp):
+        yield None
+        return
+    if isinstance(training, TrainingAsTrials):
+        parent = training.run.folder  # its processes see it
+    else:
+        parent = Path(tempfile.gettempdir(), f"nas-fusion-{os.getuid()}")
+        try:
+            parent.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise WriteError(parent, error.strerror or error) from error
+        sweep(parent)  # of searches that were killed
+    with temporary_folder(parent, "interrupted") as folder:
+        yield folder
 
 
 @contextmanager

@@ -8,7 +8,7 @@ the 58 steps of a small log's epoch .2 % of the start is left. But embeddings st
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,6 +62,17 @@ class FreshStatistics(Watcher):
         if self._batches:
             with training.precision():
                 estimate_statistics(training.model, self._batches)
+
+    def state(self) -> dict[str, Any]:
+        """The batches that statistics are estimated from."""
+        return {"batches": [tuple(batch) for batch in self._batches]}
+
+    def go_on(self, training: RunningTraining, state: Mapping[str, Any]) -> None:
+        """Have seen these batches."""
+        device = next(training.model.parameters()).device
+        placed: list[list[Any]] = [[part if part is None else part.to(device) for part in b] for b in state["batches"]]
+        self._batches = deque(Batch(*parts) for parts in placed)
+        self._kept = sum(len(batch.labels) for batch in self._batches)
 
 
 class FirstBatchesCount(Watcher):

@@ -7,7 +7,7 @@ module, and puts the average into the model only after batch norm's statistics w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -53,6 +53,17 @@ class RunningMean:
         for at, weight in enumerate(self._weights):
             weight.data, self._mean[at] = self._mean[at], weight.data
 
+    def state(self) -> dict[str, Any]:
+        """What `go_on` needs; the tensors are not copied."""
+        return {"mean": list(self._mean), "updates": self._updates}
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Be the mean that had this state."""
+        # The state's own tensors may lie in a file, or on another device.
+        pairs = zip(state["mean"], self._weights, strict=False)
+        self._mean = [mean.to(weight.device, copy=True) for mean, weight in pairs]
+        self._updates = state["updates"]
+
 
 class AveragedWeights(Watcher):
     """Keeps a running average of the weights, and has it in the model wherever the model is validated.
@@ -97,6 +108,15 @@ class AveragedWeights(Watcher):
             if self._mean.is_empty:  # fewer steps than lie between two updates
                 self._mean.update()
             self._exchange()
+
+    def state(self) -> dict[str, Any]:
+        """The mean, and whether it is the model that has it."""
+        return {**self._mean.state(), "steps": self._steps, "is_in_model": self._is_in_model}
+
+    def go_on(self, training: RunningTraining, state: Mapping[str, Any]) -> None:
+        """Average on."""
+        self._mean.go_on(state)
+        self._steps, self._is_in_model = state["steps"], state["is_in_model"]
 
     def _exchange(self) -> None:
         self._mean.exchange()

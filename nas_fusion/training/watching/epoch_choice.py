@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -66,6 +66,15 @@ class EpochChoice(Generic[Record, State]):
     def held(self) -> int:
         """How many epochs may still be kept; each one's state is in memory."""
         return len(self._offered)
+
+    @property
+    def offered(self) -> list[tuple[Record, float, State | None]]:
+        """Each one's validation, size and state, for another choice to go on with."""
+        return [(one.record, one.size, one.state) for one in self._offered]
+
+    def take_up(self, offered: Iterable[tuple[Record, float, State | None]]) -> None:
+        """Begin with what was offered to another choice."""
+        self._offered = [_Offered(*one) for one in offered]
 
     def drop_states(self) -> None:
         """Give up the memory of all states."""

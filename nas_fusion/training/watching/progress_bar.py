@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -43,6 +44,7 @@ class ProgressBar(Watcher):
         self._rows = rows
         self._task = self._progress.add_task(description, total=1.0, rate="", auc="")
         self._start = self._last = 0.0
+        self._seen = 0
 
     def begin(self, training: RunningTraining) -> None:
         """Start drawing."""
@@ -55,11 +57,15 @@ class ProgressBar(Watcher):
         if now - self._last < REFRESH_SECONDS:
             return
         self._last = now
-        rate = self.meter.samples / max(now - self._start, 1e-9)
+        rate = (self.meter.samples - self._seen) / max(now - self._start, 1e-9)
         history = self.monitor.history
         auc = f"valid AUC {history[-1].valid_auc:.4f}" if history else ""
         done = self.meter.share or self.meter.samples / self._rows
         self._progress.update(self._task, completed=done, rate=f"{rate:,.0f} samples/s", auc=auc)
+
+    def go_on(self, training: RunningTraining, state: Mapping[str, Any]) -> None:
+        """Only what is trained from now on took time."""
+        self._seen = self.meter.samples
 
     def close(self) -> None:
         """Remove the bar, so that the terminal is left as it was."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -87,6 +87,14 @@ class SampleMeter(Watcher):
         if self.spent:
             self._told_to_stop = True
             training.stop()
+
+    def state(self) -> dict[str, Any]:
+        """The samples; seconds are counted anew."""
+        return {"samples": self.samples}
+
+    def go_on(self, training: RunningTraining, state: Mapping[str, Any]) -> None:
+        """Count on."""
+        self.samples = state["samples"]
 
     def after_validation_batch(self, training: RunningTraining, logits: Tensor, labels: Tensor) -> None:
         """Validating is no silence.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -178,6 +178,18 @@ class ValidationMonitor(Watcher):
         if self.report and nni.get_current_parameter() is not None:
             nni.report_intermediate_result(record.valid_auc)
         return record, self.meter.spent
+
+    def state(self) -> dict[str, Any]:
+        """The best validation so far, and the epochs that may be kept, with their weights."""
+        best = None if self.best is None else asdict(self.best)
+        offered = [(asdict(record), size, weights) for record, size, weights in self._choice.offered]
+        return {"best": best, "since_best": self._since_best, "offered": offered}
+
+    def go_on(self, training: RunningTraining, state: Mapping[str, Any]) -> None:
+        """Remember what was best; the history begins anew."""
+        self.best = None if state["best"] is None else EpochRecord(**state["best"])
+        self._since_best = state["since_best"]
+        self._choice.take_up((EpochRecord(**record), size, weights) for record, size, weights in state["offered"])
 
     def _collected(self, team: Team) -> tuple[Tensor, FloatArray, FloatArray]:
         """Losses of the epoch's batches, ``[step]``; logits and labels of the validation rows, ``[rows]``."""

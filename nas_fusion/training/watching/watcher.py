@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -77,6 +77,13 @@ class Watcher:
 
     def close(self) -> None:
         """Leave everything outside as it was."""
+
+    def state(self) -> dict[str, Any]:
+        """What another watcher needs to go on where this one is: plain values and tensors, which are not copied."""
+        return {}
+
+    def go_on(self, training: RunningTraining, state: Mapping[str, Any]) -> None:
+        """Called behind `begin` where a training goes on; `state` is that of its watcher when it was interrupted."""
 
 
 def overriding(watchers: Sequence[Watcher], hook: str) -> list[Any]:
