@@ -49,14 +49,14 @@ class RungPlan:
         samples: of a candidate at each rung; None for a budget in seconds.
         shares: the budget, in trainings to the first rung.
         reduction_factor: of those that reach a rung one in so many goes on.
-        batch_size: trainings are whole batches.
+        batch: rows of one; trainings are whole batches.
     """
 
     steps: tuple[float, ...]
     samples: tuple[int, ...] | None
     shares: float
     reduction_factor: int = 1
-    batch_size: int = 1
+    batch: int = 1
 
 
 def equal_shares(candidates: int, samples: int | None) -> RungPlan:
@@ -195,7 +195,7 @@ class Rungs:
         if self.plan.samples is None or not waiting:
             return None
         best = max(waiting, key=_rank_of)
-        first, batch = self.plan.samples[0], self.plan.batch_size
+        first, batch = self.plan.samples[0], self.plan.batch
         batches = math.floor((self.plan.shares - self.spent) * first / batch + _ROUNDING)
         if batches < 1:
             return None

@@ -25,7 +25,7 @@ COSTS = {
     "dear": Costs(900, 90), "middle": Costs(600, 80), "cheap": Costs(300, 70), "light": Costs(600, 60),
     "same": Costs(300, 70),
 }  # fmt: skip
-LABELS = np.tile(np.float32([1, 0]), 50)
+LABELS = np.tile(np.array([1, 0], np.float32), 50)
 
 
 def named(name: str) -> Architecture:
@@ -113,7 +113,7 @@ def test_by_logloss_every_difference_counts_that_is_not_noise() -> None:
 
 def predictions(signal: float, own: int, rows: int = 100) -> FloatArray:
     shared, noise = np.random.default_rng(0).normal(size=rows), np.random.default_rng(own).normal(size=rows)
-    return np.float32(signal * LABELS + shared + 0.5 * noise)
+    return np.asarray(signal * LABELS + shared + 0.5 * noise, np.float32)
 
 
 @pytest.mark.parametrize(("signal", "handed_on"), [(0.9, "cheap"), (0.7, "dear")])
@@ -127,7 +127,8 @@ def test_within_one_standard_error_by_pairs_of_rows_is_a_tie(signal: float, hand
     assert behind > 0.0005, "which would be a tie without predictions, too"
     design, points = front.choose("cheap")
     assert design == front.handed_on("cheap").design == named(handed_on)
-    assert (points[0].behind, points[0].error) == (pytest.approx(behind), pytest.approx(error))
+    assert points[0].behind == pytest.approx(behind)
+    assert points[0].error == pytest.approx(error)
     assert points[1].error is None, "the best is compared with nothing"
 
 
