@@ -188,7 +188,7 @@ def test_no_script_of_theirs_runs_in_a_browser(model: ReportModel, page: str, tm
     window.goto((tmp_path / "report.html").as_uri())
     opened = "for (const d of document.querySelectorAll('details')) d.open = true"
     window.evaluate(f"(async () => {{ {opened}; await drawAll(); }})()")
-    assert window.locator(".js-plotly-plot").count() == len(Page(page).figures) == 7
+    assert window.locator(".js-plotly-plot").count() == len(Page(page).figures) == 8
     assert told == []
     assert window.evaluate("window.hacked") is None
     assert window.locator(".js-plotly-plot a").count() == 0
@@ -245,7 +245,7 @@ def test_a_report_in_markdown_has_its_own_structure_alone(model: ReportModel, tm
     assert not {"html_block", "html_inline", "link_open", "code_inline", "code_block", "blockquote_open"} & set(found)
     headings = [b.content for a, b in pairwise(MARKDOWN.parse(text)) if a.type == "heading_open"]
     assert len(headings) == 8 + len(model.rows)
-    assert found.count("table_open") == 3
+    assert found.count("table_open") == 4
     assert not ESCAPES.search(text)
     write_suite_markdown([model, model], tmp_path / "suite.md")
     assert "html_inline" not in kinds((tmp_path / "suite.md").read_text("utf-8"))
