@@ -167,4 +167,5 @@ def test_limits_are_settings_of_the_study(dataset: EncodedDataset, tmp_path: Pat
     assert ComparisonSettings.from_dict(settings.to_dict()) == settings
     older = settings.to_dict()
     del older["limits"]
-    assert ComparisonSettings.from_dict(older) == replace(settings, limits=LimitSettings())
+    # Studies that are older than the choice handed on the best candidate, whatever it cost.
+    assert ComparisonSettings.from_dict(older) == replace(settings, limits=LimitSettings(prefer="best"))
