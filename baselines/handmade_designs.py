@@ -25,7 +25,7 @@ def stacked(designs: DesignSet) -> FusionDesign:
     crosses = [f"cross{i}" for i in range(1, designs.levels // 2 + 1)]
     deeps = [f"deep{i}" for i in range(designs.levels // 2 + 1, designs.levels + 1)]
     chain = _chain([EMBEDDING, "cross0", *crosses, *deeps, OUTPUT])
-    return FusionDesign.build(designs.levels, chain, _merge(designs, "add"))
+    return designs.build(chain, _merge(designs, "add"))
 
 
 def parallel(designs: DesignSet) -> FusionDesign:
@@ -33,13 +33,14 @@ def parallel(designs: DesignSet) -> FusionDesign:
     levels = range(1, designs.levels + 1)
     crosses = _chain([EMBEDDING, "cross0", *(f"cross{i}" for i in levels), OUTPUT])
     deeps = _chain([EMBEDDING, *(f"deep{i}" for i in levels), OUTPUT])
-    design = FusionDesign.build(designs.levels, crosses + deeps, _merge(designs, "add"))
-    operations = {**dict(design.operations), OUTPUT: _merge(designs, "concat")}
-    return FusionDesign.build(designs.levels, design.connections, operations)
+    design = designs.build(crosses + deeps, _merge(designs, "add"))
+    return design.changed(operations={OUTPUT: _merge(designs, "concat")})
 
 
-STACKED_ENTRY = StrategyEntry("stacked", "reference", "hand-made: crosses, then deep blocks on top of them", stacked)
+STACKED_ENTRY = StrategyEntry(
+    "stacked", "reference", "hand-made: crosses, then deep blocks on top of them", stacked, start=stacked
+)
 
 PARALLEL_ENTRY = StrategyEntry(
-    "parallel", "reference", "hand-made: a tower of crosses beside a tower of deep blocks", parallel
+    "parallel", "reference", "hand-made: a tower of crosses beside a tower of deep blocks", parallel, start=parallel
 )

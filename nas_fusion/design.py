@@ -6,6 +6,9 @@ names the place of a shallow block and *deep* that of a deep block, whatever mod
 Who may feed whom (Zhang et al., WSDM 2025; section "The search space"): ``cross0`` takes the embedding; ``cross i``
 and ``deep i`` take the embedding, ``cross0`` and every block of a lower level; the output takes every block. That is
 ``2L² + 4L + 3`` candidate connections and ``2L + 1`` fusion operations.
+
+Most spaces put one module into every place. One that leaves open which module stands there has *variants*, one for
+every block but the embedding and the output.
 """
 
 from __future__ import annotations
@@ -27,9 +30,16 @@ OPERATIONS = ("add", "product", "concat", "attention")
 KNOWN_OPERATIONS = (*OPERATIONS, "residual-product", "bilinear")
 """Every operation that the spaces of this package may offer; those of `nas_fusion.nn.OPERATION_TYPES`."""
 
+SHALLOW_VARIANTS = ("cross", "matrix-cross", "low-rank-cross", "regulated-cross")
+DEEP_VARIANTS = ("dense", "tower", "gated-dense", "regulated-dense")
+"""What may stand in a shallow and in a deep block's place, in this package's space that leaves it open (``wide``)."""
+
 OPERATION_KEY = "operation"
+VARIANT_KEY = "variant"
 OPEN_CONNECTIONS = "connections"
 FORMAT_VERSION = 1
+VARIANTS_VERSION = 2
+"""Of a design with variants, which a reader that does not know them must not read."""
 
 Connection = tuple[str, str]
 """(source, target)"""
@@ -47,6 +57,12 @@ def block_names(levels: int) -> tuple[str, ...]:
 def fused_blocks(levels: int) -> tuple[str, ...]:
     """The blocks that merge several inputs by an operation: every one but the embedding and ``cross0``."""
     return block_names(levels)[2:]
+
+
+@lru_cache
+def variant_blocks(levels: int) -> tuple[str, ...]:
+    """The blocks that have a module of their own: every one but the embedding and the output."""
+    return block_names(levels)[1:-1]
 
 
 @lru_cache
@@ -83,9 +99,14 @@ def operation_label(block: str) -> str:
     return f"{block}/{OPERATION_KEY}"
 
 
+def variant_label(block: str) -> str:
+    """NNI's label of the choice of what stands in `block`'s place."""
+    return f"{block}/{VARIANT_KEY}"
+
+
 @dataclass(frozen=True)
 class FusionDesign:
-    """The open connections and one operation per fused block: what is searched.
+    """The open connections, one operation per fused block, and where a space has them, variants: what is searched.
 
     A design is a value: hashable, comparable, the same after a trip through JSON or NNI. It need not be legal;
     `check` and `is_legal` tell.
@@ -94,14 +115,18 @@ class FusionDesign:
         levels: number of levels L ≥ 1.
         connections: the open connections (source, target); kept in the canonical order.
         operations: (block, operation) for every fused block; kept in the canonical order.
+        variants: (block, variant) for every block of `variant_blocks`, in the canonical order; empty in a space that
+            has one module for every place.
 
     Raises:
-        DesignError: an unknown block, a connection that is no candidate, a block without operation.
+        DesignError: an unknown block, a connection that is no candidate, a block without operation, or variants for
+            some blocks only.
     """
 
     levels: int
     connections: tuple[Connection, ...]
     operations: tuple[tuple[str, str], ...]
+    variants: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         candidates = candidate_connections(self.levels)
@@ -111,21 +136,41 @@ class FusionDesign:
             s, t = min(unknown)
             raise DesignError(f"{s} -> {t} is no candidate connection at {self.levels} levels")
         object.__setattr__(self, "connections", tuple(c for c in candidates if c in given))
-        operations = dict(self.operations)
-        blocks = fused_blocks(self.levels)
-        if set(operations) != set(blocks):
-            missing, extra = set(blocks).difference(operations), set(operations).difference(blocks)
-            raise DesignError(
-                f"operations must name every fused block: missing {sorted(missing)}, unknown {sorted(extra)}"
-            )
+        operations, blocks = dict(self.operations), fused_blocks(self.levels)
+        _check_names("operations", "fused block", operations, blocks)
         object.__setattr__(self, "operations", tuple((b, operations[b]) for b in blocks))
+        if self.variants:
+            variants, blocks = dict(self.variants), variant_blocks(self.levels)
+            _check_names("variants", "block but the embedding and the output", variants, blocks)
+            object.__setattr__(self, "variants", tuple((b, variants[b]) for b in blocks))
 
     @classmethod
-    def build(cls, levels: int, connections: Iterable[Connection], operations: Mapping[str, str] | str) -> FusionDesign:
+    def build(
+        cls,
+        levels: int,
+        connections: Iterable[Connection],
+        operations: Mapping[str, str] | str,
+        variants: Mapping[str, str] | None = None,
+    ) -> FusionDesign:
         """Make a design from any iterable of connections; one operation name stands for every block."""
         if isinstance(operations, str):
             operations = dict.fromkeys(fused_blocks(levels), operations)
-        return cls(levels, tuple(connections), tuple(operations.items()))
+        return cls(levels, tuple(connections), tuple(operations.items()), tuple((variants or {}).items()))
+
+    def changed(
+        self,
+        *,
+        connections: Iterable[Connection] | None = None,
+        operations: Mapping[str, str] | None = None,
+        variants: Mapping[str, str] | None = None,
+    ) -> FusionDesign:
+        """The same design but for what is given: all connections; operations and variants of the blocks named."""
+        return FusionDesign.build(
+            self.levels,
+            self.connections if connections is None else connections,
+            {**dict(self.operations), **(operations or {})},
+            {**dict(self.variants), **(variants or {})},
+        )
 
     def sources(self, block: str) -> tuple[str, ...]:
         """The open inputs of `block`, in the order of the computation."""
@@ -134,6 +179,10 @@ class FusionDesign:
     def operation(self, block: str) -> str:
         """The operation by which `block` merges its inputs."""
         return dict(self.operations)[block]
+
+    def variant(self, block: str) -> str | None:
+        """What stands in the place of `block`; None where the space leaves no choice, or the block has no module."""
+        return dict(self.variants).get(block)
 
     def live_blocks(self) -> tuple[str, ...]:
         """The blocks that can reach the output, in the order of the computation, output included."""
@@ -146,11 +195,15 @@ class FusionDesign:
     def pruned(self) -> FusionDesign:
         """The same function with every connection into a dead block closed.
 
-        Dead blocks keep the first operation by name order, so that designs that compute the same compare equal.
+        Dead blocks keep the first operation and variant by name order, so that designs that compute the same compare
+        equal.
         """
         live = set(self.live_blocks())
-        operations = {b: op if b in live else OPERATIONS[0] for b, op in self.operations}
-        return FusionDesign.build(self.levels, [(s, t) for s, t in self.connections if t in live], operations)
+        return self.changed(
+            connections=[(s, t) for s, t in self.connections if t in live],
+            operations={b: OPERATIONS[0] for b, _ in self.operations if b not in live},
+            variants={b: _first_variant(b) for b, _ in self.variants if b not in live},
+        )
 
     def problem(self) -> str | None:
         """Why the design is not legal, or None.
@@ -192,6 +245,7 @@ class FusionDesign:
             connection_label(s, t): int((s, t) in is_open) for s, t in candidate_connections(self.levels)
         }
         sample.update({operation_label(b): op for b, op in self.operations})
+        sample.update({variant_label(b): variant for b, variant in self.variants})
         return sample
 
     @classmethod
@@ -201,8 +255,8 @@ class FusionDesign:
         Raises:
             DesignError: a label is missing, unknown or has a value that is no choice.
         """
-        operations = {k.rpartition("/")[0]: str(v) for k, v in sample.items() if k.endswith(f"/{OPERATION_KEY}")}
-        gates = {k: v for k, v in sample.items() if not k.endswith(f"/{OPERATION_KEY}")}
+        operations, variants = _by_block(sample, OPERATION_KEY), _by_block(sample, VARIANT_KEY)
+        gates = {k: v for k, v in sample.items() if not k.endswith((f"/{OPERATION_KEY}", f"/{VARIANT_KEY}"))}
         levels = (len(operations) - 1) // 2
         if levels < 1:
             raise DesignError(f"the sample names {len(operations)} fused blocks; the smallest space has 3")
@@ -213,16 +267,18 @@ class FusionDesign:
         wrong = [k for k, v in gates.items() if v not in (0, 1)]
         if wrong:
             raise DesignError(f"connection {wrong[0]!r} must be 0 or 1, got {gates[wrong[0]]!r}")
-        return cls.build(levels, [labels[k] for k, v in gates.items() if v], operations)
+        return cls.build(levels, [labels[k] for k, v in gates.items() if v], operations, variants)
 
     def to_json(self) -> str:
         """JSON text, the same for equal designs."""
-        content = {
-            "format": FORMAT_VERSION,
+        content: dict[str, Any] = {
+            "format": VARIANTS_VERSION if self.variants else FORMAT_VERSION,
             "levels": self.levels,
             "connections": [f"{s} -> {t}" for s, t in self.connections],
             "operations": dict(self.operations),
         }
+        if self.variants:
+            content["variants"] = dict(self.variants)
         return json.dumps(content, indent=2)
 
     @classmethod
@@ -236,21 +292,37 @@ class FusionDesign:
             content = json.loads(text)
             version = content["format"]
             levels, operations = content["levels"], content["operations"]
+            variants = content["variants"] if version == VARIANTS_VERSION else {}
             connections = [tuple(c.split(" -> ")) for c in content["connections"]]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DesignError(f"not a fusion design in JSON: {error!r}") from error
-        if version != FORMAT_VERSION:
-            raise DesignError(f"design format must be {FORMAT_VERSION}, got {version!r}")
+        if version not in (FORMAT_VERSION, VARIANTS_VERSION):
+            raise DesignError(f"design format must be {FORMAT_VERSION} or {VARIANTS_VERSION}, got {version!r}")
         if not LEVELS.allows(levels):
             raise DesignError(f"levels must be {LEVELS}, got {shown(levels)}")
-        if not isinstance(operations, dict) or any(len(c) != 2 for c in connections):
-            raise DesignError("not a fusion design in JSON: operations or connections have the wrong form")
-        return cls.build(levels, connections, operations)
+        if not (isinstance(operations, dict) and isinstance(variants, dict)) or any(len(c) != 2 for c in connections):
+            raise DesignError("not a fusion design in JSON: operations, variants or connections have the wrong form")
+        return cls.build(levels, connections, operations, variants)
 
     def __str__(self) -> str:
         live = [b for b in self.live_blocks() if b != EMBEDDING]
         parts = []
         for block in live:
             operation = "" if block == "cross0" else f" {self.operation(block)}"
-            parts.append(f"{block} <-{operation}({', '.join(self.sources(block))})")
+            variant = "" if self.variant(block) is None else f" [{self.variant(block)}]"
+            parts.append(f"{block}{variant} <-{operation}({', '.join(self.sources(block))})")
         return "; ".join(parts)
+
+
+def _check_names(what: str, which: str, given: Mapping[str, str], blocks: Iterable[str]) -> None:
+    if set(given) != set(blocks):
+        missing, extra = set(blocks).difference(given), set(given).difference(blocks)
+        raise DesignError(f"{what} must name every {which}: missing {sorted(missing)}, unknown {sorted(extra)}")
+
+
+def _by_block(sample: Mapping[str, Any], key: str) -> dict[str, str]:
+    return {label.rpartition("/")[0]: str(value) for label, value in sample.items() if label.endswith(f"/{key}")}
+
+
+def _first_variant(block: str) -> str:
+    return (DEEP_VARIANTS if block.startswith("deep") else SHALLOW_VARIANTS)[0]

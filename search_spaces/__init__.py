@@ -16,7 +16,9 @@ from nas_fusion.search_spaces.fusion.different_designs import canonical, coded_d
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode, scores_of
 from nas_fusion.search_spaces.fusion.fusion_space import DEFAULT_LEVELS, FusionSpace, LegalChoices
 from nas_fusion.search_spaces.fusion.timed_costs import measure_latency_table, timing_designs
+from nas_fusion.search_spaces.fusion.variant_block import MixedBlock, SupernetBlock, VariantBlock
 from nas_fusion.search_spaces.known_spaces import SPACES, can_offer, space_of
+from nas_fusion.search_spaces.wide.wide_space import WideSpace
 from nas_fusion.settings import DEFAULT_EMB_DIM
 
 __all__ = [
@@ -29,8 +31,12 @@ __all__ = [
     "FusionNode",
     "FusionSpace",
     "LegalChoices",
+    "MixedBlock",
     "Scores",
+    "SupernetBlock",
     "SupernetNode",
+    "VariantBlock",
+    "WideSpace",
     "can_offer",
     "canonical",
     "coded_design",

@@ -11,6 +11,7 @@ from nas_fusion.nn import Fields
 from nas_fusion.registry import Registry
 from nas_fusion.search_spaces.fusion.dcnv2 import DCNv2LowRankSpace, DCNv2Space
 from nas_fusion.search_spaces.fusion.fusion_space import FusionSpace
+from nas_fusion.search_spaces.wide.wide_space import WideSpace
 from nas_fusion.settings import ModelSettings
 
 SPACES: Registry[type] = Registry("search space", "nas_fusion.search_spaces", type)
@@ -19,6 +20,7 @@ SPACES: Registry[type] = Registry("search space", "nas_fusion.search_spaces", ty
 SPACES.register("dcn", FusionSpace)
 SPACES.register("dcnv2", DCNv2Space)
 SPACES.register("dcnv2-low-rank", DCNv2LowRankSpace)
+SPACES.register("wide", WideSpace)
 
 
 def can_offer(space: str, operations: Sequence[str]) -> bool:

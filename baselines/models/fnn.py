@@ -53,7 +53,7 @@ def deep_chain(designs: DesignSet) -> FusionDesign:
     """The deep blocks of all levels, one chain: FNN."""
     chain = [EMBEDDING, *(f"deep{i}" for i in range(1, designs.levels + 1)), OUTPUT]
     operation = "add" if "add" in designs.operations else designs.operations[0]
-    return FusionDesign.build(designs.levels, pairwise(chain), operation)
+    return designs.build(pairwise(chain), operation)
 
 
 FNN_ENTRY = HandMade(

@@ -24,6 +24,7 @@ from nas_fusion.nni_bridge import (
 )
 from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.search_spaces.fusion.oneshot_nodes import SampledNode
+from nas_fusion.search_spaces.fusion.variant_block import SampledBlock
 from nas_fusion.strategy import BuildContext, StrategyEntry
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.training import auc_and_logloss
@@ -135,7 +136,7 @@ def _shared_weight_auc(space: FusionSpace, design: FusionDesign, loader: BatchLo
     sample = design.to_sample()
     device = space.network.head.weight.device
     for node in space.modules():
-        if isinstance(node, SampledNode):
+        if isinstance(node, SampledNode | SampledBlock):
             node.sample = {m.label: sample[m.label] for m in node.own_mutables()}
     logits, labels, weights = [], [], []
     for batch in loader:

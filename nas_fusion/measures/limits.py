@@ -8,7 +8,7 @@ from typing import Any
 
 from nas_fusion.design import FusionDesign
 from nas_fusion.errors import OptionError
-from nas_fusion.measures.cost_table import CostTable, Mode, one_input_designs
+from nas_fusion.measures.cost_table import CostTable, Mode
 from nas_fusion.settings import LimitSettings
 
 DEFAULT_COST_PENALTY = LimitSettings.cost_penalty
@@ -89,8 +89,7 @@ class Limits:
     def affordable_design(self, levels: int, mode: Mode = "hard") -> FusionDesign | None:
         """The cheapest design that keeps every limit, or None."""
         # Every other design has more parts than these (see `CostTable.cheapest`).
-        smallest = one_input_designs(levels, tuple(self.limits[0].table.operations))
-        kept = [design for design in smallest if not self.excess(design, mode)]
+        kept = [design for design in self.limits[0].table.smallest(levels) if not self.excess(design, mode)]
         return min(kept, key=lambda design: self.limits[0].cost(design, mode), default=None)
 
     def tightened(self, option: str, factor: float) -> Limits:

@@ -20,6 +20,7 @@ goes on as if there were no limit. It does not make sure that the limit is kept;
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
@@ -28,6 +29,7 @@ from torch import Tensor, nn
 from nas_fusion.design import OUTPUT
 from nas_fusion.measures import CostTable, Limits
 from nas_fusion.optfusion.gates import binary_gate
+from nas_fusion.optfusion.optfusion_block import OptFusionBlock
 from nas_fusion.optfusion.optfusion_node import OptFusionNode
 
 Gates = Mapping[str, Mapping[str, Tensor]]
@@ -41,10 +43,14 @@ class CostPenalty:
         nodes: of one supernet.
         limits: of its space.
         weight: of the penalty.
+        blocks: of the same supernet, those that have variants.
     """
 
-    def __init__(self, nodes: Iterable[OptFusionNode], limits: Limits, weight: float) -> None:
+    def __init__(
+        self, nodes: Iterable[OptFusionNode], limits: Limits, weight: float, blocks: Iterable[OptFusionBlock] = ()
+    ) -> None:
         self.nodes = {node.block: node for node in nodes}
+        self.blocks = {block.block: block for block in blocks}
         self.limits, self.weight = limits, weight
 
     @classmethod
@@ -53,13 +59,13 @@ class CostPenalty:
         # The limits are asked for in the nodes: at this point the supernet is wrapped, and the space is not at hand.
         nodes = [module for module in supernet.modules() if isinstance(module, OptFusionNode)]
         limits = next((node.limits for node in nodes if node.limits is not None), None)
-        return cls(nodes, limits, weight) if limits is not None and weight else None
+        return cls(nodes, limits, weight, blocks_of(supernet).values()) if limits is not None and weight else None
 
     def __call__(self) -> Float[Tensor, ""]:
         """The penalty, one number, to be added to the loss; its gradient reaches α and β alone."""
         gates = gates_of(self.nodes)
         terms = [
-            torch.relu(expected_cost(self.nodes, limit.table, gates) * (limit.factor / limit.most) - 1)
+            torch.relu(expected_cost(self.nodes, limit.table, gates, self.blocks) * (limit.factor / limit.most) - 1)
             for limit in self.limits.limits
         ]
         return self.weight * torch.stack(terms).sum()
@@ -69,7 +75,8 @@ class CostPenalty:
         with torch.no_grad():
             gates = gates_of(self.nodes)
             return {
-                li.option: float(expected_cost(self.nodes, li.table, gates)) * li.factor for li in self.limits.limits
+                li.option: float(expected_cost(self.nodes, li.table, gates, self.blocks)) * li.factor
+                for li in self.limits.limits
             }
 
 
@@ -80,27 +87,48 @@ def gates_of(nodes: Mapping[str, OptFusionNode]) -> Gates:
     }
 
 
-def expected_cost(nodes: Mapping[str, OptFusionNode], table: CostTable, gates: Gates) -> Float[Tensor, ""]:
+def blocks_of(supernet: nn.Module) -> dict[str, OptFusionBlock]:
+    """The blocks of a supernet that have variants, by name."""
+    return {module.block: module for module in supernet.modules() if isinstance(module, OptFusionBlock)}
+
+
+def expected_cost(
+    nodes: Mapping[str, OptFusionNode],
+    table: CostTable,
+    gates: Gates,
+    blocks: Mapping[str, OptFusionBlock] = MappingProxyType({}),
+) -> Float[Tensor, ""]:
     """What a supernet is expected to cost; see this module.
 
     Args:
         nodes: of the supernet, by block.
         table: what the parts of its space cost.
         gates: its gates (`gates_of`).
+        blocks: those with variants (`blocks_of`).
     """
     live = _liveness(list(nodes), gates)
     # A tensor from the start, on the gates' device; the output always lives.
     total: Tensor = live[OUTPUT] * table.fixed
     for block, node in nodes.items():
         open_inputs = torch.stack(list(gates[block].values())).sum()
-        # cross0: a gate and nothing to merge.
-        if node.beta is None:
-            cost = _between(table.of_block(block, None), open_inputs)
-        else:
-            costs = torch.stack([_between(table.of_block(block, name), open_inputs) for name in node.operations])
-            cost = (torch.softmax(node.beta, dim=0) * costs).sum()
-        total = total + live[block] * cost
+        total = total + live[block] * _of_block(table, node, blocks.get(block), open_inputs)
     return total
+
+
+def _of_block(table: CostTable, node: OptFusionNode, place: OptFusionBlock | None, open_inputs: Tensor) -> Tensor:
+    """What a block costs by its mixture of operations, and by that of what may stand in its place."""
+    if place is None:
+        return _of_standing(table, node, open_inputs, None)
+    costs = torch.stack([_of_standing(table, node, open_inputs, name) for name in place.variants])
+    return (place.shares() * costs).sum()
+
+
+def _of_standing(table: CostTable, node: OptFusionNode, open_inputs: Tensor, variant: str | None) -> Tensor:
+    # cross0: a gate and nothing to merge.
+    if node.beta is None:
+        return _between(table.of_block(node.block, None, variant), open_inputs)
+    costs = [_between(table.of_block(node.block, name, variant), open_inputs) for name in node.operations]
+    return (torch.softmax(node.beta, dim=0) * torch.stack(costs)).sum()
 
 
 def _liveness(blocks: Sequence[str], gates: Gates) -> dict[str, Tensor]:

@@ -16,10 +16,11 @@ from nas_fusion.nn import ProductRule
 from nas_fusion.nni_bridge import LightningModule, MendedStrategy, OneShotStrategy, nni, no_default_hook
 from nas_fusion.optfusion.gate_learning import GateLearning
 from nas_fusion.optfusion.held_out_rows import TwoLevelLoader
+from nas_fusion.optfusion.optfusion_block import OptFusionBlock
 from nas_fusion.optfusion.optfusion_node import MixtureStart, OptFusionNode, Searched, SupernetOptions
 from nas_fusion.optfusion.proposals import propose
 from nas_fusion.optfusion.training_step import OptFusionModule
-from nas_fusion.search_spaces import DesignSet, FusionNode, FusionSpace, multiply_add_table
+from nas_fusion.search_spaces import DesignSet, FusionNode, FusionSpace, VariantBlock, multiply_add_table
 from nas_fusion.strategy.abilities import SoftStart
 
 DEFAULT_ARCH_LEARNING_RATE = 0.03
@@ -33,6 +34,8 @@ class OptFusion(MendedStrategy, OneShotStrategy):
     Every connection of the supernet has a binary gate with a straight-through gradient, every fused block a softmax
     mixture of its operations; gates, mixtures and weights are trained together on the training data. Usable in a
     plain ``NasExperiment`` on a `FusionSpace`, as ``nni.nas.strategy.OptFusion`` too once this package is imported.
+
+    Where a space leaves open what stands in the blocks' places (variants), that is one more mixture of every block.
 
     Deviations from the published implementation: any number of levels; the derived design is always legal (the
     output's input with the largest α is re-opened if all are closed).
@@ -117,13 +120,18 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         return self.training_share * left
 
     def default_mutation_hooks(self) -> list[Callable[..., Any]]:
-        """Replace fusion nodes; refuse any other mutable, which would silently stay as it is."""
-        return [self._replace_node, no_default_hook]
+        """Replace fusion nodes and blocks with variants; refuse any other mutable, which would stay as it is."""
+        return [self._replace_node, self._replace_block, no_default_hook]
 
     def _replace_node(
         self, module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]
     ) -> OptFusionNode | None:
         return OptFusionNode(module, memo, self.options) if isinstance(module, FusionNode) else None
+
+    def _replace_block(
+        self, module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]
+    ) -> OptFusionBlock | None:
+        return OptFusionBlock(module, memo, self.options) if isinstance(module, VariantBlock) else None
 
     def configure_oneshot_module(self, training_module: LightningModule) -> OptFusionModule:
         """Wrap the evaluator's Lightning module."""
@@ -193,7 +201,9 @@ class OptFusion(MendedStrategy, OneShotStrategy):
         """The derived design, then others near it, without end (see `propose`)."""
         # As NNI exports it, so legal and within the limits.
         derived = FusionDesign.from_sample(next(iter(self.list_models())).sample)
-        return propose(derived, self._alphas(), self.mixture(), self.options.gate_start, designs, rng)
+        blocks = [m for m in self.supernet.modules() if isinstance(m, OptFusionBlock)]
+        variants = {b.block: b.variant_scores() for b in blocks}
+        return propose(derived, self._alphas(), self.mixture(), self.options.gate_start, designs, rng, variants)
 
     def _alphas(self) -> dict[Connection, float]:
         return {(s, n.block): a for n in self._nodes() for s, a in zip(n.sources, n.connection_scores(), strict=True)}

@@ -17,6 +17,7 @@ def propose(
     gate_start: float,
     designs: DesignSet,
     rng: np.random.Generator,
+    variants: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Iterator[FusionDesign]:
     """The derived design, its connections with the space's first operation everywhere, then draws, without end.
 
@@ -33,25 +34,27 @@ def propose(
         gate_start: the α with which gates started.
         designs: of the space.
         rng: source of randomness.
+        variants: ``softmax(γ)`` by block and variant, where there are any; drawn as operations are.
 
     Yields:
         Legal designs of the space; those above its limits are among them, and repetitions.
     """
     yield derived
-    yield FusionDesign.build(derived.levels, derived.connections, designs.operations[0])
     connections, blocks = candidate_connections(designs.levels), fused_blocks(designs.levels)
+    yield derived.changed(operations=dict.fromkeys(blocks, designs.operations[0]))
     alpha = np.array([gates[c] for c in connections])
     # tanh: no overflow, however far a gate has gone.
     open_probability = 0.5 * (1 + np.tanh(alpha / gate_start / 2))
     while True:
         is_open = rng.random(len(connections)) < open_probability
-        operations = {b: str(rng.choice(list(mixture[b]), p=_normalised(mixture[b]))) for b in blocks}
+        operations = {b: _drawn(mixture[b], rng) for b in blocks}
+        chosen = {b: _drawn(shares, rng) for b, shares in (variants or {}).items()}
         opened = [c for c, keep in zip(connections, is_open, strict=True) if keep]
         # A draw may close every way to the output; then the gates with the largest α open again.
-        yield make_legal(FusionDesign.build(designs.levels, opened, operations), gates)
+        yield make_legal(FusionDesign.build(designs.levels, opened, operations, chosen), gates)
 
 
-def _normalised(weights: Mapping[str, float]) -> np.ndarray:
-    # Softmax in float arithmetic adds up to 1 but for the last digit, which numpy's choice does not forgive.
+def _drawn(weights: Mapping[str, float], rng: np.random.Generator) -> str:
     values = np.array(list(weights.values()))
-    return np.asarray(values / values.sum())
+    # Softmax in float arithmetic adds up to 1 but for the last digit, which numpy's choice does not forgive.
+    return str(rng.choice(list(weights), p=values / values.sum()))

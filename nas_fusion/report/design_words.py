@@ -23,6 +23,12 @@ def block_label(block: str) -> str:
     return f"{name} {block.removeprefix(name)}".strip()
 
 
+def standing(design: FusionDesign, block: str) -> str:
+    """What stands in a block's place, in brackets and behind a blank; nothing where the space leaves no choice."""
+    variant = design.variant(block)
+    return "" if variant is None else f" [{variant}]"
+
+
 def dead_blocks(design: FusionDesign) -> tuple[str, ...]:
     """The blocks that cannot reach the output, in the order of the computation."""
     live = set(design.live_blocks())
@@ -43,13 +49,14 @@ def design_text(design: Found) -> str:
     if isinstance(design, Architecture):
         return design.text
     live = design.live_blocks()
-    width = max(len(b) for b in live)
+    names = {block: f"{block}{standing(design, block)}" for block in live}
+    width = max(map(len, names.values()))
     lines = []
     for block in live:
         inputs = ", ".join(design.sources(block))
         if block in fused_blocks(design.levels):
             inputs = f"{design.operation(block)}({inputs})"
-        lines.append(block if block == EMBEDDING else f"{block:{width}} <- {inputs or 'nothing'}")
+        lines.append(block if block == EMBEDDING else f"{names[block]:{width}} <- {inputs or 'nothing'}")
     dead = dead_blocks(design)
     if dead:
         lines.append(f"cut: {', '.join(dead)} (cannot reach the output)")
@@ -67,7 +74,7 @@ def design_words(design: FusionDesign) -> list[str]:
 
 def _sentence(design: FusionDesign, block: str) -> str:
     name = _noun(block)
-    name = name[0].upper() + name[1:]
+    name = name[0].upper() + name[1:] + standing(design, block)
     inputs = [_noun(s) for s in design.sources(block)]
     if not inputs:
         return f"{name} has no open input."

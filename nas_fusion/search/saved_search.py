@@ -82,8 +82,11 @@ def load_search(folder: Path) -> SearchOutcome | None:
 
 def _plain_scores(scores: Scores) -> dict[str, Any]:
     connections = [[source, target, score] for (source, target), score in scores.connections.items()]
-    return {"connections": connections, "operations": {b: dict(s) for b, s in scores.operations.items()}}
+    choices = {"operations": scores.operations, "variants": scores.variants}
+    return {"connections": connections, **{n: {b: dict(s) for b, s in given.items()} for n, given in choices.items()}}
 
 
 def _read_scores(content: dict[str, Any]) -> Scores:
-    return Scores({(s, t): score for s, t, score in content["connections"]}, content["operations"])
+    return Scores(
+        {(s, t): score for s, t, score in content["connections"]}, content["operations"], content.get("variants", {})
+    )

@@ -42,7 +42,7 @@ class ModelSettings:
     """
 
     space: str = text(
-        "dcn", "Search space: dcn, dcnv2, dcnv2-low-rank, or a plugin's.", panel=Panel.MODEL, metavar="SPACE"
+        "dcn", "Search space: dcn, dcnv2, dcnv2-low-rank, wide, or a plugin's.", panel=Panel.MODEL, metavar="SPACE"
     )
     levels: int = number(3, bounds.LEVELS, "Levels of the space.", panel=Panel.MODEL)
     emb_dim: int = number(

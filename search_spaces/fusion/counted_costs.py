@@ -55,32 +55,40 @@ def _count_parts(space: FusionSpace, parts: _Parts, unit: str, count: Count) -> 
         """Of each node, on as many inputs as its place says."""
         return tuple(count(node, partial(inputs_of, k)) for k, node in enumerate(nodes))
 
-    blocks = (parts.shallow, parts.deep, for_no_input(parts.shallow), for_no_input(parts.deep))
-    shallow, deep, idle_shallow, idle_deep = (
-        count(block, lambda rows, device: (features(rows, device), features(rows, device))) for block in blocks
-    )
+    def standing(block: nn.Module) -> tuple[int, int]:
+        """Of one block, and of it in the form for a fused input that is always zero."""
+        forms = (block, for_no_input(block))
+        own, idle = (count(b, lambda rows, device: (features(rows, device), features(rows, device))) for b in forms)
+        return own, idle
+
+    shallow = {name: standing(block) for name, block in parts.shallow.items()}
+    deep = {name: standing(block) for name, block in parts.deep.items()}
+    # Where there is a choice, the first one's numbers stand where nobody asks which.
+    (own_shallow, idle_shallow), (own_deep, idle_deep) = (next(iter(costs.values())) for costs in (shallow, deep))
     head = count(space.network.head, lambda rows, device: (features(rows, device),))
     embedding = count(space.network.embedding, lambda rows, device: inputs_for(fields, rows, device))
     return CostTable(
         unit=unit,
         fixed=embedding + head,
-        shallow=shallow,
-        deep=deep,
+        shallow=own_shallow,
+        deep=own_deep,
         operations={name: merging(nodes) for name, nodes in parts.operations.items()},
         mixture=merging(parts.mixture),
         partial_mixture=merging(parts.partial_mixture),
         idle_shallow=idle_shallow,
         idle_deep=idle_deep,
         zero_alone=tuple(name for name, nodes in parts.operations.items() if isinstance(nodes[0], NoInput)),
+        shallow_variants=shallow if space.designs.has_variants else {},
+        deep_variants=deep if space.designs.has_variants else {},
     )
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """What designs of a space are made of: its blocks, and its operations on 0, 1, 2, … open inputs."""
+    """What designs of a space are made of: its blocks by variant, and its operations on 0, 1, 2, … open inputs."""
 
-    shallow: nn.Module
-    deep: nn.Module
+    shallow: Mapping[str, nn.Module]
+    deep: Mapping[str, nn.Module]
     operations: Mapping[str, Sequence[nn.Module]]
     mixture: Sequence[nn.Module]
     partial_mixture: Sequence[nn.Module]
@@ -92,11 +100,17 @@ class _Parts:
         # One for every number of inputs that a block of this space can have; the output has the most candidates.
         made = [{name: space.make_operation(name, max(k, 1), width) for name in names} for k in counts]
         return cls(
-            shallow=space.make_shallow(width),
-            deep=space.make_deep(width),
+            shallow=_blocks_of(space, "cross0"),
+            deep=_blocks_of(space, "deep1"),
             operations={
                 name: [HardFusion.of(operations[name], range(k)) for k, operations in enumerate(made)] for name in names
             },
             mixture=[space.make_mixture(k, width, all_open=True) for k in counts],
             partial_mixture=[space.make_mixture(k, width, all_open=False) for k in counts],
         )
+
+
+def _blocks_of(space: FusionSpace, block: str) -> dict[str, nn.Module]:
+    """What may stand in a block's place, by variant; by the place's own name where there is no choice."""
+    width, names = space.network.embedding.width, space.designs.variants_of(block)
+    return {name: space.make_block(block, width, name) for name in names} or {block: space.make_block(block, width)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nas_fusion.design import EMBEDDING, Connection, FusionDesign, candidate_sources
 from nas_fusion.errors import DesignError
@@ -21,16 +21,20 @@ class Scores:
     Args:
         connections: how much each should be open, 0 being undecided (OptFusion's α, DARTS' log-odds); 0 if missing.
         operations: see `OperationScores`; 0 if missing.
+        variants: the same of what may stand in a block's place.
     """
 
     connections: Mapping[Connection, float]
     operations: OperationScores
+    variants: OperationScores = field(default_factory=dict)
 
     def worth(self, design: FusionDesign) -> float:
-        """What a design keeps: σ(score) of every connection, and the score of every operation, that it uses."""
+        """What a design keeps: σ(score) of every connection, the score of every operation and variant that it uses."""
         live = set(design.live_blocks())
         kept = sum(_sigmoid(self.connections.get(c, 0.0)) for c in design.connections if c[1] in live)
-        return kept + sum(self.operations.get(b, {}).get(op, 0.0) for b, op in design.operations if b in live)
+        for scores, chosen in ((self.operations, design.operations), (self.variants, design.variants)):
+            kept += sum(scores.get(block, {}).get(name, 0.0) for block, name in chosen if block in live)
+        return kept
 
 
 def make_legal(design: FusionDesign, scores: Mapping[Connection, float]) -> FusionDesign:
@@ -44,7 +48,7 @@ def make_legal(design: FusionDesign, scores: Mapping[Connection, float]) -> Fusi
         live = design.live_blocks()
         block = next(b for b in reversed(live) if b != EMBEDDING and not design.sources(b))
         best = max(candidate_sources(block, design.levels), key=lambda source: scores[source, block])
-        design = FusionDesign(design.levels, (*design.connections, (best, block)), design.operations)
+        design = design.changed(connections=(*design.connections, (best, block)))
     return design
 
 
@@ -52,9 +56,9 @@ def make_affordable(design: FusionDesign, scores: Scores, limits: Limits, mode: 
     """Bring a legal design below its limits, step by step; one that keeps them is returned as it is.
 
     A step closes one connection (and, where that was a block's last input, those out of the block, which would be a
-    constant), or changes one block's operation, such that the design stays legal; of all steps the one is taken that
-    loses least worth (`Scores.worth`) per cost saved. Where no such step saves anything, a block is given one input
-    instead, which may be one that was closed.
+    constant), or changes one block's operation or variant, such that the design stays legal; of all steps the one is
+    taken that loses least worth (`Scores.worth`) per cost saved. Where no such step saves anything, a block is given
+    one input instead, which may be one that was closed.
 
     Raises:
         DesignError: no design keeps the limits.
@@ -100,12 +104,13 @@ def _closings(design: FusionDesign, limits: Limits) -> Iterator[FusionDesign]:
     for connection in design.connections:
         if connection[1] in live:
             yield _without(design, connection)
+    table = limits.limits[0].table
     for block, operation in design.operations:
         if block in live:
-            for other in limits.limits[0].table.operations:
-                if other != operation:
-                    changed = {**dict(design.operations), block: other}
-                    yield FusionDesign.build(design.levels, design.connections, changed)
+            yield from (design.changed(operations={block: o}) for o in table.operations if o != operation)
+    for block, variant in design.variants:
+        if block in live:
+            yield from (design.changed(variants={block: v}) for v in table.variants_of(block) if v != variant)
 
 
 def _without(design: FusionDesign, connection: Connection) -> FusionDesign:
@@ -116,7 +121,7 @@ def _without(design: FusionDesign, connection: Connection) -> FusionDesign:
         # That was its last input: what it would pass on is the same for every row.
         if not any(t == target for _, t in left):
             closed += [c for c in left if c[0] == target]
-    return FusionDesign(design.levels, tuple(left), design.operations)
+    return design.changed(connections=left)
 
 
 def _single_inputs(design: FusionDesign) -> Iterator[FusionDesign]:
@@ -124,7 +129,7 @@ def _single_inputs(design: FusionDesign) -> Iterator[FusionDesign]:
         if block != EMBEDDING:
             others = tuple(c for c in design.connections if c[1] != block)
             for source in candidate_sources(block, design.levels):
-                yield FusionDesign(design.levels, (*others, (source, block)), design.operations)
+                yield design.changed(connections=(*others, (source, block)))
 
 
 def _sigmoid(score: float) -> float:

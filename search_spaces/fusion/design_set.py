@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from math import prod
 
 import numpy as np
 
 from nas_fusion.bounds import LEVELS
-from nas_fusion.design import OPERATIONS, FusionDesign, candidate_connections, fused_blocks
+from nas_fusion.design import OPERATIONS, Connection, FusionDesign, candidate_connections, fused_blocks, variant_blocks
 from nas_fusion.errors import DesignError, OptionError
 from nas_fusion.measures import Limits
 from nas_fusion.search_spaces.fusion.design_repair import Scores, make_affordable
@@ -26,23 +27,58 @@ class DesignSet:
         levels: number of levels L ≥ 1.
         operations: names of the operations that every fused block may choose from.
         limits: on what a design may cost; designs above them do not belong to the set.
+        shallow, deep: names of what may stand in the place of a shallow and of a deep block; both empty in a space that
+            leaves no choice.
+
+    Raises:
+        OptionError: names are missing or twice there.
     """
 
     levels: int
     operations: Sequence[str] = OPERATIONS
     limits: Limits | None = field(default=None, hash=False)
+    shallow: Sequence[str] = ()
+    deep: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         LEVELS.check("levels", self.levels)
+        for name in ("shallow", "deep"):
+            given = tuple(getattr(self, name))
+            if len(set(given)) != len(given) or bool(self.shallow) != bool(self.deep):
+                raise OptionError(f"variants of {name} blocks", "different names, for both kinds or for none", given)
+            object.__setattr__(self, name, given)
         if not self.operations or len(set(self.operations)) != len(self.operations):
             raise OptionError("operations", "a non-empty sequence of different names", tuple(self.operations))
         object.__setattr__(self, "operations", tuple(self.operations))
 
     @property
     def size(self) -> int:
-        """Number of designs before legality: ``2^(2L² + 4L + 3) · operations^(2L + 1)``."""
+        """Number of designs before legality: ``2^(2L² + 4L + 3) · operations^(2L + 1)``.
+
+        With variants, times ``shallow^(L + 1) · deep^L``.
+        """
         connections, blocks = len(candidate_connections(self.levels)), len(fused_blocks(self.levels))
-        return (1 << connections) * len(self.operations) ** blocks
+        return (1 << connections) * len(self.operations) ** blocks * prod(map(len, self._variants.values()))
+
+    @property
+    def has_variants(self) -> bool:
+        """Whether a design says what stands in the blocks' places."""
+        return bool(self.shallow)
+
+    def variants_of(self, block: str) -> Sequence[str]:
+        """What may stand in a block's place; empty where there is no choice."""
+        return self.deep if block.startswith("deep") else self.shallow
+
+    @property
+    def _variants(self) -> dict[str, Sequence[str]]:
+        return {b: self.variants_of(b) for b in variant_blocks(self.levels)} if self.has_variants else {}
+
+    def build(
+        self, connections: Iterable[Connection], operations: Mapping[str, str] | str, variants: Mapping[str, str] = {}
+    ) -> FusionDesign:
+        """A design of this set's levels; blocks whose variant is not named have the first one, where there are any."""
+        chosen = {block: variants.get(block, names[0]) for block, names in self._variants.items()}
+        return FusionDesign.build(self.levels, connections, operations, chosen)
 
     @property
     def unlimited(self) -> DesignSet:
@@ -51,12 +87,25 @@ class DesignSet:
 
     def problem(self, design: FusionDesign) -> str | None:
         """Why `design` does not belong to the set, or None."""
+        problem = self.unknown_choice(design) or design.problem()
+        return problem or (self.limits.problem(design) if self.limits else None)
+
+    def unknown_choice(self, design: FusionDesign) -> str | None:
+        """Which choice of a design, legal or not, the set does not have, or None."""
         if design.levels != self.levels:
             return f"it has {design.levels} levels, the space has {self.levels}"
         for block, operation in design.operations:
             if operation not in self.operations:
                 return f"{block} merges by {operation!r}, the space knows {', '.join(self.operations)}"
-        return design.problem() or (self.limits.problem(design) if self.limits else None)
+        if self.has_variants and not design.variants:
+            return (
+                f"it does not say what stands in its blocks' places, the space has {', '.join(self.deep)} for deep ones"
+            )
+        for block, variant in design.variants:
+            known = self.variants_of(block)
+            if variant not in known:
+                return f"{block} is {variant!r}, the space knows {', '.join(known) or 'one module for every place'}"
+        return None
 
     def check(self, design: FusionDesign) -> FusionDesign:
         """Return `design` if it belongs to the set.
@@ -80,7 +129,7 @@ class DesignSet:
         while True:
             is_open = rng.integers(0, 2, len(candidate_connections(self.levels))).astype(bool)
             operations = rng.integers(0, len(self.operations), len(fused_blocks(self.levels)))
-            design = self._build(is_open, operations)
+            design = self._build(is_open, operations, [int(rng.integers(len(v))) for v in self._variants.values()])
             # Drawing again keeps the draw uniform over the legal designs; repairing would favour some.
             if not design.is_legal:
                 continue
@@ -105,6 +154,7 @@ class DesignSet:
         present = set(design.connections)
         is_open = np.array([c in present for c in candidate_connections(self.levels)])
         operations = np.array([self.operations.index(op) for _, op in design.operations])
+        variants = [self.variants_of(block).index(variant) for block, variant in design.variants]
         while True:
             # Drawn anew, not flipped: half of the redrawn connections come out as they were.
             new_open = np.where(rng.random(len(is_open)) < probability, rng.integers(0, 2, len(is_open)), is_open)
@@ -113,14 +163,19 @@ class DesignSet:
                 rng.integers(0, len(self.operations), len(operations)),
                 operations,
             )
-            mutated = self._build(new_open.astype(bool), new_operations)
+            new_variants = [
+                int(rng.integers(len(names))) if rng.random() < probability else variant
+                for variant, names in zip(variants, self._variants.values(), strict=True)
+            ]
+            mutated = self._build(new_open.astype(bool), new_operations, new_variants)
             if mutated != design and self.problem(mutated) is None:
                 return mutated
 
     def change(self, design: FusionDesign, rng: np.random.Generator | int) -> FusionDesign:
-        """A legal design that differs in one choice that matters: a connection into a live block, or its operation.
+        """A legal design that differs in one choice that matters: an input, operation or variant of a live block.
 
-        Half of the changes are of a connection, half of an operation, where there is another one to choose.
+        A third of the changes is of a variant where there are any; half of the others are of a connection, half of an
+        operation, where there is another one to choose.
         """
         self.check(design)
         rng = np.random.default_rng(rng)
@@ -130,23 +185,36 @@ class DesignSet:
                 return changed
 
     def _with_one_change(self, design: FusionDesign, rng: np.random.Generator) -> FusionDesign:
-        present, operations = set(design.connections), dict(design.operations)
+        live = design.live_blocks()
+        if self.has_variants and rng.random() < 1 / 3:
+            return self._with_another(design, rng, [b for b in live if b in self._variants], dict(design.variants))
         if len(self.operations) > 1 and rng.random() < 0.5:
-            block = str(rng.choice([b for b in design.live_blocks() if b in operations]))
-            operations[block] = str(rng.choice([o for o in self.operations if o != operations[block]]))
-        else:
-            candidates = candidate_connections(self.levels)
-            present ^= {candidates[int(rng.integers(len(candidates)))]}
-        return FusionDesign.build(self.levels, present, operations)
+            operations = dict(design.operations)
+            block = str(rng.choice([b for b in live if b in operations]))
+            other = str(rng.choice([o for o in self.operations if o != operations[block]]))
+            return design.changed(operations={block: other})
+        candidates = candidate_connections(self.levels)
+        return design.changed(connections={*design.connections} ^ {candidates[int(rng.integers(len(candidates)))]})
+
+    def _with_another(
+        self, design: FusionDesign, rng: np.random.Generator, blocks: Sequence[str], variants: Mapping[str, str]
+    ) -> FusionDesign:
+        """With another variant of one of `blocks`; the design itself where there is none."""
+        others = [(b, v) for b in blocks for v in self.variants_of(b) if v != variants[b]]
+        if not others:
+            return design
+        block, variant = others[int(rng.integers(len(others)))]
+        return design.changed(variants={block: variant})
 
     def __iter__(self) -> Iterator[FusionDesign]:
         """Every legal design, in a fixed order; meant for small sets."""
         connections, blocks = candidate_connections(self.levels), fused_blocks(self.levels)
         for is_open in product((True, False), repeat=len(connections)):
             for operations in product(range(len(self.operations)), repeat=len(blocks)):
-                design = self._build(np.array(is_open), np.array(operations))
-                if self.problem(design) is None:
-                    yield design
+                for variants in product(*(range(len(names)) for names in self._variants.values())):
+                    design = self._build(np.array(is_open), np.array(operations), variants)
+                    if self.problem(design) is None:
+                        yield design
 
     def _random_scores(self, rng: np.random.Generator) -> Scores:
         connections, blocks = candidate_connections(self.levels), fused_blocks(self.levels)
@@ -154,9 +222,11 @@ class DesignSet:
         drawn = rng.normal(size=len(connections)).tolist()
         shares = {b: rng.random(len(self.operations)).tolist() for b in blocks}
         operations = {b: dict(zip(self.operations, share, strict=True)) for b, share in shares.items()}
-        return Scores(dict(zip(connections, drawn, strict=True)), operations)
+        variants = {b: dict(zip(v, rng.random(len(v)).tolist(), strict=True)) for b, v in self._variants.items()}
+        return Scores(dict(zip(connections, drawn, strict=True)), operations, variants)
 
-    def _build(self, is_open: np.ndarray, operations: np.ndarray) -> FusionDesign:
+    def _build(self, is_open: np.ndarray, operations: np.ndarray, variants: Sequence[int]) -> FusionDesign:
         connections = [c for c, keep in zip(candidate_connections(self.levels), is_open, strict=True) if keep]
         names = {b: self.operations[o] for b, o in zip(fused_blocks(self.levels), operations, strict=True)}
-        return FusionDesign.build(self.levels, connections, names)
+        chosen = {b: known[v] for (b, known), v in zip(self._variants.items(), variants, strict=True)}
+        return FusionDesign.build(self.levels, connections, names, chosen)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nas_fusion.design import FusionDesign, candidate_connections, fused_blocks
+from nas_fusion.design import FusionDesign, candidate_connections, fused_blocks, variant_blocks
 from nas_fusion.errors import DesignError
 from nas_fusion.search_spaces.fusion.design_set import DesignSet
 
-_SAME_ON_ONE = ("add", "product")
+_SAME_ON_ONE = ("add", "product", "residual-product")
 """Operations whose result for one input is that input; the first one stands for them."""
 
-_ZERO_ON_NONE = ("add", "product", "attention")
+_ZERO_ON_NONE = ("add", "product", "attention", "residual-product", "bilinear")
 """Operations whose result without any input is zero; the first one stands for them."""
 
 _BY_INPUTS = {0: _ZERO_ON_NONE, 1: _SAME_ON_ONE}
@@ -31,8 +31,9 @@ def canonical(design: FusionDesign) -> FusionDesign:
     no weights, or none that get a gradient.
     """
     pruned = design.pruned()
-    operations = {block: _name(operation, len(pruned.sources(block))) for block, operation in pruned.operations}
-    return FusionDesign.build(design.levels, pruned.connections, operations)
+    return pruned.changed(
+        operations={b: _name(operation, len(pruned.sources(b))) for b, operation in pruned.operations}
+    )
 
 
 def _name(operation: str, inputs: int) -> str:
@@ -49,15 +50,19 @@ def different_designs(designs: Iterable[FusionDesign]) -> list[FusionDesign]:
 def design_code(design: FusionDesign, designs: DesignSet) -> int:
     """The number of a sample, from 0 to ``designs.size - 1``; legal or not.
 
-    Bit c says whether candidate connection c is open; above the bits, each fused block's operation is a digit.
+    Bit c says whether candidate connection c is open; above the bits, each fused block's operation is a digit, and each
+    block's variant where there are any.
 
     Raises:
-        DesignError: the design has another number of levels, or an operation that the set does not know.
+        DesignError: the design has another number of levels, or an operation or variant that the set does not know.
     """
-    if design.levels != designs.levels or not {op for _, op in design.operations} <= set(designs.operations):
+    if designs.unknown_choice(design) is not None:
         raise DesignError(f"not a design of this space, so it has no number there: {design}")
     is_open = set(design.connections)
     code = 0
+    for block, variant in reversed(design.variants):
+        names = designs.variants_of(block)
+        code = code * len(names) + names.index(variant)
     for _, operation in reversed(design.operations):
         code = code * len(designs.operations) + designs.operations.index(operation)
     for connection in reversed(candidate_connections(design.levels)):
@@ -81,4 +86,8 @@ def coded_design(code: int, designs: DesignSet) -> FusionDesign:
     for block in fused_blocks(designs.levels):
         code, place = divmod(code, len(designs.operations))
         operations[block] = designs.operations[place]
-    return FusionDesign.build(designs.levels, connections, operations)
+    variants = {}
+    for block in variant_blocks(designs.levels) if designs.has_variants else ():
+        code, place = divmod(code, len(designs.variants_of(block)))
+        variants[block] = designs.variants_of(block)[place]
+    return FusionDesign.build(designs.levels, connections, operations, variants)

@@ -23,6 +23,8 @@ from nas_fusion.nni_bridge import (
     nni,
 )
 from nas_fusion.search_spaces.fusion.design_repair import Scores, make_affordable, make_legal
+from nas_fusion.search_spaces.fusion.supernet_peers import SupernetPeers
+from nas_fusion.search_spaces.fusion.variant_block import SupernetBlock
 
 
 class FusionNode(MutableModule):
@@ -98,8 +100,7 @@ class SupernetNode(BaseSuperNetModule):
             self.add_mutable(mutable)
         # Once, not at every step: which of these operations the fast ways know.
         self._covered = covered_places(list(self.operations.all().values()))
-        # NNI mutates one node after the other with one memo, so those of one supernet meet in it.
-        self._peers = _Peers.of(memo)
+        self._peers = SupernetPeers.of(memo)
         self._peers.nodes.append(self)
 
     own_mutables = FusionNode.own_mutables
@@ -147,33 +148,26 @@ class SupernetNode(BaseSuperNetModule):
         own = self.choose()
         if self.block != OUTPUT:
             return own
+        # NNI asks the nodes before the blocks, and what a design costs depends on what stands in its places.
+        for block in self._peers.blocks:
+            own |= block.choose()
         # `memo` has what the other nodes chose; only the whole says whether it is legal.
         design = FusionDesign.from_sample({**memo, **own})
-        scores = scores_of(self._peers.nodes)
+        scores = scores_of([*self._peers.nodes, *self._peers.blocks])
         legal = make_legal(design, scores.connections)
         return (legal if self.limits is None else make_affordable(legal, scores, self.limits)).to_sample()
 
 
-class _Peers:
-    """The nodes of one supernet; a plain object, so that torch does not take the list for submodules."""
-
-    def __init__(self) -> None:
-        self.nodes: list[SupernetNode] = []
-
-    @classmethod
-    def of(cls, memo: dict[str, Any]) -> _Peers:
-        key = "nas_fusion_peers"
-        if key not in memo:
-            memo[key] = cls()
-        peers: _Peers = memo[key]
-        return peers
-
-
-def scores_of(nodes: Iterable[SupernetNode]) -> Scores:
-    """What the nodes of one supernet think of every choice."""
-    nodes = list(nodes)
+def scores_of(modules: Iterable[nn.Module]) -> Scores:
+    """What the nodes, and the blocks with variants, of one supernet think of every choice."""
+    modules = list(modules)
+    nodes = [module for module in modules if isinstance(module, SupernetNode)]
     connections: dict[Connection, float] = {}
     for node in nodes:
         scores = node.connection_scores()
         connections.update(((source, node.block), s) for source, s in zip(node.sources, scores, strict=True))
-    return Scores(connections, {node.block: node.operation_scores() for node in nodes if node.operations})
+    return Scores(
+        connections,
+        {node.block: node.operation_scores() for node in nodes if node.operations},
+        {block.block: block.variant_scores() for block in modules if isinstance(block, SupernetBlock)},
+    )

@@ -48,6 +48,12 @@ from nas_fusion.nni_bridge import (
 from nas_fusion.search_spaces.fusion.design_set import DesignSet
 from nas_fusion.search_spaces.fusion.fusion_node import FusionNode, SupernetNode
 from nas_fusion.search_spaces.fusion.oneshot_nodes import DifferentiableNode, SampledNode
+from nas_fusion.search_spaces.fusion.variant_block import (
+    DifferentiableBlock,
+    SampledBlock,
+    SupernetBlock,
+    VariantBlock,
+)
 from nas_fusion.settings import DEFAULT_EMB_DIM, ModelSettings, ProductRule
 
 if TYPE_CHECKING:
@@ -102,6 +108,9 @@ class FusionSpace(ModelSpace):
             def make_shallow(self, width):
                 return MatrixCrossBlock(width)
 
+    To leave open what stands in the blocks' places, name `shallow_variants` and `deep_variants` and override
+    `make_variant`; the choice is one more of every block.
+
     Args:
         field_sizes: of each field its number of ids, or where it is more than one id, its shape; as plain values
             (`nas_fusion.field_shapes.plain_shapes`) where the space is to be made anew in NNI's trials.
@@ -118,6 +127,9 @@ class FusionSpace(ModelSpace):
     """
 
     operation_types: ClassVar[Mapping[str, type[FusionOperation]]] = OPERATION_TYPES
+
+    shallow_variants: ClassVar[tuple[str, ...]] = ()
+    deep_variants: ClassVar[tuple[str, ...]] = ()
 
     leaves_operations_open: ClassVar[bool] = True
     """Whether its ``__init__`` takes `operations`, and has the published ones where none are named."""
@@ -143,18 +155,19 @@ class FusionSpace(ModelSpace):
         block_width: int = 0,
     ) -> None:
         super().__init__()
-        self.designs = DesignSet(levels, operations)
+        self.designs = DesignSet(levels, operations, shallow=self.shallow_variants, deep=self.deep_variants)
         unknown = set(operations).difference(self.operation_types)
         if unknown:
             raise OptionError("operations", f"names out of {', '.join(self.operation_types)}", sorted(unknown)[0])
         self.levels, self.product = levels, product
-        self.batch_norm, self.dropout = batch_norm, dropout
+        self.batch_norm, self.dropout, self.emb_dim = batch_norm, dropout, emb_dim
         embedding = FieldEmbedding(field_sizes, emb_dim, block_width)
         # Inside NNI's `model_context` a space is the model of one design, as in a trial's process.
         sample = current_model()
         self.design = None if sample is None else FusionDesign.from_sample(sample)
         if self.design is None:
-            self.network = self._build(embedding, block_names(levels)[1:], self._full_node, candidate_sources)
+            blocks = block_names(levels)[1:]
+            self.network = self._build(embedding, blocks, self._full_node, self._full_block, candidate_sources)
         else:
             self.network = self._build_fixed(embedding, self.design)
 
@@ -175,6 +188,20 @@ class FusionSpace(ModelSpace):
     def make_deep(self, width: int) -> nn.Module:
         """A new deep block, called in the same way."""
         return DeepBlock(width, batch_norm=self.batch_norm, dropout=self.dropout)
+
+    def make_variant(self, name: str, width: int) -> nn.Module:
+        """A new block of one of `shallow_variants` or `deep_variants`, called like the others.
+
+        Raises:
+            NotImplementedError: the space has no variants, or does not override this.
+        """
+        raise NotImplementedError(f"{type(self).__name__} makes no variant {name!r}")
+
+    def make_block(self, block: str, width: int, variant: str | None = None) -> nn.Module:
+        """A new module for a block's place: the variant, or where the space leaves no choice, its only one."""
+        if variant is not None:
+            return self.make_variant(variant, width)
+        return self.make_deep(width) if block.startswith("deep") else self.make_shallow(width)
 
     def make_operation(self, name: str, inputs: int, width: int) -> FusionOperation:
         """A new fusion operation for a number of inputs."""
@@ -307,23 +334,23 @@ class FusionSpace(ModelSpace):
             # For all candidates and then cut: new weights start in the published bounds (see `derive`).
             return HardFusion.of(self.make_operation(design.operation(block), len(candidates), width), kept)
 
-        return self._build(embedding, live, node, lambda block, _: design.sources(block))
+        def block(name: str, width: int) -> nn.Module:
+            return self.make_block(name, width, design.variant(name))
+
+        return self._build(embedding, live, node, block, lambda name, _: design.sources(name))
 
     def _build(
         self,
         embedding: FieldEmbedding,
         blocks: Sequence[str],
         node: Callable[[str, int], nn.Module],
+        make: Callable[[str, int], nn.Module],
         sources: Callable[[str, int], Sequence[str]],
     ) -> FusionNetwork:
         width = embedding.width
         # All nodes, then all blocks, then the head: random weights are drawn in this order in every form of a space.
         nodes = {block: node(block, width) for block in blocks}
-        modules = {
-            block: self.make_deep(width) if block.startswith("deep") else self.make_shallow(width)
-            for block in blocks
-            if block != OUTPUT
-        }
+        modules = {block: make(block, width) for block in blocks if block != OUTPUT}
         modules = {block: _as_fed(module, nodes[block]) for block, module in modules.items()}
         return FusionNetwork(
             embedding, nodes, {b: sources(b, self.levels) for b in blocks}, modules, nn.Linear(width, 1)
@@ -333,6 +360,12 @@ class FusionSpace(ModelSpace):
         sources = candidate_sources(block, self.levels)
         names = self.designs.operations if block in fused_blocks(self.levels) else ()
         return FusionNode(block, sources, {name: self.make_operation(name, len(sources), width) for name in names})
+
+    def _full_block(self, block: str, width: int) -> nn.Module:
+        names = self.designs.variants_of(block)
+        if not names:
+            return self.make_block(block, width)
+        return VariantBlock(block, {name: self.make_variant(name, width) for name in names})
 
     def _copy_of(self, design: FusionDesign, derive: Callable[[Any, list[int]], nn.Module]) -> FusionNetwork:
         live = [block for block in design.live_blocks() if block != EMBEDDING]
@@ -346,20 +379,25 @@ class FusionSpace(ModelSpace):
             copy.deepcopy(self.network.embedding),
             nodes,
             {block: design.sources(block) for block in live},
-            {b: _as_fed(copy.deepcopy(self.network.blocks[b]), nodes[b]) for b in live if b != OUTPUT},
+            {b: _as_fed(copy.deepcopy(self._standing(b, design)), nodes[b]) for b in live if b != OUTPUT},
             copy.deepcopy(self.network.head),
         )
         # As the space is: designs are ranked in evaluation mode.
         return network.train(self.training)
+
+    def _standing(self, block: str, design: FusionDesign) -> nn.Module:
+        """What stands in a block's place by a design, with the weights of this space."""
+        place = self.network.blocks[block]
+        return place.variants[str(design.variant(block))] if isinstance(place, VariantBlock | SupernetBlock) else place
 
     # Supernet forms --------------------------------------------------------------------------------------------
 
     def extra_oneshot_hooks(self, strategy: Strategy) -> list[Callable[..., Any]]:
         """NNI asks here for the supernet forms of this space's nodes under one of its own strategies."""
         if isinstance(strategy, DARTS):
-            return [DifferentiableNode.mutate]
+            return [DifferentiableNode.mutate, DifferentiableBlock.mutate]
         if isinstance(strategy, RandomOneShot):
-            return [SampledNode.mutate]
+            return [SampledNode.mutate, SampledBlock.mutate]
         return []
 
 

@@ -56,7 +56,8 @@ def _attributes(values: Mapping[str, str | float]) -> str:
 
 def _node(design: FusionDesign, block: str, dead: bool) -> str:
     operation = design.operation(block) if block in fused_blocks(design.levels) else None
-    label = block_label(block) if operation is None else f"{block_label(block)}\n{operation}"
+    lines = (block_label(block), design.variant(block), operation)
+    label = "\n".join(line for line in lines if line is not None)
     edge, fill = operation_colours(operation)
     look = {"color": edge, "fillcolor": fill}
     if dead:

@@ -192,15 +192,16 @@ def _block(design: FusionDesign, block: str, box: Box, dead: bool) -> str:
     ink = MUTED if dead else INK
     dash = ' stroke-dasharray="5 4"' if dead else ""
     centre = box.x + box.width / 2
-    name_y = box.y + 4.5 if operation is None else box.y - 4
+    name_y = box.y + 4.5 if operation is None and design.variant(block) is None else box.y - 4
     parts = [
         f'<g class="block{" dead" if dead else ""}" data-block="{block}">',
         f'<rect x="{box.x:.1f}" y="{box.y - box.height / 2:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" '
         f'rx="7" fill="{fill}" stroke="{edge}" stroke-width="1.6"{dash}/>',
         _text(centre, name_y, block_label(block), size=13, weight=600, fill=ink, anchor="middle"),
     ]
-    if operation is not None:
+    below = " · ".join(word for word in (design.variant(block), operation) if word is not None)
+    if below:
         # A plug-in's operation may have a long name: shrink it to the block (0.6 em is a wide letter).
-        size = min(12.5, (box.width - 10) / (0.6 * max(len(operation), 1)))
-        parts.append(_text(centre, box.y + 13, operation, size=round(size, 1), fill=ink, anchor="middle"))
+        size = min(12.5, (box.width - 10) / (0.6 * len(below)))
+        parts.append(_text(centre, box.y + 13, below, size=round(size, 1), fill=ink, anchor="middle"))
     return "".join([*parts, "</g>"])

@@ -15,7 +15,7 @@ Only validation rows are looked at, and nothing is trained.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nas_fusion.design import Connection, FusionDesign
@@ -143,13 +143,16 @@ class MeasuredChoice:
         return difference_error(auc, valid.positives, len(valid) - valid.positives) if math.isfinite(auc) else 0.0
 
     def _other_operations(self, design: FusionDesign) -> list[list[FusionDesign]]:
-        """For every live block the design with each other operation, what the supernet prefers first."""
+        """For every live block the design with each other operation or variant, what the supernet prefers first."""
         live, changed = set(design.live_blocks()), []
         for block, operation in design.operations:
-            scores = self.scores.operations.get(block, {})
-            others = sorted((o for o in scores if o != operation), key=lambda o: scores[o], reverse=True)
+            others = _others(self.scores.operations.get(block, {}), operation)
             if block in live and others:
-                changed.append([_with_operation(design, block, other) for other in others])
+                changed.append([design.changed(operations={block: other}) for other in others])
+        for block, variant in design.variants:
+            others = _others(self.scores.variants.get(block, {}), variant)
+            if block in live and others:
+                changed.append([design.changed(variants={block: other}) for other in others])
         return changed
 
     def _turned_round(self, design: FusionDesign) -> Iterator[FusionDesign]:
@@ -160,9 +163,9 @@ class MeasuredChoice:
             yield _turned(design, connection)
 
 
-def _with_operation(design: FusionDesign, block: str, operation: str) -> FusionDesign:
-    return FusionDesign.build(design.levels, design.connections, {**dict(design.operations), block: operation})
+def _others(scores: Mapping[str, float], chosen: str) -> list[str]:
+    return sorted((name for name in scores if name != chosen), key=lambda name: scores[name], reverse=True)
 
 
 def _turned(design: FusionDesign, connection: Connection) -> FusionDesign:
-    return FusionDesign(design.levels, tuple({*design.connections} ^ {connection}), design.operations)
+    return design.changed(connections={*design.connections} ^ {connection})

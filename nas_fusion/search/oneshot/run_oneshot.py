@@ -25,7 +25,7 @@ from nas_fusion.search.oneshot.refinement import refine
 from nas_fusion.search.outcome import SearchOutcome, trace_of
 from nas_fusion.search.strategy_faults import warn_of_end
 from nas_fusion.search.task import SearchTask
-from nas_fusion.search_spaces import FusionSpace, Scores, SupernetNode, scores_of
+from nas_fusion.search_spaces import FusionSpace, Scores, SupernetBlock, SupernetNode, scores_of
 from nas_fusion.statistics import difference_error, loss_margin
 from nas_fusion.strategy import StrategyEntry
 from nas_fusion.strategy.abilities import (
@@ -274,8 +274,8 @@ def _by_rank(ranked: Sequence[RankedDesign]) -> tuple[FusionDesign, ...]:
 
 def _scores(strategy: Strategy) -> Scores | None:
     """What a supernet that learns its architecture thinks of every choice."""
-    nodes = [m for m in learners(strategy.supernet) if isinstance(m, SupernetNode)]
-    return scores_of(nodes) if nodes else None
+    parts = [m for m in learners(strategy.supernet) if isinstance(m, SupernetNode | SupernetBlock)]
+    return scores_of(parts) if parts else None
 
 
 def _ranking_trace(ranked: Sequence[RankedDesign], trained: int, task: SearchTask) -> tuple[TracePoint, ...]:

@@ -12,10 +12,11 @@ from torch import nn
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.baselines.models import MODELS
+from nas_fusion.baselines.wide_points import POINTS
 from nas_fusion.data import EncodedDataset
-from nas_fusion.design import FusionDesign, candidate_connections, fused_blocks
+from nas_fusion.design import KNOWN_OPERATIONS, FusionDesign, candidate_connections, fused_blocks
 from nas_fusion.nn import Fields
-from nas_fusion.search_spaces import DCNv2LowRankSpace, DCNv2Space, FusionSpace
+from nas_fusion.search_spaces import DCNv2LowRankSpace, DCNv2Space, FusionSpace, WideSpace
 from nas_fusion.search_spaces.interaction import InteractionNetwork
 from nas_fusion.search_spaces.interaction.interaction_design import Block, InteractionDesign
 from nas_fusion.search_spaces.nasrec import NasRecNetwork
@@ -73,7 +74,7 @@ def hard(operation: str, kind: type[FusionSpace] = FusionSpace, *, batch_norm: b
     design = FusionDesign.build(LEVELS, candidate_connections(LEVELS), dict.fromkeys(fused_blocks(LEVELS), operation))
 
     def make(fields: Fields) -> nn.Module:
-        space = space_of(fields, kind, operations=(*PUBLISHED, RESIDUAL), batch_norm=batch_norm)
+        space = space_of(fields, kind, operations=KNOWN_OPERATIONS, batch_norm=batch_norm)
         return space.derive(design, weights=False)
 
     return make
@@ -110,6 +111,18 @@ def soft(*operations: str, full: bool = True) -> Make:
         opened = candidate_connections(LEVELS) if full else candidate_connections(LEVELS)[::2]
         design = FusionDesign.build(LEVELS, opened, dict.fromkeys(fused_blocks(LEVELS), operations[0]))
         return space.derive(design, mode="soft", mixture=mixture)
+
+    return make
+
+
+def wide(name: str) -> Make:
+    """A hand-made model's point of the wide space."""
+
+    def make(fields: Fields) -> nn.Module:
+        space = space_of(fields, WideSpace, batch_norm=True)
+        design = POINTS[name](space.designs)
+        assert design is not None
+        return space.derive(design, weights=False)
 
     return make
 
@@ -152,6 +165,8 @@ EXPORTABLE: Mapping[str, Make] = {
     "soft, two operations": soft("product", "concat"),
     "soft, residual product": soft("add", RESIDUAL, "concat", "attention"),
     "soft, sparse": soft(*PUBLISHED, full=False),
+    "hard bilinear": hard("bilinear"),
+    **{f"wide {name}": wide(name) for name in ("edcn", "finalmlp", "dcnv2-parallel")},
     "autoctr": autoctr,
     "nasrec": nasrec,
     **{name: handmade(name) for name in MODELS},
