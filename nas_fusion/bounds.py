@@ -280,6 +280,9 @@ EXPORT_FORMATS = ("onnx", "torch-export", "torchscript")
 PRODUCT_RULES = ("zero", "open")
 """What a product may do with a closed input."""
 
+STARTS = (AUTOMATIC, "handmade", "nothing")
+"""What a multi-trial search may begin with."""
+
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "64": "64-true"}
 """Precisions of a training, and Lightning's names for them."""
 

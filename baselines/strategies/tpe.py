@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,11 @@ class FusionTPE(Strategy):
     def __init__(self, seed: int, startup: int = 4) -> None:
         super().__init__()
         self.seed, self.startup = seed, startup
+        self._given: list[dict[str, Any]] = []
+
+    def take_up(self, samples: Sequence[Mapping[str, Any]]) -> None:
+        """Try these first; they count among those that are drawn at random."""
+        self._given += [dict(sample) for sample in samples]
 
     def _run(self) -> None:
         study = self._new_study()
@@ -46,6 +52,8 @@ class FusionTPE(Strategy):
         }
         draws = self.model_space if isinstance(self.model_space, DrawsSamples) else None
         random_state = np.random.RandomState(self.seed)
+        for sample in self._given:
+            study.enqueue_trial(sample)
         refused = in_a_row = 0
         while refused < _MAX_REFUSED and self.wait_for_resource():
             affordable = draws.draw(random_state) if draws is not None and in_a_row >= REFUSED_IN_A_ROW else None

@@ -16,7 +16,7 @@ from nas_fusion.data import SearchData
 from nas_fusion.records import TracePoint
 from nas_fusion.search.engines import Engine, InProcess
 from nas_fusion.search_spaces import FusionSpace
-from nas_fusion.settings import ComparisonSettings, LimitSettings
+from nas_fusion.settings import ComparisonSettings, LimitSettings, StartFrom
 from nas_fusion.system.stopwatch import Stopwatch
 from nas_fusion.training import TrainConfig
 from nas_fusion.training_log import SilentLog, TrainingLog
@@ -62,6 +62,8 @@ class SearchTask:
         budget: what may be spent.
         candidates: into how many candidates a multi-trial strategy divides the budget; a budget in candidate trainings
             decides it itself.
+        start_from: whether a multi-trial strategy's first candidates are hand-made designs; ``"auto"``: where the space
+            says so (`FusionSpace.starts_from_handmade`).
         label: what progress bars call this search.
         console: where progress bars appear; None for none.
         training_log: told of every training.
@@ -79,6 +81,7 @@ class SearchTask:
     config: TrainConfig
     budget: Budget
     candidates: int = ComparisonSettings.candidates
+    start_from: StartFrom = ComparisonSettings.start_from
     label: str = ""
     console: Console | None = None
     training_log: TrainingLog = field(default_factory=SilentLog)

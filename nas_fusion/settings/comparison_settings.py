@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from nas_fusion import bounds
 from nas_fusion.budget import Budget
@@ -45,6 +45,10 @@ def check_seeds(seeds: Sequence[int]) -> None:
         bounds.SEED.check("seeds", seed)
 
 
+StartFrom = Literal["auto", "handmade", "nothing"]
+"""What a multi-trial search begins with."""
+
+
 @dataclass(frozen=True)
 class ComparisonSettings:
     """What is compared on what.
@@ -56,6 +60,7 @@ class ComparisonSettings:
         seeds: one cell per strategy and seed.
         budget: per strategy and seed; see `nas_fusion.budget.Budget.parse`.
         candidates: into how many candidates a multi-trial strategy divides its budget.
+        start_from: the first candidates of a multi-trial strategy; ``"auto"``: as the search space says.
         concurrency: how many candidates a multi-trial strategy proposes before it hears of the first one's result.
         tune: tuning trials per strategy, before its cells.
         anytime_test: measure the test AUC of every incumbent of a search when it is over, for the anytime curves.
@@ -91,6 +96,13 @@ class ComparisonSettings:
         5,
         bounds.CANDIDATES,
         "Candidates among which a multi-trial strategy divides the budget; one like 12c decides it itself.",
+        panel=Panel.BUDGET,
+    )
+    start_from: StartFrom = word(
+        bounds.AUTOMATIC,
+        bounds.STARTS,
+        "First candidates of a multi-trial strategy: handmade, the hand-made models that are designs of the space, which "
+        "count like any others; nothing; auto: handmade in the space wide, else nothing.",
         panel=Panel.BUDGET,
     )
     concurrency: int = number(

@@ -17,6 +17,7 @@ otherwise switch off what its author counts on. A one-shot search asks in this o
 A multi-trial search asks its strategy before anything is trained:
 
 - `HalvesCandidates`: by which rungs the candidates that it proposes are trained.
+- `TakesUpDesigns`: designs which it begins with, and learns from.
 
 What the modules of a supernet and the choices of a space may be able to do stands in `nas_fusion.nni_bridge`
 (`LearnsArchitecture`, `DrawsSamples`), which asks for it.
@@ -221,6 +222,17 @@ class HalvesCandidates(Protocol):
     """Read once, before the strategy is called."""
 
 
+@runtime_checkable
+class TakesUpDesigns(Protocol):
+    """A multi-trial strategy that begins with designs which it is given, and learns from them.
+
+    For one without it the search runs them first, and the strategy does not know of them.
+    """
+
+    def take_up(self, samples: Sequence[Mapping[str, Any]]) -> None:
+        """Propose these first, in this order, before anything of its own; NNI's samples."""
+
+
 ABILITIES: tuple[type, ...] = (
     SharesBudget,
     RanksDesigns,
@@ -232,6 +244,7 @@ ABILITIES: tuple[type, ...] = (
     LeavesSoftStart,
     RefinesDesigns,
     HalvesCandidates,
+    TakesUpDesigns,
 )
 """Every ability that a search asks for."""
 

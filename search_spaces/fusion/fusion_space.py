@@ -131,6 +131,9 @@ class FusionSpace(ModelSpace):
     shallow_variants: ClassVar[tuple[str, ...]] = ()
     deep_variants: ClassVar[tuple[str, ...]] = ()
 
+    starts_from_handmade: ClassVar[bool] = False
+    """Whether multi-trial searches begin with hand-made designs where nobody says so (``--start-from``)."""
+
     leaves_operations_open: ClassVar[bool] = True
     """Whether its ``__init__`` takes `operations`, and has the published ones where none are named."""
 

@@ -36,6 +36,7 @@ class WideSpace(FusionSpace):
 
     shallow_variants: ClassVar[tuple[str, ...]] = SHALLOW_VARIANTS
     deep_variants: ClassVar[tuple[str, ...]] = DEEP_VARIANTS
+    starts_from_handmade: ClassVar[bool] = True
 
     def __init__(self, *args: Any, operations: Sequence[str] = WIDE_OPERATIONS, **options: Any) -> None:
         super().__init__(*args, operations=operations, **options)

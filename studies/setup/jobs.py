@@ -153,6 +153,7 @@ def make_job(
         config=settings.train_config(len(assembly.dataset.train), seed),
         budget=assembly.budget,
         candidates=settings.candidates,
+        start_from=settings.start_from,
         label=label or strategy,
         console=around.console,
         training_log=around.training_log,

@@ -108,8 +108,8 @@ RETRAIN = Command(
     retrain,
     "nasfusion retrain study/ --data new.parquet --out model/",
     without=(
-        "budget", "candidates", "concurrency", "tune", "anytime_test", "importance", "predictions", "limits.*",
-        "model.levels", "model.product", "recipe.retrain_learning_rate", "recipe.soft_learning_rate",
+        "budget", "candidates", "start_from", "concurrency", "tune", "anytime_test", "importance", "predictions",
+        "limits.*", "model.levels", "model.product", "recipe.retrain_learning_rate", "recipe.soft_learning_rate",
         "recipe.choice", "recipe.sweep_passes",
     ),
     goes_on=False,

@@ -34,6 +34,7 @@ from nas_fusion.search.multitrial.candidates import (
     TrainingHere,
 )
 from nas_fusion.search.multitrial.rungs import RungPlan, Rungs, equal_shares, plan_rungs
+from nas_fusion.search.multitrial.starts import Starts, begin
 from nas_fusion.search.outcome import SearchOutcome
 from nas_fusion.search.strategy_faults import warn_of_end
 from nas_fusion.search.task import SearchTask
@@ -128,17 +129,19 @@ class CandidateTrainer:
         found = self.results.get(place)
         return None if found is None else found.valid_auc
 
-    def details(self) -> list[dict[str, Any]]:
+    def details(self, starts: Starts) -> list[dict[str, Any]]:
         """What is told of every candidate, in the order in which they were proposed."""
-        several = len(self.rungs.plan.steps) > 1
-        return [
-            {
-                "design": str(FusionDesign.from_sample(model.sample)),
-                "valid_auc": self.valid_auc(place),
-                **({"rung": self.rungs.leg(model).rung + 1} if several else {}),
-            }
-            for place, model in enumerate(self.tried)
-        ]
+        return [self._told(model, place, starts) for place, model in enumerate(self.tried)]
+
+    def _told(self, model: Any, place: int, starts: Starts) -> dict[str, Any]:
+        design, several = FusionDesign.from_sample(model.sample), len(self.rungs.plan.steps) > 1
+        start = starts.name_of(design, place)
+        return {
+            "design": str(design),
+            "valid_auc": self.valid_auc(place),
+            **({"rung": self.rungs.leg(model).rung + 1} if several else {}),
+            **({} if start is None else {"start": start}),
+        }
 
 
 def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
@@ -154,6 +157,9 @@ def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
     """
     config, plan = candidate_recipe(task), _plan(strategy, task)
     shares = time_shares(task, plan)
+    own_space = task.make_space()
+    starts = Starts.of(task, own_space)
+    starts.warn_if_all(task)
     with _training(task, config, shares) as training, _files(training, plan) as folder:
         rungs = Rungs(plan, task.candidates, shares.fits, folder)
         front = CandidateFront(costs_of_designs(task), config.select, task.data.valid)
@@ -161,7 +167,8 @@ def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
         engine = BudgetedEngine(
             rungs.room, task.candidates, task.engine.concurrency, trainer.start, rungs.enter, rungs.going_on
         )
-        space = CandidateSpace.from_model(task.make_space(), FunctionalEvaluator(trainer))
+        space = CandidateSpace.from_model(own_space, FunctionalEvaluator(trainer))
+        begin(strategy, starts, space, engine)
         ended = current_allowance().run(lambda: strategy(space, engine))
         engine.finish()
     warn_of_end(task, ended)
@@ -180,7 +187,8 @@ def run_multitrial(strategy: Strategy, task: SearchTask) -> SearchOutcome:
         seconds=task.watch.elapsed,
         candidates=len(trainer.tried),
         details={
-            "candidates": trainer.details(),
+            "candidates": trainer.details(starts),
+            **starts.details(),
             **front_details(points, task.prefer),
             **({"ended": ended} if ended else {}),
         },

@@ -39,8 +39,8 @@ FIELDS: Mapping[str, Fields] = {
 """Numbers and lists among them, and logs whose embeddings are mapped to fewer features."""
 
 TRANSLATED = {
-    "onnx": ("soft", "deepfm", "autoctr", "nasrec"),
-    "torch-export": ("soft", "nasrec"),
+    "onnx": ("soft", "deepfm", "autoctr", "nasrec", "wide edcn", "wide finalmlp"),
+    "torch-export": ("soft", "nasrec", "wide edcn", "wide finalmlp"),
 }
 """What is traced is translated operation by operation: these have all operations; each more takes a second."""
 

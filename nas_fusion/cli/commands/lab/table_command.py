@@ -74,6 +74,7 @@ TABLE = Command(
     "nasfusion table --data synthetic:20000 --seeds 3 --out table.parquet",
     without=(
         "limits.*", "tune", "anytime_test", "importance", "predictions", "track", "budget", "candidates", "concurrency",
+        "start_from",
         "model.space", "model.levels", "model.block_width", "model.product", "model.batch_norm", "model.dropout",
         "recipe.choice", "recipe.members", "recipe.sweep_passes", "recipe.soft_learning_rate", "recipe.retrain_epochs",
         "recipe.retrain_learning_rate", "recipe.patience", "recipe.select", "recipe.lr_drop", "recipe.gradient_clip",
