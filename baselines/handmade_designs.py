@@ -38,9 +38,9 @@ def parallel(designs: DesignSet) -> FusionDesign:
 
 
 STACKED_ENTRY = StrategyEntry(
-    "stacked", "reference", "hand-made: crosses, then deep blocks on top of them", stacked, start=stacked
+    "stacked", "reference", "hand-made: crosses, then deep blocks on top of them", stacked, point=stacked
 )
 
 PARALLEL_ENTRY = StrategyEntry(
-    "parallel", "reference", "hand-made: a tower of crosses beside a tower of deep blocks", parallel, start=parallel
+    "parallel", "reference", "hand-made: a tower of crosses beside a tower of deep blocks", parallel, point=parallel
 )

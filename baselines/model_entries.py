@@ -10,7 +10,7 @@ from torch import nn
 
 from nas_fusion.architecture import Architecture
 from nas_fusion.baselines.models import MODELS, HandMade
-from nas_fusion.baselines.wide_points import start_of
+from nas_fusion.baselines.wide_points import point_of
 from nas_fusion.bounds import LEVELS
 from nas_fusion.design import FusionDesign
 from nas_fusion.nn import Fields
@@ -65,7 +65,7 @@ def model_entry(model: HandMade) -> StrategyEntry:
         bounds=model.bounds,
         distributions=model.distributions,
         make_model=partial(_make_model, model),
-        start=start_of(model),
+        point=point_of(model),
     )
 
 

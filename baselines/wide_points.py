@@ -73,17 +73,17 @@ POINTS: Mapping[str, Point] = MappingProxyType(
 """By the model's name: its design in a set whose designs say what stands in the blocks' places."""
 
 
-def start_of(model: HandMade) -> Point | None:
+def point_of(model: HandMade) -> Point | None:
     """The design of a model from which searches may start, as an entry offers it; None where it is none anywhere."""
     wide, plain = POINTS.get(model.name), model.design if model.space is None else None
     if wide is None and plain is None:
         return None
 
-    def start(designs: DesignSet) -> FusionDesign | None:
-        point = wide if designs.has_variants else plain
-        return None if point is None else point(designs)
+    def point(designs: DesignSet) -> FusionDesign | None:
+        made = wide if designs.has_variants else plain
+        return None if made is None else made(designs)
 
-    return start
+    return point
 
 
 _MATRIX = "matrix-cross"

@@ -101,8 +101,8 @@ class ComparisonSettings:
     start_from: StartFrom = word(
         bounds.AUTOMATIC,
         bounds.STARTS,
-        "First candidates of a multi-trial strategy: handmade, the hand-made models that are designs of the space, which "
-        "count like any others; nothing; auto: handmade in the space wide, else nothing.",
+        "First candidates of a multi-trial strategy: handmade, the hand-made models that are designs of the space, "
+        "which count like any others; nothing; auto: handmade in the space wide, else nothing.",
         panel=Panel.BUDGET,
     )
     concurrency: int = number(

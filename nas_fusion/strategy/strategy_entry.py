@@ -104,7 +104,7 @@ class StrategyEntry:
         ends_in_time: whether `fit_model` ends with what it has where `nas_fusion.system.deadline.has_to_end` says so.
         open_model: of a reference with `fit_model`: makes the fitted model again from its state, without any rows, so
             that it can be saved and score new ones. Without it such a model can be compared, but not be opened again.
-        start: of a reference: its design in a set of designs, from which searches may start; None where it is none of
+        point: of a reference: its design in a set of designs, from which searches may start; None where it is none of
             them.
 
     Raises:
@@ -131,7 +131,7 @@ class StrategyEntry:
     fit_model: WholeFit | None = None
     open_model: WholeOpening | None = None
     ends_in_time: bool = False
-    start: Callable[[DesignSet], FusionDesign | None] | None = None
+    point: Callable[[DesignSet], FusionDesign | None] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("one-shot", "multi-trial", "reference"):
@@ -146,8 +146,8 @@ class StrategyEntry:
             raise OptionError(f"fit_model of {self.name}", "None but for a reference without make_model", self.kind)
         if self.operations is not None and (not self.operations or len(set(self.operations)) < len(self.operations)):
             raise OptionError(f"operations of {self.name}", "names of different operations, or None", self.operations)
-        if self.start is not None and self.kind != "reference":
-            raise OptionError(f"start of {self.name}", "None but for a reference", self.kind)
+        if self.point is not None and self.kind != "reference":
+            raise OptionError(f"point of {self.name}", "None but for a reference", self.kind)
         if self.open_model is not None and self.fit_model is None:
             raise OptionError(f"open_model of {self.name}", "None without fit_model", self.open_model)
         if (self.mode == "soft") != (self.make_soft_model is not None):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nas_fusion.baselines.models import MODELS
 from nas_fusion.baselines.models.model_parts import Tower
-from nas_fusion.baselines.wide_points import POINTS, start_of
+from nas_fusion.baselines.wide_points import POINTS, point_of
 from nas_fusion.design import EMBEDDING, OUTPUT, FusionDesign, candidate_connections
 from nas_fusion.field_shapes import FieldForm, FieldShape
 from nas_fusion.nn import Fields, FusionNetwork
@@ -188,11 +188,11 @@ def test_a_model_is_no_point_where_something_of_it_is_missing() -> None:
 def test_starts_of_references() -> None:
     """Of the wide space the points and two plain designs; of a plain one what holds whatever its blocks are."""
     wide_set, plain = wide().designs, DesignSet(LEVELS)
-    starts = {name: entry.start for name, entry in STRATEGIES if entry.start is not None}
+    starts = {name: entry.point for name, entry in STRATEGIES if entry.point is not None}
     assert set(starts) == {"stacked", "parallel", *POINTS}
     assert all(start(wide_set) is not None for start in starts.values())
     assert {name for name, start in starts.items() if start(plain) is not None} == {"stacked", "parallel", "fnn"}
-    assert start_of(MODELS["deepfm"]) is None
+    assert point_of(MODELS["deepfm"]) is None
 
 
 def test_the_plain_designs_take_the_first_variants() -> None:

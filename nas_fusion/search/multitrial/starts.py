@@ -40,9 +40,9 @@ class Starts:
         found: dict[str, FusionDesign] = {}
         left_out: dict[str, str] = {}
         for name, entry in STRATEGIES:
-            if entry.start is None:
+            if entry.point is None:
                 continue
-            design = entry.start(space.designs)
+            design = entry.point(space.designs)
             problem = "no design of this space" if design is None else space.designs.problem(design)
             if design is None or problem is not None:
                 left_out[name] = str(problem)
