@@ -137,7 +137,7 @@ def test_tables_survive_json() -> None:
 def latencies_of(space: FusionSpace, true: CostTable, noise: float = 0.0) -> LatencyTable:
     """A table fitted to a clock that knows what designs take."""
     rng = np.random.default_rng(1)
-    waiting = timing_designs(space.levels, space.designs.operations)
+    waiting = timing_designs(space.designs)
     asked = iter([*waiting, *waiting])
 
     def time(model: nn.Module) -> float:

@@ -24,8 +24,10 @@ from nas_fusion.search_spaces import (
     coded_design,
     design_code,
     make_affordable,
+    measure_latency_table,
     multiply_add_table,
     parameter_table,
+    timing_designs,
 )
 from nas_fusion.search_spaces.wide.gated_blocks import Regulation
 
@@ -274,6 +276,17 @@ def test_a_dear_variant_gives_way_to_a_cheaper_one() -> None:
     space.limit(limits)
     for seed in range(5):
         assert space.designs.problem(space.designs.sample(seed)) is None
+
+
+def test_a_latency_table_finds_what_every_variant_takes() -> None:
+    """By a clock that knows: a design takes what its table of weights says, in thousands."""
+    space = wide(operations=("add", "concat"))
+    table = parameter_table(space)
+    asked = [*timing_designs(space.designs)] * 2
+    clock = (table.of(design, mode) / 1000 for design, mode in asked)
+    found = measure_latency_table(space, lambda model: next(clock)).table
+    for name, (own, _) in (table.shallow_variants | table.deep_variants).items():
+        assert (found.shallow_variants | found.deep_variants)[name][0] == pytest.approx(own / 1000, rel=1e-6)
 
 
 def test_every_block_has_a_choice() -> None:
