@@ -15,28 +15,30 @@ from nas_fusion.nni_bridge.nni_import import RegularizedEvolution
 class MendedEvolution(RegularizedEvolution):
     """NNI's `RegularizedEvolution`, which waits until there is somebody to breed from, and takes founders."""
 
+    _founders: tuple[dict[str, Any], ...] = ()
+
     def take_up(self, samples: Sequence[Mapping[str, Any]]) -> None:
         """Let these be the first members of the population, by their samples; what follows is drawn as ever."""
-        # NNI's decorator keeps the constructor for serialising: what comes later is kept beside it.
-        self._founders = [dict(sample) for sample in samples]
+        self._founders = tuple(dict(sample) for sample in samples)
 
     def random(self) -> Any:
         """The next founder; a random design where there is none left."""
-        founders: list[dict[str, Any]] = getattr(self, "_founders", [])
-        if not founders:
+        if not self._founders:
             return super().random()
-        sample = founders.pop(0)
+        sample, *left = self._founders
+        self._founders = tuple(left)
         if self._dedup_helper is not None:
+            # Known from now on: no mutation is to be the same design once more.
             self._dedup_helper.dedup(sample)
         self._individual_counter += 1
         return self.model_space.freeze(sample)
 
     def new_individual(self) -> Any:
-        """A founder that the population had no place for; a mutated winner of a tournament; or a random design.
+        """A founder for whom the first population had no place; else a mutated winner of a tournament.
 
-        Random if all candidates so far have failed.
+        A random design if all candidates so far have failed.
         """
-        if getattr(self, "_founders", []):
+        if self._founders:
             return self.random()
         if not self._population:
             self.engine.wait_models()

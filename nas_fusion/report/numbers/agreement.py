@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 
 from nas_fusion.architecture import Architecture, Found
 from nas_fusion.design import (
+    DEEP_VARIANTS,
     OPERATIONS,
+    SHALLOW_VARIANTS,
     FusionDesign,
     candidate_connections,
     connection_label,
     fused_blocks,
     operation_label,
+    variant_blocks,
 )
 from nas_fusion.report.design_words import block_label
 from nas_fusion.report.number_words import flat
@@ -62,10 +65,16 @@ def live_jaccard(a: FusionDesign, b: FusionDesign) -> float:
     return len(left & right) / len(left | right) if left | right else 1.0
 
 
-def chance(levels: int) -> float:
-    """The expected `equal_share` of two designs drawn at random: half of the connections, one operation in four."""
+def chance(levels: int, *, has_variants: bool = False) -> float:
+    """The expected `equal_share` of two designs drawn at random: half of the connections, one operation in four.
+
+    And of what stands in the blocks' places, where a design says that, one in as many as the space ``wide`` offers.
+    """
     connections, operations = len(candidate_connections(levels)), len(fused_blocks(levels))
-    return (connections / 2 + operations / len(OPERATIONS)) / (connections + operations)
+    kinds = [1 / len(DEEP_VARIANTS if b.startswith("deep") else SHALLOW_VARIANTS) for b in variant_blocks(levels)]
+    variants = kinds if has_variants else []
+    equal = connections / 2 + operations / len(OPERATIONS) + sum(variants)
+    return equal / (connections + operations + len(variants))
 
 
 def agreements(groups: Groups) -> list[Agreement]:

@@ -218,8 +218,10 @@ class ReportModel:
     @cached_property
     def chance_line(self) -> tuple[str, ...] | None:
         """What would stand in the `agreement_table` for random designs; None where none is of the fusion space."""
-        levels = next((r.design.levels for r in self.records if isinstance(r.design, FusionDesign)), None)
-        return None if levels is None else table_columns.chance_line(agreement.chance(levels))
+        design = next((r.design for r in self.records if isinstance(r.design, FusionDesign)), None)
+        if design is None:
+            return None
+        return table_columns.chance_line(agreement.chance(design.levels, has_variants=bool(design.variants)))
 
     # Figures -----------------------------------------------------------------------------------------------------
 

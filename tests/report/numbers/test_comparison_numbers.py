@@ -63,6 +63,7 @@ def test_equal_choices_and_shared_live_connections() -> None:
     assert live_jaccard(PLAIN, OTHER) == pytest.approx(2 / 3)
     assert live_jaccard(PLAIN, DEAD) == 1.0
     assert chance(1) == pytest.approx((9 * 0.5 + 3 * 0.25) / 12)
+    assert chance(1, has_variants=True) == pytest.approx((9 * 0.5 + 3 * 0.25 + 3 * 0.25) / 15)
 
 
 def test_architectures_agree_by_their_settings() -> None:
