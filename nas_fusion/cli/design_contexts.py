@@ -82,7 +82,12 @@ def retrain_settings(
     if context is None:
         source = asked.data or OneLog.data
         plain = with_preset(given, source, asked.preset)
-        values = {**_needed_operations(found), **plain.values, **({} if levels is None else {"model.levels": levels})}
+        values = {
+            **_needed_space(found),
+            **_needed_operations(found),
+            **plain.values,
+            **({} if levels is None else {"model.levels": levels}),
+        }
         parameters = strategy_parameters(plain.parameters, (), (name,))
         seed = OneSearch.seed
     else:
@@ -95,6 +100,11 @@ def retrain_settings(
         seeds=(seed if asked.seed is None else asked.seed,),
         parameters=parameters,
     )
+
+
+def _needed_space(found: Found) -> dict[str, object]:
+    """The one space of this package whose designs say what stands in the blocks' places, for a design that does."""
+    return {"model.space": "wide"} if isinstance(found, FusionDesign) and found.variants else {}
 
 
 def _needed_operations(found: Found) -> dict[str, object]:
