@@ -160,6 +160,9 @@ def test_the_same_weights_give_the_same_logits(name: str, batch_norm: bool) -> N
     torch.manual_seed(1)
     for weight in model.parameters():
         weight.normal_(std=0.5 if weight.shape[-1] < 100 else 0.05)
+    for norm in model.modules():
+        if isinstance(norm, nn.BatchNorm1d):
+            norm.weight.uniform_(0.5, 1.5)
     point.embedding.load_state_dict(model.embedding.state_dict())
     COPIES[name](point, model)
     ids, values = batch()
