@@ -88,7 +88,7 @@ def test_bad_designs_are_refused_with_a_reason() -> None:
         FusionDesign.build(0, [], {})
     with pytest.raises(DesignError, match="not a fusion design in JSON"):
         FusionDesign.from_json("{")
-    with pytest.raises(DesignError, match="format must be 1, got 9"):
+    with pytest.raises(DesignError, match="format must be 1 or 2, got 9"):
         FusionDesign.from_json('{"format": 9, "levels": 1, "connections": [], "operations": {}}')
     sample = FusionDesign.build(1, [("embedding", "output")], "add").to_sample()
     with pytest.raises(DesignError, match="'output/embedding' must be 0 or 1, got 2"):

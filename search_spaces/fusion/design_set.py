@@ -98,13 +98,12 @@ class DesignSet:
             if operation not in self.operations:
                 return f"{block} merges by {operation!r}, the space knows {', '.join(self.operations)}"
         if self.has_variants and not design.variants:
-            return (
-                f"it does not say what stands in its blocks' places, the space has {', '.join(self.deep)} for deep ones"
-            )
+            known = ", ".join((*self.shallow, *self.deep))
+            return f"it does not say what stands in its blocks' places, for which the space has {known}"
         for block, variant in design.variants:
-            known = self.variants_of(block)
-            if variant not in known:
-                return f"{block} is {variant!r}, the space knows {', '.join(known) or 'one module for every place'}"
+            names = self.variants_of(block)
+            if variant not in names:
+                return f"{block} is {variant!r}, the space knows {', '.join(names) or 'one module for every place'}"
         return None
 
     def check(self, design: FusionDesign) -> FusionDesign:

@@ -253,7 +253,7 @@ def some_designs(space: FusionSpace, number: int) -> Iterator[FusionDesign]:
 def test_designs_cost_what_their_models_cost(batch_norm: bool) -> None:
     space = wide(batch_norm=batch_norm)
     weights, work = parameter_table(space), multiply_add_table(space)
-    for design in some_designs(space, 25):
+    for design in some_designs(space, 8):
         model = space.derive(design, weights=False)
         assert weights.of(design) == parameters(model)
         assert work.of(design) == multiply_adds(model, space.fields)
