@@ -7,15 +7,16 @@ gate has gone, so a gate that closed opens again as soon as its connection is wo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from nas_fusion.measures import CostTable
-from nas_fusion.optfusion.cost_penalty import expected_cost, gates_of
+from nas_fusion.optfusion.cost_penalty import blocks_of, expected_cost, gates_of
 from nas_fusion.optfusion.gate_learning import GateLearning
+from nas_fusion.optfusion.optfusion_block import OptFusionBlock
 from nas_fusion.optfusion.optfusion_node import OptFusionNode
 from nas_fusion.training import LightningWatching, SampleMeter
 
@@ -27,17 +28,25 @@ class GatePressure:
         nodes: of one supernet, whose gates are learnt.
         learning: how strong it is.
         costs: multiply-adds of the parts of the space; None where all connections cost the same.
+        blocks: those of the supernet that have variants, by name.
     """
 
-    def __init__(self, nodes: Sequence[OptFusionNode], learning: GateLearning, costs: CostTable | None) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[OptFusionNode],
+        learning: GateLearning,
+        costs: CostTable | None,
+        blocks: Mapping[str, OptFusionBlock],
+    ) -> None:
         self.nodes, self.learning, self.costs = {node.block: node for node in nodes}, learning, costs
+        self.blocks = blocks
 
     @classmethod
     def of(cls, supernet: nn.Module, learning: GateLearning, costs: CostTable | None) -> GatePressure | None:
         """The pressure of a supernet; None without any, or where gates are not learnt."""
         nodes = [m for m in supernet.modules() if isinstance(m, OptFusionNode)]
         is_learnt = any(node.alpha.requires_grad for node in nodes)
-        return cls(nodes, learning, costs) if is_learnt and learning.pressure else None
+        return cls(nodes, learning, costs, blocks_of(supernet)) if is_learnt and learning.pressure else None
 
     def add(self, share: float) -> None:
         """Add it to the gradients that are there.
@@ -56,7 +65,7 @@ class GatePressure:
         if self.costs is None:
             return [torch.ones_like(alpha) for alpha in alphas]
         # What each connection adds to the cost as the supernet is now, and the blocks behind it that only it keeps.
-        cost = expected_cost(self.nodes, self.costs, gates_of(self.nodes))
+        cost = expected_cost(self.nodes, self.costs, gates_of(self.nodes), self.blocks)
         prices = torch.autograd.grad(cost, alphas)
         mean = torch.cat(prices).mean().clamp_min(1e-12)
         return [price / mean for price in prices]
