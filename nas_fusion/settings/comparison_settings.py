@@ -99,7 +99,7 @@ class ComparisonSettings:
         panel=Panel.BUDGET,
     )
     start_from: StartFrom = word(
-        bounds.AUTOMATIC,
+        "auto",
         bounds.STARTS,
         "First candidates of a multi-trial strategy: handmade, the hand-made models that are designs of the space, "
         "which count like any others; nothing; auto: handmade in the space wide, else nothing.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import nn
@@ -58,8 +59,7 @@ class TowerBlock(nn.Module):
         """One constant: with rows that are all alike no layer tells more, and batch norm leaves its own bias."""
         hidden = self.back.weight.new_zeros(self.back.out_features)
         for place, layer in enumerate(self.layers):
-            constant = layer(hidden) if self.norms is None else self.norms[place].bias
-            hidden = torch.relu(constant)
+            hidden = torch.relu(layer(hidden) if self.norms is None else cast(nn.BatchNorm1d, self.norms[place]).bias)
         return ConstantBlock(self.back(hidden))
 
 

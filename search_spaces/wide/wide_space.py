@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import nn
 
 from nas_fusion.design import DEEP_VARIANTS, OPERATIONS, SHALLOW_VARIANTS
+from nas_fusion.field_shapes import FieldLike
 from nas_fusion.nn import CrossBlock, DeepBlock, LowRankCrossBlock, MatrixCrossBlock
 from nas_fusion.search_spaces.fusion.dcnv2 import RANK_SHARE
-from nas_fusion.search_spaces.fusion.fusion_space import FusionSpace
+from nas_fusion.search_spaces.fusion.fusion_space import DEFAULT_LEVELS, FusionSpace
 from nas_fusion.search_spaces.wide.gated_blocks import (
     GatedDeepBlock,
     RegulatedCrossBlock,
     RegulatedDeepBlock,
     TowerBlock,
 )
+from nas_fusion.settings import DEFAULT_EMB_DIM, ModelSettings, ProductRule
 
 WIDE_OPERATIONS = (*OPERATIONS, "bilinear")
 """The published operations, and FinalMLP's."""
@@ -29,17 +31,25 @@ class WideSpace(FusionSpace):
     DCNv2's with a full or a low-rank matrix, EDCN's with regulation; a deep one: one dense layer, the hand-made models'
     tower, a dense layer behind FinalMLP's gate or EDCN's regulation.
 
-    Args:
-        operations: as of `FusionSpace`; FinalMLP needs ``"bilinear"``.
-        args, options: the other arguments of `FusionSpace`.
+    Arguments are those of `FusionSpace`; FinalMLP and EDCN need the operation ``"bilinear"``.
     """
 
     shallow_variants: ClassVar[tuple[str, ...]] = SHALLOW_VARIANTS
     deep_variants: ClassVar[tuple[str, ...]] = DEEP_VARIANTS
     starts_from_handmade: ClassVar[bool] = True
 
-    def __init__(self, *args: Any, operations: Sequence[str] = WIDE_OPERATIONS, **options: Any) -> None:
-        super().__init__(*args, operations=operations, **options)
+    def __init__(
+        self,
+        field_sizes: Sequence[FieldLike],
+        levels: int = DEFAULT_LEVELS,
+        emb_dim: int = DEFAULT_EMB_DIM,
+        operations: Sequence[str] = WIDE_OPERATIONS,
+        product: ProductRule = ModelSettings.product,
+        batch_norm: bool = ModelSettings.batch_norm,
+        dropout: float = ModelSettings.dropout,
+        block_width: int = 0,
+    ) -> None:
+        super().__init__(field_sizes, levels, emb_dim, operations, product, batch_norm, dropout, block_width)
 
     def make_variant(self, name: str, width: int) -> nn.Module:
         """A new block by the name of its variant."""

@@ -163,7 +163,7 @@ def test_the_same_weights_give_the_same_logits(name: str, batch_norm: bool) -> N
     for norm in model.modules():
         if isinstance(norm, nn.BatchNorm1d):
             norm.weight.uniform_(0.5, 1.5)
-    point.embedding.load_state_dict(model.embedding.state_dict())
+    load(point.embedding, model.embedding)
     COPIES[name](point, model)
     ids, values = batch()
     # While training, by the batch's mean and variance, and then by the running ones.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -54,8 +56,9 @@ def test_a_decided_supernet_computes_and_costs_what_its_design_does(seed: int) -
     blocks = [m for m in space.modules() if isinstance(m, OptFusionBlock)]
     penalty = CostPenalty(nodes, Limits((Limit("max-multiply-adds", 1.0, table),)), 1.0, blocks)
     assert penalty.expected_costs() == {"max-multiply-adds": pytest.approx(table.of(design), rel=1e-6)}
-    exported: dict[str, object] = {}
-    for part in (*nodes, *blocks):
+    exported: dict[str, Any] = {}
+    parts: list[Any] = [*nodes, *blocks]
+    for part in parts:
         exported.update(part.export(exported))
     assert FusionDesign.from_sample(exported) == design
 

@@ -283,8 +283,10 @@ def test_a_latency_table_finds_what_every_variant_takes() -> None:
     asked = [*timing_designs(space.designs)] * 2
     clock = (table.of(design, mode) / 1000 for design, mode in asked)
     found = measure_latency_table(space, lambda model: next(clock)).table
-    for name, (own, _) in (table.shallow_variants | table.deep_variants).items():
-        assert (found.shallow_variants | found.deep_variants)[name][0] == pytest.approx(own / 1000, rel=1e-6)
+    known, estimated = ({**t.shallow_variants, **t.deep_variants} for t in (table, found))
+    assert list(known) == [*SHALLOW_VARIANTS, *DEEP_VARIANTS]
+    for name, (own, _) in known.items():
+        assert estimated[name][0] == pytest.approx(own / 1000, rel=1e-6)
 
 
 def test_every_block_has_a_choice() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from nas_fusion.architecture import Found
 from nas_fusion.data import SearchData
+from nas_fusion.design import FusionDesign
 from nas_fusion.search import SearchOutcome, SearchTask
 from nas_fusion.search_spaces import FusionSpace, WideSpace
 from nas_fusion.strategy import STRATEGIES, StrategyEntry
@@ -55,4 +56,5 @@ class TestEveryStrategyOnTheWideSpace(StrategyContract):
         return outcome.design
 
     def test_the_design_says_what_stands_in_its_blocks_places(self, outcome: SearchOutcome) -> None:
+        assert isinstance(outcome.design, FusionDesign)
         assert dict(outcome.design.variants).keys() == {"cross0", "cross1", "deep1"}
