@@ -74,7 +74,11 @@ def hard(operation: str, kind: type[FusionSpace] = FusionSpace, *, batch_norm: b
     design = FusionDesign.build(LEVELS, candidate_connections(LEVELS), dict.fromkeys(fused_blocks(LEVELS), operation))
 
     def make(fields: Fields) -> nn.Module:
-        space = space_of(fields, kind, operations=KNOWN_OPERATIONS, batch_norm=batch_norm)
+        # Drawn weights depend on how many operations there are; by some draws a product says the same of every row.
+        drawn = (*PUBLISHED, RESIDUAL)
+        space = space_of(
+            fields, kind, operations=drawn if operation in drawn else KNOWN_OPERATIONS, batch_norm=batch_norm
+        )
         return space.derive(design, weights=False)
 
     return make
