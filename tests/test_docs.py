@@ -7,8 +7,10 @@ import importlib.util
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +41,8 @@ OF_OTHER_PROGRAMS = re.compile(
     re.MULTILINE,
 )
 """Command lines of other programs, in a text or in a line of their own; what starts others ends in the next line."""
+BRIEF: dict[str, Any] = {"choice": "defaults", "retrain_epochs": 1}
+"""Of a recipe: what a documented comparison is shortened by; options of the command line say the same."""
 LINK = re.compile(r"\]\(([^)#]+)\)")
 BLOCKS = [
     pytest.param(document, block, id=f"{document.stem}-{number}")
@@ -85,7 +89,14 @@ def test_python_blocks_run(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief_look_ahead")
 def test_the_readme_compares_a_frame(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trained for as short as it goes, by a recipe that no sweep chose: that is most of the time."""
+
+    def briefly(settings: ComparisonSettings, *arguments: Any) -> Any:
+        return compare(replace(settings, recipe=replace(settings.recipe, **BRIEF)), *arguments)
+
+    monkeypatch.setattr("nas_fusion.studies.compare", briefly)
     module = run_block(block_with("README.md", "compare("), monkeypatch)
     lines = [line for line in capsys.readouterr().out.splitlines() if "test AUC" in line]
     assert len(lines) == 6  # three strategies, two seeds
@@ -153,7 +164,8 @@ def test_the_first_steps_can_be_taken(tmp_path: Path) -> None:
     lines = re.findall(r"^\$ nasfusion (.+)$", text, re.MULTILINE)
     assert len(lines) == 3
     for line in lines:
-        done = CommandProcess(shlex.split(line), tmp_path)
+        brief = ["--recipe", "defaults", "--epochs", "1"] if line.startswith("compare ") else []
+        done = CommandProcess([*shlex.split(line), *brief], tmp_path)
         assert done.wait() == 0, f"{line}: {done.stderr}"
     assert (tmp_path / "first" / "report.html").stat().st_size > 0
 

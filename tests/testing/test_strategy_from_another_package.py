@@ -33,6 +33,9 @@ rows = pd.DataFrame(synthetic_log(1000)[0]).iloc[tested["row"]]
 assert nas_fusion.load(sys.argv[1] + "/model").scores(rows).tolist() == tested["probability"].tolist()
 """
 
+OF_A_PLACE = "test_same_seed_gives_the_same_search"
+"""What is run of the contract of an entry that has been found by its name before: it is found by its place, too."""
+
 AUTHORS_TEST = """
 import json
 from pathlib import Path
@@ -46,9 +49,6 @@ class TestHillClimb(StrategyContract):
 
 class TestByPlace(StrategyContract):
     strategy_name = "nasfusion_hillclimb:ENTRY"
-
-    def test_a_fresh_process_finds_the_same_design(self):
-        pass  # once is enough
 
 class TestBlendSoft(StrategyContract):
     strategy_name = "blend-soft"
@@ -101,7 +101,8 @@ def test_it_keeps_the_contract_by_the_published_tests(site: Path, tmp_path: Path
     (tmp_path / "test_mine.py").write_text(AUTHORS_TEST)
     fresh = nasfusion(site, "--seed", str(SEED), "blend", cwd=tmp_path / "fresh", code=SEARCHES)
     (tmp_path / "fresh.json").write_text(fresh.stdout.splitlines()[-1])
-    done = nasfusion(site, "-q", "-p", "no:cacheprovider", "-W", "ignore", "test_mine.py", cwd=tmp_path, code=PYTEST)
+    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore", "-k", f"not TestByPlace or {OF_A_PLACE}"]
+    done = nasfusion(site, *options, "test_mine.py", cwd=tmp_path, code=PYTEST)
     assert " passed" in done.stdout
 
 

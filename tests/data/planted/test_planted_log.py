@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from nas_fusion.data.planted import TeacherNetwork, expected_auc, planted_auc
 from nas_fusion.data.planted.teacher_network import FloatArray, IntArray
 from nas_fusion.design import OUTPUT, Connection, FusionDesign, block_names, candidate_sources, fused_blocks
 from nas_fusion.errors import OptionError
+from tests.command_process import CommandProcess
 from tests.oracle import Formulas
 
 LEAST_LOSS = 0.03
@@ -111,17 +111,11 @@ def test_a_shorter_log_begins_a_longer_one() -> None:
 
 
 @pytest.mark.slow
-def test_same_log_in_a_fresh_process() -> None:
-    code = (
-        "from nas_fusion.data import PlantedLog\nprint(*(hash(p.tobytes()) for *_, p in PlantedLog(rows=999).blocks()))"
-    )
-    told = {
-        subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONHASHSEED": "0"}, capture_output=True, text=True, check=True
-        ).stdout
-        for _ in range(2)
-    }
-    assert len(told) == 1
+def test_same_log_in_a_fresh_process(tmp_path: Path) -> None:
+    code = "from nas_fusion.data import PlantedLog\nprint([p.tolist() for *_, p in PlantedLog(rows=999).blocks()])"
+    fresh = CommandProcess([], tmp_path, code=code)
+    assert fresh.wait() == 0, fresh.said()
+    assert json.loads(fresh.stdout) == [p.tolist() for *_, p in PlantedLog(rows=999).blocks()]
 
 
 def test_the_log_is_split_as_any_other(cache: Path) -> None:
