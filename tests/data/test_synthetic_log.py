@@ -98,10 +98,10 @@ def test_a_small_network_learns_most_of_it(cache: Path) -> None:
     optimizer = torch.optim.Adam([*embedding.parameters(), *dense.parameters()], lr=3e-3)
     loader = BatchLoader(data.train, 1024, shuffle=True)
     for _ in range(6):
-        for ids, _, labels, _ in loader:
+        for batch in loader:
             optimizer.zero_grad()
-            logits = dense(embedding(ids)).squeeze(1)
-            nn.functional.binary_cross_entropy_with_logits(logits, labels).backward()
+            logits = dense(embedding(batch.ids)).squeeze(1)
+            nn.functional.binary_cross_entropy_with_logits(logits, batch.labels).backward()
             optimizer.step()
     with torch.no_grad():
         scores = np.concatenate([dense(embedding(b.ids)).squeeze(1).numpy() for b in BatchLoader(data.test, 5000)])

@@ -20,7 +20,7 @@ from nas_fusion.search_spaces import FusionSpace
 from nas_fusion.testing import tiny_data
 from nas_fusion.training import TrainConfig, oneshot_evaluator
 
-STEPS, BATCH = 60, 10
+STEPS, BATCH = 100, 10
 CONFIG = TrainConfig(
     learning_rate=0.01, network_l2=1e-4, embedding_l2=1e-4, batch_size=BATCH, max_samples=STEPS * BATCH,
     patience=0, device="cpu", precision="64",
@@ -81,7 +81,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> SearchData:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_whole_searches_end_alike_in_every_way(seed: int, data: SearchData) -> None:
-    """Weights, α and β after 60 steps, and the design that they give."""
+    """Weights, α and β after 100 steps, and the design that they give."""
     first, *others = [search(way, seed, data) for way in WAYS]
     assert first.dead > 10, "no block was dead for long: this search shows nothing"
     for other in others:
