@@ -1,4 +1,4 @@
-"""The published contract on a space whose blocks have variants: for one strategy of every way to search the fusion space."""
+"""The published contract on a space whose blocks have variants: for one strategy of every way to search."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from nas_fusion.testing.contract import SEED
 pytestmark = pytest.mark.slow
 
 SEARCHES = ["evolution-asha", "tpe", "optfusion", "optfusion-soft", "optfusion-refined", "darts", "random-oneshot"]
-"""Candidates drawn, changed and modelled; gates, a soft model, designs that are refined; a mixture; paths. Others search
-by the code of one of these."""
+"""Candidates drawn, changed and modelled; gates, a soft model, designs that are refined; a mixture; paths. Others
+search by the code of one of these."""
 
 
 def wide_space(data: SearchData) -> FusionSpace:
