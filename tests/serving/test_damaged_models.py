@@ -94,9 +94,9 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 
 def test_a_newer_format_is_said(folder: Path) -> None:
-    reseal(folder, lambda content: content.update(format=2, something_new=1))
+    reseal(folder, lambda content: content.update(format=3, something_new=1))
     with pytest.raises(
-        DamagedFileError, match=r"model.json: a model of format 2, and this nas-fusion reads formats up to 1"
+        DamagedFileError, match=r"model.json: a model of format 3, and this nas-fusion reads formats up to 2"
     ):
         nas_fusion.load(folder)
 
