@@ -21,15 +21,11 @@ from nas_fusion.serving import BLEND, ModelParts, blend_of, keep_encoding, load,
 from nas_fusion.statistics import difference_error, paired_error
 from nas_fusion.studies.cells.cell_files import MODEL, PREDICTIONS, write_cell
 from nas_fusion.studies.cells.kept_predictions import write_predictions
+from nas_fusion.studies.picking.contest import LOGLOSS, REACH
 from nas_fusion.studies.queue.workplace import Workplace
 from nas_fusion.system.files import new_folder
 from nas_fusion.training import Metrics, Predictions, metrics_of, predictions_of
 from nas_fusion.training.quality import auc, grouped_auc, logloss, logloss_error, rank_of
-
-REACH = 2.0
-"""Standard errors by which a blend may be behind the best single model on the validation rows."""
-
-LOGLOSS = "logloss"
 
 
 @dataclass(frozen=True)
@@ -138,7 +134,7 @@ def _score(found: Predictions, select: str) -> float:
 
 
 def _error(found: Predictions, select: str) -> float:
-    """The standard error of a difference to these predictions."""
+    """The standard error of a difference to these predictions, as far as one of them alone tells it."""
     if select == LOGLOSS:
         return paired_error(logloss_error(found))
     positives = float(found.labels.sum())

@@ -23,6 +23,9 @@ LEAST_NOISE = 1e-4
 REACH = 2.0
 """Standard errors within which a family is as good as the best."""
 
+LOGLOSS = "logloss"
+"""What validation may choose by that is no AUC."""
+
 NETWORKS_GAIN = {1: 0.0, 2: 0.002, 3: 0.0025, 4: 0.003}
 """What the mean of so many networks is better by than one of them, with care: .0026 for two and .0040 for four were the
 means over seven public logs (docs/how-to/tuning.md)."""

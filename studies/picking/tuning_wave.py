@@ -16,6 +16,7 @@ from nas_fusion.statistics import auc_standard_error, difference_error, paired_e
 from nas_fusion.studies.cells.failures import Failure, clear_up, stops_the_run
 from nas_fusion.studies.picking.contest import (
     CONTENDERS,
+    LOGLOSS,
     Contest,
     Family,
     Standing,
@@ -53,8 +54,6 @@ SCORES, SECONDS = "scores", "seconds"
 """What is kept of a trial."""
 
 ENDED = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "behind", TrialState.FAIL: "failed"}
-
-LOGLOSS = "logloss"
 
 
 @dataclass

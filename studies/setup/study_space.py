@@ -28,7 +28,7 @@ logger = logging.getLogger("nas_fusion")
 FREE_WIDTH = 512
 """Embeddings of so many features together are taken as they are, however few rows there are."""
 
-WIDEST = 512
+WIDEST = FREE_WIDTH
 """Blocks are made no wider than this by themselves, however many rows there are: the time of a step grows with the
 square of the width."""
 

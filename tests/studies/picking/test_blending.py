@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nas_fusion.statistics import difference_error
-from nas_fusion.studies.picking.blending import REACH, best_blend, mean_of
+from nas_fusion.studies.picking.blending import best_blend, mean_of
+from nas_fusion.studies.picking.contest import REACH
 from nas_fusion.training import Predictions
 from nas_fusion.training.quality import auc, logloss
 
