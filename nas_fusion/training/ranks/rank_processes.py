@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -41,6 +42,7 @@ END_SECONDS = 15.0
 POLL_SECONDS = 0.05
 
 LOCAL = "127.0.0.1"
+LOOPBACKS, GLOO_INTERFACE = ("lo", "lo0"), "GLOO_SOCKET_IFNAME"
 
 
 @contextmanager
@@ -152,6 +154,22 @@ class Helpers:
                 process.terminate()
 
 
+def loopback_store() -> TCPStore:
+    """The store by which processes of this machine find each other; torch's own would listen on every interface."""
+    with socket.socket() as listener:
+        # The system gives the port, and nobody else can take it in between.
+        listener.bind((LOCAL, 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        return TCPStore(LOCAL, port, is_master=True, wait_for_workers=False, master_listen_fd=listener.detach())
+
+
+def _gloo_on_loopback() -> dict[str, str]:
+    """Where gloo listens, unless somebody has said it: else it takes the interface that the machine's name leads to."""
+    names = [name for _, name in socket.if_nameindex() if name in LOOPBACKS]
+    return {GLOO_INTERFACE: names[0]} if names and GLOO_INTERFACE not in os.environ else {}
+
+
 @contextmanager
 def _started(devices: int) -> Iterator[RankedTeam]:
     """This process and others on this machine, told by environment variables as torchrun tells them.
@@ -160,11 +178,10 @@ def _started(devices: int) -> Iterator[RankedTeam]:
     """
     before, threads = dict(os.environ), torch.get_num_threads()
     each = threads if is_said_by_user() else max(1, usable_cores() // devices)
-    # The system gives the port, and nobody else can take it in between.
-    store = TCPStore(LOCAL, 0, is_master=True, wait_for_workers=False)
+    store = loopback_store()
     common = {
         "MASTER_ADDR": LOCAL, "MASTER_PORT": str(store.port), "WORLD_SIZE": str(devices), "GROUP_RANK": "0",
-        "LOCAL_WORLD_SIZE": str(devices), "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "LOCAL_WORLD_SIZE": str(devices), "TORCHELASTIC_USE_AGENT_STORE": "True", **_gloo_on_loopback(),
     }  # fmt: skip
     processes: dict[int, subprocess.Popen[bytes]] = {}
     helpers = Helpers(processes)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import pytest
 import torch
 import torch.distributed as dist
@@ -86,6 +87,13 @@ def figures(record: EpochRecord) -> tuple[float, ...]:
     return record.valid_auc, record.valid_logloss, record.train_loss, record.samples
 
 
+def listening_at() -> set[str]:
+    """Where this process and those that it started wait for connections."""
+    me = psutil.Process()
+    found = [one for process in (me, *me.children()) for one in process.net_connections("tcp")]
+    return {one.laddr.ip for one in found if one.status == psutil.CONN_LISTEN}
+
+
 def test_four_processes_and_one_that_is_killed(data: SearchData) -> None:
     odd = replace(TOUCHED, batch_size=13, max_epochs=1)  # shares of three and four rows
     wanted = trained(design(data), data, odd)
@@ -98,6 +106,7 @@ def test_four_processes_and_one_that_is_killed(data: SearchData) -> None:
     with pytest.raises(LostRankError, match=lost), several_devices(4) as four:  # noqa: PT012 - the last line raises
         assert isinstance(four, RankedTeam)
         assert_same(trained(design(data), data, odd), wanted)
+        assert listening_at() == {"127.0.0.1"}, "nobody else can reach what executes what it is sent"
         with pytest.raises(OptionError, match=r"devices must be left out, or 4"), several_devices(2):
             pass
         fit(tower(data), data, CONFIG, on_validation=kill)
